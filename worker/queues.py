@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from temporalio.client import Client
@@ -73,8 +73,10 @@ async def build_queue_spec(
     if queue == "outages":
         return _build_outages_spec(settings, database)
     if queue == "settlement":
-        built = await build_settlement_activities(database, client, stack, takes_over=takes_over)
-        return _build_settlement_spec(*built)
+        activities, claiming = await build_settlement_activities(
+            database, client, stack, takes_over=takes_over
+        )
+        return replace(_build_settlement_spec(*activities), guard=claiming)
     if queue == "webhooks":
         subscribers = Subscribers(allow_private=settings.webhook_allow_private)
         stack.push_async_callback(subscribers.close)
@@ -103,7 +105,6 @@ def _build_settlement_spec(
     batches: BatchActivitiesImpl,
     attestations: AttestationActivitiesImpl,
     wallets: WalletActivitiesImpl,
-    claiming: asyncio.Task[None],
 ) -> QueueSpec:
     """Build the workflows and activities that move money, and those of attestations and wallets."""
     return QueueSpec(
@@ -132,7 +133,6 @@ def _build_settlement_spec(
             batches.quarantine_batch,
         ],
         start_batching,
-        claiming,
     )
 
 

@@ -45,6 +45,9 @@ from worker.chain_monitor import ChainMonitor
 from workflows.batches import BatchingWorkflow
 
 log = logging.getLogger(__name__)
+SettlementActivities = tuple[
+    PaymentActivitiesImpl, BatchActivitiesImpl, AttestationActivitiesImpl, WalletActivitiesImpl
+]
 # A worker whose claim is not established by then serves all the same, and signs nothing yet.
 CLAIM_PATIENCE_SECONDS = 10.0
 LOOKS_A_CHECK = 4
@@ -56,13 +59,7 @@ BEHIND = (
 
 async def build_settlement_activities(
     database: Database, client: Client, stack: AsyncExitStack, *, takes_over: bool = False
-) -> tuple[
-    PaymentActivitiesImpl,
-    BatchActivitiesImpl,
-    AttestationActivitiesImpl,
-    WalletActivitiesImpl,
-    asyncio.Task[None],
-]:
+) -> tuple[SettlementActivities, asyncio.Task[None]]:
     """
     Connect to the network, check that it is the right one, claim the channels and build the activities.
 
@@ -95,13 +92,13 @@ async def build_settlement_activities(
     stack.push_async_callback(_stop, watching)
     claiming = await _claim_channels(claim, stack)
     accounts = WalletAccounts(nodes, rail.asset, held.operator)
-    return (
+    activities = (
         PaymentActivitiesImpl(database, rail, gate, batches_payments=plan.batches_payments),
         BatchActivitiesImpl(database, rail, plan, gate),
         AttestationActivitiesImpl(database, calculator, gate),
         WalletActivitiesImpl(database, accounts, settings.stellar_friendbot_url),
-        claiming,
     )
+    return activities, claiming
 
 
 def _build_claim(

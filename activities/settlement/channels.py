@@ -70,6 +70,8 @@ class ChannelClaim:
         # Why this engine signs nothing any more; empty while it may.
         self.lost = ""
         self._ours: Claim | None = None
+        # What stood when it was last confirmed: while the same stands, nobody else has been there.
+        self._confirmed: Claim | None = None
         self._kind = ClaimKind.TAKE_OVER if takes_over else ClaimKind.CLAIM
         # Whether another engine's claim stood when this one started, or a person says that one works.
         self._contested = takes_over
@@ -124,7 +126,7 @@ class ChannelClaim:
         if self._contested:
             # The other one may have signed until now, and what it signed may still be applied.
             self.readings.require(after.ledger + LEDGERS_TO_LIVE)
-        self.confirmed_at = began
+        self._confirm(after, began)
         self.established.set()
         log.info("the channel accounts are claimed in ledger %d", after.ledger)
 
@@ -148,14 +150,25 @@ class ChannelClaim:
                 return began, standing
 
     async def _check(self) -> None:
+        """Look at the claim that stands, and write it again when somebody came who has not the right to."""
         while True:
             began = self.now()
             standing = await self.account.read()
             if await self._judge(standing, established=True) is ClaimVerdict.OURS:
-                self.confirmed_at = began
+                if standing.claim != self._confirmed and self._may_have_been_replaced(began):
+                    self.readings.require(standing.ledger + LEDGERS_TO_LIVE)
+                self._confirm(standing, began)
                 return
             log.error(TAKEN, standing.since_ledger)
+            self._contested = self._contested or self._may_have_been_replaced(began)
             await self._write(ClaimKind.OBJECTION, standing)
+
+    def _may_have_been_replaced(self, now: float) -> bool:
+        """Tell whether another engine can have passed its probation since the claim was last confirmed."""
+        return self.confirmed_at is None or now - self.confirmed_at > self.times.probation_seconds
+
+    def _confirm(self, standing: StandingClaim, at: float) -> None:
+        self._confirmed, self.confirmed_at = standing.claim, at
 
     async def _judge(self, standing: StandingClaim, *, established: bool) -> ClaimVerdict:
         """Judge the claim that stands; raises ChannelsClaimed when it is another engine's to have the channels."""

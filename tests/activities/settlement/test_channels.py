@@ -1,0 +1,334 @@
+"""
+Two engines with the same keys, the second on a copy of the database: one of them stops, whatever they do.
+
+Real databases, copied as PostgreSQL copies them, and one chain whose ledgers close all the time.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import psycopg
+import pytest
+from sqlalchemy import select
+
+from activities.networks import ChainReadings
+from activities.settlement import channels
+from activities.settlement.channels import ChannelClaim
+from activities.settlement.limits import SigningGate
+from adapters.postgres.audit import read_trail
+from adapters.postgres.database import Database
+from adapters.postgres.tables import installation_claims
+from adapters.stellar.accounts.claims import ClaimAccount
+from adapters.stellar.rpc.nodes import Nodes
+from adapters.stellar.rpc.treasury_history import TreasuryHistory
+from adapters.stellar.signing.fee_bumps import FEE_CAP_STROOPS
+from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
+from devstack.environment.stack import Stack
+from domain.errors import ChainUnavailable, ChannelsClaimed
+from domain.networks import ReadingBound
+from domain.reasons import ReasonCode
+from domain.settlement.channels import Claim, ClaimKind, ClaimTimes
+from stellar_sandbox.client import StellarSandbox
+from tests.adapters.stellar.conftest import KEYS, build_nodes, build_sandbox, plan_faults
+from tests.testkit import stacks
+from tests.testkit.accounting.fake_chain_history import FakeChainHistory
+from tests.testkit.api_client import make_unique_id, wait_until
+
+CLOSE_SECONDS = 0.05
+TIMES = ClaimTimes(0.1)
+
+
+class Engine:
+    """The claim of one settlement worker, and its gate."""
+
+    def __init__(
+        self, database: Database, box: StellarSandbox, *, takes_over: bool = False
+    ) -> None:
+        self.nodes: Nodes = build_nodes(box)
+        passphrase = box.network.passphrase
+        account = ClaimAccount(self.nodes, passphrase, KEYS, FEE_CAP_STROOPS, 0.02)
+        history: Any = FakeChainHistory()
+        bound = ReadingBound(0, timedelta(hours=1))
+        self.readings = ChainReadings(database, cast(TreasuryHistory, history), bound)
+        self.claim = ChannelClaim(
+            *(database, account, self.readings, TIMES, "a worker of this test"),
+            takes_over=takes_over,
+        )
+        self.gate = SigningGate(database, claim=self.claim)
+        self.task: asyncio.Task[None] = asyncio.create_task(self.claim.run())
+
+    async def establish(self) -> None:
+        async with asyncio.timeout(30):
+            await self.claim.established.wait()
+        assert await self.gate.pause() is None
+
+    async def end(self) -> str:
+        """Wait until it stops, and return the sentence."""
+        async with asyncio.timeout(30):
+            with pytest.raises(ChannelsClaimed) as stopped:
+                await self.task
+        held = await self.gate.pause()
+        assert held is not None
+        assert held.reason.code is ReasonCode.CLAIM_UNCONFIRMED
+        return str(stopped.value)
+
+    async def kill(self) -> None:
+        self.task.cancel()
+        with suppress(asyncio.CancelledError, ChannelsClaimed):
+            await self.task
+
+
+class Place:
+    """One chain, and databases that are copies of the first."""
+
+    def __init__(self, url: str, box: StellarSandbox) -> None:
+        self.url = url
+        self.box = box
+        self.original = Database(url, connections_max=6)
+        self.databases = [self.original]
+        self.engines: list[Engine] = []
+
+    async def copy(self) -> Database:
+        """Copy the original's database as it is now; its own connections are opened again later."""
+        await self.original.close()
+        server, _, name = self.url.rpartition("/")
+        copied = f"{name}_copy{len(self.databases)}"
+
+        def make() -> None:
+            with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+                order = f'CREATE DATABASE "{copied}" TEMPLATE "{name}"'
+                connection.execute(order.encode())
+
+        await asyncio.to_thread(make)
+        self.databases.append(Database(f"{server}/{copied}", connections_max=6))
+        return self.databases[-1]
+
+    def start(self, database: Database, *, takes_over: bool = False) -> Engine:
+        self.engines.append(Engine(database, self.box, takes_over=takes_over))
+        return self.engines[-1]
+
+    async def close(self) -> None:
+        for engine in self.engines:
+            await engine.kill()
+        server, _, name = self.url.rpartition("/")
+        for n, database in enumerate(self.databases):
+            await database.close()
+            if n:
+                with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+                    order = f'DROP DATABASE "{name}_copy{n}" WITH (FORCE)'
+                    connection.execute(order.encode())
+
+
+async def close_ledgers(box: StellarSandbox) -> None:
+    while True:
+        await asyncio.sleep(CLOSE_SECONDS)
+        box.close_ledger()
+
+
+@pytest.fixture
+async def place(stack: Stack) -> AsyncIterator[Place]:
+    box = build_sandbox(make_unique_id("A network of its own"))
+    closing = asyncio.create_task(close_ledgers(box))
+    with stacks.create_scratch_database(stack.environment["DATABASE_URL"]) as url:
+        made = Place(url, box)
+        yield made
+        await made.close()
+    closing.cancel()
+    box.network.close()
+
+
+async def list_kinds(database: Database) -> list[int]:
+    async with database.autocommit() as connection:
+        statement = select(installation_claims.c.kind).order_by(installation_claims.c.n)
+        return list(await connection.scalars(statement))
+
+
+async def list_actions(database: Database) -> list[str]:
+    async with database.autocommit() as connection:
+        trail = await read_trail(connection, "installation/settlement")
+    return [entry["action"] for entry in trail]
+
+
+async def test_the_first_engine_signs_at_once(place: Place) -> None:
+    first = place.start(place.original)
+    await first.establish()
+    standing = await first.claim.account.read()
+    assert standing.claim is not None
+    assert standing.claim.kind is ClaimKind.CLAIM
+    assert set(await list_actions(place.original)) == {"installation.claimed"}
+
+
+async def test_a_copy_stops_and_the_original_goes_on(place: Place) -> None:
+    # Stopped for a moment, so that PostgreSQL can copy its database; the same claim stands.
+    copied = await place.copy()
+    first = place.start(place.original)
+    await first.establish()
+    second = place.start(copied)
+    said = await second.end()
+    assert "another engine works with these channel accounts" in said
+    assert "--take-over" in said
+    assert not first.task.done()
+    await wait_until(lambda: _is_confirmed(first), "the original signs again")
+    assert ClaimKind.OBJECTION in await list_kinds(place.original)
+    assert (await list_actions(copied))[-1] == "installation.yielded"
+    # Started again, as a supervisor would: it stops at once, and writes nothing.
+    before = await first.claim.account.read()
+    again = place.start(copied)
+    assert await again.end() == said.replace(_find_ledger(said), str(before.since_ledger))
+    assert (await first.claim.account.read()).claim == before.claim
+
+
+def _find_ledger(sentence: str) -> str:
+    return sentence.split("ledger ")[1].split(",")[0]
+
+
+async def _is_confirmed(engine: Engine) -> bool:
+    return not engine.claim.describe()
+
+
+async def test_a_copy_made_while_the_original_runs_stops_too(place: Place) -> None:
+    """The claim that stands is in both databases: only the copy's own shows that there are two."""
+    first = place.start(place.original)
+    await first.establish()
+    await first.kill()
+    copied = await place.copy()
+    # The same process goes on: nothing has been written meanwhile.
+    goes_on = Engine(place.original, place.box)
+    await goes_on.kill()
+    goes_on.claim = first.claim
+    goes_on.task = asyncio.create_task(first.claim.run())
+    place.engines.append(goes_on)
+    second = place.start(copied)
+    await second.end()
+    await wait_until(lambda: _is_confirmed(goes_on), "the original signs again")
+
+
+async def test_workers_of_one_database_go_on_side_by_side(place: Place) -> None:
+    first = place.start(place.original)
+    await first.establish()
+    second = place.start(place.original)
+    await second.establish()
+    third = place.start(place.original)
+    await third.establish()
+    await second.kill()
+    for _ in range(20):
+        await asyncio.sleep(TIMES.check_seconds)
+        assert await first.claim.find_unconfirmed() is None
+        assert await third.claim.find_unconfirmed() is None
+    assert set(await list_kinds(place.original)) == {ClaimKind.CLAIM}
+
+
+async def test_a_person_takes_the_channels_over_and_the_other_stops_for_good(
+    place: Place,
+) -> None:
+    copied = await place.copy()
+    first = place.start(place.original)
+    await first.establish()
+    second = place.start(copied, takes_over=True)
+    assert "took these channel accounts over by a person's word" in await first.end()
+    await second.claim.established.wait()
+    # What the first one signed may still be applied.
+    assert second.readings.bound.required_ledger > place.box.network.ledger.last_closed.sequence
+    assert not second.task.done()
+    # Started again, the first stops; the second is not disturbed, and starts again without that word.
+    await place.start(place.original).end()
+    await second.kill()
+    third = place.start(copied)
+    await third.establish()
+
+
+async def test_a_restored_database_goes_on_when_nobody_objects(place: Place) -> None:
+    """The claim that stands is of the time after the backup, and whoever wrote it is gone."""
+    copied = await place.copy()
+    first = place.start(place.original)
+    await first.establish()
+    await first.kill()
+    before = place.box.network.ledger.last_closed.sequence
+    restored = place.start(copied)
+    async with asyncio.timeout(30):
+        await restored.claim.established.wait()
+    assert restored.readings.bound.required_ledger >= before + LEDGERS_TO_LIVE
+
+
+async def test_who_cannot_see_the_chain_signs_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "PATIENCE_SECONDS", 0.2)
+    first = place.start(place.original)
+    await first.establish()
+    plan_faults(place.box, {"kind": "node_down"})
+
+    async def is_held() -> bool:
+        held = await first.gate.pause()
+        return held is not None and held.reason.code is ReasonCode.CLAIM_UNCONFIRMED
+
+    await wait_until(is_held, "signatures are held")
+    with pytest.raises(ChainUnavailable, match="thrown away"):
+        await first.gate.require_claim()
+    plan_faults(place.box)
+
+    async def goes_on() -> bool:
+        return not await is_held()
+
+    await wait_until(goes_on, "it goes on by itself")
+    # The same claim still stood, so nobody can have been there.
+    assert first.readings.bound.required_ledger == 0
+
+
+async def test_who_was_away_reads_what_the_other_may_have_paid(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The original is cut off, a copy starts and serves; back again, the original stops it and reads first."""
+    monkeypatch.setattr(channels, "PATIENCE_SECONDS", 0.2)
+    copied = await place.copy()
+    first = place.start(place.original)
+    await first.establish()
+    answers = [node.server for node in first.nodes.all]
+    for node in first.nodes.all:
+        node.server = cast(Any, None)
+    second = place.start(copied)
+    async with asyncio.timeout(30):
+        await second.claim.established.wait()
+    assert first.claim.describe()
+    for node, server in zip(first.nodes.all, answers, strict=True):
+        node.server, node.rests_until = server, 0.0
+    await second.end()
+    await wait_until(lambda: _is_confirmed(first), "the original signs again")
+    assert first.readings.bound.required_ledger > LEDGERS_TO_LIVE
+
+
+async def test_a_claim_that_somebody_removed_is_written_again(place: Place) -> None:
+    first = place.start(place.original)
+    await first.establish()
+    standing = await first.claim.account.read()
+    assert standing.claim is not None
+    key = ("account-data", first.claim.account.address, "apexchainx.installation")
+    place.box.network.change_entries([], [key])
+
+    async def is_back() -> Claim | None:
+        return (await first.claim.account.read()).claim
+
+    found = await wait_until(is_back, "it stands again")
+    assert found.token != standing.claim.token
+
+
+async def test_each_claim_bids_more_than_one_that_no_ledger_took(place: Place) -> None:
+    plan_faults(place.box, {"kind": "surge_fee", "value": 300_000})
+    first = place.start(place.original)
+    await first.establish()
+    account = place.box.read_account(KEYS.fees.public_key)
+    assert account is not None
+    assert len(await list_kinds(place.original)) > 1
+
+
+async def test_the_database_says_when_it_claimed_and_by_which_process(place: Place) -> None:
+    first = place.start(place.original)
+    await first.establish()
+    async with place.original.autocommit() as connection:
+        row = (await connection.execute(select(installation_claims))).one()
+    assert row.made_by == "a worker of this test"
+    assert datetime.now(UTC) - row.claimed_at < timedelta(minutes=1)
+    assert row.refused_at is None

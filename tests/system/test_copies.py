@@ -1,0 +1,144 @@
+"""
+A second engine on a copy of everything, with the same keys: it stops before it signs, and pays only when a person
+says that it takes over; then the first one stops. The chain's own history is the witness.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+
+from devstack.environment.postgres import Postgres
+from devstack.environment.stack import SIGNER, Stack
+from tests.conftest import KEY
+from tests.testkit import signers
+from tests.testkit.accounting import chain_history
+from tests.testkit.api_client import (
+    AT_ONCE,
+    TERMS,
+    declare_outage,
+    make_unique_id,
+    resolve_outage,
+    wait_until,
+)
+from tests.testkit.backups import (
+    DATABASE,
+    WORKFLOWS,
+    keep_data,
+    start_all_but_chain,
+    stop_all_but_chain,
+)
+from tests.testkit.stacks import Stacks
+
+OUTAGES, MORE = 25, 5
+SETTINGS = {"CHAIN_READING_MAX_AGE_SECONDS": "5", "RECONCILIATION_EVERY_SECONDS": "1"}
+CIRCUIT_BREAKER = "/payments/circuit-breaker"
+
+
+@asynccontextmanager
+async def calling(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    client = httpx.AsyncClient(
+        base_url=f"{stack.url}/api/v1", headers={"X-API-Key": KEY}, timeout=60, trust_env=False
+    )
+    async with client:
+        yield client
+
+
+@asynccontextmanager
+async def start_copy(
+    stacks: Stacks, original: Stack, kept: Path, directory: Path, patch: pytest.MonkeyPatch
+) -> AsyncIterator[Stack]:
+    """Run everything but a signer on what was kept of another stack, with its keys and its chain."""
+    directory.mkdir()
+    (cluster,) = (kept / DATABASE).iterdir()
+    copies = [(cluster, Postgres(directory, 0).cluster)]
+    copies += [(path, directory / path.name) for path in (kept / WORKFLOWS).iterdir()]
+    password = "postgres-password"
+    copies.append((original.directory.path / password, directory / password))
+    for source, target in copies:
+        process = await asyncio.create_subprocess_exec("cp", "-a", str(source), str(target))
+        assert await process.wait() == 0
+    for name, value in original.signing_environment.items():
+        if name.startswith("STELLAR_"):
+            patch.setenv(name, value)
+    async with stacks.start(directory, durable=True, signs=False, settings=SETTINGS) as copied:
+        yield copied
+
+
+async def switch(caller: httpx.AsyncClient, action: str) -> None:
+    answer = await caller.post(CIRCUIT_BREAKER, json={"action": action, "reason": "as it must be"})
+    answer.raise_for_status()
+
+
+async def owe_outages(caller: httpx.AsyncClient, count: int) -> list[str]:
+    found = []
+    for place in range(count):
+        outage_id = await declare_outage(caller, id=make_unique_id("COPIED"), policy=AT_ONCE)
+        await resolve_outage(caller, outage_id, 20 + place)
+        found.append(outage_id)
+    return found
+
+
+async def are_closed(caller: httpx.AsyncClient, outage_ids: list[str]) -> bool:
+    """Tell whether all are paid and closed; close the circuit breaker as a person would."""
+    if (await caller.get(CIRCUIT_BREAKER)).json()["is_open"]:
+        await switch(caller, "close")
+    for outage_id in outage_ids:
+        if (await caller.get(f"/outages/{outage_id}")).json()["lifecycle"] != "closed":
+            return False
+    return True
+
+
+async def count_transfers(stack: Stack) -> Counter[int]:
+    seen = await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
+    return Counter(transfer.number for transfer in seen)
+
+
+async def test_a_copy_stops_until_a_person_lets_it_take_over(
+    stacks: Stacks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, log = tmp_path / "kept", tmp_path / "signers"
+    log.mkdir()
+    async with (
+        stacks.start(tmp_path / "original", ledger_seconds=0.5, settings=SETTINGS) as original,
+        calling(original) as caller,
+    ):
+        policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "terms": TERMS}
+        (await caller.post("/sla/policies", json=policy)).raise_for_status()
+        await switch(caller, "open")
+        outage_ids = await owe_outages(caller, OUTAGES)
+        await stop_all_but_chain(original)
+        await keep_data(original, kept)
+        await start_all_but_chain(original)
+        async with (
+            start_copy(stacks, original, kept, tmp_path / "copy", monkeypatch) as copied,
+            calling(copied) as their_caller,
+        ):
+            await switch(caller, "close")
+            await switch(their_caller, "close")
+            said = await signers.read_refusal(copied, log / "copy")
+            assert said.startswith("Cannot go on: another engine works with these channel accounts")
+            assert "--take-over" in said
+            await wait_until(partial(are_closed, caller, outage_ids), "the original pays all", 180)
+            transfers = await count_transfers(original)
+            assert (len(transfers), set(transfers.values())) == (OUTAGES, {1})
+            assert original.restarts.get(SIGNER, 0) == 0
+            # The original is stopped; but only a person may say that it is gone.
+            await original._running.stop([SIGNER])
+            said = await signers.read_refusal(copied, log / "copy-again")
+            assert "another engine works with these channel accounts" in said
+            async with signers.running_signer(copied, log / "taking-over", "--take-over"):
+                more = await owe_outages(their_caller, MORE)
+                closed = partial(are_closed, their_caller, outage_ids + more)
+                await wait_until(closed, "the copy books what was paid, and pays the rest", 240)
+                said = await signers.read_refusal(original, log / "original")
+                assert said.startswith("Cannot go on: another engine took these channel accounts")
+                last = await owe_outages(their_caller, 1)
+                await wait_until(partial(are_closed, their_caller, last), "the copy goes on", 120)
+            transfers = await count_transfers(original)
+            assert (len(transfers), set(transfers.values())) == (OUTAGES + MORE + 1, {1})
