@@ -123,7 +123,9 @@ class ChainMonitor:
         sentences = {TroubleCode.CLAIM_UNCONFIRMED: unclaimed, TroubleCode.CHAIN_UNREAD: unread}
         found = [Trouble(code, sentence) for code, sentence in sentences.items() if sentence]
         if self.unproven and not found:
-            log.warning("the claim and the transfers are read on the chain again, and settlement goes on")
+            log.warning(
+                "the claim and the transfers are read on the chain again, and settlement goes on"
+            )
         before, self.unproven = self.unproven, found
         return [each.code for each in found] != [each.code for each in before]
 

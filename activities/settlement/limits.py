@@ -144,8 +144,8 @@ class SigningGate:
         """Check before anything is signed for a batch."""
         if (obstacle := await self.get_send_obstacle()) is not None:
             return obstacle
-        unread = await self._find_unread(after_failure=after_failure)
-        return None if unread is None else unread.reason
+        unproven = await self._find_unproven(after_failure=after_failure)
+        return None if unproven is None else unproven.reason
 
     async def get_send_obstacle(self) -> Reason | None:
         """Check before stored bytes are sent: while the circuit breaker is open, they are only observed."""

@@ -19,6 +19,7 @@ from stellar_sandbox.testing.accounts import (
     PAYER,
     SHOP,
     STRANGER,
+    USDC,
     XLM,
 )
 from stellar_sandbox.testing.operation_results import submit_and_close

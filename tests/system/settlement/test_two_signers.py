@@ -15,7 +15,6 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import circuit_breakers
 from devstack.environment.stack import Stack
 from tests.conftest import KEY
-from tests.testkit import signers
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import (
     AT_ONCE,
@@ -25,6 +24,7 @@ from tests.testkit.api_client import (
     resolve_outage,
     wait_until,
 )
+from tests.testkit.settlement import signers
 from tests.testkit.stacks import Stacks
 
 OUTAGES = 60

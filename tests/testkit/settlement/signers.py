@@ -13,7 +13,7 @@ START_SECONDS = 120
 
 async def start_signer(stack: Stack, log: Path, *arguments: str) -> asyncio.subprocess.Process:
     """Start a settlement worker with what the stack gives its own; what it says goes to a file."""
-    with log.open("ab") as said:
+    with await asyncio.to_thread(log.open, "ab") as said:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "worker", "--queues", "settlement,webhooks"),
             *arguments,
@@ -33,7 +33,7 @@ async def read_refusal(stack: Stack, log: Path) -> str:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    said = log.read_text()
+    said = await asyncio.to_thread(log.read_text)
     assert code == 1, said
     assert "Traceback" not in said
     return said.strip().splitlines()[-1]
@@ -45,7 +45,7 @@ async def running_signer(stack: Stack, log: Path, *arguments: str) -> AsyncItera
     process = await start_signer(stack, log, *arguments)
     try:
         yield
-        assert process.returncode is None, log.read_text()[-2000:]
+        assert process.returncode is None, await asyncio.to_thread(log.read_text)
     finally:
         if process.returncode is None:
             process.terminate()

@@ -16,7 +16,6 @@ import pytest
 from devstack.environment.postgres import Postgres
 from devstack.environment.stack import SIGNER, Stack
 from tests.conftest import KEY
-from tests.testkit import signers
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import (
     AT_ONCE,
@@ -33,6 +32,7 @@ from tests.testkit.backups import (
     start_all_but_chain,
     stop_all_but_chain,
 )
+from tests.testkit.settlement import signers
 from tests.testkit.stacks import Stacks
 
 OUTAGES, MORE = 25, 5
@@ -49,18 +49,25 @@ async def calling(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+def _list_copies(original: Stack, kept: Path, directory: Path) -> list[tuple[Path, Path]]:
+    """Make the copy's folder; return what of the original is to be copied to where."""
+    directory.mkdir()
+    (cluster,) = (kept / DATABASE).iterdir()
+    memory = [(path, directory / path.name) for path in (kept / WORKFLOWS).iterdir()]
+    password = "postgres-password"
+    return [
+        (cluster, Postgres(directory, 0).cluster),
+        (original.directory.path / password, directory / password),
+        *memory,
+    ]
+
+
 @asynccontextmanager
 async def start_copy(
     stacks: Stacks, original: Stack, kept: Path, directory: Path, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[Stack]:
     """Run everything but a signer on what was kept of another stack, with its keys and its chain."""
-    directory.mkdir()
-    (cluster,) = (kept / DATABASE).iterdir()
-    copies = [(cluster, Postgres(directory, 0).cluster)]
-    copies += [(path, directory / path.name) for path in (kept / WORKFLOWS).iterdir()]
-    password = "postgres-password"
-    copies.append((original.directory.path / password, directory / password))
-    for source, target in copies:
+    for source, target in _list_copies(original, kept, directory):
         process = await asyncio.create_subprocess_exec("cp", "-a", str(source), str(target))
         assert await process.wait() == 0
     for name, value in original.signing_environment.items():
