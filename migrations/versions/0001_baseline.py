@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_eda5a2db4436"
+revision = "0001_fd9c8a5096b1"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -190,7 +190,7 @@ def upgrade() -> None:
         sa.Column("noop_reason", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("noop_reason_code", sa.String(length=40), nullable=True),
         sa.CheckConstraint(
-            "(noop_reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(noop_reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_envelopes_noop_reason_code"),
         ),
         sa.CheckConstraint(
@@ -223,6 +223,18 @@ def upgrade() -> None:
         sa.Column("read_past_ledger", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("one", name=op.f("ck_installation_one")),
         sa.PrimaryKeyConstraint("one", name=op.f("pk_installation")),
+    )
+    op.create_table(
+        "installation_claims",
+        sa.Column("n", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("token", sa.LargeBinary(), nullable=False),
+        sa.Column("kind", sa.SmallInteger(), nullable=False),
+        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("refused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("octet_length(token) = 32", name=op.f("ck_installation_claims_token")),
+        sa.PrimaryKeyConstraint("n", name=op.f("pk_installation_claims")),
+        sa.UniqueConstraint("token", name=op.f("uq_installation_claims_token")),
     )
     op.create_table(
         "integrity_checks",
@@ -542,7 +554,7 @@ def upgrade() -> None:
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("batch_ready_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_payments_reason_code"),
         ),
         sa.CheckConstraint(
@@ -909,7 +921,7 @@ def upgrade() -> None:
         sa.Column("reason_code", sa.String(length=40), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_allocations_reason_code"),
         ),
         sa.CheckConstraint(
