@@ -1,10 +1,7 @@
 """The settlement queue: the only process that reads signing seeds and holds them."""
 
 import asyncio
-import importlib.metadata
 import logging
-import os
-import socket
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,7 +21,6 @@ from adapters import temporal
 from adapters.postgres.database import Database
 from adapters.settings import SettlementSettings, load
 from adapters.stellar.accounts.channels import ChannelAccounts
-from adapters.stellar.accounts.claims import ClaimAccount
 from adapters.stellar.accounts.wallets import WalletAccounts
 from adapters.stellar.finality.sla_contract import SlaContract
 from adapters.stellar.rail import Rail
@@ -32,25 +28,22 @@ from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.rpc.treasury_history import TreasuryHistory
 from adapters.stellar.signing.keys import Keys, load_keys
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
-from domain.errors import ChainUnavailable, ChannelsClaimed, ContractMismatch
+from domain.errors import ChainUnavailable, ContractMismatch
 from domain.networks import ReadingBound
 from domain.settlement.batches import Plan
-from domain.settlement.channels import ClaimTimes
 from domain.settlement.circuit_breakers import CircuitBreakerLimits
 from domain.settlement.limits import Limits
 from domain.sla.execution_modes import ExecutionMode
 from services.settlement.channels.begin_settlement import BeginSettlement, begin_settlement
 from services.settlement.limits.set_limits import set_limits
 from worker.chain_monitor import ChainMonitor
+from worker.claims import build_claim, hold_channels
 from workflows.batches import BatchingWorkflow
 
 log = logging.getLogger(__name__)
 SettlementActivities = tuple[
     PaymentActivitiesImpl, BatchActivitiesImpl, AttestationActivitiesImpl, WalletActivitiesImpl
 ]
-# A worker whose claim is not established by then serves all the same, and signs nothing yet.
-CLAIM_PATIENCE_SECONDS = 10.0
-LOOKS_A_CHECK = 4
 BEHIND = (
     "ALARM: %d channels made transactions that this database does not know: it was restored or copied, and "
     "nothing is signed before the chain is read past ledger %d"
@@ -66,17 +59,12 @@ async def build_settlement_activities(
     The task looks after the claim; it ends with ChannelsClaimed when another engine has the channels.
     """
     settings = load(SettlementSettings)
-    held = load_signing_keys(settings)
-    nodes, passphrase = (
-        Nodes.from_urls(settings.stellar_rpc_url),
-        settings.stellar_network_passphrase,
-    )
-    cap = settings.stellar_fee_cap_stroops
-    rail = Rail(nodes, passphrase, settings.stellar_usdc_issuer, held, cap)
+    rail = _open_rail(settings)
     stack.push_async_callback(rail.close)
-    monitor = ChainMonitor(database, rail, ChannelAccounts(nodes, passphrase, held, cap))
+    channels = ChannelAccounts(rail.nodes, rail.passphrase, rail.keys, rail.fee_cap_stroops)
+    monitor = ChainMonitor(database, rail, channels)
     sequences = await monitor.begin()
-    started_at = nodes.highest
+    started_at = rail.nodes.highest
     calculator = await _connect_contract(settings, rail)
     # Only after the check: a contract that cannot be used would stop every verdict from here on.
     mode = settings.contract_execution_mode
@@ -85,13 +73,12 @@ async def build_settlement_activities(
         log.error(BEHIND, len(behind), begin.last_of_lost)
     readings = await _read_chain(settings, database, rail, started_at)
     stack.push_async_callback(readings.close)
-    claim = _build_claim(settings, database, rail, readings, takes_over=takes_over)
+    claim = build_claim(settings, database, rail, readings, takes_over=takes_over)
     plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
     gate = await _build_gate(settings, database, client, readings, claim)
-    watching = asyncio.create_task(monitor.run(gate.hold, readings, claim))
-    stack.push_async_callback(_stop, watching)
-    claiming = await _claim_channels(claim, stack)
-    accounts = WalletAccounts(nodes, rail.asset, held.operator)
+    stack.push_async_callback(_stop, asyncio.create_task(monitor.run(gate.hold, readings, claim)))
+    claiming = await hold_channels(claim, stack)
+    accounts = WalletAccounts(rail.nodes, rail.asset, rail.keys.operator)
     activities = (
         PaymentActivitiesImpl(database, rail, gate, batches_payments=plan.batches_payments),
         BatchActivitiesImpl(database, rail, plan, gate),
@@ -101,35 +88,14 @@ async def build_settlement_activities(
     return activities, claiming
 
 
-def _build_claim(
-    settings: SettlementSettings,
-    database: Database,
-    rail: Rail,
-    readings: ChainReadings,
-    *,
-    takes_over: bool,
-) -> ChannelClaim:
-    times = ClaimTimes(settings.channel_claim_check_seconds)
-    look = times.check_seconds / LOOKS_A_CHECK
-    account = ClaimAccount(rail.nodes, rail.passphrase, rail.keys, rail.fee_cap_stroops, look)
-    version = importlib.metadata.version("apexchainx")
-    by = f"{socket.gethostname()}, process {os.getpid()}, version {version}"
-    return ChannelClaim(database, account, readings, times, by, takes_over=takes_over)
-
-
-async def _claim_channels(claim: ChannelClaim, stack: AsyncExitStack) -> asyncio.Task[None]:
-    """Claim the channels before anything is served. Raises ChannelsClaimed when another engine has them."""
-    claiming: asyncio.Task[None] = asyncio.create_task(claim.run())
-    stack.push_async_callback(_stop, claiming)
-    established = asyncio.create_task(claim.established.wait())
-    patience = claim.times.probation_seconds + CLAIM_PATIENCE_SECONDS
-    await asyncio.wait(
-        [claiming, established], timeout=patience, return_when=asyncio.FIRST_COMPLETED
+def _open_rail(settings: SettlementSettings) -> Rail:
+    return Rail(
+        Nodes.from_urls(settings.stellar_rpc_url),
+        settings.stellar_network_passphrase,
+        settings.stellar_usdc_issuer,
+        load_signing_keys(settings),
+        settings.stellar_fee_cap_stroops,
     )
-    established.cancel()
-    if claiming.done():
-        claiming.result()
-    return claiming
 
 
 async def _read_chain(
@@ -221,5 +187,5 @@ def load_signing_keys(settings: SettlementSettings) -> Keys:
 
 async def _stop(task: asyncio.Task[None]) -> None:
     task.cancel()
-    with suppress(asyncio.CancelledError, ChannelsClaimed):
+    with suppress(asyncio.CancelledError):
         await task

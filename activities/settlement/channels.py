@@ -214,4 +214,4 @@ class ChannelClaim:
 
     async def _was_refused(self) -> bool:
         async with self.database.autocommit() as connection:
-            return await installation.was_refused(connection)
+            return await installation.is_refused(connection)

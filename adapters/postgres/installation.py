@@ -59,7 +59,7 @@ async def has_claim(connection: AsyncConnection, claim: Claim) -> bool:
     return await connection.scalar(wanted) is not None
 
 
-async def was_refused(connection: AsyncConnection) -> bool:
+async def is_refused(connection: AsyncConnection) -> bool:
     """Tell whether the last claim of this database had to yield to another engine's."""
     newest = installation_claims.c.n.desc()
     last = select(installation_claims.c.refused_at).order_by(newest).limit(1)

@@ -101,18 +101,13 @@ async def are_closed(caller: httpx.AsyncClient, outage_ids: list[str]) -> bool:
     return True
 
 
-async def count_transfers(stack: Stack) -> Counter[int]:
-    seen = await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
-    return Counter(transfer.number for transfer in seen)
-
-
-async def test_a_copy_stops_until_a_person_lets_it_take_over(
-    stacks: Stacks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept, log = tmp_path / "kept", tmp_path / "signers"
-    log.mkdir()
+@asynccontextmanager
+async def start_both(
+    stacks: Stacks, folder: Path, patch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Stack, Stack, list[str]]]:
+    """Yield an original and a copy of it, and the outages that both have to pay; both may."""
     async with (
-        stacks.start(tmp_path / "original", ledger_seconds=0.5, settings=SETTINGS) as original,
+        stacks.start(folder / "original", ledger_seconds=0.5, settings=SETTINGS) as original,
         calling(original) as caller,
     ):
         policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "terms": TERMS}
@@ -120,32 +115,44 @@ async def test_a_copy_stops_until_a_person_lets_it_take_over(
         await switch(caller, "open")
         outage_ids = await owe_outages(caller, OUTAGES)
         await stop_all_but_chain(original)
-        await keep_data(original, kept)
+        await keep_data(original, folder / "kept")
         await start_all_but_chain(original)
-        async with (
-            start_copy(stacks, original, kept, tmp_path / "copy", monkeypatch) as copied,
-            calling(copied) as their_caller,
-        ):
+        copying = start_copy(stacks, original, folder / "kept", folder / "copy", patch)
+        async with copying as copied, calling(copied) as their_caller:
             await switch(caller, "close")
             await switch(their_caller, "close")
-            said = await signers.read_refusal(copied, log / "copy")
-            assert said.startswith("Cannot go on: another engine works with these channel accounts")
-            assert "--take-over" in said
-            await wait_until(partial(are_closed, caller, outage_ids), "the original pays all", 180)
-            transfers = await count_transfers(original)
-            assert (len(transfers), set(transfers.values())) == (OUTAGES, {1})
-            assert original.restarts.get(SIGNER, 0) == 0
-            # The original is stopped; but only a person may say that it is gone.
-            await original._running.stop([SIGNER])
-            said = await signers.read_refusal(copied, log / "copy-again")
-            assert "another engine works with these channel accounts" in said
-            async with signers.running_signer(copied, log / "taking-over", "--take-over"):
-                more = await owe_outages(their_caller, MORE)
-                closed = partial(are_closed, their_caller, outage_ids + more)
-                await wait_until(closed, "the copy books what was paid, and pays the rest", 240)
-                said = await signers.read_refusal(original, log / "original")
-                assert said.startswith("Cannot go on: another engine took these channel accounts")
-                last = await owe_outages(their_caller, 1)
-                await wait_until(partial(are_closed, their_caller, last), "the copy goes on", 120)
-            transfers = await count_transfers(original)
-            assert (len(transfers), set(transfers.values())) == (OUTAGES + MORE + 1, {1})
+            yield original, copied, outage_ids
+
+
+async def assert_paid_once(original: Stack, count: int) -> None:
+    seen = await chain_history.list_transfers(original.environment["STELLAR_RPC_URL"])
+    transfers = Counter(transfer.number for transfer in seen)
+    assert (len(transfers), set(transfers.values())) == (count, {1})
+
+
+async def test_a_copy_stops_until_a_person_lets_it_take_over(
+    stacks: Stacks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        start_both(stacks, tmp_path, monkeypatch) as (original, copied, outage_ids),
+        calling(original) as caller,
+        calling(copied) as their_caller,
+    ):
+        said = await signers.read_refusal(copied, tmp_path / "copy.log")
+        assert said.startswith("Cannot go on: another engine works with these channel accounts")
+        assert "--take-over" in said
+        await wait_until(partial(are_closed, caller, outage_ids), "the original pays all", 180)
+        await assert_paid_once(original, OUTAGES)
+        assert original.restarts.get(SIGNER, 0) == 0
+        # The original is stopped; but only a person may say that it is gone.
+        await original._running.stop([SIGNER])
+        assert await signers.read_refusal(copied, tmp_path / "again.log") == said
+        async with signers.running_signer(copied, tmp_path / "taking-over.log", "--take-over"):
+            more = await owe_outages(their_caller, MORE)
+            closed = partial(are_closed, their_caller, outage_ids + more)
+            await wait_until(closed, "the copy books what was paid, and pays the rest", 240)
+            said = await signers.read_refusal(original, tmp_path / "original.log")
+            assert said.startswith("Cannot go on: another engine ")
+            last = await owe_outages(their_caller, 1)
+            await wait_until(partial(are_closed, their_caller, last), "the copy goes on", 120)
+        await assert_paid_once(original, OUTAGES + MORE + 1)
