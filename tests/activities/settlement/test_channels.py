@@ -227,7 +227,7 @@ async def test_the_database_says_when_it_claimed_and_by_which_process(place: Pla
     first = place.start(place.original)
     await first.establish()
     async with place.original.autocommit() as connection:
-        row = (await connection.execute(select(installation_claims))).one()
+        row = (await connection.execute(select(installation_claims))).all()[-1]
     assert row.made_by == "a worker of this test"
     assert datetime.now(UTC) - row.claimed_at < timedelta(minutes=1)
     assert row.refused_at is None

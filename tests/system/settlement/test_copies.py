@@ -54,10 +54,11 @@ def _list_copies(original: Stack, kept: Path, directory: Path) -> list[tuple[Pat
     directory.mkdir()
     (cluster,) = (kept / DATABASE).iterdir()
     memory = [(path, directory / path.name) for path in (kept / WORKFLOWS).iterdir()]
-    password = "postgres-password"
+    # Without the second of these the workflow server's memory would count as half made.
+    beside = ("postgres-password", "temporal.made")
     return [
         (cluster, Postgres(directory, 0).cluster),
-        (original.directory.path / password, directory / password),
+        *((original.directory.path / name, directory / name) for name in beside),
         *memory,
     ]
 
