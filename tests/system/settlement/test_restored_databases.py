@@ -173,7 +173,8 @@ async def test_what_the_chain_has_paid_is_booked_and_not_paid_again(
     await start_all_but_chain(restored)
     await assert_paid_once(restored, caller, paid)
     assert await list_violations(restored) == []
-    assert await read_actions(restored, "installation/settlement") == ["installation.behind_chain"]
+    noticed = await read_actions(restored, "installation/settlement")
+    assert noticed.count("installation.behind_chain") == 1
     actions = await read_actions(restored, f"outage/{outage_ids[0]}")
     assert "payment.booked_from_chain" in actions
     # And life goes on, on the channels whose sequences the database had forgotten.
