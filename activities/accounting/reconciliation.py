@@ -17,6 +17,7 @@ from services.accounting.reconciliation.compare_chain import CompareChain, compa
 from services.accounting.reconciliation.confirm_own_bytes import confirm_own_bytes
 from services.accounting.reconciliation.read_cursor import read_cursor
 from services.accounting.reconciliation.store_page import store_page
+from services.settlement.networks.save_network import save_network
 from workflows.reconciliation import ReconciliationActivities
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
 
     @activity.defn
     async def read_chain(self, run: ReconciliationRun) -> int:
-        await self._survey()
+        await self._verify_network()
         extent = await self.history.get_extent()
         cursor = await read_cursor(self.database)
         read, network = cursor.ledger, self.history.identity.passphrase
@@ -67,13 +68,11 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
                 break
         return read or 0
 
-    async def _survey(self) -> None:
+    async def _verify_network(self) -> None:
         """Check that the chain is the one on record, and record what was seen of it."""
         async with self.database.autocommit() as connection:
             known = await networks.get_state(connection, self.history.identity.passphrase)
-        standing = await self.history.verify_network(known)
-        async with self.database.autocommit() as connection:
-            await networks.save_state(connection, standing)
+        await save_network(self.database, await self.history.verify_network(known))
 
     @activity.defn
     async def compare_journal(self, run: ReconciliationRun) -> Comparison:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_e66486fc0c2e"
+revision = "0001_71fa5c4b800c"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -492,10 +492,14 @@ def upgrade() -> None:
         sa.Column("sequence", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("type", sa.String(length=50), nullable=False),
+        sa.Column("entry_id", sa.String(length=64), nullable=False),
         sa.Column("outage_id", sa.String(length=64), nullable=True),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["audit_entries.id"], name=op.f("fk_events_entry_id")
+        ),
         sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_events_outage_id")),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_events")),
         sa.UniqueConstraint("id", name=op.f("uq_events_id")),

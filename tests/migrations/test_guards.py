@@ -12,13 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
-from domain.accounting.journal import (
-    Entry,
-    Posting,
-    make_accrual,
-    make_reversal,
-    make_settlement,
-)
+from domain.accounting.journal import Entry, make_accrual, make_reversal, make_settlement
+from domain.accounting.postings import Posting
 from domain.accounting.reconciliation import Extent
 from domain.settlement.payments import Payment
 from tests.testkit import stacks

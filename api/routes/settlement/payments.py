@@ -92,11 +92,11 @@ async def explain_payment(
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment_id)
         tried = await payment_traces.list_attempts(connection, payment_id)
-        booked = await journal.list_by_payment(connection, payment_id)
+        posted = await journal.list_by_payment(connection, payment_id)
     return PaymentTraceView(
         payment=PaymentView.of(dict(row)),
         attempts=[dict(attempt) for attempt in tried],
         postings=[
-            {**posting, "amount_stroops": str(posting["amount_stroops"])} for posting in booked
+            {**posting, "amount_stroops": str(posting["amount_stroops"])} for posting in posted
         ],
     )

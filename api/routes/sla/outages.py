@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
-from adapters.postgres.database import Database as Book
 from adapters.postgres.sla import outages, policies
 from api import commands
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
@@ -72,7 +71,7 @@ async def declare_outage(
 
 
 async def _check(
-    database: Book, outage: Outage, policy_name: str, resolution: Resolution | None
+    database: Database, outage: Outage, policy_name: str, resolution: Resolution | None
 ) -> None:
     """Refuse before anything begins: a workflow that refuses has already been started."""
     now = datetime.now(UTC)

@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
-from adapters.postgres.database import Database as Book
 from adapters.postgres.sla import policies, verdicts
 from api.bodies import Body, Instant, Text
 from api.dependencies import Admin, Asked, Caller, Database, Running
@@ -104,7 +103,7 @@ class DashboardView(BaseModel):
     net_payout: int | float
 
 
-async def _in_force(database: Book, name: str) -> Policy:
+async def _in_force(database: Database, name: str) -> Policy:
     async with database.autocommit() as connection:
         return await policies.get_in_force(connection, name, datetime.now(UTC))
 

@@ -49,7 +49,7 @@ async def _close(connection: AsyncConnection, found: Break, command: CloseBreak)
         await _refuse_unpaid(connection, found)
     entry = None
     if closing.kind is AdjustmentKind.SUSPENSE:
-        entry = await _book_difference(connection, found)
+        entry = await _post_difference(connection, found)
     await breaks.close(connection, break_id, closing, entry.id if entry else None)
     payload = found.payload() | {
         "adjustment": closing.kind,
@@ -64,9 +64,9 @@ async def _close(connection: AsyncConnection, found: Break, command: CloseBreak)
     )
 
 
-async def _book_difference(connection: AsyncConnection, found: Break) -> Entry:
+async def _post_difference(connection: AsyncConnection, found: Break) -> Entry:
     await _refuse_duplicate(connection, found)
-    entry = make_adjustment(found, *await breaks.get_sides(connection, found))
+    entry = make_adjustment(found, *await breaks.get_money_moved(connection, found))
     if entry is None:
         raise Invalid(
             "adjustment", "the break has no difference to post; close it with closing none"

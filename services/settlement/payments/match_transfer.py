@@ -40,7 +40,7 @@ async def match_transfer(database: Database, matching: MatchTransferInput) -> No
         check_manual_match(payment, row["status"], in_attempt, transfer)
         by, at = asked.request, matching.at
         manual_match = ManualMatch(payment_id, transfer.position, by.actor, asked.note, at)
-        await _book(connection, payment, manual_match, transfer, by)
+        await _post(connection, payment, manual_match, transfer, by)
 
 
 async def _find_transfer(
@@ -56,7 +56,7 @@ async def _find_transfer(
     )
 
 
-async def _book(
+async def _post(
     connection: AsyncConnection,
     payment: Payment,
     manual_match: ManualMatch,

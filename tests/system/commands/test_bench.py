@@ -36,8 +36,8 @@ async def test_lifecycles_are_measured_beside_the_baseline(
         *("--warm-up", "1", "--seconds", "6"),
     )
     assert told["problems"] == []
-    assert told["paid"] >= told["real"]["lives"] > 0
-    assert told["bare"]["lives"] > 0
+    assert told["paid"] >= told["real"]["runs"] > 0
+    assert told["bare"]["runs"] > 0
     assert told["ratio"] > 0
     parts = {"postgres", "temporal", "stellar", "api", "worker", "settlement-worker", "client"}
     assert set(told["real"]["cpu_ms_per_life"]) == parts
@@ -58,7 +58,7 @@ async def test_declarations_are_timed_and_called_off(stack: Stack, api: httpx.As
 
 
 async def test_an_integrity_check_is_measured_beside_a_plain_sum(stack: Stack) -> None:
-    told = await bench(stack, "ledger", "--postings", "3000", "--rounds", "2")
+    told = await bench(stack, "journal", "--postings", "3000", "--rounds", "2")
     assert told["problems"] == []
     assert abs(told["postings"] - 3000) < 50
     assert len(told["check_rounds"]) == 2

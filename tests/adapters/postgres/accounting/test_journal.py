@@ -28,7 +28,6 @@ from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
 from domain.accounting.invariants import Invariant
 from domain.accounting.journal import (
-    SLOTS,
     Entry,
     make_accrual,
     make_correction,
@@ -39,6 +38,7 @@ from domain.accounting.journal import (
     make_settled_entries,
     make_settlement,
 )
+from domain.accounting.postings import SLOTS
 from domain.settlement.payments import Payment, Treasury
 from domain.sla.verdicts import PaymentType
 from tests.testkit import stacks
