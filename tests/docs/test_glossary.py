@@ -24,7 +24,7 @@ VERBS_LACKING = spread(
     {
         "adapters/stellar/codes/meanings.py": "page terminal",
         "packages/devstack/devstack/processes/parent_death.py": "prctl",
-        "packages/stellar-sandbox/stellar_sandbox/calculator/views.py": "healthcheck",
+        "packages/stellar-sandbox/stellar_sandbox/calculator/state_views.py": "healthcheck",
         "packages/stellar-sandbox/stellar_sandbox/operations/account_operations.py": "changes_signers",
         "workflows/runtime.py": "exponential_backoff",
         "workflows/search_attributes.py": "at_start",

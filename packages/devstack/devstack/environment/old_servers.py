@@ -11,7 +11,7 @@ from devstack.processes.programs import CannotStart
 OLD_SERVER_SECONDS = 15
 
 
-async def await_old_server(cluster: Path) -> None:
+async def wait_for_old_server(cluster: Path) -> None:
     """Wait until no server works in a cluster any more; raise CannotStart when one goes on."""
     pid_file = cluster / "postmaster.pid"
     limit = time.monotonic() + OLD_SERVER_SECONDS

@@ -9,14 +9,14 @@ from pathlib import Path
 import psycopg
 
 from devstack.environment import placement
-from devstack.environment.old_servers import await_old_server
+from devstack.environment.old_servers import wait_for_old_server
 from devstack.environment.placement import give
 from devstack.environment.postgres_binaries import (
     MAJOR,
+    can_enter,
     find_binary,
     make_empty_directory,
     make_environment,
-    may_enter,
     read_major_version,
 )
 from devstack.processes.child_processes import Process
@@ -78,7 +78,7 @@ class Postgres:
         """Initialise the cluster unless it exists; refuse the one of another major version."""
         found = read_major_version(self.cluster)
         if found is None:
-            if self._folder == self.directory and not await may_enter(self.user, self.directory):
+            if self._folder == self.directory and not await can_enter(self.user, self.directory):
                 placement.move_data(self.directory)
             await self._initialise()
         elif found != MAJOR:
@@ -171,4 +171,4 @@ class Postgres:
             return False
 
     async def _await_the_old_server(self) -> None:
-        await await_old_server(self.cluster)
+        await wait_for_old_server(self.cluster)

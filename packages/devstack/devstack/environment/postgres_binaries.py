@@ -53,7 +53,7 @@ def make_empty_directory(path: Path, owner: str | None) -> None:
     give(path, owner)
 
 
-async def may_enter(user: str | None, folder: Path) -> bool:
+async def can_enter(user: str | None, folder: Path) -> bool:
     """Tried, not computed: root may lend its user the capability, where the system allows that."""
     if user is None:
         return True
