@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 IN_GIT = shutil.which("git") is not None and (ROOT / ".git").exists()
 
 
