@@ -17,6 +17,7 @@ from temporalio.exceptions import TimeoutError as TimedOut
 from temporalio.service import RPCError
 
 from api.middleware import render_internal
+from api.parsing import sentences
 from domain.errors import (
     ApexError,
     ChainUnavailable,
@@ -120,7 +121,7 @@ async def render_temporal_silent(request: Request, error: Exception) -> JSONResp
 async def render_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [
-        {"field": _field(found), "message": found["msg"].removeprefix("Value error, ")}
+        {"field": _field(found), "message": sentences.render_error(found)}
         for found in error.errors()
     ]
     detail = "; ".join(f"{entry['field']}: {entry['message']}" for entry in errors)
@@ -144,8 +145,8 @@ async def render_http_error(request: Request, error: Exception) -> JSONResponse:
         # Nothing here or in the framework answers so: a status without a code is a defect.
         log.error("the framework refused with status %d", error.status_code, exc_info=error)
         return render_defect(request)
-    headers = dict(error.headers) if error.headers else None
-    return render_problem(request, error.status_code, code, str(error.detail), None, headers)
+    detail, headers = sentences.render_refusal(request, error)
+    return render_problem(request, error.status_code, code, detail, None, headers)
 
 
 def install(app: FastAPI) -> None:

@@ -69,6 +69,7 @@ def derive_statuses(route: APIRoute) -> set[int]:
     found = {500}
     if f"{PREFIX}{route.path}".startswith(HEALTH):
         return found  # it answers what does not answer
+    found.add(422)  # for a query parameter that the route does not take
     calls = {each.call for each in _all(route.dependant)}
     if dependencies.get_principal in calls:
         found |= {401, 503}
@@ -77,9 +78,7 @@ def derive_statuses(route: APIRoute) -> set[int]:
     if calls & {dependencies.get_database, dependencies.get_engine, dependencies.get_temporal}:
         found.add(503)
     if route.body_field is not None:
-        found |= {413, 422}
-    if any(_parameters(each) for each in _all(route.dependant)):
-        found.add(422)
+        found.add(413)
     return found
 
 
@@ -87,10 +86,6 @@ def _all(dependant: Dependant) -> Iterator[Dependant]:
     yield dependant
     for each in dependant.dependencies:
         yield from _all(each)
-
-
-def _parameters(dependant: Dependant) -> list[Any]:
-    return [*dependant.path_params, *dependant.query_params, *dependant.header_params]
 
 
 def _complete(document: dict[str, Any], routes: Iterable[APIRoute]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from cli.databases import NoDatabase, open_database
+from cli.databases import DataDir, NoDatabase, open_database
 from domain.accounting.payment_traces import (
     PaymentTrace,
     TracedAttempt,
@@ -42,27 +42,30 @@ def command(
     ],
     name: Annotated[str, typer.Argument(metavar="ID", help="Its id, number, or transaction hash.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    data_dir: Annotated[
-        Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
-    ] = Path("var"),
+    data_dir: DataDir = None,
 ) -> None:
-    """Reads the database at DATABASE_URL, or that of --data-dir."""
+    """Reads the database of --data-dir, or that at DATABASE_URL, and names it."""
     assert action is PaymentAction.EXPLAIN
     try:
-        trace = asyncio.run(_load_trace(name, data_dir))
+        location, trace = asyncio.run(_load_trace(name, data_dir))
     except (NoDatabase, OSError, ApexError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
     if as_json:
-        typer.echo(orjson.dumps(asdict(trace) | {"standing": trace.standing}).decode())
+        typer.echo(
+            orjson.dumps(
+                asdict(trace) | {"standing": trace.standing, "database": location}
+            ).decode()
+        )
         return
     console = Console(highlight=False, soft_wrap=True, emoji=False)
+    console.print(f"Database {location}", markup=False)
     for line in render_lines(trace):
         console.print(line, markup=False)
 
 
-async def _load_trace(name: str, data_dir: Path) -> PaymentTrace:
+async def _load_trace(name: str, data_dir: Path | None) -> tuple[str, PaymentTrace]:
     async with open_database(data_dir) as database:
-        return await trace_payment(database, name)
+        return database.location, await trace_payment(database, name)
 
 
 def render_lines(trace: PaymentTrace) -> Iterator[str]:

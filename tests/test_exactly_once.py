@@ -8,7 +8,7 @@ history is checked. A schedule that fails is printed with the command that plays
 are the same every time, in parts that are drawn from seeds of their own, so that no test is long;
 tests/system/settlement/test_schedules.py draws others.
 
-    SCHEDULES=20000 python -m pytest tests/test_exactly_once.py
+    SCHEDULES=20000 .venv/bin/python -m pytest tests/test_exactly_once.py
 """
 
 import os
@@ -34,7 +34,7 @@ BATCHES = SCHEDULES // 4
 ENOUGH = 50
 # Search for a schedule that finds a faulty signer, and record it, although there is one on record.
 RECORDS = bool(os.environ.get("RECORD_SCHEDULES"))
-COMMAND = "python -m pytest tests/test_exactly_once.py"
+COMMAND = ".venv/bin/python -m pytest tests/test_exactly_once.py"
 
 
 # A schedule that is played again is one part.

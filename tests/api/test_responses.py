@@ -84,6 +84,26 @@ def test_only_an_admins_routes_answer_that_a_role_may_not() -> None:
     assert 403 not in plain[1]
 
 
+def test_an_amount_is_a_number_beside_its_exact_stroops() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    found = 0
+    for name, schema in schemas.items():
+        properties = schema.get("properties", {})
+        for field in properties:
+            exact = field.removesuffix("_amount") + "_stroops"
+            if field != "amount" and not field.endswith("_amount") and exact not in properties:
+                continue
+            found += 1
+            assert _list_types(properties[field]) <= {"integer", "number", "null"}, (name, field)
+            stroops = properties.get(exact) or properties.get(f"{field}_stroops")
+            assert "string" in _list_types(stroops or {"type": "none"}), (name, field)
+    assert found >= 9
+
+
+def _list_types(schema: dict[str, Any]) -> set[str]:
+    return {each["type"] for each in schema.get("anyOf", [schema])}
+
+
 PROBLEM = {
     "type": "/docs/errors#not_found",
     "title": "not found",

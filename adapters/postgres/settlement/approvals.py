@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
-from sqlalchemy import RowMapping, exists, func, select, update
+from sqlalchemy import RowMapping, exists, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +26,7 @@ from domain.settlement.approvals import (
     ApprovalContext,
     compute_digest,
 )
+from domain.settlement.limits import Limits, find_ceiling
 from domain.settlement.payments import Payment, PaymentStatus
 
 # The actions that a verdict follows from: their actors are its makers.
@@ -200,11 +201,12 @@ async def list_by_payment(
 
 
 async def list_waiting(
-    connection: AsyncConnection, approval_above: int | None, offset: int, limit: int
+    connection: AsyncConnection, enforced: Limits, offset: int, limit: int
 ) -> tuple[list[RowMapping], int]:
-    """Return a page of the payments that wait for approval, oldest first, and how many there are."""
-    if approval_above is None:
+    """Return a page of the payments that wait for approval alone, oldest first, and how many there are."""
+    if enforced.approval_above is None:
         return [], 0
+    ceiling = find_ceiling(enforced)
     given = (
         select(func.count())
         .where(approvals.c.payment_id == payments.c.id, NOT_VOIDED)
@@ -213,7 +215,8 @@ async def list_waiting(
     )
     wanted = (
         payments.c.status.in_(UNSIGNED),
-        payments.c.amount_stroops > approval_above,
+        payments.c.amount_stroops > enforced.approval_above,
+        true() if ceiling is None else payments.c.amount_stroops <= ceiling,
         given < APPROVERS,
     )
     rows = await connection.execute(
