@@ -22,15 +22,17 @@ async def open_database(data_dir: Path) -> AsyncIterator[Database]:
 
     Raises NoDatabase when DATABASE_URL is not set and no stack runs in `data_dir`.
     """
-    database = Database(os.environ.get("DATABASE_URL") or _url_of(data_dir), connections_max=2)
+    database = Database(find_url(data_dir), connections_max=2)
     try:
         yield database
     finally:
         await database.close()
 
 
-def _url_of(data_dir: Path) -> str:
-    """The database of the stack that `stack.json` says is running."""
+def find_url(data_dir: Path) -> str:
+    """Return DATABASE_URL, or the database of the stack that `stack.json` says is running; raises NoDatabase."""
+    if url := os.environ.get("DATABASE_URL"):
+        return url
     try:
         record = json.loads((data_dir / RECORD).read_text())
         url = record["environment"].get("DATABASE_URL") if record["pids"] else None

@@ -20,6 +20,8 @@ COMMANDS = {
     "payments": "Explain a payment: every attempt, envelope, answer, proof and posting.",
     "channels": "List, create or release the accounts that payments are sent on.",
     "api": "Run the HTTP API.",
+    "backup": "Write a backup of the database, and prove that it can be read.",
+    "restore": "Say what a backup would replace; with --apply, replace it.",
     "migrate": "Bring the database to the newest migration.",
     "keys": "Give a person an API key of their own.",
     "polling": "Tell whether the workers of this host are polling.",

@@ -52,6 +52,7 @@ from adapters.postgres.tables.reconciliation import (
     manual_matches,
     reconciliation_runs,
 )
+from adapters.postgres.tables.restorations import restorations
 from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "policies",
     "postings",
     "reconciliation_runs",
+    "restorations",
     "sla_results",
     "spending",
     "submissions",
