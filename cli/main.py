@@ -14,14 +14,14 @@ from typing import NoReturn
 
 import typer
 
+from cli.recovery import COMMANDS as RECOVERY
+
 COMMANDS = {
     "worker": "Run a worker for some task queues.",
     "journal": "Check that the journal keeps its invariants.",
     "payments": "Explain a payment: every attempt, envelope, answer, proof and posting.",
     "channels": "List, create or release the accounts that payments are sent on.",
     "api": "Run the HTTP API.",
-    "backup": "Write a backup of the database, and prove that it can be read.",
-    "restore": "Say what a backup would replace; with --apply, replace it.",
     "migrate": "Bring the database to the newest migration.",
     "keys": "Give a person an API key of their own.",
     "polling": "Tell whether the workers of this host are polling.",
@@ -33,7 +33,7 @@ PLUGINS = "apexchainx.commands"
 
 def find_commands() -> dict[str, tuple[str, str]]:
     """Every command: the module that holds it, and the line that describes it."""
-    packages = [("cli", COMMANDS)]
+    packages = [("cli", COMMANDS), ("cli.recovery", RECOVERY)]
     for plugin in entry_points(group=PLUGINS):
         packages.append((plugin.value, plugin.load().COMMANDS))
     return {

@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from domain.backups import BackupManifest, parse_manifest
 from domain.errors import BackupUnusable, Conflict
+from domain.recovery.backups import BackupManifest, parse_manifest
 
 MARK = b"apexchainx-backup\n"
 MANIFEST_BYTES_MAX = 1 << 24

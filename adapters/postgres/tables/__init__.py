@@ -27,7 +27,7 @@ from adapters.postgres.tables.limits import (
     spending,
 )
 from adapters.postgres.tables.metadata import Xid8, metadata
-from adapters.postgres.tables.networks import networks, troubles
+from adapters.postgres.tables.networks import networks, restorations, troubles
 from adapters.postgres.tables.outages import (
     agreements,
     disputes,
@@ -52,7 +52,6 @@ from adapters.postgres.tables.reconciliation import (
     manual_matches,
     reconciliation_runs,
 )
-from adapters.postgres.tables.restorations import restorations
 from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
 
 __all__ = [

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import backups
 from adapters.postgres.accounting import invariants
 from adapters.postgres.database import Database, take_snapshot
-from domain.backups import DatabaseContents
+from adapters.postgres.recovery import backups
+from domain.recovery.backups import DatabaseContents
 
 # What is overdue breaks no invariant.
 OVERDUE = timedelta(days=36_500)

@@ -12,10 +12,10 @@ from adapters.backups.backup_files import (
 )
 from adapters.backups.dumps import list_dump, write_dump
 from adapters.backups.tools import find_tools
-from adapters.postgres import backups
 from adapters.postgres.database import Database, take_snapshot
-from domain.backups import BackupManifest, DatabaseContents
+from adapters.postgres.recovery import backups
 from domain.errors import BackupUnusable
+from domain.recovery.backups import BackupManifest, DatabaseContents
 from services.recovery.backups.describe_contents import describe_contents_within
 
 
@@ -34,11 +34,10 @@ async def take_backup(database: Database, command: TakeBackup) -> BackupManifest
 
     Raises Conflict when the file exists, ToolFailed, and OSError when the disk is full.
     """
-    async with database.autocommit() as connection:
-        tools = await find_tools(await backups.get_server_major(connection), command.tools)
     with open_unfinished(command.path) as unfinished:
         async with database.transaction() as connection:
             await take_snapshot(connection)
+            tools = await find_tools(await backups.get_server_major(connection), command.tools)
             contents = await describe_contents_within(connection)
             snapshot = await backups.export_snapshot(connection)
             await write_dump(tools, database.engine.url, snapshot, unfinished)

@@ -1,18 +1,14 @@
 """Fill a new database from a backup, and prove that it holds what was backed up."""
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from sqlalchemy.engine import URL
 
 from adapters.backups.dumps import load_dump
 from adapters.backups.tools import PostgresTools
 from adapters.postgres.database import Database
-from domain.backups import BackupManifest, list_differences
 from domain.errors import BackupUnusable
+from domain.recovery.backups import BackupManifest, list_differences
 from services.recovery.backups.describe_contents import describe_contents
 
 
@@ -40,25 +36,17 @@ class PartTimes:
         self.began = now
 
 
-@asynccontextmanager
-async def fill_database(
-    url: URL, source: BackupSource, times: PartTimes
-) -> AsyncIterator[Database]:
+async def fill_database(database: Database, source: BackupSource, times: PartTimes) -> None:
     """
-    Load the backup into the empty database at `url`, compare it table by table, and yield it open.
+    Load the backup into an empty database, and compare it table by table.
 
     Raises BackupUnusable, which says what is not as it was, and ToolFailed.
     """
-    await load_dump(source.tools, url, source.path, source.jobs)
+    await load_dump(source.tools, database.engine.url, source.path, source.jobs)
     times.record("load")
-    database = Database(url.render_as_string(hide_password=False), connections_max=2)
-    try:
-        found = await describe_contents(database)
-        if differences := list_differences(source.manifest.contents, found):
-            raise BackupUnusable(
-                f"what was restored is not what was backed up: {'; '.join(differences)}; use another backup"
-            )
-        times.record("verify")
-        yield database
-    finally:
-        await database.close()
+    found = await describe_contents(database)
+    if differences := list_differences(source.manifest.contents, found):
+        raise BackupUnusable(
+            f"what was restored is not what was backed up: {'; '.join(differences)}; use another backup"
+        )
+    times.record("verify")

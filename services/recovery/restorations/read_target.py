@@ -2,28 +2,22 @@
 
 from datetime import datetime
 
-from adapters.postgres import databases, restorations
 from adapters.postgres.accounting.guard_digests import REVISION
 from adapters.postgres.database import Database, take_snapshot
-from domain.restorations import Losses, Restoration, RestoreTarget
+from adapters.postgres.recovery import databases, restorations
+from domain.recovery.restorations import Losses, Restoration, RestoreTarget
 
 
-async def read_target(url: str, since: datetime) -> RestoreTarget:
+async def read_target(database: Database, name: str, since: datetime) -> RestoreTarget:
     """
-    Return what the database at `url` holds, and what of it is newer than `since`.
-
-    Raises Unavailable when its server does not answer.
+    Return what the database called `name` holds, and what of it is newer than `since`; `database` is the
+    maintenance database of its server.
     """
-    maintenance, name = databases.split_url(url)
-    server = Database(maintenance, connections_max=1)
-    try:
-        async with server.autocommit() as connection:
-            if not await databases.exists(connection, name):
-                return RestoreTarget(name, False, {}, 0, None, None)
-            sessions = await databases.count_sessions(connection, name)
-    finally:
-        await server.close()
-    present = Database(url, connections_max=1)
+    async with database.autocommit() as connection:
+        if not await databases.has_database(connection, name):
+            return RestoreTarget(name, False, {}, 0, None, None)
+        sessions = await databases.count_sessions(connection, name)
+    present = databases.open_database(database, name)
     try:
         rows, losses, latest = await _read_present(present, since)
     finally:

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from adapters.backups.backup_files import append_manifest, hash_dump, read_backup
 from adapters.backups.tools import find_tools
 from adapters.postgres.database import Database
+from adapters.postgres.recovery.databases import open_maintenance
 from adapters.postgres.sla.policies import add_agreement
 from devstack.bench import seed_journal
 from devstack.environment.postgres_binaries import find_binary
@@ -22,7 +23,7 @@ from domain.errors import BackupUnusable, Conflict, ToolFailed
 from domain.sla.policies import Agreement
 from services.recovery.backups.rehearse_restore import rehearse_restore
 from services.recovery.backups.take_backup import TakeBackup, check_tables, take_backup
-from services.recovery.restorations.open_source import open_source
+from services.recovery.restorations.read_source import read_source
 from tests.testkit.recovery.databases import (
     create_lost_database,
     get_name,
@@ -66,6 +67,14 @@ async def _take(url: str, path: Path, tools: Path = TOOLS) -> None:
         await database.close()
 
 
+async def _rehearse(url: str, path: Path) -> None:
+    server, name = open_maintenance(url)
+    try:
+        await rehearse_restore(server, name, await read_source(server, path, TOOLS, jobs=2))
+    finally:
+        await server.close()
+
+
 async def test_a_backup_while_writers_write_is_one_instant(stack: Stack, tmp_path: Path) -> None:
     # It is held up, so that the writers are ahead of the snapshot when the dump begins.
     slow = make_tools(tmp_path / "slow", pg_dump='sleep 0.5; exec REAL "$@"')
@@ -82,7 +91,7 @@ async def test_a_backup_while_writers_write_is_one_instant(stack: Stack, tmp_pat
         assert 600 < manifest.contents.tables["entries"].rows < now, "nobody wrote meanwhile"
         assert not writers.done(), "they wrote until after it"
         # Every table is compared with what the snapshot showed.
-        await rehearse_restore(url, await open_source(url, path, TOOLS, jobs=2))
+        await _rehearse(url, path)
         writers.cancel()
         with suppress(asyncio.CancelledError):
             await writers
@@ -170,10 +179,10 @@ async def test_a_backup_of_another_build_or_a_newer_server_is_refused(
 ) -> None:
     other = _change(taken, tmp_path / "other", revision="0001_other")
     with pytest.raises(BackupUnusable, match="with the build that made it"):
-        await open_source(url, other, TOOLS, jobs=1)
+        await _rehearse(url, other)
     newer = _change(taken, tmp_path / "newer", server_major=99)
     with pytest.raises(BackupUnusable, match="a server that is not older"):
-        await open_source(url, newer, TOOLS, jobs=1)
+        await _rehearse(url, newer)
 
 
 async def test_what_is_not_as_it_was_backed_up_is_refused(
@@ -183,11 +192,11 @@ async def test_what_is_not_as_it_was_backed_up_is_refused(
     lacking = dict(tables, payments=replace(tables["payments"], rows=tables["payments"].rows + 1))
     wrong = _change(taken, tmp_path / "wrong", tables=lacking)
     with pytest.raises(BackupUnusable, match=r"table payments has \d+ rows where \d+ were"):
-        await rehearse_restore(url, await open_source(url, wrong, TOOLS, jobs=1))
+        await _rehearse(url, wrong)
     changed = dict(tables, postings=replace(tables["postings"], checksum="1"))
     wrong = _change(taken, tmp_path / "changed", tables=changed)
     with pytest.raises(BackupUnusable, match="table postings has other rows"):
-        await rehearse_restore(url, await open_source(url, wrong, TOOLS, jobs=1))
+        await _rehearse(url, wrong)
     name = get_name(url)
     assert list_databases(stack.environment["DATABASE_URL"], name) == [name], "the trial's is gone"
 

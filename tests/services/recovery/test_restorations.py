@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from adapters.backups.backup_files import read_backup
-from adapters.postgres import databases, events
+from adapters.postgres import events
 from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
 from adapters.postgres.events import Cursor
+from adapters.postgres.recovery import databases
 from adapters.postgres.sla.policies import add_agreement
 from devstack.bench import seed_payments
 from devstack.environment.postgres_binaries import find_binary
@@ -21,11 +22,12 @@ from devstack.environment.stack import Stack
 from domain.audit import make_audit_entry
 from domain.errors import Conflict
 from domain.events import EventType, make_event
+from domain.recovery.restorations import Losses, RestoreTarget
 from domain.requests import Request
 from domain.sla.policies import Agreement
 from services.recovery.backups.take_backup import TakeBackup, take_backup
 from services.recovery.restorations import restore_backup as use_case
-from services.recovery.restorations.open_source import open_source
+from services.recovery.restorations.read_source import read_source
 from services.recovery.restorations.read_target import read_target
 from services.recovery.restorations.restore_backup import (
     RestoreBackup,
@@ -37,6 +39,7 @@ from tests.testkit.recovery.databases import (
     drop_database,
     get_name,
     list_databases,
+    name_other,
     read_value,
 )
 from tests.testkit.stacks import Stacks
@@ -76,8 +79,23 @@ async def _take(database: Database, folder: Path) -> Path:
 
 
 async def _restore(url: str, path: Path, *, replaces: bool = False) -> RestoreBackupOutcome:
-    source = await open_source(url, path, TOOLS, jobs=2)
-    return await restore_backup(RestoreBackup(source, url, replaces, BY, datetime.now(UTC)))
+    server, name = databases.open_maintenance(url)
+    try:
+        source = await read_source(server, path, TOOLS, jobs=2)
+        wanted = RestoreBackup(source, name, replaces, BY, datetime.now(UTC))
+        return await restore_backup(server, wanted)
+    finally:
+        await server.close()
+
+
+async def _read_losses(url: str, since: datetime) -> tuple[RestoreTarget, Losses]:
+    server, name = databases.open_maintenance(url)
+    try:
+        target = await read_target(server, name, since)
+    finally:
+        await server.close()
+    assert target.losses is not None
+    return target, target.losses
 
 
 async def test_a_lost_database_is_restored_and_says_that_it_was(
@@ -140,8 +158,7 @@ async def test_a_database_that_holds_something_is_moved_away_and_only_if_asked(
     assert kept is not None
     assert list_databases(server_url, get_name(url)) == sorted([get_name(url), kept])
     assert read_value(url, COUNT_PAYMENTS) == 5
-    kept_url = databases.name_database(url, kept).set(drivername="postgresql")
-    assert read_value(kept_url.render_as_string(hide_password=False), COUNT_PAYMENTS) == 6
+    assert read_value(name_other(url, kept), COUNT_PAYMENTS) == 6
 
 
 async def test_a_database_in_use_stays_as_it_is(
@@ -160,13 +177,13 @@ async def test_a_client_that_comes_back_during_the_restore_stops_it(
     """A worker that nobody stopped connects again before the last step: it must not lose its database."""
     path = await _take(database, tmp_path)
     await database.close()
-    replace, clients = databases.replace, list[psycopg.Connection[tuple[object, ...]]]()
+    replace, clients = databases.replace_database, list[psycopg.Connection[tuple[object, ...]]]()
 
     async def replace_late(*arguments: object) -> None:
         clients.append(await asyncio.to_thread(psycopg.connect, url))
         await replace(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(databases, "replace", replace_late)
+    monkeypatch.setattr(databases, "replace_database", replace_late)
     with pytest.raises(Conflict, match="is in use: stop the API"):
         await _restore(url, path, replaces=True)
     clients[0].close()
@@ -182,14 +199,12 @@ async def test_the_report_names_what_would_be_lost(
 ) -> None:
     path = await _take(database, tmp_path)
     since = read_backup(path).contents.at
-    unchanged = (await read_target(url, since)).losses
-    assert unchanged is not None
+    _, unchanged = await _read_losses(url, since)
     assert (unchanged.outages, unchanged.payments, unchanged.confirmed) == (0, 0, 0)
     await seed_payments.owe(database, "later", 2)
-    target = await read_target(url, since)
-    assert target.losses is not None
-    assert sorted(target.losses.outage_ids) == ["later-1", "later-2"]
-    assert (target.losses.payments, target.losses.payments_stroops) == (2, 20_000_000)
+    target, lost = await _read_losses(url, since)
+    assert sorted(lost.outage_ids) == ["later-1", "later-2"]
+    assert (lost.payments, lost.payments_stroops) == (2, 20_000_000)
     assert target.rows["payments"] == 7
     assert not target.is_empty
 
@@ -198,8 +213,7 @@ async def test_two_restores_at_once_are_one_too_many(
     url: str, database: Database, tmp_path: Path
 ) -> None:
     path = await _take(database, tmp_path)
-    maintenance, _ = databases.split_url(url)
-    server = Database(maintenance, connections_max=1)
+    server, _ = databases.open_maintenance(url)
     async with server.autocommit() as connection:
         await databases.lock(connection)
         with pytest.raises(Conflict, match="another restore is at work"):
@@ -216,17 +230,15 @@ async def test_the_event_feed_goes_on_in_a_server_that_counts_from_the_beginning
 ) -> None:
     """Readers keep cursors that name transactions; the ones of the new server must come after them."""
     monkeypatch.setattr(use_case, "TRANSACTIONS_MARGIN", 2_000)
-    maintenance, _ = databases.split_url(url)
     async with stacks.start_postgres(tmp_path / "other") as other_url:
-        await _burn(maintenance, until=await _count_transactions(other_url) + 5_000)
+        await _burn(url, until=await _count_transactions(other_url) + 5_000)
         await _publish(database, "before")
         path = await _take(database, tmp_path)
         await _publish(database, "lost")
         async with database.autocommit() as connection:
             known = await events.list_after(connection, Cursor(), 1_000)
         cursor = Cursor(known[-1]["transaction"], known[-1]["sequence"])
-        new_url = databases.name_database(other_url, get_name(url))
-        new = new_url.set(drivername="postgresql").render_as_string(hide_password=False)
+        new = name_other(other_url, get_name(url))
         await _restore(new, path)
         restored = Database(new, connections_max=1)
         await _publish(restored, "after")

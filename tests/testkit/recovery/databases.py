@@ -22,7 +22,7 @@ def create_lost_database(server_url: str) -> Iterator[str]:
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{stacks.TEMPLATE}"'.encode())
     try:
-        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+        yield name_other(server_url, name)
     finally:
         for each in list_databases(server_url, name):
             drop_database(server_url, each)
@@ -40,6 +40,11 @@ def list_databases(server_url: str, start: str) -> list[str]:
 def drop_database(server_url: str, name: str) -> None:
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def name_other(url: str, name: str) -> str:
+    """Return the URL of another database of the same server."""
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
 def get_name(url: str) -> str:

@@ -15,14 +15,13 @@ from uuid import uuid4
 import psycopg
 from sqlalchemy import text
 
-from adapters.backups.backup_files import read_backup
-from adapters.postgres import databases
 from adapters.postgres.database import Database
+from adapters.postgres.recovery.databases import open_maintenance
 from devstack.bench import seed_journal
 from devstack.bench.seed_journal import POSTINGS_A_PAYMENT
 from domain.requests import Request
 from services.recovery.backups.take_backup import TakeBackup, take_backup
-from services.recovery.restorations.open_source import open_source
+from services.recovery.restorations.read_source import read_source
 from services.recovery.restorations.read_target import read_target
 from services.recovery.restorations.restore_backup import RestoreBackup, restore_backup
 
@@ -69,10 +68,11 @@ async def measure(server_url: str, outages: int, folder: Path, jobs: int) -> Res
         manifest = await take_backup(database, TakeBackup(path, version("apexchainx")))
         took = time.monotonic() - began
         name = f"scratch_{uuid4().hex[:8]}"
-        url = databases.name_database(server_url, name).render_as_string(hide_password=False)
+        server, _ = open_maintenance(server_url)
         try:
-            seconds = await _restore(url, path, jobs)
+            seconds = await _restore(server, name, path, jobs)
         finally:
+            await server.close()
             size = path.stat().st_size
             path.unlink()
             await asyncio.to_thread(_drop, server_url, name)
@@ -88,15 +88,15 @@ async def _write_trail(database: Database) -> None:
             await connection.execute(text(statement), {"changes": CHANGES_AN_OUTAGE})
 
 
-async def _restore(url: str, path: Path, jobs: int) -> dict[str, float]:
+async def _restore(server: Database, name: str, path: Path, jobs: int) -> dict[str, float]:
     """As an operator does it: look at the report, then apply."""
     began = time.monotonic()
-    source = await open_source(url, path, None, jobs)
-    await read_target(url, read_backup(path).contents.at)
+    source = await read_source(server, path, None, jobs)
+    await read_target(server, name, source.manifest.contents.at)
     report = round(time.monotonic() - began, 3)
     by = Request("operator", "bench")
-    done = await restore_backup(RestoreBackup(source, url, False, by, datetime.now(UTC)))
-    return {"report": report} | done.seconds
+    wanted = RestoreBackup(source, name, False, by, datetime.now(UTC))
+    return {"report": report} | (await restore_backup(server, wanted)).seconds
 
 
 def _drop(server_url: str, name: str) -> None:

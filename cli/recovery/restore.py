@@ -11,13 +11,13 @@ import orjson
 import typer
 
 from adapters.backups.backup_files import read_backup
-from cli.chain_history import read_since
-from cli.databases import NoDatabase, find_url
-from cli.restore_report import describe_backup, describe_chain, describe_target
+from cli.databases import NoDatabase, open_server
+from cli.recovery.chain_history import read_since
+from cli.recovery.restore_report import describe_backup, describe_chain, describe_target
 from domain.errors import ApexError
 from domain.requests import Request
 from services.recovery.backups.rehearse_restore import rehearse_restore
-from services.recovery.restorations.open_source import open_source
+from services.recovery.restorations.read_source import read_source
 from services.recovery.restorations.read_target import read_target
 from services.recovery.restorations.restore_backup import (
     RestoreBackup,
@@ -72,16 +72,16 @@ async def _verify(
 ) -> None:
     _print(describe_backup(file, read_backup(file)))
     if scratch:
-        url = find_url(data_dir)
-        await rehearse_restore(url, await open_source(url, file, pg_bin, jobs))
+        async with open_server(data_dir) as (server, name):
+            await rehearse_restore(server, name, await read_source(server, file, pg_bin, jobs))
         _print(["restored into a database for the trial: every table is as it was backed up"])
 
 
 async def _report(file: Path, pg_bin: Path | None, data_dir: Path) -> None:
-    url = find_url(data_dir)
-    manifest = (await open_source(url, file, pg_bin, jobs=1)).manifest
-    _print(describe_backup(file, manifest))
-    _print(describe_target(await read_target(url, manifest.contents.at)))
+    async with open_server(data_dir) as (server, name):
+        manifest = (await read_source(server, file, pg_bin, jobs=1)).manifest
+        _print(describe_backup(file, manifest))
+        _print(describe_target(await read_target(server, name, manifest.contents.at)))
     _print(describe_chain(await read_since(manifest.contents)))
     _print(["Nothing was changed. --apply restores it."])
 
@@ -89,10 +89,11 @@ async def _report(file: Path, pg_bin: Path | None, data_dir: Path) -> None:
 async def _apply(
     file: Path, replace: bool, jobs: int, pg_bin: Path | None, data_dir: Path
 ) -> RestoreBackupOutcome:
-    url = find_url(data_dir)
-    source = await open_source(url, file, pg_bin, jobs)
     by = Request("operator", "command-line")
-    return await restore_backup(RestoreBackup(source, url, replace, by, datetime.now(UTC)))
+    async with open_server(data_dir) as (server, name):
+        source = await read_source(server, file, pg_bin, jobs)
+        wanted = RestoreBackup(source, name, replace, by, datetime.now(UTC))
+        return await restore_backup(server, wanted)
 
 
 def _say(outcome: RestoreBackupOutcome, as_json: bool) -> None:
@@ -100,8 +101,9 @@ def _say(outcome: RestoreBackupOutcome, as_json: bool) -> None:
         typer.echo(orjson.dumps(asdict(outcome)).decode())
         return
     done = outcome.restoration
+    at = f"{done.restored_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
     if outcome.repeated:
-        _print([f"Nothing was done: it was restored from this backup at {done.restored_at}."])
+        _print([f"Nothing was done: it was restored from this backup at {at}."])
     else:
         parts = ", ".join(f"{part} {seconds:g} s" for part, seconds in outcome.seconds.items())
         _print([f"restored and compared, table by table ({parts})"])
@@ -109,8 +111,8 @@ def _say(outcome: RestoreBackupOutcome, as_json: bool) -> None:
         _print([f"the database that was there is kept as {done.replaced_database!r}"])
     _print(
         [
-            "Next: start the services, which read from the chain what was paid since the backup before they",
-            "sign anything, then start the workflows that are missing from the database (docs/operations.md).",
+            f"The journal is older than the chain. Next: nothing signs before the chain has been read past {at}",
+            "(docs/how-to/back-up-and-restore.md, from step 4).",
         ]
     )
 

@@ -77,7 +77,7 @@ class RestoreTarget:
 
 @dataclass(frozen=True, slots=True)
 class TransfersSince:
-    """What the chain shows of our treasuries after a ledger: how often they paid, and how much in stroops."""
+    """How often our treasuries paid from a ledger on, without what a backup knows of it, and how much in stroops."""
 
     first_ledger: int
     last_ledger: int

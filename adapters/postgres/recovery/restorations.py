@@ -6,7 +6,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import restorations
-from domain.restorations import NAMED_MAX, Losses, Restoration
+from domain.recovery.restorations import NAMED_MAX, Losses, Restoration
 
 _COLUMNS = (
     restorations.c.restored_at,

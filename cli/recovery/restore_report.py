@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from domain.backups import BackupManifest
 from domain.money import format_amount
-from domain.restorations import Losses, RestoreTarget, TransfersSince
+from domain.recovery.backups import BackupManifest
+from domain.recovery.restorations import Losses, RestoreTarget, TransfersSince
 
 
 def describe_backup(file: Path, manifest: BackupManifest) -> Iterator[str]:
@@ -18,12 +18,14 @@ def describe_backup(file: Path, manifest: BackupManifest) -> Iterator[str]:
     yield (
         f"          {journal.outages} outages, {journal.payments} payments of "
         f"{format_amount(journal.owed_stroops)} USDC, {journal.confirmed} of them confirmed: "
-        f"{format_amount(journal.confirmed_stroops)} USDC"
+        f"{format_amount(journal.confirmed_stroops)} USDC; the journal's debits are "
+        f"{format_amount(journal.debited_stroops)}"
     )
     if contents.chain_ledger is None:
         yield "          it has read nothing of the chain"
     else:
-        yield f"          it has read the chain up to ledger {contents.chain_ledger}"
+        closed = f", closed {_at(contents.chain_closed_at)}" if contents.chain_closed_at else ""
+        yield f"          it has read the chain up to ledger {contents.chain_ledger}{closed}"
     if contents.violated:
         yield f"          violated when it was taken: {', '.join(contents.violated)}"
     yield f"          sound: {manifest.dump_bytes} bytes of dump, SHA-256 {manifest.dump_sha256}"
@@ -69,7 +71,7 @@ def describe_chain(since: TransfersSince | None) -> Iterator[str]:
         return
     yield (
         f"chain     {since.count} transfers of {format_amount(since.stroops)} USDC left the treasuries in ledgers "
-        f"{since.first_ledger} to {since.last_ledger}, after the last that the backup has read"
+        f"{since.first_ledger} to {since.last_ledger}, and the backup does not know them"
     )
     if not since.is_complete:
         yield (

@@ -5,7 +5,7 @@ import hashlib
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.backups import DatabaseContents, JournalTotals, TableSummary
+from domain.recovery.backups import DatabaseContents, JournalTotals, TableSummary
 
 # A row as text depends on these; a dump may take hours, in which this transaction only waits.
 _SETTINGS = (
@@ -51,6 +51,19 @@ _STANDING = text(
     """
 )
 
+# What the journal knows of the chain beyond the last ledger that reconciliation has read.
+_KNOWN = text(
+    """
+    SELECT DISTINCT known.hash FROM payments p
+    LEFT JOIN allocations s ON s.payment_id = p.id AND s.live
+    LEFT JOIN envelopes v ON (v.payment_id, v.n) = (s.lead_payment_id, s.n),
+    unnest(ARRAY[p.transaction_hash, v.hash, v.inner_hash]) AS known (hash)
+    WHERE p.status = 'confirmed' AND known.hash IS NOT NULL
+      AND p.ledger > coalesce((SELECT ledger FROM chain_cursor), -1)
+    ORDER BY known.hash
+    """
+)
+
 
 async def prepare_snapshot(connection: AsyncConnection) -> None:
     """Let a snapshot last as long as a dump of it takes, and let rows be written as text one way."""
@@ -75,6 +88,7 @@ async def read_contents(connection: AsyncConnection) -> DatabaseContents:
     passphrases = await connection.scalars(text("SELECT passphrase FROM networks"))
     return DatabaseContents(
         **row,
+        known_hashes=list(await connection.scalars(_KNOWN)),
         networks=sorted(hash_passphrase(each) for each in passphrases),
         tables=await _summarize_tables(connection),
         journal=JournalTotals(**totals),

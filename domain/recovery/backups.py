@@ -44,7 +44,8 @@ class DatabaseContents:
     and the newest ledger of the chain that it had read (None before the first).
 
     `server_id` is the identity of the server's files, `transaction` the next transaction id it gives;
-    `networks` are SHA-256 of passphrases.
+    `networks` are SHA-256 of passphrases, `known_hashes` the transactions of later ledgers by which
+    confirmed payments were made.
     """
 
     at: datetime
@@ -55,6 +56,7 @@ class DatabaseContents:
     networks: Sequence[str]
     chain_ledger: int | None
     chain_closed_at: datetime | None
+    known_hashes: Sequence[str]
     tables: Mapping[str, TableSummary]
     journal: JournalTotals
     violated: Sequence[str] = ()

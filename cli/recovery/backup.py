@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from cli.databases import NoDatabase, find_url, open_database
-from cli.restore_report import describe_backup
-from domain.backups import BackupManifest
+from cli.databases import NoDatabase, open_database, open_server
+from cli.recovery.restore_report import describe_backup
 from domain.errors import ApexError
+from domain.recovery.backups import BackupManifest
 from services.recovery.backups.rehearse_restore import rehearse_restore
 from services.recovery.backups.take_backup import TakeBackup, take_backup
-from services.recovery.restorations.open_source import open_source
+from services.recovery.restorations.read_source import read_source
 
 
 def command(
@@ -47,6 +47,6 @@ async def _take(file: Path, check: bool, pg_bin: Path | None, data_dir: Path) ->
         wanted = TakeBackup(file, version("apexchainx"), pg_bin)
         manifest = await take_backup(database, wanted)
     if check:
-        url = find_url(data_dir)
-        await rehearse_restore(url, await open_source(url, file, pg_bin, jobs=2))
+        async with open_server(data_dir) as (server, name):
+            await rehearse_restore(server, name, await read_source(server, file, pg_bin, jobs=2))
     return manifest

@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.database import make_dialect_url
+from adapters.postgres.database import Database, make_dialect_url
 from domain.errors import Conflict, Refused
 
 MAINTENANCE = "postgres"
@@ -27,20 +27,23 @@ TRANSACTIONS_A_CALL = 100_000
 _IN_USE, _DENIED = "55006", "42501"
 
 
-def split_url(url: str) -> tuple[str, str]:
-    """Return the URL of the server's maintenance database, and the name of the one that `url` names."""
+def open_maintenance(url: str) -> tuple[Database, str]:
+    """Open the maintenance database of a server, and return it with the name of the database at `url`."""
     parsed = make_dialect_url(url)
     name = parsed.database or parsed.username or ""
-    return name_database(parsed, MAINTENANCE).render_as_string(hide_password=False), name
+    return Database(_render(parsed.set(database=MAINTENANCE)), connections_max=3), name
 
 
-def name_database(url: str | URL, name: str) -> URL:
-    return make_dialect_url(url if isinstance(url, str) else str(url.render_as_string(False))).set(
-        database=name
-    )
+def open_database(beside: Database, name: str) -> Database:
+    """Open a database of the same server, as the same user."""
+    return Database(_render(beside.engine.url.set(database=name)), connections_max=2)
 
 
-async def exists(connection: AsyncConnection, name: str) -> bool:
+def _render(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+async def has_database(connection: AsyncConnection, name: str) -> bool:
     known = text("SELECT EXISTS (SELECT FROM pg_database WHERE datname = :name)")
     return bool(await connection.scalar(known, {"name": name}))
 
@@ -83,7 +86,7 @@ async def drop_unfinished(connection: AsyncConnection, name: str) -> None:
         await connection.execute(text(f"DROP DATABASE {_quote(connection, each)} WITH (FORCE)"))
 
 
-async def replace(
+async def replace_database(
     connection: AsyncConnection, name: str, unfinished: str, kept: str | None
 ) -> None:
     """Give a finished database its name, after the one that had it was renamed to `kept`, in one transaction."""
