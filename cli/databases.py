@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from adapters.postgres.database import Database
+from adapters.postgres.recovery.databases import open_maintenance
 
 RECORD = "stack.json"
 SEEDS = "stellar-keys.json"
@@ -78,6 +79,19 @@ async def open_database(data_dir: Path | None) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def open_server(data_dir: Path | None) -> AsyncIterator[tuple[Database, str]]:
+    """
+    Open the maintenance database of the server, which is there when the database is not, with the name of
+    the database; close it afterwards. Raises NoDatabase as `open_database` does.
+    """
+    maintenance, name = open_maintenance(find_url(data_dir))
+    try:
+        yield maintenance, name
+    finally:
+        await maintenance.close()
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_71fa5c4b800c"
+revision = "0001_c9f9402d78bd"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -269,6 +269,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliation_runs")),
     )
     op.create_index("ix_reconciliation_runs_at", "reconciliation_runs", ["at"], unique=False)
+    op.create_table(
+        "restorations",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("restored_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("backup_taken_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("backup_sha256", sa.String(length=64), nullable=False),
+        sa.Column("chain_ledger", sa.BigInteger(), nullable=True),
+        sa.Column("replaced_database", sa.String(length=63), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_restorations")),
+    )
     op.create_table(
         "spending",
         sa.Column("day", sa.Date(), nullable=False),

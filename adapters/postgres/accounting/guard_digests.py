@@ -5,7 +5,7 @@ Written by `make baseline` from migrations/sql; change those files and not this 
 """
 
 # The migration that creates them.
-REVISION = "0001_71fa5c4b800c"
+REVISION = "0001_c9f9402d78bd"
 
 # Table, name and function of each trigger; pg_trigger.tgtype (1 for each row, 2 before, 4 insert,
 # 8 delete, 16 update, 32 truncate); whether it is deferred to the end of the transaction; whether it
@@ -47,6 +47,8 @@ GUARDS = (
     ("postings", "entry_balances", "check_entry_balances", 5, True, False),
     ("postings", "postings_are_immutable", "refuse_change", 26, False, False),
     ("postings", "postings_are_never_emptied", "refuse_change", 34, False, False),
+    ("restorations", "restorations_are_immutable", "refuse_change", 26, False, False),
+    ("restorations", "restorations_are_never_emptied", "refuse_change", 34, False, False),
     ("sla_results", "sla_results_are_immutable", "refuse_change", 26, False, False),
     ("sla_results", "sla_results_are_never_emptied", "refuse_change", 34, False, False),
     ("submissions", "submissions_are_immutable", "refuse_change", 26, False, False),

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import httpx
+import pytest
 
 from devstack.environment.stack import Stack
 from tests.testkit.api_client import wait_until
@@ -65,3 +66,13 @@ async def test_an_integrity_check_is_measured_beside_a_plain_sum(stack: Stack) -
     assert told["check_seconds"] > told["scan_seconds"] > 0
     assert told["ratio"] > 1
     assert set(told["entries_per_second_by_writers"]) == {"1", "8"}
+
+
+async def test_a_restore_is_measured_part_by_part(stack: Stack) -> None:
+    told = await bench(stack, "restore", "--outages", "200")
+    assert told["problems"] == []
+    assert (told["outages"], told["unpaid"]) == (200, 10)
+    parts = {"report", "prepare", "load", "verify", "advance", "replace"}
+    assert set(told["seconds"]) == parts
+    assert told["backup_bytes"] > 100_000
+    assert told["total_seconds"] == pytest.approx(sum(told["seconds"].values()), abs=0.01)

@@ -61,6 +61,9 @@ _SEED = (
     FROM generate_series(1, :payments) AS i
     """,
     """
+    INSERT INTO channels (address, sequence) VALUES ('GCHANNEL', 0) ON CONFLICT DO NOTHING
+    """,
+    """
     INSERT INTO attempts (payment_id, n, channel, sequence, status, max_ledger)
     SELECT p.id, n, 'GCHANNEL', p.number * 2 + n, CASE
                WHEN n < tries.count THEN 'failed'

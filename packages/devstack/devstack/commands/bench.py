@@ -17,7 +17,7 @@ from devstack.bench.lifecycle import lifecycles
 from devstack.bench.lifecycle.lifecycles import Rounds
 from devstack.bench.lifecycle.workloads import PATIENCE_SECONDS
 from devstack.bench.load_loops import LoadProfile, Measured, take_median
-from devstack.commands import journal_benchmark, settlement_benchmark
+from devstack.commands import journal_benchmark, restore_benchmark, settlement_benchmark
 from devstack.commands.stacks import Found, find_engine
 from devstack.processes.programs import CannotStart
 from devstack.replay.api_client import EngineClient, RequestRefused, RequestTimedOut
@@ -31,13 +31,14 @@ class Benchmark(StrEnum):
     DECLARE = "declare"
     SETTLEMENT = "settlement"
     JOURNAL = "journal"
+    RESTORE = "restore"
 
 
 def command(
     benchmark: Annotated[
         Benchmark,
         typer.Argument(
-            help="Whole outages, declarations alone, the rails, or a check of the journal."
+            help="Whole outages, declarations alone, the rails, a check of the journal, or a restore."
         ),
     ],
     in_flight: Annotated[int, typer.Option(min=1, help="Outages at a time.")] = 20,
@@ -47,6 +48,7 @@ def command(
     rounds: Annotated[int, typer.Option(min=1, help="Of each measurement; the median counts.")] = 3,
     rate: Annotated[float, typer.Option(min=0.1, help="Declarations a second.")] = 5,
     postings: Annotated[int, typer.Option(min=1000, help="In the journal.")] = 1_000_000,
+    outages: Annotated[int, typer.Option(min=100, help="In the backup.")] = 10_000,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     data_dir: Annotated[
         Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
@@ -61,6 +63,8 @@ def command(
             running = settlement_benchmark.run_measurement(data_dir, seconds, rounds, quiet=as_json)
         elif benchmark is Benchmark.JOURNAL:
             running = journal_benchmark.run_measurement(data_dir, postings, rounds, quiet=as_json)
+        elif benchmark is Benchmark.RESTORE:
+            running = restore_benchmark.run_measurement(data_dir, outages, quiet=as_json)
         else:
             running = _lifecycle(data_dir, dispute_window, pace, rounds, as_json)
         result = asyncio.run(running)
