@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from adapters.logs import LogFormat, LogLevel
 from adapters.setting_types import (
     CONTRACT,
+    PASSPHRASES,
     URLS,
     Address,
     CoolOff,
@@ -51,6 +52,10 @@ class CommonSettings(BaseSettings):
     stellar_network_passphrase: Annotated[str | None, AfterValidator(check_passphrase)] = Field(
         None, description="passphrase of the network, checked against STELLAR_NETWORK"
     )
+
+    def get_passphrase(self) -> str:
+        """Return the passphrase of the network; empty for one of our own that no setting names."""
+        return self.stellar_network_passphrase or PASSPHRASES.get(self.stellar_network, "")
 
 
 class ApiSettings(CommonSettings):
@@ -184,6 +189,12 @@ class SettlementSettings(JudgingSettings, ChannelSettings):
     )
     settlement_approval_above: Stroops = make_limit(
         5_000, "USDC above which two people must approve"
+    )
+    chain_reading_max_age_seconds: Whole = Field(
+        60,
+        ge=5,
+        le=3600,
+        description="seconds without a reading of the chain's transfers until nothing more is signed",
     )
     circuit_breaker_alarms: Whole = Field(
         5,

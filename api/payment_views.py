@@ -16,7 +16,8 @@ class PaymentView(BaseModel):
     """`amount` is a magnitude in USDC; `state` is exact, `status` is what the frontend shows."""
 
     id: str
-    number: int
+    # The muxed id on the chain, as text: it has more digits than a JSON number keeps everywhere.
+    number: str | None
     outage_id: str
     revision: int
     type: PaymentType
@@ -43,6 +44,7 @@ class PaymentView(BaseModel):
                 **row,
                 "status": to_payment_status(state),
                 "state": state,
+                "number": str(row["number"]),
                 "amount": to_number(row["amount_stroops"]),
                 "amount_stroops": str(row["amount_stroops"]),
             }
@@ -53,7 +55,7 @@ class PaymentView(BaseModel):
         """Show what will be paid once the dispute window has passed."""
         return cls(
             id=payment.id,
-            number=payment.number,
+            number=str(payment.number) if payment.number else None,
             outage_id=payment.outage_id,
             revision=payment.revision,
             type=payment.type,

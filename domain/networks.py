@@ -7,7 +7,7 @@ do not exist on the new one, so nothing may be signed for it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from domain.errors import ChainMismatch
 
@@ -20,6 +20,63 @@ class NetworkState:
     protocol_version: int
     ledger: int
     closed_at: datetime
+
+
+# Nodes show a ledger before all of them remember its transfers.
+READING_LAG_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ChainReading:
+    """
+    How far the transfers on the chain are read: the last ledger read in full, the newest one that was
+    known at that time, and the ledgers that nobody can read any more and nobody has accepted as lost.
+    """
+
+    ledger: int = 0
+    latest: int = 0
+    gaps: tuple[str, ...] = ()
+
+    @property
+    def is_current(self) -> bool:
+        return self.ledger >= self.latest - READING_LAG_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingBound:
+    """What must be read before anything is signed: all up to a ledger, and everything of late."""
+
+    required_ledger: int
+    max_age: timedelta
+
+    def raised_to(self, ledger: int) -> "ReadingBound":
+        return ReadingBound(max(self.required_ledger, ledger), self.max_age)
+
+    def find_unread(
+        self, reading: ChainReading, current_at: datetime | None, now: datetime
+    ) -> str | None:
+        """
+        Return what of the chain is not read, as a sentence that stays the same meanwhile; None when
+        enough is. `current_at` is when nothing was left to read.
+        """
+        if reading.ledger < self.required_ledger or current_at is None:
+            return (
+                f"the transfers on the chain are not read up to ledger {self.required_ledger} yet, and "
+                "nothing is signed before it is known what was paid"
+            )
+        if reading.gaps:
+            named = " and ".join(reading.gaps)
+            return (
+                f"the nodes dropped {named} before they were read, and what was paid in them is not known: "
+                f"look elsewhere, then close the break history_gap of {named} to accept that"
+            )
+        if now - current_at > self.max_age:
+            since = current_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+            return (
+                f"the transfers on the chain could not be read since {since}, and nothing is signed before "
+                "it is known what was paid"
+            )
+        return None
 
 
 def check_network(known: NetworkState | None, found: NetworkState) -> None:

@@ -91,7 +91,7 @@ def describe_receipt(
 def describe_payment(payment: Payment) -> dict[str, Any]:
     return {
         "payment_id": payment.id,
-        "payment_number": payment.number,
+        "payment_number": str(payment.number),
         "outage_id": payment.outage_id,
         "revision": payment.revision,
         "type": payment.type,

@@ -13,6 +13,7 @@ class ReasonCode(StrEnum):
 
     # On hold by a limit of ours: nothing is wrong with the payment.
     CIRCUIT_BREAKER_OPEN = "circuit_breaker_open"
+    CHAIN_UNREAD = "chain_unread"
     COMMITS_NOT_DURABLE = "commits_not_durable"
     APPROVAL_REQUIRED = "approval_required"
     CAP_PER_PAYMENT = "cap_per_payment"

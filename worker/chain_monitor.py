@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from activities.networks import ChainReadings
 from adapters.postgres import networks
 from adapters.postgres.accounting import troubles
 from adapters.postgres.database import Database
@@ -36,6 +37,7 @@ class ChainMonitor:
         self.database = database
         self.rail = rail
         self.accounts = accounts
+        self.unread = ""
 
     async def begin(self) -> dict[str, int]:
         """
@@ -56,9 +58,9 @@ class ChainMonitor:
                 continue
             return sequences
 
-    async def run(self, hold: Callable[[Reason | None], None]) -> None:
+    async def run(self, hold: Callable[[Reason | None], None], readings: ChainReadings) -> None:
         """
-        Check database and network every few seconds, for as long as the worker runs; `hold` is told
+        Check database and network, and read its transfers, every few seconds, for as long as the worker runs; `hold` is told
         what lets nothing be signed, and None when nothing is in the way any more.
         """
         rounds, forgetful = 0, False
@@ -66,10 +68,13 @@ class ChainMonitor:
             await asyncio.sleep(SURVEY_SECONDS)
             rounds += 1
             try:
+                await readings.read()
                 loss = await self._check_commits()
                 code = ReasonCode.COMMITS_NOT_DURABLE
                 hold(None if loss is None else Reason(code, loss.sentence))
-                changed, forgetful = (loss is not None) != forgetful, loss is not None
+                changed = self._notice_unread(readings.describe())
+                changed = changed or (loss is not None) != forgetful
+                forgetful = loss is not None
                 await self._save_survey()
                 standing = await self.rail.identity.recheck()
                 if standing is not None:
@@ -95,6 +100,7 @@ class ChainMonitor:
             owed = await troubles.sum_unsigned(connection)
         seen = [
             await self._check_commits(),
+            Trouble(TroubleCode.CHAIN_UNREAD, self.unread) if self.unread else None,
             self._check_channels(existing),
             await self._check_fees(),
             await self._check_frozen([*existing, *treasuries.values()]),
@@ -108,6 +114,13 @@ class ChainMonitor:
         async with self.database.autocommit() as connection:
             await troubles.save_troubles(connection, self.rail.passphrase, found, now)
         await self._save_survey()
+
+    def _notice_unread(self, unread: str) -> bool:
+        """Remember what stops every signature; true when it begins or ends."""
+        if self.unread and not unread:
+            log.warning("the transfers on the chain are read again, and settlement goes on")
+        changed, self.unread = bool(unread) != bool(self.unread), unread
+        return changed
 
     async def _check_commits(self) -> Trouble | None:
         """Return how PostgreSQL may forget a commit, as a new session sees it now."""

@@ -128,7 +128,10 @@ def _build_outages_spec(settings: WorkerSettings, database: Database) -> QueueSp
     """Build the workflow of outages, and the activities of outages and disputes."""
     requires_attestation = settings.contract_execution_mode is ExecutionMode.SOROBAN
     outages = OutageActivitiesImpl(
-        database, settings.stellar_network, requires_attestation=requires_attestation
+        database,
+        settings.stellar_network,
+        settings.get_passphrase(),
+        requires_attestation=requires_attestation,
     )
     disputes = DisputeActivitiesImpl(
         database, settings.stellar_network, requires_attestation=requires_attestation

@@ -9,6 +9,7 @@ from functools import partial
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
+from activities.networks import ChainReadings
 from activities.settlement.batches import BatchActivitiesImpl
 from activities.settlement.circuit_breakers import CircuitBreaker
 from activities.settlement.limits import SigningGate
@@ -23,8 +24,11 @@ from adapters.stellar.accounts.wallets import WalletAccounts
 from adapters.stellar.finality.sla_contract import SlaContract
 from adapters.stellar.rail import Rail
 from adapters.stellar.rpc.nodes import Nodes
+from adapters.stellar.rpc.treasury_history import TreasuryHistory
 from adapters.stellar.signing.keys import Keys, load_keys
+from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
 from domain.errors import ChainUnavailable, ContractMismatch
+from domain.networks import ReadingBound
 from domain.settlement.batches import Plan
 from domain.settlement.circuit_breakers import CircuitBreakerLimits
 from domain.settlement.limits import Limits
@@ -35,6 +39,10 @@ from worker.chain_monitor import ChainMonitor
 from workflows.batches import BatchingWorkflow
 
 log = logging.getLogger(__name__)
+BEHIND = (
+    "ALARM: %d channels made transactions that this database does not know: it was restored or copied, and "
+    "nothing is signed before the chain is read past ledger %d"
+)
 
 
 async def build_settlement_activities(
@@ -54,13 +62,18 @@ async def build_settlement_activities(
     stack.push_async_callback(rail.close)
     monitor = ChainMonitor(database, rail, ChannelAccounts(nodes, passphrase, held, cap))
     sequences = await monitor.begin()
+    started_at = nodes.highest
     calculator = await _connect_contract(settings, rail)
     # Only after the check: a contract that cannot be used would stop every verdict from here on.
     mode = settings.contract_execution_mode
-    await begin_settlement(database, BeginSettlement(sequences, mode, datetime.now(UTC)))
+    begin = BeginSettlement(sequences, mode, datetime.now(UTC), started_at + LEDGERS_TO_LIVE)
+    if behind := await begin_settlement(database, begin):
+        log.error(BEHIND, len(behind), begin.last_of_lost)
+    readings = await _read_chain(settings, database, rail, started_at)
+    stack.push_async_callback(readings.close)
     plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
-    gate = await _build_gate(settings, database, client)
-    stack.push_async_callback(_stop, asyncio.create_task(monitor.run(gate.hold)))
+    gate = await _build_gate(settings, database, client, readings)
+    stack.push_async_callback(_stop, asyncio.create_task(monitor.run(gate.hold, readings)))
     accounts = WalletAccounts(nodes, rail.asset, held.operator)
     return (
         PaymentActivitiesImpl(database, rail, gate, batches_payments=plan.batches_payments),
@@ -68,6 +81,18 @@ async def build_settlement_activities(
         AttestationActivitiesImpl(database, calculator, gate),
         WalletActivitiesImpl(database, accounts, settings.stellar_friendbot_url),
     )
+
+
+async def _read_chain(
+    settings: SettlementSettings, database: Database, rail: Rail, started_at: int
+) -> ChainReadings:
+    """Read what the chain remembers of our treasuries; what is not read in a while is read later."""
+    treasuries = [pair.public_key for pair in rail.keys.treasuries.values()]
+    history = TreasuryHistory(rail.nodes, rail.passphrase, settings.stellar_usdc_issuer, treasuries)
+    bound = ReadingBound(started_at, timedelta(seconds=settings.chain_reading_max_age_seconds))
+    readings = ChainReadings(database, history, bound, lambda: rail.nodes.highest)
+    await readings.find_unread()
+    return readings
 
 
 async def _connect_contract(settings: SettlementSettings, rail: Rail) -> SlaContract | None:
@@ -97,7 +122,7 @@ async def _connect_contract(settings: SettlementSettings, rail: Rail) -> SlaCont
 
 
 async def _build_gate(
-    settings: SettlementSettings, database: Database, client: Client
+    settings: SettlementSettings, database: Database, client: Client, readings: ChainReadings
 ) -> SigningGate:
     """Build the gate from this worker's limits, and record them for others to see."""
     allowed = Limits(
@@ -113,7 +138,9 @@ async def _build_gate(
         window=timedelta(minutes=settings.circuit_breaker_window_minutes),
     )
     page = partial(temporal.start_deliveries, client)
-    return SigningGate(database, allowed, CircuitBreaker(database, tolerance, page))
+    stop = CircuitBreaker(database, tolerance, page)
+    nets = settings.netting_window_seconds > 0
+    return SigningGate(database, allowed, stop, readings=readings, nets=nets)
 
 
 async def start_batching(client: Client) -> None:

@@ -12,6 +12,7 @@ from adapters.stellar.rpc.treasury_history import TreasuryHistory
 from domain.accounting.breaks import Break
 from domain.accounting.reconciliation import Comparison, ReconciliationRun, find_start
 from domain.errors import ChainMismatch, ChainUnavailable
+from domain.networks import ChainReading
 from domain.settlement.payments import Treasury
 from services.accounting.reconciliation.compare_chain import CompareChain, compare_chain
 from services.accounting.reconciliation.confirm_own_bytes import confirm_own_bytes
@@ -45,28 +46,7 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
     @activity.defn
     async def read_chain(self, run: ReconciliationRun) -> int:
         await self._verify_network()
-        extent = await self.history.get_extent()
-        cursor = await read_cursor(self.database)
-        read, network = cursor.ledger, self.history.identity.passphrase
-        if cursor.passphrase not in (None, network):
-            raise ChainMismatch(
-                f"the transfers read are of network {cursor.passphrase!r}, not {network!r}; check STELLAR_RPC_URL"
-            )
-        begin = find_start(read, cursor.first_booked, extent)
-        if begin.gap is not None and not extent.all_heard:
-            # Ledgers are given up only when nobody has them.
-            raise ChainUnavailable(
-                "an RPC node that does not answer may have history the others have dropped; it is asked again"
-            )
-        if begin.ledger > extent.latest:
-            return read or 0  # nothing new, or a node that lags: it is asked again
-        count, end = 0, time.monotonic() + READ_FOR_SECONDS
-        async for page in self.history.read_pages(begin.ledger):
-            await store_page(self.database, network, begin, page)
-            read, count = max(page.ledger, read or 0), count + 1
-            if count >= PAGES_MAX or time.monotonic() > end:
-                break
-        return read or 0
+        return (await read_transfers(self.database, self.history)).ledger
 
     async def _verify_network(self) -> None:
         """Check that the chain is the one on record, and record what was seen of it."""
@@ -83,6 +63,37 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
         )
         _alarm(compared.new)
         return compared.comparison
+
+
+async def read_transfers(database: Database, history: TreasuryHistory) -> ChainReading:
+    """
+    Read the transfers of the treasuries on from where anybody stopped, for a while.
+
+    Several processes may do so at the same time: each stores the same rows, and the cursor never goes
+    back. Raises ChainUnavailable while no node answers, ChainMismatch for another network's nodes.
+    """
+    extent = await history.get_extent()
+    cursor = await read_cursor(database)
+    read, network = cursor.ledger, history.identity.passphrase
+    if cursor.passphrase not in (None, network):
+        raise ChainMismatch(
+            f"the transfers read are of network {cursor.passphrase!r}, not {network!r}; check STELLAR_RPC_URL"
+        )
+    begin = find_start(read, cursor.first_booked, extent)
+    if begin.gap is not None and not extent.all_heard:
+        # Ledgers are given up only when nobody has them.
+        raise ChainUnavailable(
+            "an RPC node that does not answer may have history the others have dropped; it is asked again"
+        )
+    if begin.ledger > extent.latest:
+        return ChainReading(read or 0, extent.latest)  # nothing new, or a node that lags
+    count, end = 0, time.monotonic() + READ_FOR_SECONDS
+    async for page in history.read_pages(begin.ledger):
+        await store_page(database, network, begin, page)
+        read, count = max(page.ledger, read or 0), count + 1
+        if count >= PAGES_MAX or time.monotonic() > end:
+            break
+    return ChainReading(read or 0, extent.latest)
 
 
 def _alarm(new: Sequence[Break]) -> None:

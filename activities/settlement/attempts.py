@@ -24,7 +24,12 @@ from domain.settlement.envelopes import (
     SendStatus,
     needs_raise,
 )
-from services.settlement.attempts.read_attempt import read_bids, read_hashes, read_proof
+from services.settlement.attempts.read_attempt import (
+    read_bids,
+    read_hashes,
+    read_proof,
+    read_receipt_of_member,
+)
 from services.settlement.attempts.record_submission import record_submission
 from services.settlement.attempts.store_bid import store_bid
 from workflows.attempts import AttemptActivities
@@ -52,9 +57,22 @@ class AttemptActivitiesImpl(AttemptActivities):
         reach("before_observe")
         observation = await self.rail.observe(attempt, lambda: self.list_signed_hashes(attempt))
         if observation.outcome is AttemptOutcome.FOREIGN:
-            observation = await read_proof(self.database, attempt) or observation
+            observation = await self._explain(attempt, observation)
         reach("after_observe")
         return observation
+
+    async def _explain(self, attempt: Attempt, foreign: Observation) -> Observation:
+        """Look in what was read of the chain, before a sequence counts as used by somebody else."""
+        if not await self.gate.has_read(foreign.ledger):
+            reason = "the sequence is consumed, and the chain is not read that far yet"
+            return Observation(AttemptOutcome.OPEN, foreign.ledger, reason=reason)
+        if (proof := await read_proof(self.database, attempt)) is not None:
+            return proof
+        if (made := await read_receipt_of_member(self.database, attempt)) is None:
+            return foreign
+        # Bytes of ours that this database does not know, as after a restore; what they paid is booked next.
+        reason = f"transaction {made.transaction_hash} has paid payment {made.payment_id} instead"
+        return Observation(AttemptOutcome.FAILED_RETRY, foreign.ledger, reason=reason)
 
     @activity.defn
     async def raise_fee(self, attempt: Attempt) -> Attempt:

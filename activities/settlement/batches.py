@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ from adapters.stellar.rail import Rail
 from domain.errors import Obstructed, TryAgain
 from domain.reasons import Reason
 from domain.settlement.allocations import Transfer
-from domain.settlement.attempts import Attempt, Prepared
+from domain.settlement.attempts import Attempt, AttemptOutcome, Observation, Prepared
 from domain.settlement.batches import (
     Batch,
     EmptyBatch,
@@ -31,11 +31,13 @@ from domain.settlement.batches import (
     PrepareBatchResult,
 )
 from domain.settlement.envelopes import Envelope
-from domain.settlement.payments import PaymentStatus
+from domain.settlement.manual_matches import OutOfBandTransfer, is_receipt, make_obstacle
+from domain.settlement.payments import Payment, PaymentStatus
 from services.settlement.attempts.release_reservation import release_reservation
 from services.settlement.batches.confirm_batch import confirm_batch
 from services.settlement.batches.fail_batch import fail_batch
 from services.settlement.batches.form_batch import form_batch
+from services.settlement.batches.give_up_batch import give_up_batch
 from services.settlement.batches.quarantine_batch import quarantine_batch
 from services.settlement.batches.read_batch import read_batch, read_preparation
 from services.settlement.batches.stop_batch import StopBatch, stop_batch
@@ -66,7 +68,7 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         end = time.monotonic() + LOOK_FOR_SECONDS
         while time.monotonic() < end and len(found) < AT_ONCE_MAX:
             batch = None
-            if await self.gate.get_send_obstacle() is None:
+            if await self.gate.get_signing_obstacle() is None:
                 reach("before_reserve")
                 now, ours = datetime.now(UTC), self.rail.channels
                 batch = await form_batch(self.database, self.plan, ours, now)
@@ -95,20 +97,42 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         elif transfers and (obstacles := await self.rail.find_obstacles(transfers)):
             await remove_obstructed(self.database, held, transfers, obstacles)
             raise TryAgain(f"batch {batch.id} continues without {len(obstacles)} transfers")
-        if transfers and (obstacle := await self.gate.get_send_obstacle()):
+        again = held.envelope is None and held.n > 1
+        if transfers and (obstacle := await self.gate.get_signing_obstacle(after_failure=again)):
             if held.envelope is not None:
                 return await self._stop_members(
                     batch, held.envelope, obstacle, PaymentStatus.ON_HOLD
                 )
             return await read_preparation(self.database, batch, ObstructedBatch(obstacle))
         if held.envelope is not None and (made := await self.gate.find_out_of_band(*members)):
-            why = next(iter(made.values())).obstacle
-            return await self._stop_members(batch, held.envelope, why, PaymentStatus.BLOCKED)
+            return await self._go_on_without(batch, held, members, list(made.values()))
         if held.envelope is None and (
             left := await withdraw_stopped(self.database, self.gate, held, members, transfers)
         ):
             raise TryAgain(f"batch {batch.id} continues without {left} payments")
         return await self._sign_anew(batch, held, transfers, times_signed)
+
+    async def _go_on_without(
+        self,
+        batch: Batch,
+        held: Reservation,
+        members: Mapping[str, Payment],
+        made: Sequence[OutOfBandTransfer],
+    ) -> PrepareBatchResult:
+        """End a batch whose bytes expired, when the chain shows some of its payments to be paid otherwise."""
+        assert held.envelope is not None
+        paid = [each for each in made if is_receipt(members[each.payment_id], each)]
+        if not paid:
+            why = make_obstacle(members[made[0].payment_id], made[0])
+            return await self._stop_members(batch, held.envelope, why, PaymentStatus.BLOCKED)
+        reason = f"expired unused, and transaction {paid[0].transaction_hash} has paid {paid[0].payment_id}"
+        dead = make_attempt(held, held.envelope, resumed=True)
+        expired = Observation(AttemptOutcome.EXPIRED, held.envelope.max_ledger, reason=reason)
+        left = await give_up_batch(
+            self.database, ObservedBatch(batch, dead, expired, datetime.now(UTC))
+        )
+        emptied = await read_preparation(self.database, batch, EmptyBatch())
+        return replace(emptied, withdrawn=[*emptied.withdrawn, *left])
 
     async def _sign_anew(
         self, batch: Batch, held: Reservation, transfers: Sequence[Transfer], times_signed: int

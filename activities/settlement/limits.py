@@ -1,8 +1,9 @@
-"""The gate before every signature: limits, approvals and the circuit breaker put payments on hold."""
+"""The gate before every signature: limits, approvals, the circuit breaker and an unread chain put payments on hold."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from activities.networks import ChainReadings
 from activities.settlement.circuit_breakers import CircuitBreaker
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import admissions, manual_matches
@@ -15,10 +16,12 @@ from domain.settlement.limits import (
     Limits,
     find_hold,
     hold_while_open,
+    hold_while_unread,
 )
 from domain.settlement.manual_matches import OutOfBandTransfer
 from domain.settlement.payments import Payment
 from services.settlement.limits.admit_payment import admit_payment
+from services.settlement.payments.read_receipt import read_is_unsigned
 
 
 def _now() -> datetime:
@@ -26,7 +29,12 @@ def _now() -> datetime:
 
 
 class SigningGate:
-    """With no limit set and the circuit breaker closed, `find_hold` does not ask the database."""
+    """
+    With no limit set, the circuit breaker closed and the chain read, `find_hold` does not ask the database.
+
+    `readings` says how far the transfers on the chain are read; the settlement worker always has it. With
+    `nets`, a payment may have been made under the number of another.
+    """
 
     def __init__(
         self,
@@ -34,12 +42,17 @@ class SigningGate:
         allowed: Limits = NO_LIMITS,
         circuit_breaker: CircuitBreaker | None = None,
         now: Callable[[], datetime] = _now,
+        readings: ChainReadings | None = None,
+        *,
+        nets: bool = False,
     ) -> None:
         self.database = database
         self.allowed = allowed
         self.circuit_breaker = circuit_breaker or CircuitBreaker(database)
         self.now = now
         self.held: Reason | None = None
+        self.readings = readings
+        self.nets = nets
 
     def hold(self, reason: Reason | None) -> None:
         """Let nothing be signed or sent for this reason, until it is None."""
@@ -51,6 +64,9 @@ class SigningGate:
         first admitted. A payment that was signed before is always admitted: it must be observed.
         """
         stopped = await self.circuit_breaker.reason() is not None
+        if not stopped and (unread := await self._find_unread()) is not None:
+            # One with bytes of its own is observed, whatever is read of others.
+            return unread if await read_is_unsigned(self.database, payment.id) else None
         if not stopped and not self.allowed.any():
             return None
         now = self.now()
@@ -77,14 +93,43 @@ class SigningGate:
         """Return the out-of-band transfers of payments, by payment; nothing is signed for those."""
         async with self.database.autocommit() as connection:
             made = await manual_matches.find_out_of_band(connection, payment_ids)
+            if self.nets:
+                made += await manual_matches.find_netted(connection, payment_ids)
         return {each.payment_id: each for each in reversed(made)}
 
-    async def pause(self) -> OnHold | None:
-        """Check right before a signature: an open circuit breaker stops also what was admitted."""
+    async def pause(self, *, after_failure: bool = False) -> OnHold | None:
+        """
+        Check right before a signature: an open circuit breaker, or an unread chain, stops also what was
+        admitted.
+
+        `after_failure` is for bytes that follow an attempt without effect: only after all that has closed
+        by now is read, since the nodes that called it failed may be wrong.
+        """
         if self.held is not None:
             return OnHold(self.held, self.now() + CIRCUIT_BREAKER_RECHECK)
         reason = await self.circuit_breaker.reason()
-        return None if reason is None else hold_while_open(reason, self.now())
+        if reason is not None:
+            return hold_while_open(reason, self.now())
+        return await self._find_unread(after_failure=after_failure)
+
+    async def _find_unread(self, *, after_failure: bool = False) -> OnHold | None:
+        if self.readings is None:
+            return None
+        unread = await self.readings.find_unread()
+        if unread is None and after_failure:
+            unread = await self.readings.find_unread_by_now()
+        return None if unread is None else hold_while_unread(unread, self.now())
+
+    async def has_read(self, ledger: int) -> bool:
+        """Tell whether every transfer up to a ledger is known by now."""
+        return self.readings is None or await self.readings.has_read(ledger)
+
+    async def get_signing_obstacle(self, *, after_failure: bool = False) -> Reason | None:
+        """Check before anything is signed for a batch."""
+        if (obstacle := await self.get_send_obstacle()) is not None:
+            return obstacle
+        unread = await self._find_unread(after_failure=after_failure)
+        return None if unread is None else unread.reason
 
     async def get_send_obstacle(self) -> Reason | None:
         """Check before stored bytes are sent: while the circuit breaker is open, they are only observed."""

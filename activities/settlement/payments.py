@@ -24,16 +24,21 @@ from domain.settlement.attempts import (
     PreparePaymentResult,
     SettlementRail,
 )
-from domain.settlement.manual_matches import MatchTransferInput, OutOfBandTransfer
+from domain.settlement.manual_matches import (
+    MatchTransferInput,
+    OutOfBandTransfer,
+    make_obstacle,
+)
 from domain.settlement.payments import BlockPaymentInput, Payment, Receipt
 from services.settlement.attempts.release_reservation import release_reservation
 from services.settlement.batches.mark_ready import mark_ready
+from services.settlement.channels.reserve_channel import reserve_channel
+from services.settlement.payments.confirm_from_chain import ConfirmFromChain, confirm_from_chain
 from services.settlement.payments.confirm_payment import confirm_payment
 from services.settlement.payments.fail_attempt import fail_attempt
 from services.settlement.payments.match_transfer import match_transfer
 from services.settlement.payments.quarantine_payment import quarantine_payment
 from services.settlement.payments.read_receipt import read_receipt
-from services.settlement.payments.reserve_channel import reserve_channel
 from services.settlement.payments.stop_payment import stop_payment
 from services.settlement.payments.store_envelope import store_envelope
 from workflows.payments import PaymentActivities
@@ -56,7 +61,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
         made = (await self.gate.find_out_of_band(payment.id)).get(payment.id)
-        if made is not None and made.matched:
+        if made is not None and (made.matched or await self._book(payment)):
             return AlreadyPaid(await read_receipt(self.database, payment))
         if (hold := await self.gate.find_hold(payment)) is not None:
             return await self._stop_unreserved(payment, hold)
@@ -83,11 +88,15 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         # Checked again after the reservation: an approval voided before it no longer counts, and
         # none is voided after it.
         again = await self.gate.find_holds_again([payment])
-        if (hold := again.get(payment.id) or await self.gate.pause()) is not None:
+        hold = again.get(payment.id) or await self.gate.pause(after_failure=held.n > 1)
+        # Read after the reservation, and after the chain: whoever matches a transfer sees the reservation,
+        # or is seen here.
+        if made := (await self.gate.find_out_of_band(payment.id)).get(payment.id):
+            if await self._book(payment, held):
+                return AlreadyPaid(await read_receipt(self.database, payment))
+            return await self._give_back(held, Blocked(make_obstacle(payment, made)))
+        if hold is not None:
             return await self._give_back(held, hold)
-        # Read after the reservation: whoever matches a transfer sees the reservation, or is seen here.
-        if made := await self.gate.find_out_of_band(payment.id):
-            return await self._give_back(held, Blocked(made[payment.id].obstacle))
         try:
             envelope = await self.sign(
                 held, [make_single_transfer(payment)], SettlementRail.SOROBAN, times_signed
@@ -100,6 +109,17 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         reach("after_store")
         return Prepared(make_attempt(held, stored, resumed=stored is not envelope))
 
+    async def _book(self, payment: Payment, expired: Reservation | None = None) -> bool:
+        """Book what the chain says was paid for exactly this payment; `expired` can move nothing any more."""
+        dead = None
+        if expired is not None and expired.envelope is not None:
+            dead = make_attempt(expired, expired.envelope, resumed=True)
+        confirming = ConfirmFromChain(payment, self.gate.now(), dead)
+        if not await confirm_from_chain(self.database, confirming):
+            return False
+        reach("after_book")
+        return True
+
     async def _reserve(
         self, payment: Payment, made: OutOfBandTransfer | None
     ) -> Reservation | InBatch | AwaitingChannel | Blocked:
@@ -109,7 +129,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
             if held is not None:
                 return held
             if made is not None:
-                return Blocked(made.obstacle)
+                return Blocked(make_obstacle(payment, made))
             return InBatch()
         found = await reserve_channel(self.database, payment, self.rail.channels)
         if isinstance(found, Reservation):

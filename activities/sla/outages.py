@@ -42,7 +42,7 @@ class OutageActivitiesImpl(JudgingActivities, OutageActivities):
 
     @activity.defn
     async def owe_payment(self, settling: OwePaymentInput) -> Payment:
-        return await owe_payment(self.database, settling)
+        return await owe_payment(self.database, settling, self.passphrase)
 
     @activity.defn
     async def close_outage(self, closing: CloseOutageInput) -> CloseOutageResult:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.databases import NoDatabase, open_database, open_server
+from cli.databases import DataDir, NoDatabase, open_database, open_server
 from cli.recovery.restore_report import describe_backup
 from domain.errors import ApexError
 from domain.recovery.backups import BackupManifest
@@ -25,9 +25,7 @@ def command(
     pg_bin: Annotated[
         Path | None, typer.Option(help="Folder of pg_dump and pg_restore, if not found by itself.")
     ] = None,
-    data_dir: Annotated[
-        Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
-    ] = Path("var"),
+    data_dir: DataDir = None,
 ) -> None:
     """
     Reads the database at DATABASE_URL, or that of --data-dir, in one snapshot while everything goes on.
@@ -42,7 +40,9 @@ def command(
     typer.echo("restored into a database of its own, and compared" if check else "read back whole")
 
 
-async def _take(file: Path, check: bool, pg_bin: Path | None, data_dir: Path) -> BackupManifest:
+async def _take(
+    file: Path, check: bool, pg_bin: Path | None, data_dir: Path | None
+) -> BackupManifest:
     async with open_database(data_dir) as database:
         wanted = TakeBackup(file, version("apexchainx"), pg_bin)
         manifest = await take_backup(database, wanted)

@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from adapters.backups.backup_files import read_backup
-from cli.databases import NoDatabase, open_server
+from cli.databases import DataDir, NoDatabase, open_server
 from cli.recovery.chain_history import read_since
 from cli.recovery.restore_report import describe_backup, describe_chain, describe_target
 from domain.errors import ApexError
@@ -48,9 +48,7 @@ def command(
     as_json: Annotated[
         bool, typer.Option("--json", help="After --apply: one JSON object.")
     ] = False,
-    data_dir: Annotated[
-        Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
-    ] = Path("var"),
+    data_dir: DataDir = None,
 ) -> None:
     """
     Into the database that DATABASE_URL names, or that of --data-dir. What is there now is never deleted.
@@ -68,7 +66,7 @@ def command(
 
 
 async def _verify(
-    file: Path, scratch: bool, jobs: int, pg_bin: Path | None, data_dir: Path
+    file: Path, scratch: bool, jobs: int, pg_bin: Path | None, data_dir: Path | None
 ) -> None:
     _print(describe_backup(file, read_backup(file)))
     if scratch:
@@ -77,7 +75,7 @@ async def _verify(
         _print(["restored into a database for the trial: every table is as it was backed up"])
 
 
-async def _report(file: Path, pg_bin: Path | None, data_dir: Path) -> None:
+async def _report(file: Path, pg_bin: Path | None, data_dir: Path | None) -> None:
     async with open_server(data_dir) as (server, name):
         manifest = (await read_source(server, file, pg_bin, jobs=1)).manifest
         _print(describe_backup(file, manifest))
@@ -87,7 +85,7 @@ async def _report(file: Path, pg_bin: Path | None, data_dir: Path) -> None:
 
 
 async def _apply(
-    file: Path, replace: bool, jobs: int, pg_bin: Path | None, data_dir: Path
+    file: Path, replace: bool, jobs: int, pg_bin: Path | None, data_dir: Path | None
 ) -> RestoreBackupOutcome:
     by = Request("operator", "command-line")
     async with open_server(data_dir) as (server, name):

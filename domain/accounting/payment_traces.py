@@ -162,6 +162,8 @@ class PaymentTrace:
 
     @property
     def _out_of_band(self) -> str:
+        if any(step.action == "payment.booked_from_chain" for step in self.steps):
+            return ", as the chain shows; the bytes that made it are not on record"
         matched_by = [
             step.actor for step in self.steps if step.action == "payment.matched_manually"
         ]

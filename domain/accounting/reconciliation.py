@@ -85,10 +85,14 @@ class Gap:
     first: int
     last: int
 
+    @property
+    def subject(self) -> str:
+        return f"ledgers/{self.first}-{self.last}"
+
     def as_break(self) -> Break:
         return Break(
             BreakKind.HISTORY_GAP,
-            f"ledgers/{self.first}-{self.last}",
+            self.subject,
             f"ledgers {self.first} to {self.last} were dropped by the nodes before they were "
             "read: transfers in them are not known",
         )

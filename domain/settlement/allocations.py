@@ -24,7 +24,7 @@ class Allocation:
 class Transfer:
     """
     One movement of the asset on the chain. `number` is its muxed id: that of its only payment,
-    or the lowest among those netted.
+    or of the first among those netted.
     """
 
     number: int
@@ -54,31 +54,28 @@ def make_single_transfer(payment: Payment) -> Transfer:
 
 def net_payments(payments: Iterable[Payment]) -> list[Transfer]:
     """
-    Put together what goes from the same account to the same account; in order of number.
+    Put together what goes from the same account to the same account; in the order they are given.
 
     What no longer fits into one balance (2**63 - 1 stroops) starts another transfer.
     """
-    open_: dict[tuple[str, str], Transfer] = {}
-    full: list[Transfer] = []
-    for payment in sorted(payments, key=lambda payment: payment.number):
+    netted: list[Transfer] = []
+    open_: dict[tuple[str, str], int] = {}  # the place of the transfer that still takes more
+    for payment in payments:
         pair = (payment.from_address, payment.to_address)
-        transfer = open_.get(pair)
-        if transfer is None or transfer.amount_stroops > STROOPS_MAX - payment.amount_stroops:
-            if transfer is not None:
-                full.append(transfer)
-            open_[pair] = make_single_transfer(payment)
+        place = open_.get(pair)
+        if place is None or netted[place].amount_stroops > STROOPS_MAX - payment.amount_stroops:
+            open_[pair] = len(netted)
+            netted.append(make_single_transfer(payment))
             continue
-        open_[pair] = replace(
+        transfer = netted[place]
+        netted[place] = replace(
             transfer,
             amount_stroops=transfer.amount_stroops + payment.amount_stroops,
             allocations=(*transfer.allocations, Allocation(payment.id, payment.amount_stroops)),
         )
-    return sorted([*full, *open_.values()], key=lambda transfer: transfer.number)
+    return netted
 
 
 def transfer_each(payments: Sequence[Payment]) -> list[Transfer]:
-    """Return each payment as a transfer of its own, in order of number."""
-    return [
-        make_single_transfer(payment)
-        for payment in sorted(payments, key=lambda payment: payment.number)
-    ]
+    """Return each payment as a transfer of its own, in the order they are given."""
+    return [make_single_transfer(payment) for payment in payments]

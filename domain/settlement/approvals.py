@@ -54,7 +54,7 @@ def compute_digest(payment: Payment) -> str:
     return compute_fingerprint(
         {
             "payment_id": payment.id,
-            "number": payment.number,
+            "number": str(payment.number),
             "amount_stroops": str(payment.amount_stroops),
             "from_address": payment.from_address,
             "to_address": payment.to_address,

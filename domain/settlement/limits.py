@@ -22,6 +22,7 @@ APPROVAL_ALWAYS_ABOVE = convert_to_stroops(1_000_000)
 LOOK_AGAIN = timedelta(hours=1)
 APPROVAL_LOOK_AGAIN = timedelta(minutes=10)
 CIRCUIT_BREAKER_RECHECK = timedelta(minutes=1)
+UNREAD_RECHECK = timedelta(seconds=5)
 # Clocks of two machines differ; a look just before midnight would wait for another hour.
 PAST_MIDNIGHT = timedelta(seconds=5)
 
@@ -77,6 +78,10 @@ class AdmissionResult:
 def hold_while_open(reason: str, now: datetime) -> OnHold:
     sentence = f"the circuit breaker is open: {reason}"
     return OnHold(Reason(ReasonCode.CIRCUIT_BREAKER_OPEN, sentence), now + CIRCUIT_BREAKER_RECHECK)
+
+
+def hold_while_unread(sentence: str, now: datetime) -> OnHold:
+    return OnHold(Reason(ReasonCode.CHAIN_UNREAD, sentence), now + UNREAD_RECHECK)
 
 
 def find_hold(

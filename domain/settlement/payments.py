@@ -8,12 +8,14 @@ The exactly-once token is (channel, sequence): one payment keeps its pair until 
 consumed that sequence, so any number of sends can move the money at most once.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
-from domain.digests import derive_id
+from domain.digests import canonicalize, derive_id
 from domain.errors import Conflict
 from domain.reasons import Reason
 from domain.sla.policies import Agreement
@@ -88,7 +90,7 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     # when it is proven that they never can be
     PaymentStatus.QUARANTINED: frozenset({PaymentStatus.CONFIRMED, PaymentStatus.PENDING}),
 }
-# Whose own bytes may be in a ledger. The other ways to confirmed are of manual_matches alone.
+# Whose own bytes may be in a ledger. The other ways to confirmed are of matches with transfers alone.
 SENT = frozenset({PaymentStatus.SUBMITTED, PaymentStatus.QUARANTINED})
 # Those that wait, and so have a reason.
 STOPPED = frozenset({PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED, PaymentStatus.QUARANTINED})
@@ -181,6 +183,18 @@ def derive_payment_id(network: str, agreement: str, outage_id: str, revision: in
     return derive_id("pay", network, agreement, outage_id, str(revision))
 
 
+def derive_number(passphrase: str, installation: UUID, outage_id: str, revision: int) -> int:
+    """
+    Return the number of a payment on the chain, from 1 to 2^63 - 1: the upper 63 bits of the SHA-256 of
+    the canonical JSON of [passphrase of the network, installation, outage, revision].
+
+    It is derived and not counted, because a restored database would count anew: what the chain has seen
+    under a number is then of this payment alone, whatever became of the database.
+    """
+    content = canonicalize([passphrase, str(installation), outage_id, revision])
+    return int.from_bytes(hashlib.sha256(content).digest()[:8]) >> 1 or 1
+
+
 def make_payment(
     network: str,
     agreement: Agreement,
@@ -191,7 +205,7 @@ def make_payment(
 ) -> Payment:
     """
     Return what a verdict owes: a penalty goes from the bond to the beneficiary, a reward from the
-    sponsor pool to the provider. The number is 0 until the database has given one.
+    sponsor pool to the provider. The number is 0 until the payment is owed.
     """
     penalty = verdict.payment_type is PaymentType.PENALTY
     from_address, to_address = _find_addresses(verdict.payment_type, agreement)

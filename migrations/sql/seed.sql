@@ -17,3 +17,6 @@ FROM (VALUES
 -- The circuit breaker is closed.
 INSERT INTO circuit_breakers (name, is_open, reason, changed_by, changed_at)
 VALUES ('settlement', false, 'never opened', 'engine', now());
+
+-- This installation has an id of its own, which its payments' numbers on the chain are derived from.
+INSERT INTO installation DEFAULT VALUES;

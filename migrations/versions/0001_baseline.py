@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_c9f9402d78bd"
+revision = "0001_7f963213d315"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -109,6 +109,9 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_chain_transfers_number", "chain_transfers", ["number"], unique=False)
+    op.create_index(
+        "ix_chain_transfers_payee", "chain_transfers", ["to_address", "closed_at"], unique=False
+    )
     op.create_table(
         "circuit_breakers",
         sa.Column("name", sa.String(length=20), nullable=False),
@@ -187,7 +190,7 @@ def upgrade() -> None:
         sa.Column("noop_reason", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("noop_reason_code", sa.String(length=40), nullable=True),
         sa.CheckConstraint(
-            "(noop_reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(noop_reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_envelopes_noop_reason_code"),
         ),
         sa.CheckConstraint(
@@ -206,6 +209,20 @@ def upgrade() -> None:
             "contract_execution_mode IN ('local', 'soroban')", name=op.f("ck_execution_modes_known")
         ),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_execution_modes")),
+    )
+    op.create_table(
+        "installation",
+        sa.Column("one", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("id", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("read_past_ledger", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("one", name=op.f("ck_installation_one")),
+        sa.PrimaryKeyConstraint("one", name=op.f("pk_installation")),
     )
     op.create_table(
         "integrity_checks",
@@ -519,7 +536,8 @@ def upgrade() -> None:
     op.create_table(
         "payments",
         sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("number", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("queue_number", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("outage_id", sa.String(length=64), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("type", sa.String(length=20), nullable=False),
@@ -538,7 +556,7 @@ def upgrade() -> None:
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("batch_ready_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_payments_reason_code"),
         ),
         sa.CheckConstraint(
@@ -554,6 +572,7 @@ def upgrade() -> None:
             name=op.f("ck_payments_status_reason"),
         ),
         sa.CheckConstraint("amount_stroops > 0", name=op.f("ck_payments_amount")),
+        sa.CheckConstraint("number > 0", name=op.f("ck_payments_number")),
         sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_payments_outage_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
         sa.UniqueConstraint("number", name=op.f("uq_payments_number")),
@@ -575,7 +594,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_payments_pending",
         "payments",
-        ["number"],
+        ["queue_number"],
         unique=False,
         postgresql_where=sa.text("status = 'pending'"),
     )
@@ -735,6 +754,7 @@ def upgrade() -> None:
         "channels",
         sa.Column("address", sa.String(length=56), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=True),
+        sa.Column("read_sequence", sa.BigInteger(), nullable=True),
         sa.Column("payment_id", sa.String(length=64), nullable=True),
         sa.Column("quarantined", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
@@ -903,7 +923,7 @@ def upgrade() -> None:
         sa.Column("reason_code", sa.String(length=40), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_allocations_reason_code"),
         ),
         sa.CheckConstraint(

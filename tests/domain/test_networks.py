@@ -5,7 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.errors import ChainMismatch
-from domain.networks import NetworkState, check_network, choose_protocol
+from domain.networks import (
+    ChainReading,
+    NetworkState,
+    ReadingBound,
+    check_network,
+    choose_protocol,
+)
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 KNOWN = NetworkState("Test", 27, 1_000, NOON)
@@ -40,3 +46,45 @@ def test_the_protocol_is_that_of_most_nodes_and_of_two_the_higher(
     assert (
         choose_protocol({f"node {n}": version for n, version in enumerate(versions)}) == agreed_on
     )
+
+
+BOUND = ReadingBound(100, timedelta(seconds=60))
+
+
+def test_nothing_is_unread_when_all_up_to_the_bound_is_read_and_lately() -> None:
+    read = ChainReading(100, 103)
+    assert read.is_current
+    assert BOUND.find_unread(read, NOON, NOON + timedelta(seconds=60)) is None
+
+
+def test_a_reading_far_behind_the_newest_ledger_is_not_current() -> None:
+    assert not ChainReading(100, 104).is_current
+
+
+@pytest.mark.parametrize(
+    ("reading", "current_at", "seconds", "sentence"),
+    [
+        (ChainReading(99, 99), NOON, 0, "not read up to ledger 100 yet"),
+        (ChainReading(100, 200), None, 0, "not read up to ledger 100 yet"),
+        (ChainReading(100, 100), NOON, 61, "could not be read since 2026-01-31 12:00:00 UTC"),
+        (
+            ChainReading(100, 100, ("ledgers/5-9",)),
+            NOON,
+            0,
+            "close the break history_gap of ledgers/5-9",
+        ),
+    ],
+)
+def test_what_is_unread_is_said_and_stays_the_same_sentence(
+    reading: ChainReading, current_at: datetime | None, seconds: int, sentence: str
+) -> None:
+    now = NOON + timedelta(seconds=seconds)
+    found = BOUND.find_unread(reading, current_at, now)
+    assert found is not None
+    assert sentence in found
+    assert BOUND.find_unread(reading, current_at, now + timedelta(hours=1)) == found
+
+
+def test_a_restored_database_raises_the_bound_and_never_lowers_it() -> None:
+    assert BOUND.raised_to(124).required_ledger == 124
+    assert BOUND.raised_to(7) == BOUND

@@ -77,7 +77,7 @@ async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
     outage_id = await declare_resolved_outage(people["kim"], ABOVE_THE_CAP)
     payment = await wait_for_payment(admin, outage_id, "on_hold")
     assert payment["status_reason"].endswith("or settle it outside of the engine")
-    hash_ = await intruder.send(payment["number"], int(payment["amount_stroops"]))
+    hash_ = await intruder.send(int(payment["number"]), int(payment["amount_stroops"]))
     seen = await wait_for_break(admin, payment)
 
     manual_match, body = f"/payments/{payment['id']}/manual-match", {"note": "ticket 7"}
@@ -116,7 +116,7 @@ async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
     admin = people["admin"]
     outage_id = await declare_resolved_outage(people["kim"], ABOVE_APPROVAL)
     payment = await wait_for_payment(admin, outage_id, "on_hold")
-    hash_ = await intruder.send(payment["number"], int(payment["amount_stroops"]) - 1)
+    hash_ = await intruder.send(int(payment["number"]), int(payment["amount_stroops"]) - 1)
     seen = await wait_for_break(admin, payment)
     for name in ("ada", "bob"):
         assert (await approve_payment(people[name], payment["id"])).status_code == 201

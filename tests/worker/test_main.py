@@ -42,7 +42,9 @@ def test_every_activity_of_settlement_is_served() -> None:
 
 def test_every_activity_of_an_outage_is_served() -> None:
     settings = SimpleNamespace(
-        contract_execution_mode=ExecutionMode.LOCAL, stellar_network="sandbox"
+        contract_execution_mode=ExecutionMode.LOCAL,
+        stellar_network="sandbox",
+        get_passphrase=lambda: "a network",
     )
     build_queue_spec = _build_outages_spec(cast(Any, settings), NOTHING)
     assert served(build_queue_spec) == declared(OutageActivities, DisputeActivities)

@@ -18,6 +18,7 @@ from domain.accounting.breaks import (
     BreakStatus,
     MoneyMoved,
 )
+from domain.accounting.reconciliation import Gap
 from domain.errors import NotFound
 from domain.settlement.payments import Treasury
 
@@ -230,3 +231,20 @@ async def close(
 async def lock(connection: AsyncConnection) -> None:
     """Take the lock that lets one comparison run at a time; it is held until the transaction ends."""
     await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('reconciliation'))"))
+
+
+_UNACCEPTED = text(
+    """
+    SELECT first_ledger, last_ledger FROM chain_gaps g
+    WHERE NOT EXISTS (
+        SELECT FROM breaks b WHERE b.kind = 'history_gap' AND b.status = 'closed'
+          AND b.subject = format('ledgers/%s-%s', g.first_ledger, g.last_ledger)
+    )
+    ORDER BY first_ledger
+    """
+)
+
+
+async def list_unaccepted_gaps(connection: AsyncConnection) -> list[Gap]:
+    """Return the gaps that no person has accepted, by closing their break."""
+    return [Gap(row.first_ledger, row.last_ledger) for row in await connection.execute(_UNACCEPTED)]

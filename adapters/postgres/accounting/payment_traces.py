@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-from sqlalchemy import RowMapping, func, select, text
+from sqlalchemy import RowMapping, Text, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.accounting import journal
@@ -28,13 +28,13 @@ IDS_SHOWN_MAX = 5
 # By id, by number, or by the hash of any envelope it was a member of; a batch has many payments.
 _FIND = text(
     """
-    SELECT id, number FROM payments
+    SELECT id, queue_number FROM payments
     WHERE id = :name OR transaction_hash = :name OR number = CAST(:number AS bigint)
     UNION
-    SELECT p.id, p.number FROM envelopes e
+    SELECT p.id, p.queue_number FROM envelopes e
     JOIN allocations s ON (s.lead_payment_id, s.n) = (e.payment_id, e.n) JOIN payments p ON p.id = s.payment_id
     WHERE e.hash = :name OR e.inner_hash = :name
-    ORDER BY number
+    ORDER BY queue_number
     """
 )
 
@@ -179,7 +179,7 @@ async def list_attempts(connection: AsyncConnection, payment_id: str) -> list[Ro
             attempts.c.status,
             attempts.c.reason,
             attempts.c.rail,
-            allocations.c.number,
+            cast(allocations.c.number, Text).label("number"),
             allocations.c.amount_stroops,
             envelopes.c.inner_hash,
             envelopes.c.hash,

@@ -133,7 +133,7 @@ _IS_OURS = """(
 _COMPARED = f"""
     WITH journal AS (
         SELECT coalesce(s.number, p.number)::numeric AS number, p.transaction_hash,
-               (array_agg(p.id ORDER BY p.number))[1] AS payment_id,
+               (array_agg(p.id ORDER BY p.number <> coalesce(s.number, p.number), p.queue_number))[1] AS payment_id,
                sum(p.amount_stroops) AS amount_stroops,
                sum(coalesce(s.amount_stroops, p.amount_stroops)) AS allocations_stroops,
                CASE WHEN min(p.from_address) = max(p.from_address)

@@ -40,12 +40,13 @@ async def list_removed(connection: AsyncConnection, batch: Batch) -> list[Remove
     """Return the payments that were removed from a batch, and why."""
     rows = await connection.execute(
         select(allocations.c.payment_id, allocations.c.reason_code, allocations.c.reason)
+        .join(payments, payments.c.id == allocations.c.payment_id)
         .where(
             allocations.c.lead_payment_id == batch.lead_payment_id,
             allocations.c.n == batch.n,
             allocations.c.reason_code.is_not(None),
         )
-        .order_by(allocations.c.number, allocations.c.payment_id)
+        .order_by(payments.c.queue_number)
     )
     return [
         RemovedPayment(row.payment_id, Reason(ReasonCode(row.reason_code), row.reason))
@@ -81,14 +82,14 @@ _MEMBERS = (
         payments,
     )
     .join(payments, payments.c.id == allocations.c.payment_id)
-    .order_by(allocations.c.number, payments.c.number)
+    .order_by(payments.c.queue_number)
 )
 
 
 async def get_members(
     connection: AsyncConnection, batch: Batch
 ) -> tuple[dict[str, Payment], list[Transfer]]:
-    """Return the payments of a batch by id, and their transfers in the order of their numbers."""
+    """Return the payments of a batch by id, and their transfers, in the order they became owed."""
     found = await connection.execute(
         _MEMBERS.where(
             allocations.c.lead_payment_id == batch.lead_payment_id,
@@ -102,7 +103,7 @@ async def get_members(
     for row in rows:
         by_transfer.setdefault(row["transfer"], []).append(row)
     return {payment.id: payment for payment in members.values()}, [
-        _to_transfer(members[number], rows) for number, rows in sorted(by_transfer.items())
+        _to_transfer(members[number], rows) for number, rows in by_transfer.items()
     ]
 
 

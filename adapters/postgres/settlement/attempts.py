@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import TextClause, text, update
+from sqlalchemy import TextClause, func, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
-from adapters.postgres.tables import attempts
+from adapters.postgres.tables import attempts, channels
 from domain.errors import NotFound
 from domain.reasons import ReasonCode
 from domain.settlement.attempts import Attempt, AttemptStatus
@@ -183,7 +183,7 @@ _FINISH = """
         WHERE allocations.lead_payment_id = attempt.payment_id AND allocations.n = attempt.n
           AND attempt.status = 'failed' AND allocations.live
     )
-    UPDATE channels SET payment_id = NULL, sequence = attempt.sequence
+    UPDATE channels SET payment_id = NULL, sequence = greatest(attempt.sequence, channels.read_sequence)
     FROM attempt
     WHERE channels.address = attempt.channel AND channels.payment_id = attempt.payment_id
 """
@@ -230,7 +230,7 @@ _RELEASE = text(
         DELETE FROM allocations USING attempt
         WHERE allocations.lead_payment_id = attempt.payment_id AND allocations.n = attempt.n
     )
-    UPDATE channels SET payment_id = NULL FROM attempt
+    UPDATE channels SET payment_id = NULL, sequence = greatest(sequence, read_sequence) FROM attempt
     WHERE channels.address = attempt.channel AND channels.payment_id = attempt.payment_id
     """
 )
@@ -260,4 +260,17 @@ async def release_sequence(connection: AsyncConnection, dead: Attempt) -> None:
             attempts.c.status == AttemptStatus.FAILED,
         )
         .values(sequence_unused=True)
+    )
+
+
+async def give_back_sequence(connection: AsyncConnection, dead: Attempt) -> None:
+    """Let a free channel use the sequence of bytes that have expired, unless the network consumed it."""
+    await connection.execute(
+        update(channels)
+        .where(
+            channels.c.address == dead.channel,
+            channels.c.payment_id.is_(None),
+            channels.c.sequence == dead.sequence,
+        )
+        .values(sequence=func.greatest(dead.sequence - 1, channels.c.read_sequence))
     )

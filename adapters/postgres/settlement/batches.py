@@ -35,7 +35,7 @@ _READY = text(
     SELECT p.* FROM payments p
     WHERE p.batch_ready_at <= :before AND p.status = ANY(:preparable)
       AND NOT EXISTS (SELECT FROM allocations s WHERE s.payment_id = p.id AND s.live)
-    ORDER BY p.batch_ready_at, p.number LIMIT :limit FOR UPDATE OF p SKIP LOCKED
+    ORDER BY p.batch_ready_at, p.queue_number LIMIT :limit FOR UPDATE OF p SKIP LOCKED
     """
 )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -50,24 +50,58 @@ async def save(connection: AsyncConnection, sequences: dict[str, int]) -> None:
     """
     Save these channel accounts, each with the last sequence that the network has consumed.
 
-    A channel in use is not changed: the end of its attempt sets its sequence.
+    The sequence of a channel in use is not changed: the end of its attempt sets it.
     """
     for address, sequence in sequences.items():
-        statement = insert(channels).values(address=address, sequence=sequence)
+        statement = insert(channels).values(
+            address=address, sequence=sequence, read_sequence=sequence
+        )
+        free = channels.c.payment_id.is_(None)
+        highest = func.greatest(channels.c.sequence, sequence)
         await connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["address"],
-                set_={"sequence": sequence},
-                where=channels.c.payment_id.is_(None)
-                & (func.coalesce(channels.c.sequence, -1) < sequence),
+                set_={
+                    "sequence": case((free, highest), else_=channels.c.sequence),
+                    "read_sequence": func.greatest(channels.c.read_sequence, sequence),
+                },
+                where=func.coalesce(channels.c.read_sequence, -1) < sequence,
             )
         )
+
+
+_RELEASE_OUTRUN = text(
+    """
+    WITH attempt AS (
+        DELETE FROM attempts USING channels c
+        WHERE c.address = attempts.channel AND attempts.status = 'open' AND attempts.max_ledger IS NULL
+          AND attempts.sequence <= c.read_sequence
+        RETURNING attempts.payment_id, attempts.n, attempts.channel, attempts.batched
+    ), allocation AS (
+        DELETE FROM allocations s USING attempt
+        WHERE s.lead_payment_id = attempt.payment_id AND s.n = attempt.n
+        RETURNING s.payment_id, attempt.batched
+    ), ready AS (
+        UPDATE payments SET batch_ready_at = now() FROM allocation
+        WHERE payments.id = allocation.payment_id AND allocation.batched
+    )
+    UPDATE channels SET payment_id = NULL, sequence = read_sequence FROM attempt
+    WHERE channels.address = attempt.channel AND channels.payment_id = attempt.payment_id
+    """
+)
+
+
+async def release_outrun(connection: AsyncConnection) -> None:
+    """Release the attempts for which nothing is signed and whose sequence the network has consumed."""
+    await connection.execute(_RELEASE_OUTRUN)
 
 
 _QUEUE_POSITION = text(
     """
     SELECT (SELECT count(*) FROM payments p
-            WHERE p.status = 'pending' AND p.number < :number AND NOT EXISTS (
+            WHERE p.status = 'pending' AND p.queue_number < (
+                SELECT queue_number FROM payments WHERE id = :payment_id
+            ) AND NOT EXISTS (
                 SELECT FROM allocations s WHERE s.payment_id = p.id AND s.live
             )) AS ahead,
            (SELECT count(*) FROM channels
@@ -77,10 +111,12 @@ _QUEUE_POSITION = text(
 
 
 async def get_queue_position(
-    connection: AsyncConnection, number: int, ours: Sequence[str]
+    connection: AsyncConnection, payment_id: str, ours: Sequence[str]
 ) -> QueuePosition:
     """Return how many payments wait before one without a channel, and how many channels there are."""
-    row = (await connection.execute(_QUEUE_POSITION, {"number": number, "ours": ours})).one()
+    row = (
+        await connection.execute(_QUEUE_POSITION, {"payment_id": payment_id, "ours": ours})
+    ).one()
     return QueuePosition(row.ahead, row.channels)
 
 

@@ -2,35 +2,82 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
-from sqlalchemy import RowMapping, exists, select, text
+from sqlalchemy import CursorResult, RowMapping, exists, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
 from adapters.postgres.tables import allocations, manual_matches, payments
 from domain.errors import NotFound
-from domain.settlement.manual_matches import MATCHABLE, ManualMatch, OutOfBandTransfer
+from domain.settlement.manual_matches import (
+    LEDGER_CLOCK_SLIP,
+    MATCHABLE,
+    ManualMatch,
+    OutOfBandTransfer,
+)
 from domain.settlement.payments import PaymentStatus
 
+# The bytes on record whose transfers explain themselves. Those of an attempt that is closed as failed do
+# not: a node said so, and the chain shows otherwise.
+_KNOWN = """
+    WITH known AS NOT MATERIALIZED (
+        SELECT e.hash, e.inner_hash FROM envelopes e
+        JOIN attempts a ON (a.payment_id, a.n) = (e.payment_id, e.n) WHERE a.status <> 'failed'
+    )
+"""
 # Two conditions on our own envelopes and not one, because each uses an index. A transfer whose break
 # was closed with suspense is known not to be the payment.
 _OUT_OF_BAND = text(
-    """
+    _KNOWN
+    + """
     SELECT p.id AS payment_id, p.number, t.position, t.kind, t.transaction_hash, t.ledger, t.closed_at,
-           t.from_address, t.to_address, t.amount_stroops, a.payment_id IS NOT NULL AS matched
-    FROM payments p
+           t.from_address, t.to_address, t.amount_stroops, a.payment_id IS NOT NULL AS matched,
+           o.detected_at, greatest(o.detected_at, o.resolved_at) AS owed_since,
+           (SELECT min(u.id) FROM payments u
+            LEFT JOIN allocations s ON s.payment_id = u.id AND s.live
+            WHERE u.transaction_hash = t.transaction_hash AND u.id <> p.id
+              AND coalesce(s.number, u.number)::numeric = t.number) AS receipt_of
+    FROM payments p JOIN outages o ON o.id = p.outage_id
     JOIN chain_transfers t ON t.number = p.number::numeric AND t.amount_stroops > 0
      AND t.from_address IN (SELECT bond FROM agreements UNION SELECT pool FROM agreements)
     LEFT JOIN manual_matches a ON a.payment_id = p.id AND a.position = t.position
     WHERE p.id = ANY(:payment_ids)
-      AND NOT EXISTS (SELECT FROM envelopes e WHERE e.hash = t.transaction_hash)
-      AND NOT EXISTS (SELECT FROM envelopes e WHERE e.inner_hash = t.transaction_hash)
+      AND NOT EXISTS (SELECT FROM known WHERE known.hash = t.transaction_hash)
+      AND NOT EXISTS (SELECT FROM known WHERE known.inner_hash = t.transaction_hash)
+      AND (a.payment_id IS NOT NULL OR NOT EXISTS (
+          SELECT FROM breaks b
+          WHERE b.subject = 'transfer/' || t.position AND b.adjustment = 'suspense'
+      ))
+    ORDER BY a.payment_id IS NULL, t.position
+    """
+)
+
+
+# Whoever nets pays several payments under the number of the first: the others are not named on the chain.
+_NETTED = text(
+    _KNOWN
+    + """
+    SELECT p.id AS payment_id, t.number, t.position, t.kind, t.transaction_hash, t.ledger, t.closed_at,
+           t.from_address, t.to_address, t.amount_stroops, false AS matched,
+           o.detected_at, greatest(o.detected_at, o.resolved_at) AS owed_since, NULL AS receipt_of
+    FROM payments p JOIN outages o ON o.id = p.outage_id
+    JOIN chain_transfers t ON t.from_address = p.from_address AND t.to_address = p.to_address
+     AND t.amount_stroops > p.amount_stroops AND t.number IS DISTINCT FROM p.number::numeric
+     AND t.closed_at >= greatest(o.detected_at, o.resolved_at) - CAST(:slip AS interval)
+    LEFT JOIN payments f ON f.number = t.number
+    WHERE p.id = ANY(:payment_ids)
+      AND (f.id IS NULL OR f.transaction_hash IS DISTINCT FROM t.transaction_hash
+           AND (f.from_address, f.to_address) = (t.from_address, t.to_address)
+           AND f.amount_stroops < t.amount_stroops)
+      AND NOT EXISTS (SELECT FROM known WHERE known.hash = t.transaction_hash)
+      AND NOT EXISTS (SELECT FROM known WHERE known.inner_hash = t.transaction_hash)
       AND NOT EXISTS (
           SELECT FROM breaks b
           WHERE b.subject = 'transfer/' || t.position AND b.adjustment = 'suspense'
       )
-    ORDER BY a.payment_id IS NULL, t.position
+    ORDER BY t.position
     """
 )
 
@@ -41,9 +88,24 @@ async def find_out_of_band(
     """
     Return the out-of-band transfers that carry the numbers of these payments, matched ones first.
 
-    They are as recent as reconciliation has read the chain: some seconds old.
+    They are as recent as the chain was read: some seconds old.
     """
     rows = await connection.execute(_OUT_OF_BAND, {"payment_ids": list(payment_ids)})
+    return _to_transfers(rows)
+
+
+async def find_netted(
+    connection: AsyncConnection, payment_ids: Sequence[str]
+) -> list[OutOfBandTransfer]:
+    """
+    Return the transfers that may have paid these payments together with others: to the payee, of more
+    than is owed, and explained by nothing in this database.
+    """
+    asked = {"payment_ids": list(payment_ids), "slip": LEDGER_CLOCK_SLIP}
+    return _to_transfers(await connection.execute(_NETTED, asked))
+
+
+def _to_transfers(rows: CursorResult[Any]) -> list[OutOfBandTransfer]:
     return [
         OutOfBandTransfer(**{each.name: row[each.name] for each in fields(OutOfBandTransfer)})
         for row in rows.mappings()

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from psycopg.errors import UniqueViolation
 from sqlalchemy import ColumnElement, RowMapping, exists, func, select, text, true
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import transitions
+from adapters.postgres import installation, transitions
 from adapters.postgres.settlement.wallets import get_agreement_at
 from adapters.postgres.sla.outages import OutageContext
 from adapters.postgres.tables import allocations, attempts, payments
@@ -19,11 +21,14 @@ from domain.settlement.payments import (
     Payment,
     PaymentStatus,
     Treasury,
+    derive_number,
     make_payment,
     redirect,
 )
 from domain.sla.policies import Agreement
 from domain.sla.verdicts import PaymentType, Verdict
+
+_NUMBER = "uq_payments_number"
 
 
 async def preview_payment(
@@ -47,14 +52,21 @@ async def redirect_payment(
     return redirect(payment, await get_agreement_at(connection, bound, at))
 
 
-async def add(connection: AsyncConnection, payment: Payment, at: datetime) -> Payment:
+async def add(
+    connection: AsyncConnection, payment: Payment, passphrase: str, at: datetime
+) -> Payment:
     """
-    Insert a payment and give it its number.
+    Insert a payment and give it its number on the network of this passphrase.
 
-    If one exists for this outage and revision, it is returned and nothing is inserted.
+    If one exists for this outage and revision, it is returned and nothing is inserted. Raises Conflict
+    when another payment has the number, which is for all purposes impossible.
     """
+    number = derive_number(
+        passphrase, await installation.get_id(connection), payment.outage_id, payment.revision
+    )
     statement = insert(payments).values(
         id=payment.id,
+        number=number,
         outage_id=payment.outage_id,
         revision=payment.revision,
         type=payment.type,
@@ -68,12 +80,25 @@ async def add(connection: AsyncConnection, payment: Payment, at: datetime) -> Pa
         created_at=at,
     )
     # Setting a column to itself changes nothing, but makes RETURNING include an existing row.
-    rows = await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["outage_id", "revision"], set_={"id": payments.c.id}
-        ).returning(payments)
-    )
+    try:
+        rows = await connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["outage_id", "revision"], set_={"id": payments.c.id}
+            ).returning(payments)
+        )
+    except IntegrityError as error:
+        _refuse_collision(error, payment, number)
+        raise
     return to_payment(rows.mappings().one())
+
+
+def _refuse_collision(error: IntegrityError, payment: Payment, number: int) -> None:
+    found = error.orig
+    if isinstance(found, UniqueViolation) and found.diag.constraint_name == _NUMBER:
+        raise Conflict(
+            f"payment {payment.id} would have the number {number}, which another payment has; declare "
+            "the outage under another id"
+        ) from error
 
 
 def to_payment(row: RowMapping) -> Payment:

@@ -12,12 +12,14 @@ from adapters.postgres.tables.events import (
     events,
     webhooks,
 )
-from adapters.postgres.tables.integrity_checks import integrity_checks, violations
+from adapters.postgres.tables.installation import installation
 from adapters.postgres.tables.journal import (
     accounts,
     balances,
     entries,
+    integrity_checks,
     postings,
+    violations,
 )
 from adapters.postgres.tables.limits import (
     approvals,
@@ -80,6 +82,7 @@ __all__ = [
     "envelopes",
     "events",
     "execution_modes",
+    "installation",
     "integrity_checks",
     "limits",
     "manual_matches",

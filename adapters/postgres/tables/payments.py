@@ -15,8 +15,11 @@ payments = Table(
     "payments",
     metadata,
     Column("id", String(64), primary_key=True),
-    # The muxed id on the chain, which joins chain and journal.
-    Column("number", sa.BigInteger, sa.Identity(always=True), unique=True, nullable=False),
+    # The muxed id on the chain, which joins chain and journal: derived, so that no restored database
+    # gives one out for another payment.
+    Column("number", sa.BigInteger, unique=True, nullable=False),
+    # The order in which payments became owed; nobody outside of this database knows it.
+    Column("queue_number", sa.BigInteger, sa.Identity(always=True), nullable=False),
     Column("outage_id", String(64), sa.ForeignKey("outages.id"), nullable=False),
     Column("revision", sa.Integer, nullable=False),
     Column("type", String(20), nullable=False),
@@ -40,6 +43,7 @@ payments = Table(
     # One payment for each revision: a later correction has a revision of its own.
     sa.UniqueConstraint("outage_id", "revision"),
     sa.CheckConstraint("amount_stroops > 0", name="amount"),
+    sa.CheckConstraint("number > 0", name="number"),
     sa.CheckConstraint(
         "(status = 'confirmed') = (transaction_hash IS NOT NULL AND confirmed_at IS NOT NULL)",
         name="confirmed",
@@ -51,7 +55,7 @@ payments = Table(
     sa.CheckConstraint(make_one_of("reason_code", ReasonCode), name="reason_code"),
     Index("ix_payments_listing", text("created_at DESC"), text("id DESC")),
     Index("ix_payments_transaction_hash", "transaction_hash"),
-    Index("ix_payments_pending", "number", postgresql_where=text("status = 'pending'")),
+    Index("ix_payments_pending", "queue_number", postgresql_where=text("status = 'pending'")),
     # What waits is little of all that there is.
     Index("ix_payments_waiting", "status", postgresql_where=text(make_one_of("status", WAITING))),
     Index(
@@ -67,6 +71,9 @@ channels = Table(
     Column("address", String(56), primary_key=True),
     # The last sequence known to be consumed; NULL until it was read from the network.
     Column("sequence", sa.BigInteger),
+    # The last one that the network showed as consumed when a worker started. A database that was
+    # restored may know less of a channel than that, and uses no sequence up to it.
+    Column("read_sequence", sa.BigInteger),
     # Set from the reservation until the sequence is consumed.
     Column("payment_id", String(64), sa.ForeignKey("payments.id")),
     Column("quarantined", sa.Boolean, nullable=False, server_default=text("false")),

@@ -22,6 +22,7 @@ chain_transfers = Table(
     Column("amount_stroops", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("transaction_hash", "position"),
     Index("ix_chain_transfers_number", "number"),
+    Index("ix_chain_transfers_payee", "to_address", "closed_at"),
 )
 
 chain_gaps = Table(

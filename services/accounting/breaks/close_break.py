@@ -85,7 +85,8 @@ async def _refuse_unpaid(connection: AsyncConnection, found: Break) -> None:
     ):
         raise Conflict(
             f"payment {found.payment_id} is not paid: match this transfer with the payment first, by POST"
-            f" /payments/{found.payment_id}/manual-match, or close it with suspense to have it made as well"
+            f" /payments/{found.payment_id}/manual-match, if it is exactly what is owed, or close it with suspense"
+            " to have it made as well"
         )
 
 

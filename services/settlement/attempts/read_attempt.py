@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from adapters.postgres.accounting import reconciliation
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import attempts, envelopes
+from adapters.postgres.settlement import allocations, attempts, envelopes, manual_matches
 from adapters.postgres.settlement.attempts import Reservation
 from domain.settlement.attempts import Attempt, AttemptOutcome, Observation
+from domain.settlement.batches import Batch
 from domain.settlement.envelopes import SendAnswer
+from domain.settlement.manual_matches import OutOfBandTransfer, is_receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +46,12 @@ async def read_proof(database: Database, attempt: Attempt) -> Observation | None
     return Observation(
         AttemptOutcome.SUCCEEDED, seen.ledger, seen.closed_at, hash=seen.transaction_hash
     )
+
+
+async def read_receipt_of_member(database: Database, attempt: Attempt) -> OutOfBandTransfer | None:
+    """Return a transfer that paid a payment of an attempt by bytes that this database does not know."""
+    async with database.autocommit() as connection:
+        members, _ = await allocations.get_members(connection, Batch(attempt.payment_id, attempt.n))
+        found = await manual_matches.find_out_of_band(connection, list(members))
+    paid = (each for each in found if is_receipt(members[each.payment_id], each))
+    return next(paid, None)

@@ -60,7 +60,7 @@ async def confirm_batch(
 def _describe_allocation(transfer: Transfer, allocation: Allocation) -> dict[str, Any]:
     """Return what proves a payment of a batch: the transfer, and its allocation."""
     return {
-        "transfer_number": transfer.number,
+        "transfer_number": str(transfer.number),
         "transfer_stroops": str(transfer.amount_stroops),
         "allocated_stroops": str(allocation.amount_stroops),
     }

@@ -45,7 +45,7 @@ async def fail_batch(
         await payments.move_all(connection, list(members), PaymentStatus.PENDING)
         deliveries = await block_members_within(connection, members, out, observed.at)
         again = await batches.form_from_survivors(connection, batch, survivors, ours)
-        await _release_reservations(connection, observed, members)
+        await release_reservations_within(connection, observed, members)
         reach("in_failing")
     return FailBatchResult(out, again, deliveries)
 
@@ -61,7 +61,7 @@ def _find_obstacles(
     return obstacles
 
 
-async def _release_reservations(
+async def release_reservations_within(
     connection: AsyncConnection, observed: ObservedBatch, members: Mapping[str, Payment]
 ) -> None:
     """Release what was reserved for the batch, with an audit entry for each payment."""

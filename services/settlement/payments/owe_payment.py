@@ -12,10 +12,10 @@ from domain.settlement.payments import OwePaymentInput, Payment, check_payment
 from domain.sla.outages import OutageStatus
 
 
-async def owe_payment(database: Database, settling: OwePaymentInput) -> Payment:
+async def owe_payment(database: Database, settling: OwePaymentInput, passphrase: str) -> Payment:
     """
     Owe the payment that came with the judgement, at the address its party is paid at by now. Return
-    it with its number; one already owed for this outage and revision is answered again.
+    it with its number on the network of this passphrase; one already owed for this outage and revision is answered again.
 
     Raises Conflict when it is not what the newest verdict owes, or when that is not confirmed yet.
     """
@@ -29,7 +29,7 @@ async def owe_payment(database: Database, settling: OwePaymentInput) -> Payment:
         if await attestations.is_lacking(connection, outage_id, revision):
             raise Conflict(f"the SLA contract has not confirmed revision {revision} yet")
         debt = await payments.redirect_payment(connection, judged, context.agreement, at)
-        payment = await payments.add(connection, debt, at)
+        payment = await payments.add(connection, debt, passphrase, at)
         await outages.move(connection, outage_id, OutageStatus.SETTLING)
         await journal.accrue(connection, payment)
         request, payload = (

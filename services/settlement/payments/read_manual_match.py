@@ -1,4 +1,4 @@
-"""Read the out-of-band transfer that a person matched with a payment."""
+"""Read the out-of-band transfer that a person, or the engine, matched with a payment."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ class ManualMatchRecord:
 
 
 async def read_manual_match(database: Database, payment_id: str) -> ManualMatchRecord | None:
-    """Return the match of a payment; None for one that the engine made, or still owes."""
+    """Return the match of a payment; None for one that bytes on record have made, or that is still owed."""
     async with database.autocommit() as connection:
         row = await manual_matches.get(connection, payment_id)
         found = await manual_matches.find_out_of_band(connection, [payment_id])

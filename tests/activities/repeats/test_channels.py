@@ -57,7 +57,7 @@ async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
         asked = [await activities.prepare_payment(payment) for payment in (first, second)]
         async with database.autocommit() as connection:
             ahead = [
-                (await channel_rows.get_queue_position(connection, p.number, rail.channels)).ahead
+                (await channel_rows.get_queue_position(connection, p.id, rail.channels)).ahead
                 for p in (first, second)
             ]
     finally:

@@ -15,7 +15,7 @@ from domain.accounting.reconciliation import Extent
 from domain.errors import TryAgain
 from domain.settlement.attempts import Blocked, InBatch
 from domain.settlement.batches import Plan
-from domain.settlement.manual_matches import OutOfBandTransfer
+from domain.settlement.manual_matches import OutOfBandTransfer, make_obstacle
 from domain.settlement.payments import PaymentStatus
 from tests.testkit import stacks
 from tests.testkit.accounting.fake_chain_history import ReconciliationDriver
@@ -49,15 +49,15 @@ def driver(scratch: Database) -> ReconciliationDriver:
     return made
 
 
-async def test_nothing_is_signed_beside_an_out_of_band_payment(
+async def test_nothing_is_signed_beside_an_out_of_band_transfer_that_is_not_the_payment(
     scratch: Database, driver: ReconciliationDriver, rail: Rail
 ) -> None:
     payment, activities = await owe_payment(scratch), PaymentActivitiesImpl(scratch, rail)
     await store_channels(scratch, rail)
-    await send_out_of_band(driver, payment)
+    await send_out_of_band(driver, payment, less=1)
     (made,) = await list_out_of_band(scratch, payment)
     for _ in range(2):
-        assert await activities.prepare_payment(payment) == Blocked(made.obstacle)
+        assert await activities.prepare_payment(payment) == Blocked(make_obstacle(payment, made))
     async with scratch.autocommit() as connection:
         assert await attempts.get_reservation(connection, payment.id) is None
         assert await connection.scalar(text("SELECT count(*) FROM envelopes")) == 0
@@ -75,7 +75,7 @@ async def test_a_batch_goes_on_without_a_member_paid_out_of_band(
     async with scratch.transaction() as connection:
         batch = await batches.form_batch(connection, plan, LATER, rail.channels)
     assert batch is not None
-    await send_out_of_band(driver, owed[0])
+    await send_out_of_band(driver, owed[0], less=1)
     # The payees of the scratch database do not exist on the chain; this test does not look for such faults.
     activities = BatchActivitiesImpl(scratch, rail, plan)
     activities.rail = FaultlessRail(rail)  # type: ignore[assignment]
@@ -83,7 +83,7 @@ async def test_a_batch_goes_on_without_a_member_paid_out_of_band(
         await activities.prepare_batch(batch)
     (made,) = await list_out_of_band(scratch, owed[0])
     # Its own workflow finds the reason, and it is not prepared again.
-    assert await alone.prepare_payment(owed[0]) == Blocked(made.obstacle)
+    assert await alone.prepare_payment(owed[0]) == Blocked(make_obstacle(owed[0], made))
 
 
 class FaultlessRail:
@@ -104,7 +104,8 @@ async def test_an_expired_envelope_is_not_followed_beside_an_out_of_band_payment
     expired = await let_expire(rail, activities, payment)
     made = OutOfBandTransfer(
         *(payment.id, payment.number, "9", "transfer", THEIRS, 1, NOW),
-        *(payment.from_address, payment.to_address, payment.amount_stroops, False),
+        *(payment.from_address, payment.to_address, payment.amount_stroops - 1, False),
+        *(NOW, NOW),
     )
 
     async def find_out_of_band(*payment_ids: str) -> dict[str, OutOfBandTransfer]:
@@ -113,7 +114,7 @@ async def test_an_expired_envelope_is_not_followed_beside_an_out_of_band_payment
     with monkeypatch.context() as patch:
         patch.setattr(activities.gate, "find_out_of_band", find_out_of_band)
         why = await activities.prepare_payment(payment)
-        assert why == Blocked(made.obstacle, dead_after=expired.max_ledger)
+        assert why == Blocked(make_obstacle(payment, made), dead_after=expired.max_ledger)
         await activities.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
     # Without the out-of-band transfer, the payment goes on where it stopped.
     await settle_after_expiry(activities, payment, expired)

@@ -70,5 +70,5 @@ def allocations(stories: list[dict[str, Any]]) -> dict[tuple[str, int], int]:
         payment, attempt = story["payment"], story["attempts"][-1]
         assert attempt["status"] == "succeeded"
         assert attempt["amount_stroops"] == int(payment["amount_stroops"])
-        sums[payment["transaction_hash"], attempt["number"]] += attempt["amount_stroops"]
+        sums[payment["transaction_hash"], int(attempt["number"])] += attempt["amount_stroops"]
     return dict(sums)

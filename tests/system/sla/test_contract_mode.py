@@ -163,7 +163,7 @@ async def test_a_worker_killed_over_and_over_asks_once_and_pays_once(
     for name in names:
         await wait_for_lifecycle(office, name, "closed", 90)
     assert (await admin.view("get_stats"))["total_calculations"] == before + len(names)
-    moved = Counter(t.number for t in await chain_history.list_transfers(node_of(contracted)))
+    moved = Counter(str(t.number) for t in await chain_history.list_transfers(node_of(contracted)))
     assert max(moved.values()) == 1
     for name in names:
         listed = (await office.get("/payments", params={"outage_id": name})).json()["items"]

@@ -38,7 +38,7 @@ async def wait_for_payment(
 
 async def count_transfers(stack: Stack) -> Counter[int]:
     seen = await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
-    return Counter(transfer.number for transfer in seen)
+    return Counter(str(transfer.number) for transfer in seen)
 
 
 async def approve_payment(

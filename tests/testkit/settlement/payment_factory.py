@@ -68,7 +68,7 @@ async def owe_payment(
     agreement = Agreement("default", **await _read_parties(database))
     debt = make_payment("sandbox", agreement, outage_id, 1, judge(TERMS, minutes), "corr-owing")
     async with database.transaction() as connection:
-        payment = await payments.add(connection, replace(debt, **changes), NOW)
+        payment = await payments.add(connection, replace(debt, **changes), "sandbox", NOW)
         await journal.accrue(connection, payment)
     return payment
 

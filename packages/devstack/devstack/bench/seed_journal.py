@@ -48,7 +48,6 @@ _SEED = (
     INSERT INTO payments (id, number, outage_id, revision, type, status, amount_stroops,
         asset_code, payer, from_address, to_address, transaction_hash, ledger, correlation_id,
         created_at, confirmed_at)
-    OVERRIDING SYSTEM VALUE
     SELECT 'pay_' || substr(md5('pay' || i), 1, 24), i, 'OUT-' || i, 1,
            CASE i % 2 WHEN 0 THEN 'penalty' ELSE 'reward' END,
            CASE WHEN i % 100 < 95 THEN 'confirmed' WHEN i % 100 < 97 THEN 'submitted'

@@ -24,9 +24,12 @@ _OWE = text(
         FROM generate_series(1, :count) AS i, policy
         RETURNING id, split_part(id, '-', -1)::int AS i
     )
-    INSERT INTO payments (id, outage_id, revision, type, status, amount_stroops, asset_code, payer,
+    INSERT INTO payments (id, number, outage_id, revision, type, status, amount_stroops, asset_code, payer,
         from_address, to_address, correlation_id, created_at)
     SELECT 'pay_' || substr(encode(sha256(convert_to(outage.id, 'UTF8')), 'hex'), 1, 24),
+           -- One after the other, in numbers of the run's own.
+           abs(('x' || substr(encode(sha256(convert_to(:run, 'UTF8')), 'hex'), 1, 10))::bit(40)::bigint)
+               * 1048576 + outage.i,
            outage.id, 1, kind.type, 'pending', 10000000 + CASE WHEN :distinct THEN 1 << outage.i ELSE 0 END, 'USDC', kind.payer,
            kind.from_address, kind.to_address, :run, :at
     FROM outage, agreement,

@@ -101,5 +101,5 @@ async def test_members_of_an_expired_envelope_that_cannot_be_followed_wait_toget
     monkeypatch.undo()
     await activities.confirm_batch(await submit_batch(activities, batch))
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
-    # One transfer, under the lower number.
+    # One transfer, under the number of the first.
     assert await count_credits(stack, *owed) == [1, 0]

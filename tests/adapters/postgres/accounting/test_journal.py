@@ -54,9 +54,9 @@ OWN = set(Invariant) - {
 
 _PAYMENT = text(
     """
-    INSERT INTO payments (id, outage_id, revision, type, status, amount_stroops, asset_code, payer,
+    INSERT INTO payments (id, number, outage_id, revision, type, status, amount_stroops, asset_code, payer,
         from_address, to_address, correlation_id, created_at)
-    VALUES (:id, :id, 1, 'penalty', 'pending', :amount, 'USDC', 'bond', 'GFROM', :payee, 'x', now())
+    VALUES (:id, :number, :id, 1, 'penalty', 'pending', :amount, 'USDC', 'bond', 'GFROM', :payee, 'x', now())
     """
 )
 
@@ -67,10 +67,10 @@ async def make_payment_alone(database: Database, amount: int, payee: str = "") -
     name, payee = f"pay_{number}", payee or f"G{number}"
     async with database.transaction() as connection:
         await connection.execute(text("SET LOCAL session_replication_role = replica"))
-        await connection.execute(_PAYMENT, {"id": name, "amount": amount, "payee": payee})
-    return Payment(
-        name, number, name, 1, PaymentType.PENALTY, amount, Treasury.BOND, "GFROM", payee, "x"
-    )
+        values = {"id": name, "number": number, "amount": amount, "payee": payee}
+        await connection.execute(_PAYMENT, values)
+    owed = (PaymentType.PENALTY, amount, Treasury.BOND, "GFROM", payee, "x")
+    return Payment(name, number, name, 1, *owed)
 
 
 async def post(database: Database, *entries: Entry) -> bool:

@@ -11,7 +11,7 @@ from adapters.postgres.settlement import attempts, manual_matches
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.accounting.reconciliation import Extent
-from domain.settlement.manual_matches import ManualMatch
+from domain.settlement.manual_matches import ManualMatch, is_receipt
 from tests.testkit import stacks
 from tests.testkit.accounting.break_factory import tamper
 from tests.testkit.accounting.fake_chain_history import ReconciliationDriver
@@ -48,7 +48,7 @@ async def test_a_transfer_with_the_number_of_a_payment_is_an_out_of_band_payment
     (made,) = await list_out_of_band(scratch, payment)
     assert (made.transaction_hash, made.amount_stroops) == (THEIRS, payment.amount_stroops)
     assert not made.matched
-    assert payment.id in made.obstacle.sentence
+    assert is_receipt(payment, made)
     assert await list_out_of_band(scratch, other) == []
 
 

@@ -17,4 +17,4 @@ async def reserve_channel(
         reservation = await attempts.reserve(connection, payment.id, ours)
         if reservation is not None:
             return reservation
-        return await channels.get_queue_position(connection, payment.number, ours)
+        return await channels.get_queue_position(connection, payment.id, ours)

@@ -1,0 +1,240 @@
+"""
+The data is restored from a backup and the chain is newer: what was paid stays paid, what is owed gets paid.
+
+The chain goes on while everything else is put back as it was. Its own history is the witness: each outage
+was paid exactly once, and closes with the transaction that has paid it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters.postgres.accounting import invariants
+from adapters.postgres.audit import read_trail
+from adapters.postgres.database import Database
+from devstack.environment.stack import Stack
+from tests.conftest import KEY
+from tests.testkit.accounting import chain_history
+from tests.testkit.api_client import (
+    AT_ONCE,
+    TERMS,
+    declare_outage,
+    make_unique_id,
+    resolve_outage,
+    wait_until,
+)
+from tests.testkit.backups import (
+    DATABASE,
+    keep_data,
+    put_back,
+    start_all_but_chain,
+    stop_all_but_chain,
+)
+from tests.testkit.stacks import Stacks
+
+CIRCUIT_BREAKER = "/payments/circuit-breaker"
+HELD, IN_WINDOW = 8, 6
+WINDOW_SECONDS = 8
+
+
+@pytest.fixture
+async def restored(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
+    settings = {"CHAIN_READING_MAX_AGE_SECONDS": "5", "RECONCILIATION_EVERY_SECONDS": "1"}
+    async with stacks.start(tmp_path / "data", ledger_seconds=0.5, settings=settings) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def caller(restored: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    client = httpx.AsyncClient(
+        base_url=f"{restored.url}/api/v1",
+        headers={"X-API-Key": KEY},
+        timeout=30,
+        trust_env=False,
+    )
+    async with client:
+        for name, seconds in ((AT_ONCE, 0), ("window", WINDOW_SECONDS)):
+            policy = {"name": name, "dispute_window_seconds": seconds, "terms": TERMS}
+            (await client.post("/sla/policies", json=policy)).raise_for_status()
+        yield client
+
+
+async def switch(caller: httpx.AsyncClient, action: str) -> None:
+    answer = await caller.post(
+        CIRCUIT_BREAKER, json={"action": action, "reason": "a person says so"}
+    )
+    answer.raise_for_status()
+
+
+async def plan(stack: Stack, *faults: dict[str, Any]) -> None:
+    url = f"{stack.environment['STELLAR_RPC_URL']}/faults"
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        (await client.post(url, json={"seed": 7, "faults": list(faults)})).raise_for_status()
+
+
+async def owe_outages(caller: httpx.AsyncClient, count: int, policy: str) -> list[str]:
+    """Outages with a repair at which a penalty is owed, each with an amount of its own."""
+    found = []
+    for place in range(count):
+        outage_id = await declare_outage(caller, id=make_unique_id("RESTORED"), policy=policy)
+        await resolve_outage(caller, outage_id, 20 + place)
+        found.append(outage_id)
+    return found
+
+
+async def read_payment(caller: httpx.AsyncClient, outage_id: str) -> dict[str, Any]:
+    listed = (await caller.get("/payments", params={"outage_id": outage_id})).json()["items"]
+    return listed[0] if listed else {"state": "none", "reason_code": None}
+
+
+async def have_lifecycle(caller: httpx.AsyncClient, wanted: str, outage_ids: list[str]) -> bool:
+    for outage_id in outage_ids:
+        if (await caller.get(f"/outages/{outage_id}")).json()["lifecycle"] != wanted:
+            return False
+    return True
+
+
+async def wait_until_closed(caller: httpx.AsyncClient, outage_ids: list[str]) -> dict[str, str]:
+    """Wait until all are closed; return the transaction that each closed with."""
+    await wait_until(partial(have_lifecycle, caller, "closed", outage_ids), "all are closed", 90)
+    payments = [await read_payment(caller, outage_id) for outage_id in outage_ids]
+    return {row["outage_id"]: row["transaction_hash"] for row in payments}
+
+
+async def list_paid(stack: Stack) -> Counter[int]:
+    seen = await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
+    return Counter(transfer.number for transfer in seen)
+
+
+async def live_and_lose_it(
+    stack: Stack, caller: httpx.AsyncClient, folder: Path
+) -> tuple[list[str], dict[str, str]]:
+    """
+    Take a backup with payments on hold and verdicts in their window; let all of them be paid; and stop.
+    Return the outages, and the transaction that each was paid by.
+    """
+    await switch(caller, "open")
+    held = await owe_outages(caller, HELD, AT_ONCE)
+    await wait_until(partial(have_lifecycle, caller, "settling", held), "they are owed")
+    outage_ids = held + await owe_outages(caller, IN_WINDOW, "window")
+    await stop_all_but_chain(stack)
+    await keep_data(stack, folder)
+    await start_all_but_chain(stack)
+    await switch(caller, "close")
+    paid = await wait_until_closed(caller, outage_ids)
+    assert set((await list_paid(stack)).values()) == {1}
+    await stop_all_but_chain(stack)
+    return outage_ids, paid
+
+
+async def assert_paid_once(stack: Stack, caller: httpx.AsyncClient, paid: dict[str, str]) -> None:
+    """Close the circuit breaker as a person would, whenever it is open, until all is closed."""
+
+    async def close_all() -> bool:
+        if (await caller.get(CIRCUIT_BREAKER)).json()["is_open"]:
+            await switch(caller, "close")
+        return await have_lifecycle(caller, "closed", list(paid))
+
+    await wait_until(close_all, "all are closed", 120)
+    assert await wait_until_closed(caller, list(paid)) == paid
+    transfers = await list_paid(stack)
+    assert (len(transfers), set(transfers.values())) == (len(paid), {1})
+
+
+async def list_violations(stack: Stack) -> list[str]:
+    database = Database(stack.environment["DATABASE_URL"], connections_max=1)
+    async with database.transaction() as connection:
+        found = await invariants.check(connection)
+    await database.close()
+    return [
+        f"{each.invariant}: {each.subject}: {each.detail}" for each in found if not each.overdue
+    ]
+
+
+async def read_actions(stack: Stack, subject: str) -> list[str]:
+    database = Database(stack.environment["DATABASE_URL"], connections_max=1)
+    async with database.autocommit() as connection:
+        trail = await read_trail(connection, subject)
+    await database.close()
+    return [entry["action"] for entry in trail]
+
+
+async def test_what_the_chain_has_paid_is_booked_and_not_paid_again(
+    restored: Stack, caller: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    outage_ids, paid = await live_and_lose_it(restored, caller, tmp_path / "backup")
+    await put_back(restored, tmp_path / "backup")
+    await start_all_but_chain(restored)
+    await assert_paid_once(restored, caller, paid)
+    assert await list_violations(restored) == []
+    assert await read_actions(restored, "installation/settlement") == ["installation.behind_chain"]
+    actions = await read_actions(restored, f"outage/{outage_ids[0]}")
+    assert "payment.booked_from_chain" in actions
+    # And life goes on, on the channels whose sequences the database had forgotten.
+    more = await owe_outages(caller, 6, AT_ONCE)
+    await wait_until_closed(caller, more)
+    assert set((await list_paid(restored)).values()) == {1}
+    assert await list_violations(restored) == []
+
+
+async def test_nothing_is_signed_while_the_chain_cannot_be_read(
+    restored: Stack, caller: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    _, paid = await live_and_lose_it(restored, caller, tmp_path / "backup")
+    await put_back(restored, tmp_path / "backup")
+    await plan(restored, {"kind": "too_many_requests", "method": "getEvents"})
+    await start_all_but_chain(restored)
+    await switch(caller, "close")
+
+    async def all_unread() -> bool:
+        found = [await read_payment(caller, outage_id) for outage_id in paid]
+        return {row["reason_code"] for row in found} == {"chain_unread"}
+
+    await wait_until(all_unread, "each payment says that the chain is not read", 60)
+    # For longer than the bound, with somebody who closes whatever opens.
+    for _ in range(8):
+        await asyncio.sleep(1)
+        if (await caller.get(CIRCUIT_BREAKER)).json()["is_open"]:
+            await switch(caller, "close")
+    assert await all_unread()
+    assert (await list_paid(restored)).total() == len(paid)
+    assert "chain_unread" in (await caller.get("/health/readiness")).text
+    log = (restored.directory.logs / "settlement-worker.log").read_text()
+    assert "ALARM: the transfers on the chain are not read up to ledger" in log
+    await plan(restored)
+    await assert_paid_once(restored, caller, paid)
+    assert await list_violations(restored) == []
+
+
+async def test_new_outages_of_a_restored_database_are_paid_by_transfers_of_their_own(
+    restored: Stack, caller: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """The workflow server was not restored: only the database forgot."""
+    await stop_all_but_chain(restored)
+    await keep_data(restored, tmp_path / "backup")
+    await start_all_but_chain(restored)
+    forgotten = await wait_until_closed(caller, await owe_outages(caller, 6, AT_ONCE))
+    await stop_all_but_chain(restored)
+    await put_back(restored, tmp_path / "backup", [DATABASE])
+    await start_all_but_chain(restored)
+
+    async def close_all(outage_ids: list[str]) -> bool:
+        if (await caller.get(CIRCUIT_BREAKER)).json()["is_open"]:
+            await switch(caller, "close")
+        return await have_lifecycle(caller, "closed", outage_ids)
+
+    again = await owe_outages(caller, 6, AT_ONCE)
+    await wait_until(partial(close_all, again), "all are closed", 120)
+    paid = await wait_until_closed(caller, again)
+    assert set(paid.values()) & set(forgotten.values()) == set()
+    transfers = await list_paid(restored)
+    assert (len(transfers), set(transfers.values())) == (len(again) + len(forgotten), {1})
+    for outage_id in again:
+        assert transfers[int((await read_payment(caller, outage_id))["number"])] == 1
+    assert await list_violations(restored) == []
