@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import channels as records
+from adapters.stellar.finality.evidence import Evidence
 from adapters.stellar.finality.quorum import Quorum, UnknownConsumption
+from adapters.stellar.finality.witnesses import Disagreement, Witnesses
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.rpc.transaction_watcher import LedgerInclusion
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
@@ -180,10 +183,27 @@ async def _find_outcome(
                 return None
         else:
             found = await proofs.find_consumer(attempt, hashes)
+            if isinstance(found, LedgerInclusion):
+                return await _believe(proofs, found, quarantined)
             if found is not None:
                 return found
         await asyncio.sleep(LOOK_EVERY_SECONDS)
     raise ChainUnavailable("too few RPC nodes agree on what became of the payment; try again later")
+
+
+async def _believe(
+    proofs: Quorum, found: LedgerInclusion, quarantined: QuarantinedAttempt
+) -> LedgerInclusion:
+    """Return what two nodes, or one with all that it shows besides, say of a transaction of ours."""
+    attempt = quarantined.attempt
+    evidence = Evidence(proofs.nodes, proofs.passphrase)
+    contradict = partial(evidence.find_contradiction, attempt.channel, attempt.sequence)
+    believed = await Witnesses(proofs.nodes, proofs.passphrase).confirm(
+        found, quarantined.hashes, contradict
+    )
+    if isinstance(believed, Disagreement):
+        raise Conflict(f"{believed.sentence}; look again when they agree")
+    return believed
 
 
 def _describe_outcome(found: LedgerInclusion | UnknownConsumption | None) -> str:

@@ -17,7 +17,7 @@ import typer
 COMMANDS = {
     "worker": "Run a worker for some task queues.",
     "journal": "Check that the journal keeps its invariants.",
-    "payments": "Explain a payment: every attempt, envelope, answer, proof and posting.",
+    "payments": "Explain a payment: every attempt, envelope, answer, proof and posting; or reopen it.",
     "channels": "List, create or release the accounts that payments are sent on.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",

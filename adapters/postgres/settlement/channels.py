@@ -64,6 +64,36 @@ async def save(connection: AsyncConnection, sequences: dict[str, int]) -> None:
         )
 
 
+_SET_BACK = text(
+    """
+    WITH free AS (
+        SELECT address, sequence FROM channels
+        WHERE address = :address AND payment_id IS NULL AND sequence > :reached FOR UPDATE
+    ), beyond AS (
+        SELECT count(*) FILTER (WHERE a.status <> 'failed' OR a.max_ledger - 1 > :ledger) AS alive
+        FROM free LEFT JOIN attempts a ON a.channel = free.address AND a.sequence > :reached
+             AND NOT a.sequence_unused
+    ), unused AS (
+        UPDATE attempts SET sequence_unused = true FROM free, beyond
+        WHERE attempts.channel = free.address AND attempts.sequence > :reached AND beyond.alive = 0
+    )
+    UPDATE channels SET sequence = :reached FROM free, beyond
+    WHERE channels.address = free.address AND beyond.alive = 0
+    """
+)
+
+
+async def set_back(connection: AsyncConnection, address: str, reached: int, ledger: int) -> bool:
+    """
+    Set a free channel back to the sequence that the network has reached, as of a ledger.
+
+    False when it serves a payment, is not ahead, or when bytes of ours beyond that sequence count as
+    applied, are open, or may still be.
+    """
+    row = {"address": address, "reached": reached, "ledger": ledger}
+    return (await connection.execute(_SET_BACK, row)).rowcount == 1
+
+
 _QUEUE_POSITION = text(
     """
     SELECT (SELECT count(*) FROM payments p

@@ -14,6 +14,7 @@ from adapters.postgres.sla.outages import OutageContext
 from adapters.postgres.tables import allocations, attempts, payments
 from domain.errors import Conflict, NotFound
 from domain.reasons import Reason
+from domain.settlement.attempts import Attempt
 from domain.settlement.payments import (
     SENT,
     Payment,
@@ -153,6 +154,34 @@ async def stop(
         )
     )
     return result.rowcount == 1
+
+
+_NOTE = text(
+    """
+    UPDATE payments SET reason_code = :code, status_reason = :sentence
+    FROM allocations s
+    WHERE s.lead_payment_id = :lead_payment_id AND s.n = :n AND s.live AND s.payment_id = payments.id
+      AND payments.status = 'submitted' AND payments.status_reason IS DISTINCT FROM :sentence
+    RETURNING payments.*
+    """
+)
+
+
+async def note(
+    connection: AsyncConnection, attempt: Attempt, reason: Reason | None
+) -> list[Payment]:
+    """
+    Note why the payments of an attempt are not final although they were sent; None takes it back.
+
+    Returns those whose note has changed.
+    """
+    noted = {
+        "code": reason.code if reason else None,
+        "sentence": reason.sentence if reason else None,
+    }
+    key = {"lead_payment_id": attempt.payment_id, "n": attempt.n}
+    rows = await connection.execute(_NOTE, key | noted)
+    return [to_payment(row) for row in rows.mappings()]
 
 
 async def confirm(connection: AsyncConnection, payment_id: str, **proof: Any) -> None:
