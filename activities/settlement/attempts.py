@@ -28,8 +28,8 @@ from domain.settlement.envelopes import (
     SendStatus,
     needs_raise,
 )
-from services.settlement.attempts.note_doubt import NoteDoubt, note_doubt
 from services.settlement.attempts.read_attempt import read_bids, read_hashes, read_proof
+from services.settlement.attempts.record_disagreement import RecordDisagreement, record_disagreement
 from services.settlement.attempts.record_submission import record_submission
 from services.settlement.attempts.store_bid import store_bid
 from workflows.attempts import AttemptActivities
@@ -38,7 +38,7 @@ from workflows.attempts import AttemptActivities
 LASTS_SECONDS = 60.0
 
 
-class Doubts:
+class Disagreements:
     """The attempts that nodes disagree about, each since when this process has known it."""
 
     def __init__(self, database: Database, circuit_breaker: CircuitBreaker) -> None:
@@ -51,10 +51,14 @@ class Doubts:
         key, now = (attempt.payment_id, attempt.n), time.monotonic()
         if seen.reason_code is not ReasonCode.NODES_DISAGREE:
             if self._since.pop(key, None) is not None:
-                await note_doubt(self.database, NoteDoubt(attempt, None, datetime.now(UTC)))
+                await record_disagreement(
+                    self.database, RecordDisagreement(attempt, None, datetime.now(UTC))
+                )
             return
         began = self._since.setdefault(key, now)
-        await note_doubt(self.database, NoteDoubt(attempt, seen.why, datetime.now(UTC)))
+        await record_disagreement(
+            self.database, RecordDisagreement(attempt, seen.why, datetime.now(UTC))
+        )
         if now - began >= LASTS_SECONDS:
             await self.circuit_breaker.trip(
                 f"payment {attempt.payment_id}: {seen.reason}", attempt.payment_id
@@ -66,7 +70,7 @@ class AttemptActivitiesImpl(AttemptActivities):
         self.database = database
         self.rail = rail
         self.gate = gate or SigningGate(database)
-        self.doubts = Doubts(database, self.gate.circuit_breaker)
+        self.disagreements = Disagreements(database, self.gate.circuit_breaker)
 
     @activity.defn
     async def submit_payment(self, attempt: Attempt) -> SendAnswer:
@@ -85,7 +89,7 @@ class AttemptActivitiesImpl(AttemptActivities):
         observation = await self.rail.observe(attempt, lambda: self.list_signed_hashes(attempt))
         if observation.outcome is AttemptOutcome.FOREIGN:
             observation = await read_proof(self.database, attempt) or observation
-        await self.doubts.record(attempt, observation)
+        await self.disagreements.record(attempt, observation)
         reach("after_observe")
         return observation
 

@@ -24,11 +24,8 @@ from domain.errors import ChainUnavailable, Conflict
 from domain.money import format_amount
 from domain.requests import Request
 from domain.settlement.payments import Payment
-from services.accounting.reopenings.reopen_payment import (
-    ReopenPayment,
-    read_unproven,
-    reopen_payment,
-)
+from services.accounting.reopenings.read_unproven import read_unproven
+from services.accounting.reopenings.reopen_payment import ReopenPayment, reopen_payment
 from workflows.payments import PaymentWorkflow
 
 LOOKS, LOOK_EVERY_SECONDS = 30, 2.0

@@ -1,5 +1,6 @@
 """A worker that starts says what a person must mend, and remembers how far its network has come."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -47,7 +48,10 @@ def survey_of(
     nodes, held = build_nodes(box), replace(KEYS, **changed)  # type: ignore[arg-type]
     rail = Rail(nodes, box.network.passphrase, issuer.public_key, held)
     accounts = ChannelAccounts(nodes, rail.passphrase, held, rail.fee_cap_stroops)
-    return ChainMonitor(database, rail, accounts)
+    # Ledgers of a network in memory close by the test's own clock.
+    return ChainMonitor(
+        database, rail, accounts, now=lambda: datetime.fromtimestamp(box.clock.now, UTC)
+    )
 
 
 async def troubles(database: Database) -> str:
@@ -161,3 +165,41 @@ async def test_it_waits_for_nodes_that_are_not_there_yet(
     plan_faults(box, {"kind": "node_down", "times": 9})
     assert len(await survey_of(box, database).begin()) == len(CHANNELS)
     assert "no RPC node answers; asking again" in caplog.text
+
+
+@pytest.mark.parametrize(("seconds", "way"), [(900, "behind"), (-900, "ahead of")])
+async def test_a_clock_that_differs_from_the_ledgers_is_reported_and_binds_nothing(
+    api: httpx.AsyncClient,
+    box: StellarSandbox,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: int,
+    way: str,
+) -> None:
+    monkeypatch.setattr(chain_monitor, "SURVEY_SECONDS", 0.05)
+    monitor = survey_of(box, database)
+    await monitor.begin()
+    started = box.clock.now
+    monitor.now = lambda: datetime.fromtimestamp(box.clock.now - seconds, UTC)
+    running = asyncio.create_task(monitor.run())
+    try:
+
+        async def reported() -> bool:
+            box.close_ledger()
+            return bool(await troubles(database))
+
+        await wait_until(reported, "the clock is reported")
+        assert f"the clock of this machine is 900 seconds {way} the time at which ledgers" in (
+            await troubles(database)
+        )
+        # Bounds go by the ledgers: they are not over when the transaction is born.
+        now = await monitor.rail.nodes.read_ledger_time()
+        assert 0 <= box.clock.now - now.timestamp() + 1 < box.clock.now - started + 60
+        monitor.now = lambda: datetime.fromtimestamp(box.clock.now, UTC)
+
+        async def mended() -> bool:
+            return not await troubles(database)
+
+        await wait_until(mended, "the clock is right again")
+    finally:
+        running.cancel()

@@ -156,7 +156,7 @@ async def stop(
     return result.rowcount == 1
 
 
-_NOTE = text(
+_RECORD_DISAGREEMENT = text(
     """
     UPDATE payments SET reason_code = :code, status_reason = :sentence
     FROM allocations s
@@ -167,20 +167,20 @@ _NOTE = text(
 )
 
 
-async def note(
+async def record_disagreement(
     connection: AsyncConnection, attempt: Attempt, reason: Reason | None
 ) -> list[Payment]:
     """
-    Note why the payments of an attempt are not final although they were sent; None takes it back.
+    Record why the payments of an attempt are not final although they were sent; None takes it back.
 
-    Returns those whose note has changed.
+    Returns those of which that is news.
     """
     noted = {
         "code": reason.code if reason else None,
         "sentence": reason.sentence if reason else None,
     }
     key = {"lead_payment_id": attempt.payment_id, "n": attempt.n}
-    rows = await connection.execute(_NOTE, key | noted)
+    rows = await connection.execute(_RECORD_DISAGREEMENT, key | noted)
     return [to_payment(row) for row in rows.mappings()]
 
 

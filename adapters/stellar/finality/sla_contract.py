@@ -50,7 +50,7 @@ from domain.sla.verdicts import Severity, Terms
 WATCH_SECONDS, LOOK_EVERY_SECONDS = 8.0, 0.5
 
 
-class InDoubt(ChainUnavailable):
+class NodesDisagree(ChainUnavailable):
     """The nodes disagree about a call."""
 
 
@@ -196,7 +196,7 @@ class SlaContract:
                     return found
             except Exception as error:
                 reason = f"the network cannot be read: {type(error).__name__}"
-                reason = str(error) if isinstance(error, InDoubt) else reason
+                reason = str(error) if isinstance(error, NodesDisagree) else reason
             if loop.time() >= end:
                 return CallOutcome(CallStatus.OPEN, reason=reason)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
@@ -213,9 +213,9 @@ class SlaContract:
         believed = await self.witnesses.confirm(claim, [call.hash], contradict)
         if isinstance(believed, Disagreement):
             self.evidence.forget(claim.ledger)
-            raise InDoubt(believed.sentence)
+            raise NodesDisagree(believed.sentence)
         if claims.get_verdict(claim) != claims.get_verdict(believed):
-            raise InDoubt(f"{node.name} is outvoted about transaction {call.hash}")
+            raise NodesDisagree(f"{node.name} is outvoted about transaction {call.hash}")
         return self._to_outcome(found)
 
     async def _prove(self, call: Call) -> CallOutcome | None:

@@ -74,7 +74,7 @@ class Witnesses:
         self.nodes = nodes
         self.passphrase = passphrase
         self._pages: SharedReads[dict[str, LedgerInclusion]] = SharedReads()
-        self._told: dict[str, float] = {}
+        self._alarmed: dict[str, float] = {}
 
     async def confirm(
         self, claim: LedgerInclusion, signed: Sequence[str], contradict: Contradict
@@ -187,9 +187,9 @@ class Witnesses:
     def _alarm(self, about: str, sentence: str) -> None:
         """Log an alarm, and the same one again only after a while."""
         now = time.monotonic()
-        if now - self._told.get(about, -ALARM_EVERY_SECONDS) >= ALARM_EVERY_SECONDS:
-            self._told = {
-                key: at for key, at in self._told.items() if now - at < ALARM_EVERY_SECONDS
+        if now - self._alarmed.get(about, -ALARM_EVERY_SECONDS) >= ALARM_EVERY_SECONDS:
+            self._alarmed = {
+                key: at for key, at in self._alarmed.items() if now - at < ALARM_EVERY_SECONDS
             } | {about: now}
             log.error("ALARM: %s", sentence)
 

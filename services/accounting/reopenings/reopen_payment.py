@@ -20,7 +20,7 @@ from domain.audit import AuditEntry, make_audit_entry
 from domain.errors import Conflict
 from domain.events import Event, EventType, make_event
 from domain.settlement.payments import Payment
-from services.accounting.breaks.close_break import CloseBreak, close_within
+from services.accounting.breaks.close_break import CloseBreak, close_break_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,6 @@ class ReopenPayment:
     payment_id: str
     found: UnprovenAttempt
     reopening: Reopening
-
-
-async def read_unproven(database: Database, payment_id: str) -> UnprovenAttempt:
-    """Return the attempt that a reopening would end; raises Conflict when nothing misses it."""
-    async with database.transaction() as connection:
-        return await reopenings.lock_unproven(connection, payment_id)
 
 
 async def reopen_payment(database: Database, command: ReopenPayment) -> list[Payment]:
@@ -81,7 +75,7 @@ async def _close_breaks(
     closing = BreakClosure(AdjustmentKind.NONE, note, reopening.request.actor, reopening.at)
     for break_id in found.breaks:
         record = await breaks.get(connection, break_id, lock=True)
-        await close_within(
+        await close_break_within(
             connection, record.found, CloseBreak(break_id, closing, reopening.request)
         )
 

@@ -1,4 +1,4 @@
-"""Note on the payments of an attempt that the nodes disagree about it, or that they no longer do."""
+"""Record on the payments of an attempt that the nodes disagree about it, or that they no longer do."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from domain.settlement.attempts import Attempt
 
 
 @dataclass(frozen=True, slots=True)
-class NoteDoubt:
+class RecordDisagreement:
     """`reason` is what the nodes say; None when they agree again."""
 
     attempt: Attempt
@@ -21,11 +21,11 @@ class NoteDoubt:
     at: datetime
 
 
-async def note_doubt(database: Database, command: NoteDoubt) -> None:
+async def record_disagreement(database: Database, command: RecordDisagreement) -> None:
     """Write the reason to the payments, and to the audit trail; what is noted already is no news."""
     reason, attempt = command.reason, command.attempt
     async with database.transaction() as connection:
-        noted = await payments.note(connection, attempt, reason)
+        noted = await payments.record_disagreement(connection, attempt, reason)
         if reason is None:
             return
         for payment in noted:
@@ -35,7 +35,7 @@ async def note_doubt(database: Database, command: NoteDoubt) -> None:
             }
             entry = make_audit_entry(
                 f"outage/{payment.outage_id}",
-                "payment.doubted",
+                "payment.nodes_disagree",
                 make_engine_request(payment.correlation_id),
                 command.at,
                 payload,

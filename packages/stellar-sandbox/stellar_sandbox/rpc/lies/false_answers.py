@@ -34,7 +34,7 @@ def choose_override(node: Node, method: str) -> Method | None:
     return keep_transaction if lies else None
 
 
-def falsify(node: Node, request: dict[str, Any], answer: bytes) -> bytes:
+def change_answer(node: Node, request: dict[str, Any], answer: bytes) -> bytes:
     """Return the answer, or the lie that the plan has this node tell instead."""
     method = request["method"]
     change = CHANGES.get(method)
