@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -27,7 +28,7 @@ from tests.adapters.stellar.conftest import (
     build_sandbox,
     plan_faults,
 )
-from tests.testkit.api_client import make_unique_id
+from tests.testkit.api_client import make_unique_id, wait_until
 from worker import chain_monitor
 from worker.chain_monitor import ChainMonitor
 
