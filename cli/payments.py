@@ -57,6 +57,7 @@ def command(
     if action is PaymentAction.REOPEN:
         _reopen(name, by.strip(), note.strip())
         return
+    assert action is PaymentAction.EXPLAIN
     try:
         trace = asyncio.run(_load_trace(name, data_dir))
     except (NoDatabase, OSError, ApexError) as failure:

@@ -91,17 +91,12 @@ class Rail:
             address for address in self.keys.channels if not self.frozen_keys.is_frozen(address)
         ]
 
-    async def read_channel_sequences(self) -> dict[str, int]:
-        """
-        Return the last consumed sequence of every channel account that exists, by one node's word.
-
-        The reply is never older than a ledger already seen, because a sequence too low is refused.
-        """
-        return (await self.read_channels()).sequences
-
     async def read_channels(self, *, agreed: bool = False) -> Snapshot:
         """
-        Read the channel accounts, and as of which ledger at least; with `agreed`, those two nodes agree on.
+        Read the channel accounts that exist, and as of which ledger at least.
+
+        By one node's word, never older than a ledger already seen, because a sequence too low is refused;
+        with `agreed`, those on which two nodes agree, or one at two ledgers.
         """
         found, ledgers = dict[str, int](), list[int]()
         channels, seen = list(self.keys.channels), self.nodes.highest
