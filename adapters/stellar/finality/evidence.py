@@ -10,11 +10,12 @@ from collections.abc import Collection, Sequence
 from functools import partial
 
 from stellar_sdk import scval, xdr
-from stellar_sdk.soroban_rpc import EventFilter, EventFilterType, GetLedgerEntriesResponse
+from stellar_sdk.soroban_rpc import EventFilter, EventFilterType, LedgerEntryResult
 
 from adapters.stellar.finality import claims
 from adapters.stellar.finality.claims import SignedTransfer
 from adapters.stellar.rpc import ledger_entries
+from adapters.stellar.rpc.entry_reads import EntryReads
 from adapters.stellar.rpc.nodes import READ_SECONDS, Nodes, RpcNode
 from adapters.stellar.rpc.shared_reads import SharedReads
 from adapters.stellar.rpc.transaction_watcher import LedgerInclusion
@@ -34,6 +35,7 @@ class Evidence:
         self.nodes = nodes
         self.passphrase = passphrase
         self.asset = asset
+        self._entries = EntryReads(nodes)
         self._events: SharedReads[list[ChainTransfer]] = SharedReads()
 
     def forget(self, ledger: int) -> None:
@@ -48,23 +50,21 @@ class Evidence:
         when the node does not show all of it.
         """
         transfers = claims.list_transfers(claim.envelope_xdr, self.passphrase)
-        reply = await self._read_entries(claim, account, transfers)
-        return _find_unmoved(reply, claim, sequence) or await self._check_events(claim, transfers)
+        entries = await self._read_entries(claim, account, transfers)
+        return _find_unmoved(entries, claim, sequence) or await self._check_events(claim, transfers)
 
     async def _read_entries(
         self, claim: LedgerInclusion, account: str, transfers: Collection[SignedTransfer]
-    ) -> GetLedgerEntriesResponse:
+    ) -> list[LedgerEntryResult]:
         """Read the account whose sequence is consumed, and of a success the balances that it moved."""
         assert claim.node is not None
         keys = ledger_entries.make_account_keys([account])
         if claim.succeeded and self.asset is not None:
             keys += ledger_entries.make_trustline_keys(_list_owners(transfers), self.asset)
-        reply = await self.nodes.ask_node(
-            claim.node, lambda server: server.get_ledger_entries(keys), READ_SECONDS
-        )
-        if reply.latest_ledger < claim.ledger:
+        ledger, entries = await self._entries.read(claim.node, keys)
+        if ledger < claim.ledger:
             raise ChainUnavailable(f"{claim.node.name} shows no entries of ledger {claim.ledger}")
-        return reply
+        return entries
 
     async def _check_events(
         self, claim: LedgerInclusion, transfers: Counter[SignedTransfer]
@@ -104,9 +104,11 @@ class Evidence:
         return [parse_transfer(event, contract) for event in reply.events]
 
 
-def _find_unmoved(reply: GetLedgerEntriesResponse, claim: LedgerInclusion, sequence: int) -> str:
+def _find_unmoved(
+    entries: Sequence[LedgerEntryResult], claim: LedgerInclusion, sequence: int
+) -> str:
     """Return which entry has not changed although the claim says so; empty if none."""
-    for result in reply.entries or []:
+    for result in entries:
         entry = xdr.LedgerEntryData.from_xdr(result.xdr)
         if entry.account is not None and entry.account.seq_num.sequence_number.int64 < sequence:
             return f"shows the sequence of {ledger_entries.to_address(entry.account.account_id)} unused"

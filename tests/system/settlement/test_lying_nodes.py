@@ -127,7 +127,7 @@ async def test_one_of_two_nodes_calls_what_was_applied_failed(
     assert {(each["reason_code"], each["status_reason"]) for each in settled} == {(None, None)}
     for payment in settled:
         trace = (await people.get(f"/payments/{payment['id']}/trace")).json()
-        assert len(trace["tries"]) == 1
+        assert len(trace["attempts"]) == 1
 
 
 async def test_bytes_that_one_node_keeps_and_shows_as_applied_are_not_booked(
@@ -174,7 +174,7 @@ async def test_what_two_nodes_lied_about_halts_and_is_reopened_and_paid_once(
         return said[-1].startswith(f"reopened {believed['id']}")
 
     await wait_until(reopened, "the payment is reopened once its bytes are dead", 90)
-    assert all("the money may still move" in each for each in said[:-1])
+    assert all(each.startswith("refused: apexchainx: ") for each in said[:-1]), said
     await close_circuit_breaker(people)
     (settled,) = await wait_for_states(people, outage_ids, "confirmed", 90)
     assert settled["transaction_hash"] != believed["transaction_hash"]
