@@ -12,6 +12,7 @@ from datetime import datetime
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import channels
 from adapters.stellar.rail import Rail
+from domain.accounting.troubles import Trouble, TroubleCode
 from domain.settlement.channels import Channel, ChannelAhead, find_ahead
 from services.settlement.channels.mend_channel import MendChannel, mend_channel
 from services.settlement.channels.save_channels import save_channels
@@ -29,7 +30,7 @@ class ChannelSurvey:
     def __init__(self, database: Database, rail: Rail) -> None:
         self.database = database
         self.rail = rail
-        self.problems: list[str] = []
+        self.problems: list[Trouble] = []
         self._suspects: dict[str, ChannelAhead] = {}
 
     async def look(self, now: datetime) -> list[str]:
@@ -71,9 +72,8 @@ class ChannelSurvey:
         if new:
             await save_channels(self.database, new)
         for address in sorted(unsaved - set(new)):
-            self.problems.append(
-                f"the nodes disagree about the sequence of channel {address}, which is not used until they agree"
-            )
+            sentence = f"the nodes disagree about the sequence of channel {address}, which is not used until they agree"
+            self.problems.append(Trouble(TroubleCode.CHANNEL_DISPUTED, sentence, address))
 
     async def _mend(self, found: ChannelAhead, now: datetime) -> None:
         if await mend_channel(self.database, MendChannel(found, now)):
@@ -83,4 +83,5 @@ class ChannelSurvey:
                 found.describe(),
             )
             return
-        self.problems.append(f"{found.describe()}; {NOT_MENDED}")
+        sentence = f"{found.describe()}; {NOT_MENDED}"
+        self.problems.append(Trouble(TroubleCode.CHANNEL_AHEAD, sentence, found.address))

@@ -182,7 +182,7 @@ async def test_a_clock_that_differs_from_the_ledgers_is_reported_and_binds_nothi
     await monitor.begin()
     started = box.clock.now
     monitor.now = lambda: datetime.fromtimestamp(box.clock.now - seconds, UTC)
-    running = asyncio.create_task(monitor.run())
+    running = asyncio.create_task(monitor.run(lambda _reason: None))
     try:
 
         async def reported() -> bool:

@@ -121,7 +121,10 @@ async def test_a_channel_is_not_set_back_over_bytes_of_ours(
         box.close_ledger()
     assert (await read(scratch)).sequence == 5
     (problem,) = survey.problems
-    assert "it is not set back while bytes of ours may have used the higher sequence" in problem
+    assert (
+        "it is not set back while bytes of ours may have used the higher sequence"
+        in problem.sentence
+    )
     # Ended as failed and expired, they use nothing any more.
     async with scratch.transaction() as connection:
         await connection.exec_driver_sql("UPDATE attempts SET status = 'failed', max_ledger = 500")
@@ -142,7 +145,7 @@ async def test_channels_on_which_the_nodes_did_not_agree_are_saved_when_they_do(
     plan_faults(box, {"kind": "high_sequence", "node": 0, "value": 7})
     await survey.look(NOW)
     assert len(survey.problems) == len(CHANNELS)
-    assert "the nodes disagree about the sequence of channel" in survey.problems[0]
+    assert "the nodes disagree about the sequence of channel" in survey.problems[0].sentence
     plan_faults(box)
     await survey.look(NOW)
     assert ((await read(scratch)).sequence, survey.problems) == (0, [])
