@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_e94f1b314650"
+revision = "0001_98aa7a2e9f0f"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -159,18 +159,18 @@ def upgrade() -> None:
         postgresql_where=sa.text("kind = 'accrual'"),
     )
     op.create_index(
+        "uq_entries_once",
+        "entries",
+        ["payment_id", "transaction_hash"],
+        unique=True,
+        postgresql_where=sa.text("kind = 'settlement'"),
+    )
+    op.create_index(
         "uq_entries_put_right",
         "entries",
         ["corrects"],
         unique=True,
         postgresql_where=sa.text("kind = 'correction'"),
-    )
-    op.create_index(
-        "uq_entries_settled",
-        "entries",
-        ["payment_id", "transaction_hash"],
-        unique=True,
-        postgresql_where=sa.text("kind = 'settlement'"),
     )
     op.create_index(
         "uq_entries_taken_back",

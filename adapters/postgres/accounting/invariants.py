@@ -165,10 +165,8 @@ _OBLIGATIONS = (
 
 _SETTLEMENTS = (
     """
-    settled AS MATERIALIZED (
-        SELECT * FROM entries e WHERE kind = 'settlement' AND NOT EXISTS (
-            SELECT FROM entries r WHERE r.corrects = e.id AND r.kind = 'reversal')
-    ),
+    settled AS MATERIALIZED (SELECT * FROM entries e WHERE kind = 'settlement'
+        AND NOT EXISTS (SELECT FROM entries r WHERE r.corrects = e.id AND r.kind = 'reversal')),
     proven AS MATERIALIZED (
         SELECT s.payment_id, s.lead_payment_id, s.n, s.amount_stroops, min(v.signed_at) AS signed_at,
                bool_or(e.transaction_hash IN (v.hash, v.inner_hash) AND v.noop_reason = '') AS signed

@@ -74,7 +74,7 @@ entries = Table(
     # trigger refuses another settlement while the one before is not reversed.
     Index("uq_entries_accrued", "payment_id", unique=True, postgresql_where=ACCRUAL),
     Index(
-        "uq_entries_settled",
+        "uq_entries_once",
         *("payment_id", "transaction_hash"),
         unique=True,
         postgresql_where=text("kind = 'settlement'"),

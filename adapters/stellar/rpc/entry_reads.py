@@ -16,7 +16,7 @@ KEYS_MAX = 200
 
 
 @dataclass(eq=False)
-class _Gathering:
+class _Round:
     """The keys asked for so far, and the read that will have them all."""
 
     keys: dict[str, xdr.LedgerKey] = field(default_factory=dict)
@@ -26,29 +26,29 @@ class _Gathering:
 class EntryReads:
     def __init__(self, nodes: Nodes) -> None:
         self.nodes = nodes
-        self._gathering: dict[str, _Gathering] = {}
+        self._rounds: dict[str, _Round] = {}
 
     async def read(
         self, node: RpcNode, keys: Sequence[xdr.LedgerKey]
     ) -> tuple[int, list[LedgerEntryResult]]:
         """Return the entries that exist, and the ledger that all of them are at least as new as."""
-        gathering = self._gathering.get(node.name)
-        if gathering is None:
-            gathering = self._gathering[node.name] = _Gathering()
-            gathering.read = asyncio.create_task(self._load(node, gathering))
+        joined = self._rounds.get(node.name)
+        if joined is None:
+            joined = self._rounds[node.name] = _Round()
+            joined.read = asyncio.create_task(self._load(node, joined))
         wanted = {key.to_xdr(): key for key in keys}
-        gathering.keys |= wanted
-        assert gathering.read is not None
+        joined.keys |= wanted
+        assert joined.read is not None
         # Who gives up does not end the read of the others.
-        ledger, found = await asyncio.shield(gathering.read)
+        ledger, found = await asyncio.shield(joined.read)
         return ledger, [found[key] for key in wanted if key in found]
 
     async def _load(
-        self, node: RpcNode, gathering: _Gathering
+        self, node: RpcNode, joined: _Round
     ) -> tuple[int, dict[str, LedgerEntryResult]]:
         await asyncio.sleep(GATHER_SECONDS)
-        del self._gathering[node.name]
-        keys, found, ledgers = list(gathering.keys.values()), dict[str, LedgerEntryResult](), []
+        del self._rounds[node.name]
+        keys, found, ledgers = list(joined.keys.values()), dict[str, LedgerEntryResult](), []
         for start in range(0, len(keys), KEYS_MAX):
             reply = await self._ask(node, keys[start : start + KEYS_MAX])
             ledgers.append(reply.latest_ledger)

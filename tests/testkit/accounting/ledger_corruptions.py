@@ -223,10 +223,7 @@ CORRUPTIONS: dict[str, tuple[str, str, list[str]]] = {
     ),
     "an outage settled twice": (
         *("payments_match_settlements", f"OUT-{SETTLED}/1"),
-        [
-            "DROP INDEX uq_entries_settled",
-            *copy_entry(make_entry_id(SETTLED, "settlement"), "ent_x"),
-        ],
+        ["DROP INDEX uq_entries_once", *copy_entry(make_entry_id(SETTLED, "settlement"), "ent_x")],
     ),
     "one transaction for two attempts": (
         *("payments_match_settlements", make_transaction_hash(SETTLED)),
