@@ -120,7 +120,10 @@ def test_what_was_never_applied_is_owed_again_and_paid_once(
         await check_records(here, attempt)
         with pytest.raises(Conflict, match="is pending: only one that the engine confirmed"):
             await ask(here, temporal)
-        # The channel that the book had ahead of the chain is set back, and the payment is made.
+        await pay_again(attempt)
+
+    async def pay_again(attempt: Attempt) -> None:
+        """The channel that the book had ahead of the chain is set back, and the payment is made."""
         async with scratch.database.transaction() as connection:
             ledger = here.world.box.network.ledger.last_closed.sequence
             before = attempt.sequence - 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
-from adapters.postgres.accounting import breaks, journal, reopenings
+from adapters.postgres.accounting import break_resolutions, breaks, journal
 from adapters.postgres.database import Database
 from domain import payloads
 from domain.accounting.breaks import AdjustmentKind, BreakClosure
@@ -40,12 +40,12 @@ async def reopen_payment(database: Database, command: ReopenPayment) -> list[Pay
     """
     found, reopening = command.found, command.reopening
     async with database.transaction() as connection:
-        if await reopenings.lock_unproven(connection, command.payment_id) != found:
+        if await break_resolutions.lock_unproven(connection, command.payment_id) != found:
             raise Conflict(
                 f"payment {command.payment_id} was changed by another process meanwhile; run it again"
             )
         await journal.post_entries(connection, _make_entries(found))
-        await reopenings.reopen(
+        await break_resolutions.reopen(
             connection, found, reopening.proof, sequence_unused=reopening.sequence_unused
         )
         await _close_breaks(connection, found, reopening)
