@@ -104,12 +104,7 @@ def test_what_was_never_applied_is_owed_again_and_paid_once(
             await ask(here, temporal)
         here.world.close_ledgers(1)
         assert await compare(here) == ["missing_on_chain"]
-        async with scratch.database.autocommit() as connection:
-            breaker = (
-                await connection.execute(text("SELECT is_open, reason FROM circuit_breakers"))
-            ).one()
-        assert breaker.is_open
-        assert breaker.reason.startswith("missing_on_chain transfer, see break brk_")
+        await check_halted(here)
         with pytest.raises(Conflict, match="the money may still move until ledger"):
             await ask(here, temporal)
         assert temporal.started == []
@@ -120,26 +115,36 @@ def test_what_was_never_applied_is_owed_again_and_paid_once(
         await check_records(here, attempt)
         with pytest.raises(Conflict, match="is pending: only one that the engine confirmed"):
             await ask(here, temporal)
-        await pay_again(attempt)
-
-    async def pay_again(attempt: Attempt) -> None:
-        """The channel that the book had ahead of the chain is set back, and the payment is made."""
-        async with scratch.database.transaction() as connection:
-            ledger = here.world.box.network.ledger.last_closed.sequence
-            before = attempt.sequence - 1
-            assert await channels.set_back(connection, attempt.channel, before, ledger)
-        await here.world.close_circuit_breaker()
-        await confirm(here, lies=False)
-        here.world.close_ledgers(1)
-        assert await compare(here) == []
-        credits = here.world.read_credits()[here.payment.number]
-        assert [stroops for _, stroops in credits] == [here.payment.amount_stroops]
-        async with scratch.database.transaction() as connection:
-            violations = await invariants.check(connection)
-        assert [each for each in violations if not each.overdue] == []
+        await pay_again(here, attempt)
 
     scratch.loop.run(play())
     assert "its signed bytes expired and can never be applied" in capsys.readouterr().out
+
+
+async def check_halted(here: Scene) -> None:
+    async with here.scratch.database.autocommit() as connection:
+        found = await connection.execute(text("SELECT is_open, reason FROM circuit_breakers"))
+        breaker = found.one()
+    assert breaker.is_open
+    assert breaker.reason.startswith("missing_on_chain transfer, see break brk_")
+
+
+async def pay_again(here: Scene, attempt: Attempt) -> None:
+    """The channel that the book had ahead of the chain is set back, and the payment is made, once."""
+    database = here.scratch.database
+    ledger = here.world.box.network.ledger.last_closed.sequence
+    async with database.transaction() as connection:
+        reached = attempt.sequence - 1
+        assert await channels.set_back(connection, attempt.channel, reached, ledger)
+    await here.world.close_circuit_breaker()
+    await confirm(here, lies=False)
+    here.world.close_ledgers(1)
+    assert await compare(here) == []
+    credits = here.world.read_credits()[here.payment.number]
+    assert [stroops for _, stroops in credits] == [here.payment.amount_stroops]
+    async with database.transaction() as connection:
+        violations = await invariants.check(connection)
+    assert [each for each in violations if not each.overdue] == []
 
 
 async def check_records(here: Scene, attempt: Attempt) -> None:

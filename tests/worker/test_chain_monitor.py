@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -190,9 +191,11 @@ async def test_a_clock_that_differs_from_the_ledgers_is_reported_and_binds_nothi
             return bool(await troubles(database))
 
         await wait_until(reported, "the clock is reported")
-        assert f"the clock of this machine is 900 seconds {way} the time at which ledgers" in (
-            await troubles(database)
+        # The test closes ledgers faster than their clock goes.
+        said = (
+            rf"the clock of this machine is (8|9)\d0 seconds {way} the time at which ledgers close"
         )
+        assert re.search(said, await troubles(database))
         # Bounds go by the ledgers: they are not over when the transaction is born.
         now = await monitor.rail.nodes.read_ledger_time()
         assert 0 <= box.clock.now - now.timestamp() + 1 < box.clock.now - started + 60
