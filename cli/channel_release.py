@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from temporalio.client import Client
 
+from adapters.postgres.accounting import own_transfers
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import channels as records
+from adapters.stellar.finality.evidence import Evidence
 from adapters.stellar.finality.quorum import Quorum, UnknownConsumption
+from adapters.stellar.finality.witnesses import Disagreement, Witnesses
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.rpc.transaction_watcher import LedgerInclusion
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
@@ -120,7 +124,9 @@ async def _read_coverage(context: ReleaseContext, quarantined: QuarantinedAttemp
     """Read reconciliation's record of the ledgers in which the attempt may have landed."""
     last = quarantined.attempt.max_ledger - 1  # the bound itself is the first ledger too late
     async with context.database.autocommit() as connection:
-        return await records.get_coverage(connection, quarantined, last + 1 - LEDGERS_TO_LIVE, last)
+        return await own_transfers.get_coverage(
+            connection, quarantined, last + 1 - LEDGERS_TO_LIVE, last
+        )
 
 
 async def _refuse(
@@ -152,10 +158,27 @@ async def _find_outcome(
                 return None
         else:
             found = await proofs.find_consumer(attempt, hashes)
+            if isinstance(found, LedgerInclusion):
+                return await _believe(proofs, found, quarantined)
             if found is not None:
                 return found
         await asyncio.sleep(LOOK_EVERY_SECONDS)
     raise ChainUnavailable("too few RPC nodes agree on what became of the payment; try again later")
+
+
+async def _believe(
+    proofs: Quorum, found: LedgerInclusion, quarantined: QuarantinedAttempt
+) -> LedgerInclusion:
+    """Return what two nodes, or one with all that it shows besides, say of a transaction of ours."""
+    attempt = quarantined.attempt
+    evidence = Evidence(proofs.nodes, proofs.passphrase)
+    contradict = partial(evidence.find_contradiction, attempt.channel, attempt.sequence)
+    believed = await Witnesses(proofs.nodes, proofs.passphrase).confirm(
+        found, quarantined.hashes, contradict
+    )
+    if isinstance(believed, Disagreement):
+        raise Conflict(f"{believed.sentence}; look again when they agree")
+    return believed
 
 
 def _to_outcome(found: LedgerInclusion | UnknownConsumption | None) -> QuarantineOutcome:

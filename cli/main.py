@@ -19,7 +19,7 @@ from cli.recovery import COMMANDS as RECOVERY
 COMMANDS = {
     "worker": "Run a worker for some task queues.",
     "journal": "Check that the journal keeps its invariants.",
-    "payments": "Explain a payment: every attempt, envelope, answer, proof and posting.",
+    "payments": "Explain a payment: every attempt, envelope, answer, proof and posting; or reopen it.",
     "channels": "List, create or release the accounts that payments are sent on.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",

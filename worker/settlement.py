@@ -60,7 +60,8 @@ async def build_settlement_activities(
     cap = settings.stellar_fee_cap_stroops
     rail = Rail(nodes, passphrase, settings.stellar_usdc_issuer, held, cap)
     stack.push_async_callback(rail.close)
-    monitor = ChainMonitor(database, rail, ChannelAccounts(nodes, passphrase, held, cap))
+    drift = timedelta(seconds=settings.stellar_clock_drift_seconds)
+    monitor = ChainMonitor(database, rail, ChannelAccounts(nodes, passphrase, held, cap), drift)
     sequences = await monitor.begin()
     started_at = nodes.highest
     calculator = await _connect_contract(settings, rail)

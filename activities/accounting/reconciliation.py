@@ -99,5 +99,5 @@ async def read_transfers(database: Database, history: TreasuryHistory) -> ChainR
 def _alarm(new: Sequence[Break]) -> None:
     """Log each break once, for people to act on."""
     for each in new:
-        urgency = "look now" if each.unexplained else "look today"
+        urgency = "look now" if each.halts else "look today"
         log.warning("break %s (%s, %s): %s", each.id, each.kind, urgency, each.detail)

@@ -75,6 +75,11 @@ class Break:
     unexplained: bool = False
 
     @property
+    def halts(self) -> bool:
+        """Tell whether nothing more may leave: money is gone, or counts as paid and has not moved."""
+        return self.unexplained or self.kind is BreakKind.MISSING_ON_CHAIN
+
+    @property
     def id(self) -> str:
         return derive_id("brk", self.kind, self.subject)
 

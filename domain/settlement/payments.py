@@ -75,7 +75,8 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
             PaymentStatus.QUARANTINED,
         }
     ),
-    PaymentStatus.CONFIRMED: frozenset(),
+    # reopened by a person: the transaction that confirmed it is on no chain, and never can be
+    PaymentStatus.CONFIRMED: frozenset({PaymentStatus.PENDING}),
     # the reason is gone; a limit may stop it now; or as one on hold
     PaymentStatus.BLOCKED: frozenset(
         {
@@ -90,6 +91,8 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     # when it is proven that they never can be
     PaymentStatus.QUARANTINED: frozenset({PaymentStatus.CONFIRMED, PaymentStatus.PENDING}),
 }
+# Moves that only the use case may make that names where they begin: a reopening.
+NAMED_MOVES = frozenset({(PaymentStatus.CONFIRMED, PaymentStatus.PENDING)})
 # Whose own bytes may be in a ledger. The other ways to confirmed are of matches with transfers alone.
 SENT = frozenset({PaymentStatus.SUBMITTED, PaymentStatus.QUARANTINED})
 # Those that wait, and so have a reason.

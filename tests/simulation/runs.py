@@ -17,8 +17,8 @@ from domain.accounting.integrity_checks import Violation
 from tests.simulation.batch_properties import BatchesExactlyOnce
 from tests.simulation.batch_world import patch_batching
 from tests.simulation.faulty_batch_signers import FAULTY_BATCH_SIGNERS
-from tests.simulation.faulty_signers import FAULTY_SIGNERS
-from tests.simulation.properties import ExactlyOnce
+from tests.simulation.faulty_signers import FAULTY_SIGNERS, BelievesOneNode
+from tests.simulation.properties import ExactlyOnce, LyingNodes
 from tests.simulation.scratch_databases import ScratchDatabase, make_scratch_database
 from tests.simulation.workflow_driver import play_temporal
 
@@ -84,6 +84,13 @@ def play_single(
         return _played(stack, ExactlyOnce, schedules, command, drawn_from)
 
 
+def play_lies(stack: Stack, schedules: int, command: str) -> ScratchDatabase:
+    """Play payments that are settled alone while a node lies; print and return what was met."""
+    with pytest.MonkeyPatch.context() as patch:
+        play_temporal(patch)
+        return _played(stack, LyingNodes, schedules, command, None)
+
+
 def play_batches(
     stack: Stack, schedules: int, command: str, drawn_from: int | None = None
 ) -> ScratchDatabase:
@@ -112,7 +119,11 @@ def _played(
 @contextmanager
 def play_signer(stack: Stack, faulty: type) -> Iterator[type[ExactlyOnce | BatchesExactlyOnce]]:
     """Return the state machine of a faulty signer, with a database of its own."""
-    kind = BatchesExactlyOnce if faulty in FAULTY_BATCH_SIGNERS else ExactlyOnce
+    kind: type[ExactlyOnce | BatchesExactlyOnce] = ExactlyOnce
+    if faulty in FAULTY_BATCH_SIGNERS:
+        kind = BatchesExactlyOnce
+    elif faulty is BelievesOneNode:
+        kind = LyingNodes
     with (
         pytest.MonkeyPatch.context() as patch,
         make_scratch_database(stack.environment["DATABASE_URL"]) as scratch,

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from adapters.stellar import rail as rails
+from adapters.stellar.finality import witnesses
 from adapters.stellar.rpc import nodes, transaction_watcher
 from domain.settlement.payments import Payment
 from workflows import attempts as attempt_workflows
@@ -188,4 +189,5 @@ def play_temporal(patch: Any) -> None:
     patch.setattr(
         transaction_watcher, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": _yield})
     )
+    patch.setattr(witnesses, "PATIENCE_SECONDS", 0.0)
     patch.setattr(nodes, "time", SimpleNamespace(monotonic=lambda: 0.0))

@@ -165,7 +165,8 @@ _OBLIGATIONS = (
 
 _SETTLEMENTS = (
     """
-    settled AS MATERIALIZED (SELECT * FROM entries WHERE kind = 'settlement'),
+    settled AS MATERIALIZED (SELECT * FROM entries e WHERE kind = 'settlement'
+        AND NOT EXISTS (SELECT FROM entries r WHERE r.corrects = e.id AND r.kind = 'reversal')),
     proven AS MATERIALIZED (
         SELECT s.payment_id, s.lead_payment_id, s.n, s.amount_stroops, min(v.signed_at) AS signed_at,
                bool_or(e.transaction_hash IN (v.hash, v.inner_hash) AND v.noop_reason = '') AS signed
@@ -244,7 +245,8 @@ _APPEND_ONLY = (
         ELSE format('it is about %s, of another payment or currency', corrects) END
     FROM taken_back WHERE original IS NULL OR NOT same
        OR (kind = 'release') <> (of_kind = 'reservation')
-       OR of_kind NOT IN ('reservation', 'accrual', 'correction')
+       OR of_kind NOT IN ('reservation', 'accrual', 'correction', 'settlement')
+       OR kind = 'correction' AND of_kind = 'settlement'
     UNION ALL
     SELECT DISTINCT 'journal_append_only', t.id, format('its postings are not those of %s, reversed', corrects)
     FROM (

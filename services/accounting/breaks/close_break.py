@@ -37,13 +37,16 @@ async def close_break(database: Database, command: CloseBreak) -> BreakRecord:
     async with database.transaction() as connection:
         before = await breaks.get(connection, break_id, lock=True)
         if before.status is BreakStatus.OPEN:
-            await _close(connection, before.found, command)
+            await close_break_within(connection, before.found, command)
         elif not before.is_closed_by(command.closing):
             raise Conflict(f"break {break_id} was closed by {before.closed_by}")
         return await breaks.get(connection, break_id)
 
 
-async def _close(connection: AsyncConnection, found: Break, command: CloseBreak) -> None:
+async def close_break_within(
+    connection: AsyncConnection, found: Break, command: CloseBreak
+) -> None:
+    """Close an open break in the transaction of the caller, who has locked it."""
     break_id, closing = command.break_id, command.closing
     if closing.kind is AdjustmentKind.NONE:
         await _refuse_unpaid(connection, found)

@@ -9,9 +9,10 @@ from domain.settlement.payments import Payment, PaymentStatus, Receipt
 
 
 async def read_receipt(database: Database, payment: Payment) -> Receipt:
-    processed = derive_event_id(EventType.PAYMENT_PROCESSED, payment.outage_id, payment.id)
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment.id)
+        key = (payment.id, str(row["transaction_hash"]))
+        processed = derive_event_id(EventType.PAYMENT_PROCESSED, payment.outage_id, *key)
         deliveries = await webhooks.find_deliveries(connection, processed)
     return Receipt(
         payment.id,

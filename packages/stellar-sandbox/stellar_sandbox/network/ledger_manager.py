@@ -136,6 +136,23 @@ class Ledger:
         self._commit_close(ltx, close_time, close_result.records)
         return close_result
 
+    def rehearse(
+        self, envelope: TransactionFrame, close_time: int, position: int
+    ) -> TransactionRecord:
+        """Return what the next ledger would make of a transaction, and change nothing."""
+        number = self.last_closed.sequence + 1
+        execution = TransactionExecution(
+            envelope,
+            LedgerTxn(self.root, number),
+            LedgerContext(number, close_time, close_time, self.frozen),
+            self.passphrase,
+            self.contracts,
+            envelope.inclusion_fee,
+        )
+        execution.charge()
+        execution.apply()
+        return _build_record(execution, position)
+
     def change_entries(
         self,
         entries: list[LedgerEntry],
