@@ -29,13 +29,28 @@ async def open_database(data_dir: Path) -> AsyncIterator[Database]:
         await database.close()
 
 
-def _url_of(data_dir: Path) -> str:
-    """The database of the stack that `stack.json` says is running."""
+def find_temporal(data_dir: Path) -> tuple[str, str]:
+    """Return address and namespace of the workflow server: those of the environment, else of a local stack."""
+    address = os.environ.get("TEMPORAL_ADDRESS") or _read_record(data_dir, "TEMPORAL_ADDRESS")
+    if not address:
+        raise NoDatabase(
+            f"no engine runs in {data_dir}: set TEMPORAL_ADDRESS, or name the --data-dir of one that runs"
+        )
+    return address, os.environ.get("TEMPORAL_NAMESPACE") or "default"
+
+
+def _read_record(data_dir: Path, name: str) -> str | None:
+    """Return a variable of the stack that `stack.json` says is running; None when none runs."""
     try:
         record = json.loads((data_dir / RECORD).read_text())
-        url = record["environment"].get("DATABASE_URL") if record["pids"] else None
+        return record["environment"].get(name) if record["pids"] else None
     except (OSError, ValueError, KeyError, TypeError):
-        url = None
+        return None
+
+
+def _url_of(data_dir: Path) -> str:
+    """The database of the stack that `stack.json` says is running."""
+    url = _read_record(data_dir, "DATABASE_URL")
     if not url:
         raise NoDatabase(
             f"no engine runs in {data_dir}: set DATABASE_URL, or name the --data-dir of one that runs"

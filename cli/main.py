@@ -14,6 +14,8 @@ from typing import NoReturn
 
 import typer
 
+from cli.recovery import COMMANDS as RECOVERY
+
 COMMANDS = {
     "worker": "Run a worker for some task queues.",
     "journal": "Check that the journal keeps its invariants.",
@@ -31,7 +33,7 @@ PLUGINS = "apexchainx.commands"
 
 def find_commands() -> dict[str, tuple[str, str]]:
     """Every command: the module that holds it, and the line that describes it."""
-    packages = [("cli", COMMANDS)]
+    packages = [("cli", COMMANDS), ("cli.recovery", RECOVERY)]
     for plugin in entry_points(group=PLUGINS):
         packages.append((plugin.value, plugin.load().COMMANDS))
     return {

@@ -26,7 +26,7 @@ FURNITURE = {
         *("problems", "responses", "sockets", "views", "wallet_commands"),
     },
     "api/routes": {"health", "payouts"},
-    "workflows": {"runtime", "search_attributes"},
+    "workflows": {"outage_states", "runtime"},
     "activities": set[str](),
     "adapters/postgres": {
         *("closed_outages", "database", "durability", "guard_digests", "guards", "own_transfers"),

@@ -183,6 +183,16 @@ async def find_deliveries(connection: AsyncConnection, *event_ids: str) -> list[
     return list(rows.scalars())
 
 
+async def list_pending(connection: AsyncConnection, outage_id: str) -> list[str]:
+    """Return the ids of an outage's deliveries that have not ended."""
+    rows = await connection.execute(
+        select(deliveries.c.id)
+        .join(events, events.c.id == deliveries.c.event_id)
+        .where(events.c.outage_id == outage_id, deliveries.c.status == DeliveryStatus.PENDING)
+    )
+    return list(rows.scalars())
+
+
 async def list_undispatched(connection: AsyncConnection) -> list[str]:
     """
     Return pending deliveries of events that only the schedule dispatches and nobody has started.

@@ -16,6 +16,8 @@ from enum import StrEnum
 from domain.digests import derive_id
 from domain.errors import Conflict
 from domain.reasons import Reason
+from domain.sla.disputes import FileDisputeResult
+from domain.sla.outages import Outage, OutageStatus
 from domain.sla.policies import Agreement
 from domain.sla.verdicts import PaymentType, Verdict, compute_payable
 
@@ -156,6 +158,29 @@ class JudgeOutageResult:
     dispute_deadline: datetime
     deliveries: list[str]
     attest: bool = False
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class OutageState:
+    """
+    All that the database says of an outage, as a workflow needs it to go on from there. `dispute` is
+    the newest one, `decided` whether it is; `deliveries` are those that nobody has received yet.
+    """
+
+    outage: Outage
+    status: OutageStatus
+    version: int
+    judgement: JudgeOutageResult | None
+    dispute: FileDisputeResult | None
+    decided: bool
+    deliveries: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class OwePaymentResult:
+    payment: Payment
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

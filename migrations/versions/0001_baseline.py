@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_e66486fc0c2e"
+revision = "0001_f7057f28caa3"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -382,6 +382,14 @@ def upgrade() -> None:
         sa.Column("agreement", sa.String(length=100), nullable=False),
         sa.Column("policy", sa.String(length=100), nullable=False),
         sa.Column("policy_version", sa.Integer(), nullable=False),
+        sa.Column("resolution_key", sa.String(length=100), nullable=True),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column(
+            "changed_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
         sa.CheckConstraint(
             "resolved_at IS NULL OR resolved_at >= detected_at", name=op.f("ck_outages_times")
         ),
@@ -390,6 +398,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outages")),
     )
+    op.create_index("ix_outages_changed_at", "outages", ["changed_at"], unique=False)
     op.create_index(
         "ix_outages_listing",
         "outages",
@@ -397,6 +406,13 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index("ix_outages_status", "outages", ["status", "detected_at"], unique=False)
+    op.create_index(
+        "ix_outages_unfinished",
+        "outages",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("status NOT IN ('closed', 'cancelled')"),
+    )
     op.create_table(
         "payouts",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -477,6 +493,7 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.String(length=200), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolution_note", sa.Text(), nullable=True),
+        sa.Column("decided_mttr_minutes", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_disputes_outage_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_disputes")),
     )
@@ -566,6 +583,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'pending'"),
     )
     op.create_index("ix_payments_transaction_hash", "payments", ["transaction_hash"], unique=False)
+    op.create_index(
+        "ix_payments_unconfirmed",
+        "payments",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("status <> 'confirmed'"),
+    )
     op.create_index(
         "ix_payments_waiting",
         "payments",

@@ -35,7 +35,6 @@ VERBS_LACKING = spread(
         "packages/stellar-sandbox/stellar_sandbox/calculator/views.py": "healthcheck",
         "packages/stellar-sandbox/stellar_sandbox/operations/account_operations.py": "changes_signers",
         "workflows/runtime.py": "exponential_backoff",
-        "workflows/search_attributes.py": "at_start",
     }
 )
 

@@ -38,6 +38,10 @@ class YieldsActivities:
     async def run_until_accepted(self, method: Any, message: Any, limit: Any = None) -> Any:
         return await Command(method.__name__, message)
 
+    async def outlast_cancellation(self, work: Any) -> Any:
+        """Nobody cancels a workflow here."""
+        return await work
+
 
 class DrivenPaymentWorkflow(YieldsActivities, PaymentWorkflow):
     """The workflow of a payment."""

@@ -44,5 +44,5 @@ def test_every_activity_of_an_outage_is_served() -> None:
     settings = SimpleNamespace(
         contract_execution_mode=ExecutionMode.LOCAL, stellar_network="sandbox"
     )
-    build_queue_spec = _build_outages_spec(cast(Any, settings), NOTHING)
+    build_queue_spec = _build_outages_spec(cast(Any, settings), NOTHING, NOTHING)
     assert served(build_queue_spec) == declared(OutageActivities, DisputeActivities)

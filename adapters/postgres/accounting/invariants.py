@@ -138,9 +138,11 @@ _OBLIGATIONS = (
     SELECT 'payments_match_settlements', id, format('it is %s and %s of %s stroops are paid', status, paid, amount)
     FROM obligation WHERE paid <> CASE status WHEN 'confirmed' THEN amount ELSE 0 END
     UNION ALL
+    SELECT 'no_payment_while_disputed', p.id, format('dispute %s of its outage is %s', d.id, d.status)
+    FROM payments p JOIN disputes d USING (outage_id) WHERE d.decided_at IS NULL AND p.revision >= d.revision
+    UNION ALL
     SELECT 'settlements_authorised', id, 'it is reserved, and no signed bytes could pay it'
-    FROM obligation
-    WHERE reserved > 0 AND NOT EXISTS (
+    FROM obligation WHERE reserved > 0 AND NOT EXISTS (
         SELECT FROM allocations s JOIN attempts a ON (a.payment_id, a.n) = (s.lead_payment_id, s.n)
         JOIN envelopes v ON (v.payment_id, v.n) = (s.lead_payment_id, s.n)
         WHERE s.payment_id = obligation.id AND s.live AND a.max_ledger IS NOT NULL

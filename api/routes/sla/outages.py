@@ -181,10 +181,10 @@ async def resolve_outage(
 
 @router.post("/{outage_id}/cancel", status_code=202, responses=declare_problems(404, 409))
 async def cancel_outage(
-    outage_id: OutageId, body: CancelBody, engine: Running, asked: Asked
+    outage_id: OutageId, body: CancelBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> OutageView:
-    """It was never an outage: end it without a verdict. Accepted, and done a moment later."""
-    await commands.cancel(engine, outage_id, Cancellation(asked, body.reason))
+    """It was never an outage: end it without a verdict."""
+    await commands.cancel(engine, outage_id, Cancellation(asked, body.reason), update_id)
     return await _show(engine, outage_id)
 
 
