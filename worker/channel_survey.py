@@ -1,7 +1,7 @@
 """
 Compares the sequences on record with the network's, and sets back a free channel that is ahead.
 
-The book is ahead of the chain when a node showed a sequence too high, or a payment applied that was not.
+The record is ahead of the chain when a node showed a sequence too high, or a payment applied that was not.
 Nothing sent on such a channel can be applied.
 """
 
@@ -36,15 +36,15 @@ class ChannelSurvey:
     async def look(self, now: datetime) -> list[str]:
         """Save and mend what the nodes agree on; return the channel accounts that exist."""
         # Read before the network is, which is never behind what was read here.
-        book = await self._read_book()
+        recorded = await self._read_recorded()
         seen = await self.rail.read_channels()
-        ahead = find_ahead(book, seen.sequences, seen.ledger)
+        ahead = find_ahead(recorded, seen.sequences, seen.ledger)
         again = [
             found
             for address, found in ahead.items()
             if address in self._suspects and found.confirms(self._suspects[address])
         ]
-        known = {each.address for each in book if each.sequence is not None}
+        known = {each.address for each in recorded if each.sequence is not None}
         unsaved = set(seen.sequences) - known
         self.problems = []
         if again or unsaved:
@@ -62,7 +62,7 @@ class ChannelSurvey:
         }
         return list(seen.sequences)
 
-    async def _read_book(self) -> Sequence[Channel]:
+    async def _read_recorded(self) -> Sequence[Channel]:
         ours = self.rail.keys.channels
         async with self.database.autocommit() as connection:
             return [each for each in await channels.list_all(connection) if each.address in ours]

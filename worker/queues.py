@@ -24,7 +24,7 @@ from worker.analytics import (
     build_reconciliation_activities,
     make_schedules,
 )
-from worker.relay import make_relay
+from worker.recovery.relay import make_relay
 from worker.settlement import build_settlement_activities, start_batching
 from workflows.attestations import AttestationWorkflow
 from workflows.batches import BatchingWorkflow, BatchWorkflow

@@ -2,7 +2,7 @@
 What the workflow of an outage knows of it, and how it keeps up with the database, which is the truth.
 
 Every change on record has a version. The workflow shows the version it knows as a search attribute, in
-plain text even where payloads are encrypted; the relay (worker/relay.py) compares, and signals
+plain text even where payloads are encrypted; the relay (worker/recovery/relay.py) compares, and signals
 `catch_up` to a workflow that knows less.
 """
 

@@ -11,7 +11,7 @@ from temporalio.service import RPCError
 from adapters import temporal
 from cli.databases import DataDir, NoDatabase, find_environment, open_database
 from domain.errors import ApexError
-from worker.recovery import Recovery
+from worker.recovery.recovery import Recovery
 
 
 def command(

@@ -289,9 +289,7 @@ async def check(
     await allow_long_reads(connection)
     violations = list[Violation]()
     for family, asks_overdue in _FAMILIES:
-        parameters: dict[str, object] = {"named_max": named_max} | (
-            {"overdue": overdue} if asks_overdue else {}
-        )
+        parameters = {"named_max": named_max} | ({"overdue": overdue} if asks_overdue else {})
         for row in await connection.execute(family, parameters):
             late = row.rule == "overdue"
             invariant = Invariant.OBLIGATION_LIFECYCLE if late else Invariant(row.rule)

@@ -23,7 +23,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.recovery import unfinished as records
 from domain.accounting.recovery import ChangedOutage
 from domain.errors import ApexError
-from worker.recovery import Recovery
+from worker.recovery.recovery import Recovery
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0
