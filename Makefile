@@ -66,6 +66,7 @@ clean: ## forget the environment and all local data
 .venv/ready: requirements-dev.txt pyproject.toml packages/stellar-sandbox/pyproject.toml packages/devstack/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ApexChainx needs Python 3.11 or newer; set PYTHON=/path/to/it")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo 'Installing into .venv ...' >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e packages/stellar-sandbox -e packages/devstack
 	@touch $@

@@ -27,7 +27,7 @@ def main() -> None:
     vulture = Vulture(
         ignore_names=config["ignore_names"], ignore_decorators=config["ignore_decorators"]
     )
-    vulture.scavenge(config["paths"], exclude=config["exclude"])
+    vulture.scavenge(config["paths"])
     found = vulture.get_unused_code(min_confidence=config["min_confidence"])
     dead = [item for item in found if not is_response_field(item)]
     for item in dead:

@@ -33,14 +33,11 @@ class WebhookActivitiesImpl(WebhookActivities):
 
     @activity.defn
     async def post_delivery(self, delivery: Delivery) -> DeliveryStatus:
-        logs.bind(delivery_id=delivery.id)
-        pending = await read_delivery(self.database, delivery.id)
+        pending = await self._read(delivery)
         if pending is None or not pending.active:
             return DeliveryStatus.FAILED  # the subscription ended while this one waited
         if pending.status is DeliveryStatus.SUCCESS:
             return DeliveryStatus.SUCCESS  # an earlier run of this attempt got through
-        about = pending.data
-        logs.bind(outage_id=about.get("outage_id"), payment_id=about.get("payment_id"))
         result = await self._post(pending, delivery.id)
         answered = {"delivered": result.delivered, "response_code": result.response_code}
         host = {"host": urlsplit(pending.url).hostname}
@@ -54,7 +51,19 @@ class WebhookActivitiesImpl(WebhookActivities):
 
     @activity.defn
     async def abandon_delivery(self, delivery: Delivery) -> DeliveryStatus:
+        await self._read(delivery)
         return await abandon_delivery(self.database, delivery.id)
+
+    async def _read(self, delivery: Delivery) -> PendingDelivery | None:
+        """Read what is to be posted, and have all later log lines name what it is about."""
+        logs.bind(delivery_id=delivery.id)
+        pending = await read_delivery(self.database, delivery.id)
+        if pending is not None:
+            about = pending.data
+            logs.bind(outage_id=about.get("outage_id"), payment_id=about.get("payment_id"))
+            # The workflow was started by another request than the event's, where that outlives several.
+            logs.bind(correlation_id=pending.correlation_id)
+        return pending
 
     async def _post(self, pending: PendingDelivery, delivery_id: str) -> DeliveryResult:
         body = orjson.dumps(

@@ -28,6 +28,12 @@ POINTS = (
     "after_raise_store",  # stored, not sent
 )
 
+# Where the worker of outages can die: a step is committed, and its result is lost.
+OUTAGE_POINTS = (
+    *("after_record", "after_amend", "after_cancel", "after_judge", "after_owe", "after_close"),
+    *("after_file", "after_review", "after_decide"),
+)
+
 _armed: Callable[[str], None] | None = None
 
 
@@ -46,9 +52,10 @@ def arm(strike: Callable[[str], None] | None) -> None:
 def arm_to_die(order: str) -> None:
     """Arm by a text such as "after_store:3": the process dies when it reaches the point the third time."""
     point, _, count = order.partition(":")
-    if point not in POINTS or not (count or "1").isdigit():
+    if point not in POINTS + OUTAGE_POINTS or not (count or "1").isdigit():
         raise SystemExit(
-            f"Cannot start. FAILPOINT={order!r} is not NAME or NAME:COUNT with a name of {', '.join(POINTS)}"
+            f"Cannot start. FAILPOINT={order!r} is not NAME or NAME:COUNT with a name of "
+            f"{', '.join(POINTS + OUTAGE_POINTS)}"
         )
     reached: Counter[str] = Counter()
 

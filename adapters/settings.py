@@ -169,6 +169,12 @@ class SettlementSettings(JudgingSettings, ChannelSettings):
         lt=2**63,
         description="most that one transaction may cost, in stroops of XLM",
     )
+    stellar_clock_drift_seconds: Whole = Field(
+        30,
+        ge=5,
+        le=3600,
+        description="seconds this clock may differ from the ledgers' without alarm",
+    )
     stellar_friendbot_url: Friendbot = Field(
         None,
         pattern=r"^https?://[^,\s]+$",

@@ -12,6 +12,7 @@ from adapters.settings import ApiSettings, load
 from api import problems, responses
 from api.dependencies import Engine, bind_subjects
 from api.middleware import PREFIX, Guards
+from api.parsing.query_parameters import refuse_unknown_parameters
 from api.routes import events, health, webhooks
 from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
 from api.routes.settlement import (
@@ -64,7 +65,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         version=version("apexchainx"),
         description=DESCRIPTION,
         lifespan=lifespan,
-        dependencies=[Depends(bind_subjects)],
+        dependencies=[Depends(bind_subjects), Depends(refuse_unknown_parameters)],
     )
     app.state.settings = settings
     # What stands under /payments by a name of its own goes before the payment of any id.

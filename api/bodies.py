@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
+from fastapi import Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from domain.digests import INTEGER_MAX
@@ -76,12 +77,26 @@ def _by(rule: Callable[[Any], None]) -> AfterValidator:
 
 Text = Annotated[str, BeforeValidator(_storable)]
 Instant = Annotated[datetime, BeforeValidator(_written), AfterValidator(_in_utc)]
+# The day after the last of all cannot be written down.
+Day = Annotated[date, Query(lt=date.max)]
 Minutes = Annotated[int, Field(ge=0, le=AGE_MINUTES_MAX, strict=True)]
 Count = Annotated[int, Field(ge=0, le=INTEGER_MAX, strict=True)]
 
 OutageId = Annotated[str, Field(max_length=ID_MAX), _by(check_id)]
 SiteName = Annotated[str, Field(max_length=SITE_NAME_MAX), _by(check_site_name)]
 Services = Annotated[list[str], Field(max_length=SERVICES_MAX), _by(check_services)]
+
+
+def get_bounds(
+    date_from: date | None, date_to: date | None
+) -> tuple[datetime | None, datetime | None]:
+    """Return the instants from which (inclusive) and until which (exclusive) two UTC days reach."""
+    since = None if date_from is None else _midnight(date_from)
+    return since, None if date_to is None else _midnight(date_to) + timedelta(days=1)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 class Body(BaseModel):

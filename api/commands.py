@@ -1,36 +1,51 @@
-"""How the facade speaks to the workflows of outages and payments: start, update, signal."""
+"""
+How the facade speaks to the workflows of outages and payments: start, update, signal.
 
+The database is the truth. A command is looked up there first, and again when its workflow refuses or does
+not answer: what has been done is answered, what can never be done is refused, and only what may
+still be done is asked, or is answered by "repeat it later".
+"""
+
+import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.client import (
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from adapters import logs
 from adapters.postgres.settlement import manual_matches, payments
-from adapters.postgres.sla import outages
 from api.dependencies import ANSWER_WITHIN, Engine
-from domain.errors import Conflict
+from domain.errors import Conflict, IllegalTransition, TryAgain
 from domain.settlement.manual_matches import MatchTransferRequest
 from domain.settlement.payments import JudgeOutageResult
-from domain.sla.disputes import (
-    Dispute,
-    DisputeDecision,
-    FileDisputeResult,
-    Review,
-)
+from domain.sla.disputes import Dispute, DisputeDecision, Review
 from domain.sla.outages import (
     Amendment,
+    AmendOutageInput,
     Cancellation,
     Declaration,
-    OutageStatus,
     RecordOutageResult,
     Resolution,
 )
-from workflows import search_attributes
+from services.sla.disputes.read_answer import read_decision, read_filing, read_review
+from services.sla.outages.read_answer import (
+    read_amendment,
+    read_cancellation,
+    read_declaration,
+    read_resolution,
+)
+from workflows.outage_states import make_search_attributes
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 
@@ -38,24 +53,34 @@ log = logging.getLogger(__name__)
 # The SDK's types know asynchronous updates of a handle only, not of a start.
 DECLARED: Any = OutageWorkflow.await_recorded
 MATCH: Any = PaymentWorkflow.adopt
-Handle = WorkflowHandle[OutageWorkflow, OutageStatus | None]
+# A caller waits this long for those before it; then it is asked to come again.
+TURN_WITHIN_SECONDS = 6.0
+# The database is looked at this often while a workflow does not answer.
+LOOK_EVERY_SECONDS = 2.0
+# A workflow that knows less than the database has this long to catch up.
+CATCH_UP_SECONDS = (0.1, 0.3, 0.6, 1.0)
+# Reads the database for what a command has achieved; see services/sla/outages/read_answer.py.
+Look = Callable[[], Awaitable[Any]]
 
 
 async def declare(engine: Engine, declaration: Declaration) -> RecordOutageResult | None:
-    """Start the handle of an outage; None when it has lived already, with this very content."""
+    """Start the workflow of an outage; None when it is on record already, with this very content."""
     outage = declaration.outage
     logs.bind(outage_id=outage.id)
-    start = WithStartWorkflowOperation(
-        OutageWorkflow.run,
-        declaration,
-        id=f"outage/{outage.id}",
-        task_queue="outages",
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-        search_attributes=search_attributes.at_start(outage),
-        static_summary=f"{outage.severity} outage at {outage.site_name}"[:200],
-    )
-    try:
+    async with _take_turn(engine, outage.id):
+        if await read_declaration(engine.database, declaration):
+            return None
+        start = WithStartWorkflowOperation(
+            OutageWorkflow.run,
+            declaration,
+            id=f"outage/{outage.id}",
+            task_queue="outages",
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            # It is not on record, so whatever workflow ended under this id has recorded nothing.
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            search_attributes=make_search_attributes(outage),
+            static_summary=f"{outage.severity} outage at {outage.site_name}"[:200],
+        )
         recorded: RecordOutageResult = await engine.temporal.execute_update_with_start_workflow(
             DECLARED,
             declaration.fingerprint,
@@ -64,56 +89,48 @@ async def declare(engine: Engine, declaration: Declaration) -> RecordOutageResul
             rpc_timeout=ANSWER_WITHIN,
         )
         return recorded
-    except WorkflowAlreadyStartedError:
-        with suppress(WorkflowAlreadyStartedError):
-            await start.workflow_handle()  # the SDK keeps the same error there, unread
-    async with engine.database.autocommit() as connection:
-        row = await outages.get(connection, outage.id)
-    if row["fingerprint"] != declaration.fingerprint:
-        raise Conflict(
-            f"outage {outage.id!r} was declared before with different content; use another id"
-        )
-    return None
 
 
 async def amend(engine: Engine, outage_id: str, amendment: Amendment, update_id: str) -> None:
-    await _ask(engine, outage_id, OutageWorkflow.amend, amendment, update_id)
+    amending = AmendOutageInput(outage_id, amendment, update_id, datetime.now(UTC))
+    look = partial(read_amendment, engine.database, amending)
+    await _ask(engine, outage_id, OutageWorkflow.amend, amendment, update_id, look)
 
 
 async def resolve(
     engine: Engine, outage_id: str, resolution: Resolution, update_id: str
 ) -> JudgeOutageResult:
+    network, now = engine.settings.stellar_network, datetime.now(UTC)
+    look = partial(read_resolution, engine.database, outage_id, update_id, network, now)
     judgement: JudgeOutageResult = await _ask(
-        engine, outage_id, OutageWorkflow.resolve, resolution, update_id
+        engine, outage_id, OutageWorkflow.resolve, resolution, update_id, look
     )
     return judgement
 
 
-async def file_dispute(engine: Engine, dispute: Dispute, update_id: str) -> FileDisputeResult:
-    filed: FileDisputeResult = await _ask(
-        engine, dispute.outage_id, OutageWorkflow.file_dispute, dispute, update_id
-    )
-    return filed
+async def cancel(
+    engine: Engine, outage_id: str, cancellation: Cancellation, update_id: str
+) -> None:
+    look = partial(read_cancellation, engine.database, outage_id)
+    await _ask(engine, outage_id, OutageWorkflow.cancel, cancellation, update_id, look)
+
+
+async def file_dispute(engine: Engine, dispute: Dispute, update_id: str) -> None:
+    look = partial(read_filing, engine.database, dispute, datetime.now(UTC))
+    outage_id = dispute.outage_id
+    await _ask(engine, outage_id, OutageWorkflow.file_dispute, dispute, update_id, look)
 
 
 async def decide_dispute(
     engine: Engine, outage_id: str, decision: DisputeDecision, update_id: str
-) -> JudgeOutageResult:
-    judgement: JudgeOutageResult = await _ask(
-        engine, outage_id, OutageWorkflow.decide_dispute, decision, update_id
-    )
-    return judgement
+) -> None:
+    look = partial(read_decision, engine.database, decision)
+    await _ask(engine, outage_id, OutageWorkflow.decide_dispute, decision, update_id, look)
 
 
 async def review_dispute(engine: Engine, outage_id: str, review: Review, update_id: str) -> None:
-    await _ask(engine, outage_id, OutageWorkflow.review_dispute, review, update_id)
-
-
-async def cancel(engine: Engine, outage_id: str, cancellation: Cancellation) -> None:
-    try:
-        await _get_handle(engine.temporal, outage_id).signal(OutageWorkflow.cancel, cancellation)
-    except RPCError as error:
-        await _explain(engine, outage_id, error)
+    look = partial(read_review, engine.database, review)
+    await _ask(engine, outage_id, OutageWorkflow.review_dispute, review, update_id, look)
 
 
 async def retry_payment(engine: Engine, payment_id: str) -> None:
@@ -152,27 +169,83 @@ async def _explain_payment(engine: Engine, payment_id: str, asked: MatchTransfer
         raise Conflict(f"payment {payment_id} is confirmed by {row['transaction_hash']}")
 
 
-async def _ask(engine: Engine, outage_id: str, update: Any, message: Any, update_id: str) -> Any:
-    """Ask an outage's handle to change, and wait for its answer."""
+@asynccontextmanager
+async def _take_turn(engine: Engine, outage_id: str) -> AsyncIterator[None]:
+    """
+    Wait until nobody else asks the same outage: its workflow takes only some updates at once, and the
+    first of many that want the same decides what the others are answered.
+    """
+    turn = engine.turns.setdefault(outage_id, asyncio.Lock())
+    try:
+        async with asyncio.timeout(TURN_WITHIN_SECONDS):
+            await turn.acquire()
+    except TimeoutError:
+        raise TryAgain(f"outage {outage_id!r} is busy; repeat the request in a moment") from None
+    try:
+        yield
+    finally:
+        turn.release()
+
+
+async def _ask(
+    engine: Engine, outage_id: str, update: Any, message: Any, update_id: str, look: Look
+) -> Any:
+    """Ask an outage to change, unless the database has the answer; `look` reads it there."""
     logs.bind(outage_id=outage_id)
     try:
-        return await _get_handle(engine.temporal, outage_id).execute_update(
-            update, message, id=update_id, rpc_timeout=ANSWER_WITHIN
+        async with _take_turn(engine, outage_id):
+            if (answer := await look()) is not None:
+                return answer
+            return await _ask_workflow(engine, outage_id, update, message, update_id, look)
+    except TryAgain:
+        if (answer := await look()) is not None:
+            return answer
+        raise
+
+
+async def _ask_workflow(
+    engine: Engine, outage_id: str, update: Any, message: Any, update_id: str, look: Look
+) -> Any:
+    """Ask the workflow. One that refuses what the database allows knows less, and is asked again."""
+    handle: Any = engine.temporal.get_workflow_handle(f"outage/{outage_id}")
+    for pause in CATCH_UP_SECONDS:
+        asked = asyncio.create_task(
+            handle.execute_update(update, message, id=update_id, rpc_timeout=ANSWER_WITHIN)
         )
-    except RPCError as error:
-        await _explain(engine, outage_id, error)
+        try:
+            return await _await_answer(asked, look)
+        except WorkflowUpdateFailedError as error:
+            if not _is_conflict(error):
+                raise
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        if (answer := await look()) is not None:
+            return answer
+        with suppress(RPCError):
+            await handle.signal(OutageWorkflow.catch_up, rpc_timeout=ANSWER_WITHIN)
+        await asyncio.sleep(pause)
+    raise TryAgain(
+        f"the workflow of outage {outage_id!r} is behind; repeat the request in a moment"
+    )
 
 
-async def _explain(engine: Engine, outage_id: str, error: RPCError) -> None:
-    """Answer for an outage without a workflow from the database: it was never declared, or it has ended."""
-    if error.status is not RPCStatusCode.NOT_FOUND:
-        raise error
-    async with engine.database.autocommit() as connection:
-        row = await outages.get(connection, outage_id)
-    window = row["dispute_deadline"]
-    past = f", its dispute window closed at {window.isoformat()}" if window else ""
-    raise Conflict(f"outage {outage_id!r} is {row['status']}{past}; it can no longer be changed")
+async def _await_answer(asked: "asyncio.Task[Any]", look: Look) -> Any:
+    """Wait for the workflow's answer, and look whether the database has it while there is none."""
+    try:
+        while not (await asyncio.wait({asked}, timeout=LOOK_EVERY_SECONDS))[0]:
+            if (answer := await look()) is not None:
+                return answer
+        return asked.result()
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        if (answer := await look()) is not None:
+            return answer
+        raise
+    finally:
+        asked.add_done_callback(lambda task: task.cancelled() or task.exception())
+        asked.cancel()
 
 
-def _get_handle(temporal: Client, outage_id: str) -> Handle:
-    return temporal.get_workflow_handle(f"outage/{outage_id}")
+def _is_conflict(error: WorkflowUpdateFailedError) -> bool:
+    kinds = (Conflict.code, IllegalTransition.code)
+    return isinstance(error.cause, ApplicationError) and error.cause.type in kinds

@@ -1,11 +1,13 @@
 """What a route may ask for."""
 
+import asyncio
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, cast
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import APIKeyHeader
@@ -32,6 +34,8 @@ class Engine:
     settings: ApiSettings
     database: database.Database
     temporal: Client
+    # Commands about one outage are asked one after the other; each lock lives while somebody holds it.
+    turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
 
 # All of these are coroutines, though none waits for long: FastAPI sends anything else to a

@@ -14,7 +14,8 @@ from adapters import logs
 log = logging.getLogger(__name__)
 BODY_BYTES_MAX = 1_048_576
 DRAIN_BYTES_MAX = 32 * BODY_BYTES_MAX
-BODY_TOO_LARGE = f"body: must be at most {BODY_BYTES_MAX} bytes"
+BODY_RULE = f"must be at most {BODY_BYTES_MAX} bytes"
+BODY_TOO_LARGE = f"body: {BODY_RULE}"
 PREFIX = "/api/v1"
 HEADER = b"x-correlation-id"
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}", re.ASCII)
@@ -143,7 +144,7 @@ async def _drain(receive: Receive) -> None:
 
 async def _refuse(scope: Scope, receive: Receive, answer: Answer) -> None:
     await _drain(receive)
-    errors = [{"field": "body", "message": BODY_TOO_LARGE}]
+    errors = [{"field": "body", "message": BODY_RULE}]
     await _send_problem(scope, answer, 413, "too_large", BODY_TOO_LARGE, errors)
 
 

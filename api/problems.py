@@ -17,6 +17,7 @@ from temporalio.exceptions import TimeoutError as TimedOut
 from temporalio.service import RPCError
 
 from api.middleware import render_internal
+from api.parsing import sentences
 from domain.errors import (
     ApexError,
     ChainUnavailable,
@@ -45,6 +46,9 @@ STATUSES: dict[str, int] = {
     ChainUnavailable.code: 503,
 }
 
+# Codes of what no error of ours stands for, by the status that the framework or the middleware gives.
+OF_HTTP = {404: NotFound.code, 405: "method_not_allowed", 413: "too_large", 500: "internal"}
+
 
 def render_problem(
     request: Request,
@@ -68,14 +72,24 @@ def render_problem(
 
 
 def _refused(request: Request, code: str, detail: str, field: str | None) -> JSONResponse:
-    status = STATUSES.get(code, 500)
-    errors = [{"field": field, "message": detail}] if field else None
+    """Answer a refusal, whose sentence begins with the field where it is of one."""
+    status = STATUSES[code]
+    message = detail.removeprefix(f"{field}: ")
+    errors = [{"field": field, "message": message}] if field else None
     headers = {"Retry-After": "2"} if status == 503 else None
     return render_problem(request, status, code, detail, errors, headers)
 
 
+def render_defect(request: Request) -> JSONResponse:
+    """Answer what no caller causes; the log has the rest."""
+    return render_problem(request, 500, "internal", render_internal(request.state.correlation_id))
+
+
 async def render_apex_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ApexError)
+    if error.code not in STATUSES:
+        log.error("a person must look", exc_info=error)
+        return render_defect(request)
     field = error.field if isinstance(error, Invalid) else None
     return _refused(request, error.code, str(error), field)
 
@@ -90,7 +104,7 @@ async def update_failed(request: Request, error: Exception) -> JSONResponse:
         field = cause.details[0] if cause.details else None
         return _refused(request, cause.type, cause.message, field)
     log.error("an update failed unexpectedly", exc_info=error)
-    return render_problem(request, 500, "internal", render_internal(request.state.correlation_id))
+    return render_defect(request)
 
 
 async def render_temporal_silent(request: Request, error: Exception) -> JSONResponse:
@@ -107,7 +121,7 @@ async def render_temporal_silent(request: Request, error: Exception) -> JSONResp
 async def render_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [
-        {"field": _field(found), "message": found["msg"].removeprefix("Value error, ")}
+        {"field": _field(found), "message": sentences.render_error(found)}
         for found in error.errors()
     ]
     detail = "; ".join(f"{entry['field']}: {entry['message']}" for entry in errors)
@@ -125,15 +139,14 @@ def _field(found: dict[str, Any]) -> str:
 async def render_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 400:  # what the framework says of a body it cannot even decode
-        detail = "body: is not JSON in UTF-8"
-        return render_problem(
-            request, 422, Invalid.code, detail, [{"field": "body", "message": detail}]
-        )
-    code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(
-        error.status_code, "http_error"
-    )
-    headers = dict(error.headers) if error.headers else None
-    return render_problem(request, error.status_code, code, str(error.detail), None, headers)
+        return _refused(request, Invalid.code, "body: is not JSON in UTF-8", "body")
+    code = OF_HTTP.get(error.status_code)
+    if code is None:
+        # Nothing here or in the framework answers so: a status without a code is a defect.
+        log.error("the framework refused with status %d", error.status_code, exc_info=error)
+        return render_defect(request)
+    detail, headers = sentences.render_refusal(request, error)
+    return render_problem(request, error.status_code, code, detail, None, headers)
 
 
 def install(app: FastAPI) -> None:

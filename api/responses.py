@@ -6,7 +6,6 @@ contradiction) is declared beside the route with `problems(404, 409)`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -15,9 +14,9 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import dependencies
-from api.middleware import BODY_TOO_LARGE, PREFIX, render_internal
+from api.middleware import PREFIX
+from api.openapi.shared_errors import SHARED, render_shared
 
-CORRELATION_ID = "5ebffc7245164b2e9d4d9afd34dc6c29"
 HEALTH = f"{PREFIX}/health"
 
 
@@ -44,48 +43,11 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = None
 
 
-# status: name in the document, when it is answered, an example's code and sentence, and its field
-_DECLARED: dict[int, tuple[str, str, str, str, str | None]] = {
-    401: (
-        *("Unauthenticated", "The API key is missing or not known."),
-        *("unauthenticated", "the API key is missing: send it in the header X-API-Key", None),
-    ),
-    403: (
-        *("Forbidden", "The role of the API key may not do this."),
-        *("forbidden", "this request needs the role admin", None),
-    ),
-    404: (
-        *("NotFound", "What the path or the body names does not exist."),
-        *("not_found", "outage 'OUT-1' does not exist", None),
-    ),
-    409: (
-        *("Conflict", "The request contradicts what has already happened; nothing was written."),
-        *("conflict", "outage 'OUT-1' is closed and cannot be resolved", None),
-    ),
-    413: (
-        *("TooLarge", "The body is larger than any request needs."),
-        *("too_large", BODY_TOO_LARGE, "body"),
-    ),
-    422: (
-        *("Invalid", "A field is wrong; `errors` names it. Nothing was written."),
-        "invalid",
-        "detected_at: must carry a time zone, for example 2026-01-31T12:00:00Z",
-        "detected_at",
-    ),
-    500: (
-        *("InternalError", "A defect; the server log has it under the correlation id."),
-        *("internal", render_internal(CORRELATION_ID), None),
-    ),
-    503: (
-        *("Unavailable", "The database, Temporal or the Stellar network does not answer; repeat."),
-        *("unavailable", "the database does not answer; repeat the request", None),
-    ),
-}
-
-
 def declare_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Declare, beside a route, errors that do not follow from what it depends on."""
-    return {status: {"model": Problem, "description": _DECLARED[status][1]} for status in statuses}
+    return {
+        status: {"model": Problem, "description": SHARED[status].description} for status in statuses
+    }
 
 
 def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:
@@ -107,6 +69,7 @@ def derive_statuses(route: APIRoute) -> set[int]:
     found = {500}
     if f"{PREFIX}{route.path}".startswith(HEALTH):
         return found  # it answers what does not answer
+    found.add(422)  # for a query parameter that the route does not take
     calls = {each.call for each in _all(route.dependant)}
     if dependencies.get_principal in calls:
         found |= {401, 503}
@@ -115,9 +78,7 @@ def derive_statuses(route: APIRoute) -> set[int]:
     if calls & {dependencies.get_database, dependencies.get_engine, dependencies.get_temporal}:
         found.add(503)
     if route.body_field is not None:
-        found |= {413, 422}
-    if any(_parameters(each) for each in _all(route.dependant)):
-        found.add(422)
+        found.add(413)
     return found
 
 
@@ -127,17 +88,15 @@ def _all(dependant: Dependant) -> Iterator[Dependant]:
         yield from _all(each)
 
 
-def _parameters(dependant: Dependant) -> list[Any]:
-    return [*dependant.path_params, *dependant.query_params, *dependant.header_params]
-
-
 def _complete(document: dict[str, Any], routes: Iterable[APIRoute]) -> dict[str, Any]:
     for route in routes:
         for method in route.methods or ():
             operation = document["paths"][f"{PREFIX}{route.path}"][method.lower()]
             _declare(operation["responses"], derive_statuses(route))
     components = document["components"]
-    components["responses"] = {row[0]: _response(status) for status, row in _DECLARED.items()}
+    components["responses"] = {
+        shared.name: render_shared(status) for status, shared in SHARED.items()
+    }
     schemas = components["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
@@ -154,35 +113,10 @@ def _declare(responses: dict[str, Any], found: set[int]) -> None:
     """Let every error refer to the shared response of its status."""
     own = {int(status) for status, response in responses.items() if _is_problem(response)}
     for status in sorted(found | own):
-        responses[str(status)] = {"$ref": f"#/components/responses/{_DECLARED[status][0]}"}
+        responses[str(status)] = {"$ref": f"#/components/responses/{SHARED[status].name}"}
 
 
 def _is_problem(response: dict[str, Any]) -> bool:
     """Whether a response was declared by `problems`, and not in a form of the route's own."""
     shown: dict[str, Any] = response.get("content", {}).get("application/json", {})
     return shown.get("schema") == {"$ref": "#/components/schemas/Problem"}
-
-
-def _response(status: int) -> dict[str, Any]:
-    _, when, code, detail, field = _DECLARED[status]
-    example = {
-        "type": f"/docs/errors#{code}",
-        "title": code.replace("_", " "),
-        "status": status,
-        "detail": detail,
-        "instance": f"{PREFIX}/outages",
-        "correlation_id": CORRELATION_ID,
-    }
-    if field is not None:
-        message = detail.removeprefix(f"{field}: ") if status == 422 else detail
-        example["errors"] = [{"field": field, "message": message}]
-    text = {"schema": {"type": "string"}}
-    headers = {"X-Correlation-ID": text | {"description": "finds the request in the logs"}}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = text | {"description": "seconds to wait before repeating"}
-    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}
-    return {
-        "description": when,
-        "headers": headers,
-        "content": {"application/problem+json": content},
-    }

@@ -2,13 +2,13 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from adapters import temporal
 from adapters.postgres import networks
@@ -20,10 +20,14 @@ from adapters.stellar.rpc.network_monitor import NetworkMonitor
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing.keys import derive_channel_addresses
 from cli.channel_release import ReleaseContext, ReleaseRequest, release
+from cli.databases import DataDir, NoDatabase, find_environment, is_local, read_seeds
 from domain.errors import ApexError
 from domain.money import format_amount
 from domain.settlement.channels import Channel
 from worker.settlement import load_signing_keys
+
+CHANNELS_SEED = "STELLAR_CHANNELS_SEED"
+COLUMNS = "{:<56}  {:>19}  {:>12}  {:<9}  {}"
 
 
 def command(
@@ -37,14 +41,20 @@ def command(
     evidence: Annotated[
         str, typer.Option(help="What an archive showed, where no node remembers.")
     ] = "",
+    data_dir: DataDir = None,
 ) -> None:
-    """Run it with the environment of the settlement worker; all but create needs the channels' seed alone."""
+    """
+    On a server, run it with the environment of the settlement worker: `create` signs, and needs all of
+    its seeds; `list` and `release` need STELLAR_CHANNELS_SEED alone. For an engine that `up` started,
+    name its --data-dir: everything is read from there.
+    """
     if action not in ("list", "create", "release"):
         raise SystemExit(
             f"apexchainx: there is no action {action!r}; it is list, create or release"
         )
     if action == "release" and not (channel and by.strip() and note.strip()):
         raise SystemExit("apexchainx: name the channel, and give --by and --note")
+    _choose_engine(data_dir, signs=action == "create")
     if count is not None:
         os.environ["STELLAR_CHANNELS"] = str(count)
     try:
@@ -53,6 +63,18 @@ def command(
         )
     except ApexError as error:
         raise SystemExit(f"apexchainx: {error}") from None
+
+
+def _choose_engine(data_dir: Path | None, *, signs: bool) -> None:
+    """Let the settings be those of a local engine, where one is meant; with no more seeds than are needed."""
+    try:
+        environment = find_environment(data_dir, "DATABASE_URL")
+    except NoDatabase as failure:
+        raise SystemExit(f"apexchainx: {failure}") from None
+    if is_local(data_dir, "DATABASE_URL"):
+        seeds = read_seeds(data_dir)
+        needed = seeds if signs else {name: seeds[name] for name in seeds if name == CHANNELS_SEED}
+        os.environ.update(environment | needed)
 
 
 async def _run(action: str, request: ReleaseRequest) -> None:
@@ -67,6 +89,7 @@ async def _run(action: str, request: ReleaseRequest) -> None:
         stack.push_async_callback(database.close)
         nodes = Nodes.from_urls(settings.stellar_rpc_url)
         stack.push_async_callback(nodes.close)
+        print(f"database {database.location}", file=sys.stderr)
         async with database.autocommit() as connection:
             known = await networks.get_state(connection, passphrase)
         await NetworkMonitor(nodes, passphrase).establish(known)
@@ -95,12 +118,11 @@ async def _list(nodes: Nodes, wanted: Sequence[str], database: Database) -> None
         known = {each.address: each for each in await records.list_all(connection)}
     addresses = list(dict.fromkeys([*wanted, *known]))
     found = await read_states(nodes, addresses)
-    table = Table("channel", "sequence", "XLM", "sponsored", "state", box=None)
+    # Lines of text, which nothing cuts: a table would be made to fit where it is written to.
+    print(COLUMNS.format("channel", "sequence", "XLM", "sponsored", "state"))
     for address in addresses:
         kept = "" if address in wanted else ", key not held"
-        table.add_row(address, *_cells(found.get(address), known.get(address), kept))
-    # Wide enough for an address, wherever it is written to.
-    Console(width=180).print(table)
+        print(COLUMNS.format(address, *_cells(found.get(address), known.get(address), kept)))
 
 
 def _cells(

@@ -1,43 +1,102 @@
-"""Which database a command reads: the one DATABASE_URL names, else that of a stack on this machine."""
+"""
+Where a command finds the engine it works on: a --data-dir that was typed, else the environment, else
+the stack that runs in the data directory.
+"""
 
 import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from adapters.postgres.database import Database
+from adapters.postgres.recovery.databases import open_maintenance
 
 RECORD = "stack.json"
+SEEDS = "stellar-keys.json"
+# None when nobody typed it: then the environment goes first, of which APEXCHAINX_DATA_DIR is a part.
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        help="Of an engine on this machine; wins over the environment. Else APEXCHAINX_DATA_DIR, or var.",
+    ),
+]
 
 
 class NoDatabase(Exception):
-    """Says in one sentence which database was looked for, and how to name one."""
+    """Says in one sentence which engine was looked for, and how to name one."""
+
+
+def choose_directory(data_dir: Path | None) -> Path:
+    """Return the directory that was typed, else that of the environment."""
+    return data_dir or Path(os.environ.get("APEXCHAINX_DATA_DIR") or "var")
+
+
+def is_local(data_dir: Path | None, wanted: str) -> bool:
+    """Return whether an engine on this machine is meant, and not the one that `wanted` leads to."""
+    return data_dir is not None or not os.environ.get(wanted)
+
+
+def find_environment(data_dir: Path | None, wanted: str) -> dict[str, str]:
+    """
+    Return the variables that lead to an engine, in which `wanted` is set.
+
+    A --data-dir that was typed wins over the environment, the environment over a --data-dir that was
+    not. Raises NoDatabase when no stack runs in the directory that is meant.
+    """
+    if not is_local(data_dir, wanted):
+        return dict(os.environ)
+    directory = choose_directory(data_dir)
+    found = _read(directory / RECORD)
+    environment = found.get("environment", {}) if found.get("pids") else {}
+    if not environment.get(wanted):
+        raise NoDatabase(
+            f"no engine runs in {directory}: set {wanted}, or name the --data-dir of one that runs"
+        )
+    return os.environ | environment
+
+
+def find_url(data_dir: Path | None) -> str:
+    """Return the URL of the database; raises NoDatabase."""
+    return find_environment(data_dir, "DATABASE_URL")["DATABASE_URL"]
+
+
+def read_seeds(data_dir: Path | None) -> dict[str, str]:
+    """Return the signing seeds of a sandbox by their settings; none where there is no sandbox."""
+    seeds = _read(choose_directory(data_dir) / SEEDS).get("seeds", {})
+    return {f"STELLAR_{purpose.upper()}_SEED": seed for purpose, seed in seeds.items()}
 
 
 @asynccontextmanager
-async def open_database(data_dir: Path) -> AsyncIterator[Database]:
-    """
-    Open the database for a command that looks at it, and close it afterwards.
-
-    Raises NoDatabase when DATABASE_URL is not set and no stack runs in `data_dir`.
-    """
-    database = Database(os.environ.get("DATABASE_URL") or _url_of(data_dir), connections_max=2)
+async def open_database(data_dir: Path | None) -> AsyncIterator[Database]:
+    """Open the database for a command that looks at it, and close it afterwards; raises NoDatabase."""
+    database = Database(find_url(data_dir), connections_max=2)
     try:
         yield database
     finally:
         await database.close()
 
 
-def _url_of(data_dir: Path) -> str:
-    """The database of the stack that `stack.json` says is running."""
+@asynccontextmanager
+async def open_server(data_dir: Path | None) -> AsyncIterator[tuple[Database, str]]:
+    """
+    Open the maintenance database of the server, which is there when the database is not, with the name of
+    the database; close it afterwards. Raises NoDatabase as `open_database` does.
+    """
+    maintenance, name = open_maintenance(find_url(data_dir))
     try:
-        record = json.loads((data_dir / RECORD).read_text())
-        url = record["environment"].get("DATABASE_URL") if record["pids"] else None
-    except (OSError, ValueError, KeyError, TypeError):
-        url = None
-    if not url:
-        raise NoDatabase(
-            f"no engine runs in {data_dir}: set DATABASE_URL, or name the --data-dir of one that runs"
-        )
-    return str(url)
+        yield maintenance, name
+    finally:
+        await maintenance.close()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -14,10 +14,12 @@ from typing import NoReturn
 
 import typer
 
+from cli.recovery import COMMANDS as RECOVERY
+
 COMMANDS = {
     "worker": "Run a worker for some task queues.",
     "journal": "Check that the journal keeps its invariants.",
-    "payments": "Explain a payment: every attempt, envelope, answer, proof and posting.",
+    "payments": "Explain a payment: every attempt, envelope, answer, proof and posting; or reopen it.",
     "channels": "List, create or release the accounts that payments are sent on.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",
@@ -31,7 +33,7 @@ PLUGINS = "apexchainx.commands"
 
 def find_commands() -> dict[str, tuple[str, str]]:
     """Every command: the module that holds it, and the line that describes it."""
-    packages = [("cli", COMMANDS)]
+    packages = [("cli", COMMANDS), ("cli.recovery", RECOVERY)]
     for plugin in entry_points(group=PLUGINS):
         packages.append((plugin.value, plugin.load().COMMANDS))
     return {

@@ -1,4 +1,4 @@
-"""`apexchainx payments`: the trace of one payment, from the debt to its proof."""
+"""`apexchainx payments`: the trace of one payment, from the debt to its proof; and reopening one."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,7 +12,8 @@ import orjson
 import typer
 from rich.console import Console
 
-from cli.databases import NoDatabase, open_database
+from cli.accounting import reopenings
+from cli.databases import DataDir, NoDatabase, open_database
 from domain.accounting.payment_traces import (
     PaymentTrace,
     TracedAttempt,
@@ -34,35 +35,56 @@ SHOWN = (
 
 class PaymentAction(StrEnum):
     EXPLAIN = "explain"
+    REOPEN = "reopen"
 
 
 def command(
     action: Annotated[
-        PaymentAction, typer.Argument(help="explain: show everything about a payment.")
+        PaymentAction,
+        typer.Argument(
+            help="explain: show everything about a payment; reopen: owe it again, when no chain has it."
+        ),
     ],
     name: Annotated[str, typer.Argument(metavar="ID", help="Its id, number, or transaction hash.")],
+    by: Annotated[str, typer.Option(help="Who reopens it: your name.")] = "",
+    note: Annotated[str, typer.Option(help="What you found, for the audit trail.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    data_dir: Annotated[
-        Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
-    ] = Path("var"),
+    data_dir: DataDir = None,
 ) -> None:
-    """Reads the database at DATABASE_URL, or that of --data-dir."""
+    """Explain reads the database of --data-dir, or that at DATABASE_URL, and names it; reopen needs a worker's environment."""
+    if action is PaymentAction.REOPEN:
+        _reopen(name, by.strip(), note.strip())
+        return
     assert action is PaymentAction.EXPLAIN
     try:
-        trace = asyncio.run(_load_trace(name, data_dir))
+        location, trace = asyncio.run(_load_trace(name, data_dir))
     except (NoDatabase, OSError, ApexError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
     if as_json:
-        typer.echo(orjson.dumps(asdict(trace) | {"standing": trace.standing}).decode())
+        typer.echo(
+            orjson.dumps(
+                asdict(trace) | {"standing": trace.standing, "database": location}
+            ).decode()
+        )
         return
     console = Console(highlight=False, soft_wrap=True, emoji=False)
+    console.print(f"Database {location}", markup=False)
     for line in render_lines(trace):
         console.print(line, markup=False)
 
 
-async def _load_trace(name: str, data_dir: Path) -> PaymentTrace:
+def _reopen(payment_id: str, by: str, note: str) -> None:
+    if not (by and note):
+        raise SystemExit("apexchainx: give --by and --note")
+    try:
+        asyncio.run(reopenings.run(payment_id, by, note))
+    except ApexError as failure:
+        raise SystemExit(f"apexchainx: {failure}") from None
+
+
+async def _load_trace(name: str, data_dir: Path | None) -> tuple[str, PaymentTrace]:
     async with open_database(data_dir) as database:
-        return await trace_payment(database, name)
+        return database.location, await trace_payment(database, name)
 
 
 def render_lines(trace: PaymentTrace) -> Iterator[str]:

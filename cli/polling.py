@@ -1,8 +1,8 @@
 """`apexchainx polling`: the health check of a worker that has no port, answered by Temporal itself."""
 
 import asyncio
-import os
 import socket
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,22 +12,40 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from cli.databases import DataDir, NoDatabase, find_environment
+
 
 def command(
     queues: Annotated[str, typer.Option(help="Task queues, separated by commas.")],
+    data_dir: DataDir = None,
 ) -> None:
-    """Exit 0 when a worker of this host has polled each queue lately, 1 when one is deserted."""
+    """
+    Asks the Temporal of --data-dir, or that at TEMPORAL_ADDRESS. Exit 0 when a worker of this host has polled each queue lately, 1
+    when one is deserted.
+    """
+    address, namespace = _find_temporal(data_dir)
     try:
-        deserted = asyncio.run(_deserted(queues.split(",")))
+        deserted = asyncio.run(_deserted(address, namespace, queues.split(",")))
     except (RuntimeError, RPCError) as failure:
-        raise SystemExit(f"temporal does not answer: {failure}") from None
+        raise SystemExit(f"temporal does not answer at {address}: {failure}") from None
     if deserted:
-        raise SystemExit(f"nobody on this host polls {', '.join(deserted)}")
+        raise SystemExit(
+            f"nobody on this host polls {', '.join(deserted)} of Temporal at {address}"
+        )
 
 
-async def _deserted(queues: list[str]) -> list[str]:
-    namespace = os.environ.get("TEMPORAL_NAMESPACE", "default")
-    address = os.environ.get("TEMPORAL_ADDRESS", "127.0.0.1:7233")
+def _find_temporal(data_dir: Path | None) -> tuple[str, str]:
+    """Return address and namespace; where nothing names one, a Temporal at its usual port."""
+    try:
+        environment = find_environment(data_dir, "TEMPORAL_ADDRESS")
+    except NoDatabase as failure:
+        if data_dir is not None:
+            raise SystemExit(f"apexchainx: {failure}") from None
+        environment = {"TEMPORAL_ADDRESS": "127.0.0.1:7233"}
+    return environment["TEMPORAL_ADDRESS"], environment.get("TEMPORAL_NAMESPACE", "default")
+
+
+async def _deserted(address: str, namespace: str, queues: list[str]) -> list[str]:
     client = await Client.connect(address, namespace=namespace)
     return [queue for queue in queues if not await _polled_from_here(client, queue)]
 

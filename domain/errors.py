@@ -19,6 +19,8 @@ Errors that this engine raises on purpose.
     + ContractMismatch     the SLA contract is not what this engine was set up for
     + ContractRefused      the SLA contract refuses a call that repeating cannot change
     + Obstructed           a payment cannot be made until its payee or treasury changes
+    + BackupUnusable       a backup is torn, changed, or of another build
+    + ToolFailed           a program of PostgreSQL is missing, does not fit the server, or failed
 
 `code` is stable and documented in docs/errors.md; the message is a sentence for people.
 """
@@ -131,6 +133,18 @@ class ContractRefused(Stop):
     """The SLA contract refuses a call, and will as long as nobody changes something."""
 
     code = "contract_refused"
+
+
+class BackupUnusable(Stop):
+    """A backup is torn, changed, or of another build, or is not what was restored from it."""
+
+    code = "backup_unusable"
+
+
+class ToolFailed(Stop):
+    """A program of PostgreSQL is missing, does not fit the server, or failed."""
+
+    code = "tool_failed"
 
 
 class Obstructed(Stop):

@@ -20,6 +20,7 @@ class EventType(StrEnum):
     PAYMENT_PROCESSED = "payment.processed"
     PAYMENT_BLOCKED = "payment.blocked"
     PAYMENT_ON_HOLD = "payment.on_hold"
+    PAYMENT_REOPENED = "payment.reopened"
     PAYMENT_APPROVED = "payment.approved"
     CIRCUIT_BREAKER_OPENED = "settlement.circuit_breaker_opened"
     CIRCUIT_BREAKER_CLOSED = "settlement.circuit_breaker_closed"

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class ReasonCode(StrEnum):
-    """What stands in the way of a payment that is on hold, blocked or in quarantine."""
+    """What stands in the way of a payment that is on hold, blocked or in quarantine, or was sent."""
 
     # On hold by a limit of ours: nothing is wrong with the payment.
     CIRCUIT_BREAKER_OPEN = "circuit_breaker_open"
@@ -41,6 +41,8 @@ class ReasonCode(StrEnum):
     UNKNOWN_TRANSACTION = "unknown_transaction"
     HISTORY_UNAVAILABLE = "history_unavailable"
     CHANNEL_MISSING = "channel_missing"
+    # Sent, and not final: what the nodes say became of it differs.
+    NODES_DISAGREE = "nodes_disagree"
 
 
 @dataclass(frozen=True, slots=True)

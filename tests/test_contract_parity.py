@@ -28,7 +28,8 @@ from domain.sla.verdicts import CONTRACT_SYMBOLS, MTTR_MINUTES_MAX, Severity, Te
 from stellar_sandbox.calculator import contract_state
 from stellar_sandbox.calculator.sla_config import DEFAULTS
 from stellar_sandbox.calculator.sla_config import SLAConfig as Chained
-from stellar_sandbox.testing.contract_client import PEOPLE, ContractCallFailed, LocalClient
+from stellar_sandbox.testing.contract_results import PEOPLE, ContractCallFailed
+from stellar_sandbox.testing.local_client import LocalClient
 from tests.testkit import sla_vectors
 from tests.testkit.contract_client import parse_argument
 

@@ -8,7 +8,7 @@ history is checked. A schedule that fails is printed with the command that plays
 are the same every time, in parts that are drawn from seeds of their own, so that no test is long;
 tests/system/settlement/test_schedules.py draws others.
 
-    SCHEDULES=20000 python -m pytest tests/test_exactly_once.py
+    SCHEDULES=20000 .venv/bin/python -m pytest tests/test_exactly_once.py
 """
 
 import os
@@ -22,6 +22,7 @@ from tests.simulation.runs import (
     ALL_FAULTY_SIGNERS,
     check_failure,
     play_batches,
+    play_lies,
     play_signer,
     play_single,
     search,
@@ -32,9 +33,11 @@ SCHEDULES = int(os.environ.get("SCHEDULES", "200"))
 BATCHES = SCHEDULES // 4
 # So many meet every kind of misfortune.
 ENOUGH = 50
+# And as many more with a node that lies.
+LIES = SCHEDULES // 8
 # Search for a schedule that finds a faulty signer, and record it, although there is one on record.
 RECORDS = bool(os.environ.get("RECORD_SCHEDULES"))
-COMMAND = "python -m pytest tests/test_exactly_once.py"
+COMMAND = ".venv/bin/python -m pytest tests/test_exactly_once.py"
 
 
 # A schedule that is played again is one part.
@@ -67,6 +70,12 @@ def test_each_payment_is_credited_once_whatever_fails(
     if met["schedules"] >= max(SCHEDULES - BATCHES, ENOUGH):
         assert met.keys() >= {"crash", "overlap", "foreign", "confirmed", "quarantined"}
         assert SCHEDULES < 1000 or met["no-op"]
+
+
+def test_each_payment_is_credited_once_whatever_one_node_says(stack: Stack) -> None:
+    met = play_lies(stack, LIES, f"{COMMAND} -k whatever_one_node_says").met
+    if LIES >= 20:
+        assert met.keys() >= {"fault lying_failed", "fault lying_success", "confirmed"}
 
 
 @pytest.mark.parametrize(("part", "schedules"), divide(BATCHES))

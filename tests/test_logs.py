@@ -105,6 +105,42 @@ async def test_a_delivery_bears_the_id_of_the_request_that_caused_it(
     assert "planted" not in (stack.directory.logs / "settlement-worker.log").read_text()
 
 
+async def test_each_delivery_of_an_outage_bears_the_id_of_its_own_request(
+    api: httpx.AsyncClient, stack: Stack
+) -> None:
+    """All of them are started by the workflow that the declaration started."""
+    url = "http://127.0.0.1:9/planted-key"  # nobody listens there
+    wanted = ["outage.created", "outage.resolved", "dispute.opened", "dispute.resolved"]
+    hook = (await api.post("/webhooks", json={"url": url, "events": wanted})).json()
+    asked = {event: make_unique_id("asked") for event in wanted}
+
+    async def send(method: str, path: str, body: dict[str, Any], event: str) -> dict[str, Any]:
+        headers = {"X-Correlation-ID": asked[event]}
+        answer = await api.request(method, path, json=body, headers=headers)
+        assert answer.is_success, answer.text
+        return dict(answer.json())
+
+    try:
+        id_ = (await send("POST", "/outages", build_outage(), "outage.created"))["id"]
+        await send("POST", f"/outages/{id_}/resolve", {"mttr_minutes": 25}, "outage.resolved")
+        body = {"outage_id": id_, "reason": "it was shorter"}
+        dispute = await send("POST", "/sla/disputes", body, "dispute.opened")
+        decision = {"action": "resolve", "resolution_note": "it was"}
+        await send("PATCH", f"/sla/disputes/{dispute['id']}", decision, "dispute.resolved")
+        items = (await api.get(f"/outages/{id_}/timeline")).json()["items"]
+        sent = {
+            item["evidence"]["event"]: item for item in items if item["step"].startswith("webhook.")
+        }
+        assert {event: item["correlation_id"] for event, item in sent.items()} == asked
+        for event, item in sent.items():
+            delivery = item["evidence"]["delivery_id"]
+            about = {"delivery_id": delivery, "outage_id": id_, "event": "delivery attempted"}
+            tried = await logged(stack, "settlement-worker", **about)
+            assert tried["correlation_id"] == asked[event], event
+    finally:
+        await api.delete(f"/webhooks/{hook['id']}")
+
+
 async def test_every_line_of_every_process_is_json_with_an_instant(
     api: httpx.AsyncClient, stack: Stack
 ) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.testkit import source_tree
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"apexchainx": ROOT, "devstack": ROOT / "packages" / "devstack"}
 SANDBOX = ROOT / "packages" / "stellar-sandbox"
@@ -38,6 +40,21 @@ def test_the_wheel_holds_the_service_alone(service: set[str]) -> None:
     assert folders == set(listed)
     for stranger in ("sandbox", "devstack", "bench", "demo", "soak", "tests", "findings"):
         assert not [name for name in service if stranger in name.split("/")[:-1]], stranger
+
+
+def test_the_guards_look_into_all_that_is_shipped() -> None:
+    """Those of tests/ that read the code, and those of pyproject.toml."""
+    project = read_project(ROOT)["tool"]
+    wheel = project["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert set(source_tree.PRODUCTION) == set(wheel)
+    importable = {name.rpartition("/")[2] for name in source_tree.EVERYTHING}
+    assert importable == set(project["mypy"]["packages"])
+    assert importable == set(project["importlinter"]["root_packages"])
+    assert set(source_tree.EVERYTHING) <= set(project["vulture"]["paths"])
+    local = {
+        str(path.parent.relative_to(ROOT)) for path in (ROOT / "packages").glob("*/*/__init__.py")
+    }
+    assert local | set(wheel) == set(source_tree.EVERYTHING)
 
 
 def test_the_wheel_holds_every_file_of_the_service(service: set[str]) -> None:

@@ -2,11 +2,11 @@
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.testkit.source_tree import DEVSTACK, PRODUCTION, get_name, list_modules
+
 # What holds a sentence for people, by the last part of its name.
 SENTENCES = {
     *("answer", "detail", "error", "message", "obstacle", "problem", "reason", "sentence"),
@@ -52,9 +52,8 @@ def test_a_search_for_words_would_be_found(source: str) -> None:
 
 def test_no_state_is_found_by_the_words_of_a_sentence() -> None:
     searching = {
-        str(path.relative_to(ROOT)): found
-        for package in ("api", "workflows", "activities", "worker", "domain", "adapters", "cli")
-        for path in (ROOT / package).rglob("*.py")
+        get_name(path): found
+        for path in list_modules((*PRODUCTION, DEVSTACK))
         if (found := searched(path.read_text()))
     }
     assert searching == {}

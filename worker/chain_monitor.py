@@ -6,7 +6,7 @@ accounts, and whether fees and payments can be paid.
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from activities.networks import ChainReadings
 from activities.settlement.channels import ChannelClaim
@@ -23,6 +23,7 @@ from domain.money import format_amount
 from domain.networks import NetworkState
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.channels import find_missing
+from worker.channel_survey import ChannelSurvey
 
 log = logging.getLogger(__name__)
 AGAIN_SECONDS = 2.0
@@ -33,31 +34,49 @@ REPORT_EVERY = 6
 FEES_FOR = 20
 
 
+def _read_clock() -> datetime:
+    return datetime.now(UTC)
+
+
 class ChainMonitor:
-    def __init__(self, database: Database, rail: Rail, accounts: ChannelAccounts) -> None:
+    """`drift` is how far this machine's clock, `now`, may differ from the ledgers' without an alarm."""
+
+    def __init__(
+        self,
+        database: Database,
+        rail: Rail,
+        accounts: ChannelAccounts,
+        drift: timedelta = timedelta(seconds=30),
+        now: Callable[[], datetime] = _read_clock,
+    ) -> None:
         self.database = database
         self.rail = rail
         self.accounts = accounts
         self.unproven: list[Trouble] = []
+        self.drift = drift
+        self.now = now
+        self.survey = ChannelSurvey(database, rail)
 
     async def begin(self) -> dict[str, int]:
         """
         Return the sequence of each channel account, once the network is known to be the right one.
 
-        Repeated until the network answers: a worker may start before its nodes do.
+        Repeated until the network answers: a worker may start before its nodes do. A sequence on which
+        the nodes do not agree is left out, and saved by a later survey.
         """
         async with self.database.autocommit() as connection:
             known = await networks.get_state(connection, self.rail.passphrase)
         while True:
             try:
                 standing = await self.rail.identity.establish(known)
-                sequences = await self.rail.read_channel_sequences()
-                await self._report(standing, list(sequences))
+                agreed = (await self.rail.read_channels(agreed=True)).sequences
+                existing = (await self.rail.read_channels()).sequences
+                await self._report(standing, list(agreed | existing))
             except ChainUnavailable as error:
                 log.warning("%s; asking again in %g seconds", error, AGAIN_SECONDS)
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
-            return sequences
+            return agreed
 
     async def run(
         self, hold: Callable[[Reason | None], None], readings: ChainReadings, claim: ChannelClaim
@@ -66,7 +85,7 @@ class ChainMonitor:
         Check database, network and claim, and read its transfers, every few seconds, for as long as the worker runs; `hold` is told
         what lets nothing be signed, and None when nothing is in the way any more.
         """
-        rounds, forgetful = 0, False
+        rounds, forgetful, reported = 0, False, self._list_doubts()
         while True:
             await asyncio.sleep(SURVEY_SECONDS)
             rounds += 1
@@ -80,10 +99,13 @@ class ChainMonitor:
                 forgetful = loss is not None
                 await self._save_survey()
                 standing = await self.rail.identity.recheck()
-                if standing is not None:
-                    await self._save(standing)
-                    if changed or rounds % REPORT_EVERY == 0:
-                        await self._report(standing, list(await self.rail.read_channel_sequences()))
+                if standing is None:
+                    continue
+                await self._save(standing)
+                existing = await self.survey.look(self.now())
+                if changed or self._list_doubts() != reported or rounds % REPORT_EVERY == 0:
+                    reported = self._list_doubts()
+                    await self._report(standing, existing)
             except TryAgain as error:
                 log.warning("%s", error)
 
@@ -91,6 +113,27 @@ class ChainMonitor:
         """Tell that this worker is there."""
         async with self.database.autocommit() as connection:
             await networks.save_survey(connection, self.rail.passphrase, datetime.now(UTC))
+
+    def _find_doubts(self) -> list[Trouble]:
+        """Return what is wrong with the clock and the channels' sequences, as last seen."""
+        clock = self._check_clock()
+        return [*([clock] if clock else []), *self.survey.problems]
+
+    def _list_doubts(self) -> list[tuple[str, str]]:
+        return [(each.code, each.subject) for each in self._find_doubts()]
+
+    def _check_clock(self) -> Trouble | None:
+        """Return by how much this machine's clock differs from the ledgers' time, if by much."""
+        by_ledgers = self.rail.nodes.clock.get_watched_time()
+        if by_ledgers is None or abs(self.now() - by_ledgers) <= self.drift:
+            return None
+        way = "behind" if self.now() < by_ledgers else "ahead of"
+        seconds = round(abs(self.now() - by_ledgers).total_seconds(), -1)
+        return Trouble(
+            TroubleCode.CLOCK_DIFFERS,
+            f"the clock of this machine is {seconds:.0f} seconds {way} the time at which ledgers close; "
+            "set it by NTP",
+        )
 
     async def _report(self, standing: NetworkState, existing: list[str]) -> None:
         """
@@ -108,6 +151,7 @@ class ChainMonitor:
             await self._check_fees(),
             await self._check_frozen([*existing, *treasuries.values()]),
             *await assets.find_troubles(self.rail.nodes, self.rail.asset, treasuries, owed),
+            *self._find_doubts(),
         ]
         found = [trouble for trouble in seen if trouble is not None]
         for trouble in found:

@@ -25,6 +25,7 @@ from worker.analytics import (
     build_reconciliation_activities,
     make_schedules,
 )
+from worker.recovery.relay import make_relay
 from worker.settlement import build_settlement_activities, start_batching
 from workflows.attestations import AttestationWorkflow
 from workflows.batches import BatchingWorkflow, BatchWorkflow
@@ -71,7 +72,7 @@ async def build_queue_spec(
 ) -> QueueSpec:
     """Build what a queue runs, and no more: seeds are read for the settlement queue alone."""
     if queue == "outages":
-        return _build_outages_spec(settings, database)
+        return _build_outages_spec(settings, database, stack)
     if queue == "settlement":
         activities, claiming = await build_settlement_activities(
             database, client, stack, takes_over=takes_over
@@ -136,8 +137,10 @@ def _build_settlement_spec(
     )
 
 
-def _build_outages_spec(settings: WorkerSettings, database: Database) -> QueueSpec:
-    """Build the workflow of outages, and the activities of outages and disputes."""
+def _build_outages_spec(
+    settings: WorkerSettings, database: Database, stack: AsyncExitStack
+) -> QueueSpec:
+    """Build the workflow of outages, the activities of outages and disputes, and the relay."""
     requires_attestation = settings.contract_execution_mode is ExecutionMode.SOROBAN
     outages = OutageActivitiesImpl(
         database,
@@ -152,13 +155,16 @@ def _build_outages_spec(settings: WorkerSettings, database: Database) -> QueueSp
         WORKFLOWS["outages"],
         [
             outages.record_outage,
+            outages.read_outage_state,
             outages.amend_outage,
             outages.cancel_outage,
             outages.judge_outage,
             outages.owe_payment,
+            outages.find_receipt,
             outages.close_outage,
             disputes.file_dispute,
             disputes.review_dispute,
             disputes.decide_dispute,
         ],
+        make_relay(database, stack),
     )

@@ -62,7 +62,8 @@ async def build_settlement_activities(
     rail = _open_rail(settings)
     stack.push_async_callback(rail.close)
     channels = ChannelAccounts(rail.nodes, rail.passphrase, rail.keys, rail.fee_cap_stroops)
-    monitor = ChainMonitor(database, rail, channels)
+    drift = timedelta(seconds=settings.stellar_clock_drift_seconds)
+    monitor = ChainMonitor(database, rail, channels, drift)
     sequences = await monitor.begin()
     started_at = rail.nodes.highest
     calculator = await _connect_contract(settings, rail)

@@ -10,11 +10,12 @@ finds the call of another one open executes that call first.
 """
 
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, assert_never
 
 from temporalio import activity, workflow
-from temporalio.exceptions import ApplicationError, ChildWorkflowError
+from temporalio.exceptions import ApplicationError, ChildWorkflowError, WorkflowAlreadyStartedError
 
 from domain.settlement.payments import JudgeOutageResult
 from domain.sla.attestations import (
@@ -73,6 +74,9 @@ class AttestationWorkflow(WorkflowBase):
 
     @workflow.run
     async def run(self, attestation: Attestation) -> str:
+        return await self.outlast_cancellation(self.attest(attestation))
+
+    async def attest(self, attestation: Attestation) -> str:
         while True:
             problem = await self.call_until_answered()
             # Reset before it is concluded: a retry sent as soon as it is halted must count.
@@ -147,8 +151,8 @@ class AttestationWorkflow(WorkflowBase):
 class AttestedWorkflowBase(WorkflowBase):
     """A workflow whose verdicts the SLA contract must confirm, where that is configured."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, subject: Any) -> None:
+        super().__init__(subject)
         self.attestation_handles: dict[int, workflow.ChildWorkflowHandle[Any, str]] = {}
         self.attestation_problem = ""
 
@@ -161,25 +165,31 @@ class AttestedWorkflowBase(WorkflowBase):
         ):
             return
         self.attestation_problem = ""
-        self.attestation_handles[judgement.revision] = await workflow.start_child_workflow(
-            AttestationWorkflow.run,
-            Attestation(judgement.outage_id, judgement.revision),
-            id=f"attestation/{judgement.outage_id}/{judgement.revision}",
-            task_queue="settlement",
-            static_summary=f"the contract's confirmation of {judgement.verdict}",
-        )
+        # Begun by an earlier run of this workflow it runs already, and nothing is owed until it is done.
+        with suppress(WorkflowAlreadyStartedError):
+            self.attestation_handles[judgement.revision] = await workflow.start_child_workflow(
+                AttestationWorkflow.run,
+                Attestation(judgement.outage_id, judgement.revision),
+                id=f"attestation/{judgement.outage_id}/{judgement.revision}",
+                task_queue="settlement",
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                static_summary=f"the contract's confirmation of {judgement.verdict}",
+            )
 
     async def await_attestation(self, judgement: JudgeOutageResult | None) -> None:
         """Wait until the contract has confirmed the verdict, for as long as that takes."""
         while judgement is not None and judgement.attest:
             await self.start_attestation(judgement)
-            child = self.attestation_handles[judgement.revision]
+            child = self.attestation_handles.get(judgement.revision)
+            if child is None:
+                return
             if not child.done():
                 self.note(
                     self.attestation_problem
                     or f"waiting for the SLA contract's confirmation: {child.id}"
                 )
             try:
+                await self.wait_until(None, child.done, "")
                 hash_ = await child
             except ChildWorkflowError:  # somebody ended the workflow, which confirms nothing
                 self.note(f"{child.id} ended without a result; it is started again")

@@ -87,6 +87,9 @@ class BatchWorkflow(AttemptWorkflowBase):
     @workflow.run
     async def run(self, batch: Batch) -> int:
         """Return how many payments were settled."""
+        return await self.outlast_cancellation(self.settle())
+
+    async def settle(self) -> int:
         while True:
             # Reset before the activity: a retry that comes while it runs must count.
             self.retry_requested = self.reformed = False

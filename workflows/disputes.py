@@ -10,18 +10,21 @@ from temporalio import activity, workflow
 
 from domain.errors import Conflict
 from domain.settlement.payments import JudgeOutageResult
+from domain.sla import disputes, outage_rules
 from domain.sla.disputes import (
     DecideDisputeInput,
+    Dispute,
+    DisputeDecision,
     FileDisputeInput,
     FileDisputeResult,
     Review,
     ReviewDisputeInput,
 )
-from domain.sla.outages import Outage
+from domain.sla.outages import OutageStatus, RecordOutageResult
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.attestations import AttestedWorkflowBase
-    from workflows.runtime import refuse, run_activity
+    from workflows.outage_states import OutageStateWorkflowBase
+    from workflows.runtime import check, refuse, run_activity
 
 
 class DisputeActivities(ABC):
@@ -34,8 +37,8 @@ class DisputeActivities(ABC):
 
     @activity.defn
     @abstractmethod
-    async def review_dispute(self, reviewing: ReviewDisputeInput) -> None:
-        """Record who reviews the dispute."""
+    async def review_dispute(self, reviewing: ReviewDisputeInput) -> int:
+        """Record who reviews the dispute; return the version of the outage."""
 
     @activity.defn
     @abstractmethod
@@ -43,28 +46,97 @@ class DisputeActivities(ABC):
         """Record the decision, and the new verdict if it changes anything."""
 
 
-class DisputableWorkflowBase(AttestedWorkflowBase):
+class DisputableWorkflowBase(OutageStateWorkflowBase):
     """An outage whose verdict somebody may dispute."""
 
-    outage: Outage
+    recorded: RecordOutageResult | None
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.dispute: FileDisputeResult | None = None
-        self.decided = False
+    async def await_dispute_outcome(self) -> None:
+        """Wait until the dispute window has passed without a dispute, or the dispute is decided."""
+        assert self.judgement is not None
+        if self.status is OutageStatus.DISPUTABLE:
+            deadline = self.judgement.dispute_deadline
+            await self.wait_until(deadline, lambda: self.dispute is not None, "dispute window")
+        async with self.lock:  # a dispute filed in time may not be recorded yet
+            filed = self.dispute
+        if filed is not None and not self.decided:
+            await self.announce()
+            await self.wait_until(filed.decision_deadline, lambda: self.decided, "time to decide")
+            await self.record_decision(None)
+        await self.announce()
+
+    @workflow.update(description="Object to the verdict")
+    async def file_dispute(self, dispute: Dispute) -> FileDisputeResult:
+        await self.await_status()
+        async with self.lock:
+            self.check_file_dispute(dispute)
+            assert self.judgement is not None
+            assert self.recorded is not None
+            revision, window = self.judgement.revision, self.recorded.decision_window_seconds
+            filing = FileDisputeInput(dispute, revision, window, workflow.now())
+            self.dispute = await run_activity(DisputeActivities.file_dispute, filing)
+            self.unannounced += self.dispute.deliveries
+            what = f"disputed: {dispute.reason}; waiting for a decision"
+            self.enter(OutageStatus.DISPUTED, self.dispute.version, what)
+            return self.dispute
+
+    @file_dispute.validator
+    def check_file_dispute(self, dispute: Dispute) -> None:
+        check(lambda: disputes.check_dispute(dispute))
+        deadline = self.judgement.dispute_deadline if self.judgement else None
+        outage_id, now = self.outage.id, workflow.now()
+        if self.status is not None:
+            check(lambda: outage_rules.check_disputable(outage_id, self.status, deadline, now))
+
+    @workflow.update(description="Decide the dispute")
+    async def decide_dispute(self, decision: DisputeDecision) -> JudgeOutageResult:
+        return await self.record_decision(decision)
+
+    @decide_dispute.validator
+    def check_decide_dispute(self, decision: DisputeDecision) -> None:
+        check(lambda: outage_rules.check_corrected_minutes(self.outage, decision, workflow.now()))
+        self.check_undecided(decision.dispute_id)
 
     @workflow.update(description="Take the dispute up")
     async def review_dispute(self, review: Review) -> None:
+        await self.await_status()
         async with self.lock:
             self.check_review(review)
             reviewing = ReviewDisputeInput(self.outage.id, review, workflow.now())
-            await run_activity(DisputeActivities.review_dispute, reviewing)
-            self.note(f"{review.request.actor} reviews the dispute")
+            version = await run_activity(DisputeActivities.review_dispute, reviewing)
+            self.acknowledge(version, f"{review.request.actor} reviews the dispute")
 
     @review_dispute.validator
     def check_review(self, review: Review) -> None:
         self.check_undecided(review.dispute_id)
 
     def check_undecided(self, dispute_id: str) -> None:
-        if self.dispute is None or self.decided or dispute_id != self.dispute.dispute_id:
+        known = self.dispute is not None and dispute_id == self.dispute.dispute_id
+        if self.status is not None and (not known or self.decided):
             refuse(Conflict(f"dispute {dispute_id!r} is not open"))
+
+    async def decide_by_signal(self, decision: DisputeDecision) -> None:
+        self.check_decide_dispute(decision)
+        await self.record_decision(decision)
+
+    async def record_decision(self, decision: DisputeDecision | None) -> JudgeOutageResult:
+        """
+        Record the decision of the dispute; None when the time to decide has run out. Of two that come
+        at once the second is compared with the first, and refused unless it is the same.
+        """
+        await self.await_status()
+        async with self.lock:
+            if self.dispute is None or self.judgement is None:
+                refuse(Conflict(f"outage {self.outage.id!r} has no dispute to decide"))
+            dispute_id, now = self.dispute.dispute_id, workflow.now()
+            if decision is None and self.decided:
+                return self.judgement
+            if decision is not None and decision.dispute_id != dispute_id:
+                refuse(Conflict(f"dispute {decision.dispute_id!r} is not open"))
+            deciding = DecideDisputeInput(self.outage.id, dispute_id, decision, now)
+            run = run_activity if decision else self.run_until_accepted
+            self.judgement = await run(DisputeActivities.decide_dispute, deciding)
+            self.decided = True
+            self.unannounced += self.judgement.deliveries
+            self.acknowledge(self.judgement.version, f"dispute decided; {self.judgement.verdict}")
+            return self.judgement

@@ -4,37 +4,58 @@ The workflow of an outage, from its declaration to its payment. Read `run` first
     declared -> (repair) -> disputable -> [disputed] -> settling -> closed
             \\-> cancelled
 
-Each `await` is durable: a process may die on any line, and another one continues from there.
-What callers may ask meanwhile stands below `run`: updates, which answer, and signals, which do not.
+Each `await` is durable: a process may die on any line, and another one continues from there. The
+database is the truth: a workflow that begins on an outage that is on record goes on from how it stands.
+What callers may ask meanwhile stands below: updates, which answer, and signals, which do not.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import count
+from typing import Any
 
 from temporalio import activity, workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.common import RawValue
+from temporalio.exceptions import (
+    ApplicationError,
+    ChildWorkflowError,
+    WorkflowAlreadyStartedError,
+)
 
-from domain.errors import Conflict
+from domain.errors import Conflict, NotFound
 from domain.money import format_amount
+from domain.requests import make_unverified_request
 from domain.settlement.payments import (
     CloseOutageInput,
     JudgeOutageResult,
     OwePaymentInput,
+    OwePaymentResult,
     Payment,
     Receipt,
 )
-from domain.sla import disputes, outage_rules, outages
-from domain.sla.disputes import Dispute, DisputeDecision, FileDisputeResult
+from domain.sla import outage_rules, outages
+from domain.sla.disputes import DisputeDecision
 from domain.sla.outages import Declaration, OutageStatus, RecordOutageResult, Resolution
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import search_attributes
-    from workflows.disputes import DisputableWorkflowBase, DisputeActivities
+    from workflows.disputes import DisputableWorkflowBase
+    from workflows.outage_states import OutageStateActivities
     from workflows.payments import PaymentWorkflow
-    from workflows.runtime import check, refuse, run_activity
-    from workflows.webhooks import start_deliveries
+    from workflows.runtime import (
+        check,
+        exponential_backoff,
+        read_signal,
+        refuse,
+        run_activity,
+    )
+
+# The relay notifies this workflow when a payment is made that it did not start itself; these waits are
+# for the case that nobody does.
+PAYMENT_CHECK_MIN, PAYMENT_CHECK_MAX = timedelta(seconds=10), timedelta(minutes=10)
 
 
-class OutageActivities(ABC):
+class OutageActivities(OutageStateActivities):
     """The activities of an outage; implemented by activities/sla/outages.py."""
 
     @activity.defn
@@ -44,8 +65,8 @@ class OutageActivities(ABC):
 
     @activity.defn
     @abstractmethod
-    async def amend_outage(self, amending: outages.AmendOutageInput) -> None:
-        """Correct the record of the outage."""
+    async def amend_outage(self, amending: outages.AmendOutageInput) -> int:
+        """Correct the record of the outage; return its version."""
 
     @activity.defn
     @abstractmethod
@@ -59,8 +80,13 @@ class OutageActivities(ABC):
 
     @activity.defn
     @abstractmethod
-    async def owe_payment(self, settling: OwePaymentInput) -> Payment:
+    async def owe_payment(self, settling: OwePaymentInput) -> OwePaymentResult:
         """Owe the payment of the final verdict, and post it to the journal."""
+
+    @activity.defn
+    @abstractmethod
+    async def find_receipt(self, payment: Payment) -> Receipt | None:
+        """Return the receipt of a payment that somebody else has seen through; None while it is open."""
 
     @activity.defn
     @abstractmethod
@@ -72,85 +98,105 @@ class OutageActivities(ABC):
 class OutageWorkflow(DisputableWorkflowBase):
     @workflow.init
     def __init__(self, declaration: Declaration) -> None:
-        super().__init__()
-        self.declaration = declaration
-        self.outage = declaration.outage
-        self.status: OutageStatus | None = None
+        super().__init__(declaration)
         self.recorded: RecordOutageResult | None = None
-        self.refusal: ApplicationError | None = None
-        self.judgement: JudgeOutageResult | None = None
-        self.unannounced: list[str] = []
 
     @workflow.run
     async def run(self, declaration: Declaration) -> OutageStatus | None:
+        return await self.outlast_cancellation(self.see_through())
+
+    async def see_through(self) -> OutageStatus | None:
+        """See the outage through, from how it stands in the database."""
         if await self.declare() and await self.await_repair():
-            await self.start_attestation(self.judgement)
-            await self.await_dispute_outcome()
-            await self.await_attestation(self.judgement)
-            receipt = await self.settle()
+            payment = await self.owe()
+            receipt = await self.await_payment(payment)
             await self.close(receipt)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self.status
 
     async def declare(self) -> bool:
-        """Record the outage; False when another outage with this id is on record."""
+        """Record the outage, or read how it stands; False when another outage has this id."""
         try:
             declaring = outages.RecordOutageInput(self.declaration, workflow.now())
             self.recorded = await run_activity(OutageActivities.record_outage, declaring)
         except ApplicationError as error:
             self.refusal = error
             return False
-        self.enter(OutageStatus.DECLARED, "declared; waiting for the repair")
-        await self.announce(self.recorded.deliveries)
+        if self.recorded.created:
+            self.enter(OutageStatus.DECLARED, 1, "declared; waiting for the repair")
+            self.unannounced += self.recorded.deliveries
+        else:
+            await self.read_state()
+        await self.announce()
         return True
 
     async def await_repair(self) -> bool:
-        """Wait for the repair, for years if need be; False when the outage is cancelled."""
-        await workflow.wait_condition(lambda: self.status is not OutageStatus.DECLARED)
+        """Wait for the repair, for years if need be; False when there is nothing left to do."""
+        await self.wait_until(None, lambda: not self.is_open(), "")
         await self.announce()
-        return self.status is not OutageStatus.CANCELLED
+        return self.status not in (OutageStatus.CANCELLED, OutageStatus.CLOSED)
 
-    async def await_dispute_outcome(self) -> None:
-        """Wait until the dispute window has passed without a dispute, or the dispute is decided."""
-        assert self.judgement is not None
-        deadline = self.judgement.dispute_deadline
-        await self.wait_until(deadline, lambda: self.dispute is not None, "dispute window")
-        async with self.lock:  # a dispute filed in time may not be recorded yet
-            filed = self.dispute
-        if filed is not None:
-            await self.announce()
-            await self.wait_until(filed.decision_deadline, lambda: self.decided, "time to decide")
-            await self.record_decision(None)
-            await self.announce()
+    async def owe(self) -> Payment:
+        """Owe the payment of the verdict that holds in the end; the database has the last word."""
+        for times in count():
+            await self.start_attestation(self.judgement)
+            await self.await_dispute_outcome()
+            await self.await_attestation(self.judgement)
+            assert self.judgement is not None
+            settling = OwePaymentInput(self.judgement.payment, workflow.now())
+            try:
+                owed = await run_activity(
+                    OutageActivities.owe_payment, settling, on_status=self.note_stuck
+                )
+            except ApplicationError as error:
+                await self.await_acceptance(error, times)
+            else:
+                break
+        payment = owed.payment
+        what = f"paying a {payment.type} of {format_amount(payment.amount_stroops)} USDC"
+        self.enter(OutageStatus.SETTLING, owed.version, what)
+        return payment
 
-    async def settle(self) -> Receipt:
-        """Owe the payment of the verdict, and wait until it is made, exactly once."""
-        assert self.judgement is not None
-        settling = OwePaymentInput(self.judgement.payment, workflow.now())
-        payment = await self.run_until_accepted(OutageActivities.owe_payment, settling)
-        owed = f"{payment.type} of {format_amount(payment.amount_stroops)} USDC"
-        self.enter(OutageStatus.SETTLING, f"paying a {owed}")
-        return await workflow.execute_child_workflow(
-            PaymentWorkflow.run,
-            payment,
-            id=f"payment/{payment.id}",
-            task_queue="settlement",
-            static_summary=f"{owed} for outage {self.outage.id}",
-        )
+    async def await_payment(self, payment: Payment) -> Receipt:
+        """Wait until the payment is made, exactly once, by a workflow that outlives this one."""
+        for times in count():
+            id_ = f"payment/{payment.id}"
+            try:
+                child = await workflow.start_child_workflow(
+                    PaymentWorkflow.run,
+                    payment,
+                    id=id_,
+                    task_queue="settlement",
+                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                    static_summary=f"{payment.type} for outage {self.outage.id}",
+                )
+                await self.wait_until(None, child.done, "")
+                return await child
+            except WorkflowAlreadyStartedError:
+                self.note_stuck(f"{id_} runs already; waiting for its receipt")
+            except ChildWorkflowError:  # somebody ended it, which proves nothing
+                self.note(f"{id_} ended without a receipt; it is started again")
+            receipt = await self.run_until_accepted(OutageActivities.find_receipt, payment)
+            if receipt is not None:
+                return receipt
+            pause = exponential_backoff(PAYMENT_CHECK_MIN, times, PAYMENT_CHECK_MAX)
+            await self.await_catch_up(workflow.now() + pause)
+        raise AssertionError("the loop has no end")
 
     async def close(self, receipt: Receipt) -> None:
         """Close the outage, and notify the subscribers of the payment and of the end."""
         correlation_id = self.declaration.request.correlation_id
         closing = CloseOutageInput(self.outage.id, receipt, correlation_id, workflow.now())
         closure = await self.run_until_accepted(OutageActivities.close_outage, closing)
-        self.enter(OutageStatus.CLOSED, f"closed; paid by transaction {receipt.transaction_hash}")
+        what = f"closed; paid by transaction {receipt.transaction_hash}"
+        self.enter(OutageStatus.CLOSED, closure.version, what)
         await self.announce(receipt.deliveries + closure.deliveries)
 
     # Updates: the API waits for the answer --------------------------------------------------
 
     @workflow.update(description="Answer once the outage is safely on record")
     async def await_recorded(self, fingerprint: str) -> RecordOutageResult:
-        await workflow.wait_condition(lambda: bool(self.recorded or self.refusal))
+        await self.await_status()
         if self.recorded is None:
             assert self.refusal is not None
             raise self.refusal
@@ -164,137 +210,89 @@ class OutageWorkflow(DisputableWorkflowBase):
 
     @workflow.update(description="Correct the record of an outage")
     async def amend(self, amendment: outages.Amendment) -> None:
+        await self.await_status()
         async with self.lock:
             self.check_amend(amendment)
-            request = workflow.current_update_info()
-            assert request is not None
-            now = workflow.now()
-            amending = outages.AmendOutageInput(self.outage.id, amendment, request.id, now)
-            await run_activity(OutageActivities.amend_outage, amending)
+            key, now = self.make_key(), workflow.now()
+            amending = outages.AmendOutageInput(self.outage.id, amendment, key, now)
+            version = await run_activity(OutageActivities.amend_outage, amending)
             self.outage = outages.apply_amendment(self.outage, amendment.changes)
-            self.note(f"amended: {', '.join(sorted(amendment.changes))}")
+            self.acknowledge(version, f"amended: {', '.join(sorted(amendment.changes))}")
 
     @amend.validator
     def check_amend(self, amendment: outages.Amendment) -> None:
-        allowed = outages.AMENDABLE_WHILE_DECLARED if self.is_open() else outages.AMENDABLE_ALWAYS
-        for field in sorted(set(amendment.changes) - allowed):
-            refuse(Conflict(f"{field}: may not be changed while the outage is {self.status}"))
-        check(lambda: outage_rules.check_amendment(self.outage, amendment.changes))
+        id_, changes = self.outage.id, amendment.changes
+        if self.status is not None:
+            check(lambda: outage_rules.check_amendable(id_, self.status, changes))
+        check(lambda: outage_rules.check_amendment(self.outage, changes))
 
     @workflow.update(description="The service is back: judge the SLA")
     async def resolve(self, resolution: Resolution) -> JudgeOutageResult:
-        return await self.judge(resolution)
+        """Record the repair and the verdict; the dispute window opens."""
+        await self.await_status()
+        async with self.lock:
+            self.check_resolve(resolution)
+            assert self.recorded is not None
+            window, key = self.recorded.dispute_window_seconds, self.make_key()
+            judging = outages.JudgeOutageInput(
+                self.outage.id, resolution, window, workflow.now(), key
+            )
+            self.judgement = await run_activity(OutageActivities.judge_outage, judging)
+            self.unannounced += self.judgement.deliveries
+            what = f"{self.judgement.verdict}; open to disputes"
+            self.enter(OutageStatus.DISPUTABLE, self.judgement.version, what)
+            return self.judgement
 
     @resolve.validator
     def check_resolve(self, resolution: Resolution) -> None:
-        if not self.is_open():
-            refuse(Conflict(f"outage {self.outage.id!r} is {self.status} and cannot be resolved"))
+        if self.status is not None:
+            check(lambda: outage_rules.check_resolvable(self.outage.id, self.status))
         check(lambda: outage_rules.check_resolution(self.outage, resolution, workflow.now()))
 
-    @workflow.update(description="Object to the verdict")
-    async def file_dispute(self, dispute: Dispute) -> FileDisputeResult:
-        async with self.lock:
-            self.check_file_dispute(dispute)
-            assert self.judgement is not None
-            assert self.recorded is not None
-            revision, window = self.judgement.revision, self.recorded.decision_window_seconds
-            filing = disputes.FileDisputeInput(dispute, revision, window, workflow.now())
-            self.dispute = await run_activity(DisputeActivities.file_dispute, filing)
-            self.unannounced += self.dispute.deliveries
-            self.enter(OutageStatus.DISPUTED, f"disputed: {dispute.reason}; waiting for a decision")
-            return self.dispute
-
-    @file_dispute.validator
-    def check_file_dispute(self, dispute: Dispute) -> None:
-        check(lambda: disputes.check_dispute(dispute))
-        if self.judgement is None:
-            refuse(Conflict(f"outage {self.outage.id!r} is not judged yet"))
-        if self.status is OutageStatus.DISPUTED:
-            refuse(Conflict(f"outage {self.outage.id!r} has an open dispute already"))
-        deadline = self.judgement.dispute_deadline
-        if self.status is not OutageStatus.DISPUTABLE or workflow.now() >= deadline:
-            refuse(Conflict(f"the dispute window closed at {deadline.isoformat()}"))
-
-    @workflow.update(description="Decide the dispute")
-    async def decide_dispute(self, decision: DisputeDecision) -> JudgeOutageResult:
-        return await self.record_decision(decision)
-
-    @decide_dispute.validator
-    def check_decide_dispute(self, decision: DisputeDecision) -> None:
-        check(lambda: outage_rules.check_corrected_minutes(self.outage, decision, workflow.now()))
-        self.check_undecided(decision.dispute_id)
-
-    # Signals: nobody waits for an answer ----------------------------------------------------
-
-    @workflow.signal(name="resolve", description="The service is back")
-    async def resolve_signal(self, resolution: Resolution) -> None:
-        await self.handle_quietly(self.check_resolve, self.judge, resolution)
-
-    @workflow.signal(description="Decide the dispute")
-    async def resolve_dispute(self, decision: DisputeDecision) -> None:
-        await self.handle_quietly(self.check_decide_dispute, self.record_decision, decision)
-
-    @workflow.signal(description="It was never an outage")
+    @workflow.update(description="It was never an outage")
     async def cancel(self, cancellation: outages.Cancellation) -> None:
-        await workflow.wait_condition(lambda: bool(self.status or self.refusal))
+        await self.await_status()
         async with self.lock:
-            if not self.is_open():
-                return self.note(f"cancellation ignored: the outage is {self.status}")
+            self.check_cancel(cancellation)
             cancelling = outages.CancelOutageInput(self.outage.id, cancellation, workflow.now())
-            try:
-                check(lambda: outage_rules.check_cancellation(cancellation))
-                closure = await run_activity(OutageActivities.cancel_outage, cancelling)
-            except ApplicationError as error:  # out of a signal it would end the whole workflow
-                return self.note(f"cancellation ignored: {error.message}")
+            closure = await run_activity(OutageActivities.cancel_outage, cancelling)
             self.unannounced += closure.deliveries
-            self.enter(OutageStatus.CANCELLED, f"cancelled: {cancellation.reason}")
+            what = f"cancelled: {cancellation.reason}"
+            self.enter(OutageStatus.CANCELLED, closure.version, what)
+
+    @cancel.validator
+    def check_cancel(self, cancellation: outages.Cancellation) -> None:
+        if self.status is not None:
+            check(lambda: outage_rules.check_cancellable(self.outage.id, self.status))
+        check(lambda: outage_rules.check_cancellation(cancellation))
 
     @workflow.query(description="Where the outage stands")
     def state(self) -> OutageStatus | None:
         return self.status
 
-    # What updates and signals share --------------------------------------------------------
+    # Signals: nobody waits for an answer, and nobody knows who sent them --------------------
 
-    async def judge(self, resolution: Resolution) -> JudgeOutageResult:
-        """Record the repair and the verdict; the dispute window opens."""
-        async with self.lock:
-            self.check_resolve(resolution)
-            assert self.recorded is not None
-            window = self.recorded.dispute_window_seconds
-            judging = outages.JudgeOutageInput(self.outage.id, resolution, window, workflow.now())
-            self.judgement = await run_activity(OutageActivities.judge_outage, judging)
-            self.unannounced += self.judgement.deliveries
-            self.enter(OutageStatus.DISPUTABLE, f"{self.judgement.verdict}; open to disputes")
-            return self.judgement
+    @workflow.signal(dynamic=True, description="resolve, resolve_dispute or cancel")
+    async def take_signal(self, name: str, arguments: Sequence[RawValue]) -> None:
+        handlers: dict[str, tuple[Any, Any]] = {
+            "resolve": (Resolution, self.resolve),
+            "resolve_dispute": (DisputeDecision, self.decide_by_signal),
+            "cancel": (outages.Cancellation, self.cancel),
+        }
+        try:
+            if name not in handlers:
+                refuse(NotFound(f"there is no signal {name!r}, only {', '.join(handlers)}"))
+            kind, handler = handlers[name]
+            correlation_id = self.declaration.request.correlation_id
+            await handler(read_signal(kind, arguments, correlation_id))
+        except ApplicationError as error:  # out of a signal it would end the whole workflow
+            self.note_ignored(f"signal ignored: {error.message}")
 
-    async def record_decision(self, decision: DisputeDecision | None) -> JudgeOutageResult:
-        """Record the decision of the dispute; None when the time to decide has run out."""
-        async with self.lock:
-            assert self.judgement is not None
-            assert self.dispute is not None
-            if self.decided:
-                return self.judgement
-            dispute_id, now = self.dispute.dispute_id, workflow.now()
-            deciding = disputes.DecideDisputeInput(self.outage.id, dispute_id, decision, now)
-            run = run_activity if decision else self.run_until_accepted
-            self.judgement = await run(DisputeActivities.decide_dispute, deciding)
-            self.decided = True
-            self.unannounced += self.judgement.deliveries
-            self.note(f"dispute decided; {self.judgement.verdict}")
-            return self.judgement
-
-    def is_open(self) -> bool:
-        return self.status is OutageStatus.DECLARED
-
-    def enter(self, status: OutageStatus, what: str) -> None:
-        """Enter a status, and show it in the Web UI: in the list and as a sentence."""
-        self.status = status
-        self.note(what)
-        if not self.is_open():  # the attributes of a declared outage were set when it was started
-            judged = self.judgement if status is OutageStatus.DISPUTABLE else None
-            search_attributes.show(status, judged.verdict if judged else None)
-
-    async def announce(self, deliveries: list[str] | None = None) -> None:
-        """Start the deliveries as workflows of their own: a dead receiver delays no outage."""
-        sent, self.unannounced = self.unannounced + (deliveries or []), []
-        await start_deliveries(sent)
+    async def answer_cancellation(self) -> None:
+        """Before the verdict the outage is called off; later it goes on."""
+        request = make_unverified_request("operator", self.declaration.request.correlation_id)
+        call_off: Any = self.cancel
+        try:
+            await call_off(outages.Cancellation(request, "its workflow was cancelled"))
+        except ApplicationError as error:
+            self.note_ignored(f"cancelling this workflow changes nothing: {error.message}")

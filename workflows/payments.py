@@ -107,7 +107,7 @@ class PaymentWorkflow(AttemptWorkflowBase):
 
     @workflow.run
     async def run(self, payment: Payment) -> Receipt:
-        receipt = await self.settle(payment)
+        receipt = await self.outlast_cancellation(self.settle(payment))
         await workflow.wait_condition(workflow.all_handlers_finished)
         return receipt
 

@@ -1,18 +1,19 @@
-"""What every workflow uses: running activities, waiting, refusing updates, continue-as-new."""
+"""What every workflow uses: running activities, waiting, refusing updates, reading signals, continue-as-new."""
 
 import asyncio
 import textwrap
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.exceptions import TimeoutError as TimedOut
 
 from domain.errors import Invalid, Refused
+from domain.requests import make_unverified_request
 from domain.sla.outages import TimelineEntry
 
 Message = TypeVar("Message")
@@ -112,12 +113,40 @@ def check(rule: Callable[[], None]) -> None:
         refuse(error)
 
 
+def read_signal(kind: type[Message], arguments: Sequence[RawValue], correlation_id: str) -> Message:
+    """
+    Return the message that a signal carries, or refuse it and say what cannot be read.
+
+    Whoever sends a signal names himself, or nobody: its request is on record as unverified.
+    """
+    converter = workflow.payload_converter()
+    try:
+        said = converter.from_payload(arguments[0].payload, dict) if arguments else {}
+        given = said.get("request")
+        by = given if isinstance(given, dict) else {}
+        request = make_unverified_request(
+            by.get("actor") or "operator", by.get("correlation_id") or correlation_id
+        )
+        whole = {**said, "request": request}
+        return converter.from_payload(converter.to_payload(whole), kind)
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:  # whatever JSON somebody sent, the workflow goes on
+        problem = textwrap.shorten(str(error), REASON_MAX)
+        refuse(Invalid("input", f"cannot be read as {kind.__name__}: {problem}"))
+
+
 class WorkflowBase:
     """
     The base of every workflow: its timeline, and one sentence on what it waits for.
 
-    `subject` is the argument of continue-as-new; None for a workflow that has more to remember than
-    its argument, and so never continues as new.
+    `subject` is the argument of continue-as-new: the run that follows reads everything else from the
+    database. While it is None the workflow does not continue as new.
     """
 
     def __init__(self, subject: Any = None) -> None:
@@ -130,6 +159,25 @@ class WorkflowBase:
         """Add a line to the timeline, and show it in the Web UI as the current state."""
         self.entries.append(TimelineEntry(workflow.now(), what))
         workflow.set_current_details(what)
+
+    def note_ignored(self, what: str) -> None:
+        """Add a line to the timeline; what the workflow waits for is still the current state."""
+        self.entries.append(TimelineEntry(workflow.now(), what))
+
+    async def outlast_cancellation(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """Do the work of this workflow to its end; a request to cancel the workflow does not end it."""
+        task = asyncio.create_task(work)
+        while True:
+            try:
+                return await asyncio.shield(task)
+            except asyncio.CancelledError:
+                if task.done():
+                    raise
+                await self.answer_cancellation()
+
+    async def answer_cancellation(self) -> None:
+        """Take a request to cancel the workflow as what it means: nothing, for work that must go on."""
+        self.note_ignored("cancelling this workflow changes nothing: it goes on")
 
     @workflow.query(description="What has happened so far")
     def timeline(self) -> list[TimelineEntry]:
@@ -166,29 +214,31 @@ class WorkflowBase:
         Signals that were not acted on are lost. Only a workflow that then does by itself what they
         asked for has a subject.
         """
-        if self.subject is None or not workflow.info().is_continue_as_new_suggested():
-            return
-        if not workflow.all_handlers_finished():
-            return  # the caller of a running update would never be answered; it is tried again later
-        workflow.continue_as_new(self.subject)
+        if self.is_long():
+            workflow.continue_as_new(self.subject)
 
-    async def handle_quietly(
-        self,
-        validator: Callable[[Message], None],
-        handler: Callable[[Message], Awaitable[Any]],
-        message: Message,
-    ) -> None:
-        """Handle a signal like the update of its kind; a refusal is noted, for nobody waits for it."""
-        try:
-            validator(message)
-            await handler(message)
-        except ApplicationError as error:
-            self.note(f"signal ignored: {error.message}")
+    def is_long(self) -> bool:
+        """Return whether to continue as new; not while a caller waits, who would never be answered."""
+        if self.subject is None or not workflow.info().is_continue_as_new_suggested():
+            return False
+        return workflow.all_handlers_finished()
+
+    def make_key(self) -> str:
+        """Name what is asked: the same request, asked again, is answered again."""
+        asked = workflow.current_update_info()
+        return asked.id if asked else str(workflow.uuid4())
 
     async def wait_until(
-        self, deadline: datetime, condition: Callable[[], bool], summary: str
+        self, deadline: datetime | None, condition: Callable[[], bool], summary: str
     ) -> None:
-        """Wait for a condition, at most until the deadline; the timer survives any restart."""
-        left = max(deadline - workflow.now(), timedelta(0))
+        """
+        Wait for a condition, at most until the deadline if there is one; the timer survives any restart.
+        A workflow that is fed meanwhile, until its history is long, continues as new and waits there.
+        """
+        left = None if deadline is None else max(deadline - workflow.now(), timedelta(0))
         with suppress(TimeoutError):
-            await workflow.wait_condition(condition, timeout=left, timeout_summary=summary)
+            await workflow.wait_condition(
+                lambda: condition() or self.is_long(), timeout=left, timeout_summary=summary
+            )
+        if not condition():
+            self.continue_as_new_if_long()

@@ -24,11 +24,11 @@ class IntegrityCheckActivitiesImpl(IntegrityCheckActivities):
     @activity.defn
     async def check_integrity(self, order: CheckIntegrityInput) -> CheckIntegrityResult:
         wanted = RunIntegrityCheck(order, self.overdue, self.stops)
-        inspected = await run_integrity_check(self.database, wanted)
-        if inspected.obstacle:
-            log.info("not inspected: %s", inspected.obstacle)
-        _alarm(inspected.new)
-        return inspected.inspection
+        outcome = await run_integrity_check(self.database, wanted)
+        if outcome.obstacle:
+            log.info("not checked: %s", outcome.obstacle)
+        _alarm(outcome.new)
+        return outcome.result
 
 
 def _alarm(new: Sequence[Violation]) -> None:

@@ -18,6 +18,7 @@ from services.accounting.reconciliation.compare_chain import CompareChain, compa
 from services.accounting.reconciliation.confirm_own_bytes import confirm_own_bytes
 from services.accounting.reconciliation.read_cursor import read_cursor
 from services.accounting.reconciliation.store_page import store_page
+from services.settlement.networks.save_network import save_network
 from workflows.reconciliation import ReconciliationActivities
 
 log = logging.getLogger(__name__)
@@ -44,16 +45,14 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
 
     @activity.defn
     async def read_chain(self, run: ReconciliationRun) -> int:
-        await self._survey()
+        await self._verify_network()
         return (await read_transfers(self.database, self.history)).ledger
 
-    async def _survey(self) -> None:
+    async def _verify_network(self) -> None:
         """Check that the chain is the one on record, and record what was seen of it."""
         async with self.database.autocommit() as connection:
             known = await networks.get_state(connection, self.history.identity.passphrase)
-        standing = await self.history.verify_network(known)
-        async with self.database.autocommit() as connection:
-            await networks.save_state(connection, standing)
+        await save_network(self.database, await self.history.verify_network(known))
 
     @activity.defn
     async def compare_journal(self, run: ReconciliationRun) -> Comparison:
@@ -100,5 +99,5 @@ async def read_transfers(database: Database, history: TreasuryHistory) -> ChainR
 def _alarm(new: Sequence[Break]) -> None:
     """Log each break once, for people to act on."""
     for each in new:
-        urgency = "look now" if each.unexplained else "look today"
+        urgency = "look now" if each.halts else "look today"
         log.warning("break %s (%s, %s): %s", each.id, each.kind, urgency, each.detail)

@@ -1,9 +1,12 @@
 """What payments and batches share: sign, send stored bytes, observe them, and raise their fee."""
 
+import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from temporalio import activity
 
+from activities.settlement.circuit_breakers import CircuitBreaker
 from activities.settlement.limits import SigningGate
 from adapters.failpoints import reach
 from adapters.postgres.database import Database
@@ -11,6 +14,7 @@ from adapters.postgres.settlement.attempts import Reservation, make_attempt
 from adapters.stellar.rail import Rail
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
 from domain.errors import ChainUnavailable, Obstructed
+from domain.reasons import ReasonCode
 from domain.settlement.allocations import Transfer
 from domain.settlement.attempts import (
     Attempt,
@@ -30,9 +34,40 @@ from services.settlement.attempts.read_attempt import (
     read_proof,
     read_receipt_of_member,
 )
+from services.settlement.attempts.record_disagreement import RecordDisagreement, record_disagreement
 from services.settlement.attempts.record_submission import record_submission
 from services.settlement.attempts.store_bid import store_bid
 from workflows.attempts import AttemptActivities
+
+# Nodes that are well agree within seconds.
+LASTS_SECONDS = 60.0
+
+
+class Disagreements:
+    """The attempts that nodes disagree about, each since when this process has known it."""
+
+    def __init__(self, database: Database, circuit_breaker: CircuitBreaker) -> None:
+        self.database = database
+        self.circuit_breaker = circuit_breaker
+        self._since: dict[tuple[str, int], float] = {}
+
+    async def record(self, attempt: Attempt, seen: Observation) -> None:
+        """Note a disagreement, or its end; one that lasts opens the circuit breaker."""
+        key, now = (attempt.payment_id, attempt.n), time.monotonic()
+        if seen.reason_code is not ReasonCode.NODES_DISAGREE:
+            if self._since.pop(key, None) is not None:
+                await record_disagreement(
+                    self.database, RecordDisagreement(attempt, None, datetime.now(UTC))
+                )
+            return
+        began = self._since.setdefault(key, now)
+        await record_disagreement(
+            self.database, RecordDisagreement(attempt, seen.why, datetime.now(UTC))
+        )
+        if now - began >= LASTS_SECONDS:
+            await self.circuit_breaker.trip(
+                f"payment {attempt.payment_id}: {seen.reason}", attempt.payment_id
+            )
 
 
 class AttemptActivitiesImpl(AttemptActivities):
@@ -40,6 +75,7 @@ class AttemptActivitiesImpl(AttemptActivities):
         self.database = database
         self.rail = rail
         self.gate = gate or SigningGate(database)
+        self.disagreements = Disagreements(database, self.gate.circuit_breaker)
 
     @activity.defn
     async def submit_payment(self, attempt: Attempt) -> SendAnswer:
@@ -58,6 +94,7 @@ class AttemptActivitiesImpl(AttemptActivities):
         observation = await self.rail.observe(attempt, lambda: self.list_signed_hashes(attempt))
         if observation.outcome is AttemptOutcome.FOREIGN:
             observation = await self._explain(attempt, observation)
+        await self.disagreements.record(attempt, observation)
         reach("after_observe")
         return observation
 

@@ -61,7 +61,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
         made = (await self.gate.find_out_of_band(payment.id)).get(payment.id)
-        if made is not None and (made.matched or await self._book(payment)):
+        if made is not None and (made.matched or await self._confirm_from_chain(payment)):
             return AlreadyPaid(await read_receipt(self.database, payment))
         if (hold := await self.gate.find_hold(payment)) is not None:
             return await self._stop_unreserved(payment, hold)
@@ -92,7 +92,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         # Read after the reservation, and after the chain: whoever matches a transfer sees the reservation,
         # or is seen here.
         if made := (await self.gate.find_out_of_band(payment.id)).get(payment.id):
-            if await self._book(payment, held):
+            if await self._confirm_from_chain(payment, held):
                 return AlreadyPaid(await read_receipt(self.database, payment))
             return await self._give_back(held, Blocked(make_obstacle(payment, made)))
         if hold is not None:
@@ -109,7 +109,9 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         reach("after_store")
         return Prepared(make_attempt(held, stored, resumed=stored is not envelope))
 
-    async def _book(self, payment: Payment, expired: Reservation | None = None) -> bool:
+    async def _confirm_from_chain(
+        self, payment: Payment, expired: Reservation | None = None
+    ) -> bool:
         """Book what the chain says was paid for exactly this payment; `expired` can move nothing any more."""
         dead = None
         if expired is not None and expired.envelope is not None:

@@ -7,7 +7,7 @@ from temporalio import activity
 
 from activities.settlement.limits import SigningGate
 from adapters.postgres.database import Database
-from adapters.postgres.sla import attestations, outages
+from adapters.postgres.sla import contract_calls, outages
 from adapters.stellar.finality.sla_contract import SlaContract
 from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, TryAgain
 from domain.settlement.envelopes import SendAnswer, SendStatus
@@ -120,7 +120,7 @@ class AttestationActivitiesImpl(AttestationActivities):
         end = loop.time() + PATIENCE_SECONDS
         while True:
             async with self.database.autocommit() as connection:
-                status = await attestations.get_call_status(connection, call)
+                status = await contract_calls.get_call_status(connection, call)
             if status is not CallStatus.OPEN or loop.time() >= end:
                 return status
             await asyncio.sleep(LOOK_EVERY_SECONDS)

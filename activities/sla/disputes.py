@@ -3,6 +3,7 @@
 from temporalio import activity
 
 from activities.sla.verdicts import JudgingActivities
+from adapters.failpoints import reach
 from domain.settlement.payments import JudgeOutageResult
 from domain.sla.disputes import (
     DecideDisputeInput,
@@ -19,14 +20,20 @@ from workflows.disputes import DisputeActivities
 class DisputeActivitiesImpl(JudgingActivities, DisputeActivities):
     @activity.defn
     async def file_dispute(self, filing: FileDisputeInput) -> FileDisputeResult:
-        return await file_dispute(self.database, filing)
+        filed = await file_dispute(self.database, filing)
+        reach("after_file")
+        return filed
 
     @activity.defn
-    async def review_dispute(self, reviewing: ReviewDisputeInput) -> None:
-        await review_dispute(self.database, reviewing)
+    async def review_dispute(self, reviewing: ReviewDisputeInput) -> int:
+        version = await review_dispute(self.database, reviewing)
+        reach("after_review")
+        return version
 
     @activity.defn
     async def decide_dispute(self, deciding: DecideDisputeInput) -> JudgeOutageResult:
-        return await decide_dispute(
+        judgement = await decide_dispute(
             self.database, deciding, self.network, requires_attestation=self.requires_attestation
         )
+        reach("after_decide")
+        return judgement

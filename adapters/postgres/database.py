@@ -64,6 +64,12 @@ class Database:
         )
         self.committing = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
+    @property
+    def location(self) -> str:
+        """The database's name, host and port, for people; no user and no password."""
+        url = self.engine.url
+        return f"{url.database} at {url.host or 'the local socket'}:{url.port or 5432}"
+
     @asynccontextmanager
     async def transaction(self, *, durable: bool = False) -> AsyncIterator[AsyncConnection]:
         """

@@ -29,8 +29,8 @@ _PUBLISH = text(
         )
         ON CONFLICT (id) DO NOTHING RETURNING id
     ), published AS (
-        INSERT INTO events (id, type, outage_id, occurred_at, data)
-        SELECT e.id, e.type, e.outage_id, e.occurred_at, e.data
+        INSERT INTO events (id, type, entry_id, outage_id, occurred_at, data)
+        SELECT e.id, e.type, entry.id, e.outage_id, e.occurred_at, e.data
         FROM entry JOIN jsonb_to_recordset(:events) AS e (
             entry_id text, id text, type text, outage_id text, occurred_at timestamptz, data jsonb
         ) ON e.entry_id = entry.id

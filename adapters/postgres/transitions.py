@@ -37,6 +37,8 @@ class StateMachine(Generic[State]):
     table: Table
     transitions: Mapping[State, frozenset[State]]
     cleared: tuple[str, ...] = ()
+    # Moves that are made only by an operation that names where they begin.
+    named: frozenset[tuple[State, State]] = frozenset()
 
     def list_sources(
         self, to: State, only: Collection[State] | None = None, *, again: bool = False
@@ -47,7 +49,9 @@ class StateMachine(Generic[State]):
         `only` narrows them and never adds any; with `again`, a row in that state may be written again.
         """
         allowed = list_sources(self.transitions, to)
-        if only is not None:
+        if only is None:
+            allowed = [state for state in allowed if (state, to) not in self.named]
+        else:
             assert set(only) <= set(allowed), f"{self.noun}: the table allows no such move"
             allowed = [state for state in allowed if state in only]
         return [*allowed, to] if again else allowed
@@ -84,9 +88,12 @@ class StateMachine(Generic[State]):
 OUTAGES = StateMachine("outage", tables.outages, outages.TRANSITIONS)
 DISPUTES = StateMachine("dispute", tables.disputes, disputes.TRANSITIONS)
 PAYMENTS = StateMachine(
-    "payment", tables.payments, payments.TRANSITIONS, ("reason_code", "status_reason")
+    *("payment", tables.payments, payments.TRANSITIONS),
+    *(("reason_code", "status_reason"), payments.NAMED_MOVES),
 )
-ATTEMPTS = StateMachine("attempt", tables.attempts, attempts.TRANSITIONS)
+ATTEMPTS = StateMachine(
+    "attempt", tables.attempts, attempts.TRANSITIONS, named=attempts.NAMED_MOVES
+)
 ATTESTATIONS = StateMachine("attestation", tables.attestations, attestations.TRANSITIONS)
 CALLS = StateMachine("contract call", tables.contract_calls, attestations.CALL_TRANSITIONS)
 BREAKS = StateMachine("break", tables.breaks, breaks.TRANSITIONS)
@@ -138,6 +145,6 @@ async def refuse(
     if now is to:
         return False
     check_transition(name, machine.transitions, now, to)
-    if only is not None and now not in only:
+    if (now, to) in machine.named if only is None else now not in only:
         raise IllegalTransition(f"{name} is {now} and may not become {to} by this operation")
     raise TryAgain(f"{name} was changed by another process meanwhile; read it again")

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import JSON, RowMapping, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
-from adapters.postgres.tables import deliveries, events, webhooks
+from adapters.postgres.tables import audit_entries, deliveries, events, webhooks
 from domain.errors import IllegalTransition, NotFound
 from domain.events import EventType
 from domain.webhooks import DeliveryResult, DeliveryStatus
@@ -21,6 +21,13 @@ DISPATCHED_MAX = 500
 _DISPATCHED_BY_SCHEDULE = (
     *(EventType.BREAK_FOUND, EventType.BREAK_CLOSED, EventType.CIRCUIT_BREAKER_OPENED),
     *(EventType.INVARIANT_VIOLATED, EventType.OBLIGATION_OVERDUE),
+)
+
+# Of the request that caused an event, as the event's audit entry says.
+_CORRELATION_ID = (
+    cast(func.convert_from(audit_entries.c.content, "UTF8"), JSON)["correlation_id"]
+    .as_string()
+    .label("correlation_id")
 )
 
 
@@ -34,6 +41,7 @@ class PendingDelivery:
     type: str
     occurred_at: datetime
     data: dict[str, Any]
+    correlation_id: str
     status: DeliveryStatus
     active: bool
 
@@ -102,9 +110,11 @@ async def load_delivery(connection: AsyncConnection, delivery_id: str) -> Pendin
             events.c.type,
             events.c.occurred_at,
             events.c.data,
+            _CORRELATION_ID,
         )
         .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
         .join(events, events.c.id == deliveries.c.event_id)
+        .join(audit_entries, audit_entries.c.id == events.c.entry_id)
         .where(deliveries.c.id == delivery_id)
     )
     row = rows.mappings().one_or_none()
@@ -117,6 +127,7 @@ async def load_delivery(connection: AsyncConnection, delivery_id: str) -> Pendin
         type=row["type"],
         occurred_at=row["occurred_at"],
         data=row["data"],
+        correlation_id=row["correlation_id"],
         status=DeliveryStatus(row["status"]),
         active=row["active"],
     )
@@ -165,9 +176,11 @@ async def list_deliveries(
 
 
 async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
+    """Return the deliveries of an outage's events, with the correlation id of each event."""
     rows = await connection.execute(
-        select(deliveries, events.c.type, webhooks.c.url)
+        select(deliveries, events.c.type, webhooks.c.url, _CORRELATION_ID)
         .join(events, events.c.id == deliveries.c.event_id)
+        .join(audit_entries, audit_entries.c.id == events.c.entry_id)
         .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
         .where(events.c.outage_id == outage_id)
         .order_by(deliveries.c.created_at, deliveries.c.id)
@@ -179,6 +192,16 @@ async def find_deliveries(connection: AsyncConnection, *event_ids: str) -> list[
     """Return the ids of the deliveries that events called for when they were published."""
     rows = await connection.execute(
         select(deliveries.c.id).where(deliveries.c.event_id.in_(event_ids))
+    )
+    return list(rows.scalars())
+
+
+async def list_pending(connection: AsyncConnection, outage_id: str) -> list[str]:
+    """Return the ids of an outage's deliveries that have not ended."""
+    rows = await connection.execute(
+        select(deliveries.c.id)
+        .join(events, events.c.id == deliveries.c.event_id)
+        .where(events.c.outage_id == outage_id, deliveries.c.status == DeliveryStatus.PENDING)
     )
     return list(rows.scalars())
 

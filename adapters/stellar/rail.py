@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from functools import partial
 from typing import NoReturn
 
 from stellar_sdk import Asset as SdkAsset
@@ -20,7 +20,10 @@ from adapters.stellar.accounts.frozen_keys import FrozenKeys
 from adapters.stellar.codes import results
 from adapters.stellar.codes.meanings import Remedy
 from adapters.stellar.finality import failure_attribution, observations, submissions
-from adapters.stellar.finality.quorum import Hashes, Quorum, UnknownConsumption
+from adapters.stellar.finality.agreed_sequences import read_agreed
+from adapters.stellar.finality.evidence import Evidence
+from adapters.stellar.finality.quorum import Hashes, Quorum, Snapshot
+from adapters.stellar.finality.witnesses import Witnesses
 from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.network_monitor import NetworkMonitor
 from adapters.stellar.rpc.nodes import Nodes, get_ledger_range
@@ -70,6 +73,8 @@ class Rail:
         self.identity = NetworkMonitor(nodes, passphrase)
         self.watch = TransactionWatcher(nodes)
         self.quorum = Quorum(nodes, passphrase)
+        self.witnesses = Witnesses(nodes, passphrase)
+        self.evidence = Evidence(nodes, passphrase, self.asset)
         self.frozen_keys = FrozenKeys(nodes, self.asset)
 
     async def close(self) -> None:
@@ -86,18 +91,25 @@ class Rail:
             address for address in self.keys.channels if not self.frozen_keys.is_frozen(address)
         ]
 
-    async def read_channel_sequences(self) -> dict[str, int]:
+    async def read_channels(self, *, agreed: bool = False) -> Snapshot:
         """
-        Return the last consumed sequence of every channel account that exists.
+        Read the channel accounts that exist, and as of which ledger at least.
 
-        The reply is never older than a ledger already seen, because a sequence too low is refused.
+        By one node's word, never older than a ledger already seen, because a sequence too low is refused;
+        with `agreed`, those on which two nodes agree, or one at two ledgers.
         """
-        found: dict[str, int] = {}
+        found, ledgers = dict[str, int](), list[int]()
         channels, seen = list(self.keys.channels), self.nodes.highest
         for start in range(0, len(channels), ENTRIES_MAX):
             some = channels[start : start + ENTRIES_MAX]
-            found |= (await self.quorum.read_snapshot(some, at_least=seen)).sequences
-        return found
+            snapshot = await (
+                read_agreed(self.quorum, some)
+                if agreed
+                else self.quorum.read_snapshot(some, at_least=seen)
+            )
+            found |= snapshot.sequences
+            ledgers.append(snapshot.ledger)
+        return Snapshot(min(ledgers), found)
 
     async def sign(
         self,
@@ -115,7 +127,7 @@ class Rail:
         """
         signers = [self._get_channel_key(channel), *self._get_treasury_keys(batch_transfers)]
         await self._refuse_frozen(channel, batch_transfers)
-        now = datetime.now(UTC)
+        now = await self.nodes.read_ledger_time()
         if rail is SettlementRail.CLASSIC:
             max_ledger = await self.get_latest_ledger() + soroban_transfers.LEDGERS_TO_LIVE
             inner = classic_payments.draft(
@@ -141,7 +153,7 @@ class Rail:
         await self._refuse_frozen(channel)
         max_ledger = await self.get_latest_ledger() + soroban_transfers.LEDGERS_TO_LIVE
         inner = noop_transactions.draft(
-            self.passphrase, channel, sequence, max_ledger, datetime.now(UTC)
+            self.passphrase, channel, sequence, max_ledger, await self.nodes.read_ledger_time()
         )
         inner.sign(source)
         cap = self.fee_cap_stroops
@@ -238,44 +250,36 @@ class Rail:
                 if attempt.resumed:
                     known = await self.quorum.find_inclusion(hashes)
                     if known is not None:
-                        return await self._to_observation(known, attempt)
+                        return await self._judge(known, attempt, hashes)
                 with suppress(TimeoutError):
                     inclusion = await asyncio.wait_for(seen, WATCH_SECONDS)
                     if results.parse(inclusion.result_xdr).is_applied:
-                        return await self._to_observation(inclusion, attempt)
-            return await self._prove(attempt, hashes)
+                        return await self._judge(inclusion, attempt, hashes)
+            found = await observations.prove(self.quorum, attempt, hashes)
+            if isinstance(found, Observation):
+                return found
+            return await self._judge(found, attempt, hashes)
         except Exception as error:
+            self.watch.forget(attempt.newest_hash)
             return Observation(AttemptOutcome.OPEN, reason=_describe_error(error))
 
     async def is_expired(self, attempt: Attempt) -> bool:
         """Tell whether stored bytes are proven to have expired, so that new ones may be signed."""
         return (await self.quorum.read_snapshot([attempt.channel])).proves_expiry(attempt)
 
-    async def _prove(self, attempt: Attempt, hashes: Hashes) -> Observation:
-        """Read the channel in one consistent snapshot: the attempt is open, expired or consumed."""
-        snapshot = await self.quorum.read_snapshot([attempt.channel])
-        if not snapshot.has_consumed(attempt):
-            expired = snapshot.proves_expiry(attempt)
-            return Observation(
-                AttemptOutcome.EXPIRED if expired else AttemptOutcome.OPEN, snapshot.ledger
-            )
-        found = await self.quorum.find_consumer(attempt, hashes)
-        if isinstance(found, LedgerInclusion):
-            return await self._to_observation(found, attempt)
-        if isinstance(found, UnknownConsumption):
-            missing = attempt.channel not in snapshot.sequences
-            why = Reason(ReasonCode.CHANNEL_MISSING, "the channel account does not exist any more")
-            why = why if missing else found.reason
-            return Observation(
-                AttemptOutcome.FOREIGN, snapshot.ledger, reason=why.sentence, reason_code=why.code
-            )
+    async def _judge(self, claim: LedgerInclusion, attempt: Attempt, hashes: Hashes) -> Observation:
+        """Return the outcome of a transaction that one node shows in a ledger, once it is believed."""
+        contradict = partial(self.evidence.find_contradiction, attempt.channel, attempt.sequence)
+        believed = await self.witnesses.confirm(claim, await hashes(), contradict)
+        if isinstance(believed, LedgerInclusion):
+            return await observations.to_observation(self.nodes, self.asset, believed, attempt)
+        self.watch.forget(claim.hash)
+        self.evidence.forget(claim.ledger)
         return Observation(
-            *(AttemptOutcome.OPEN, snapshot.ledger),
-            reason="the sequence is consumed; it is not yet known by which transaction",
+            *(AttemptOutcome.OPEN, claim.ledger),
+            reason=believed.sentence,
+            reason_code=ReasonCode.NODES_DISAGREE,
         )
-
-    async def _to_observation(self, inclusion: LedgerInclusion, attempt: Attempt) -> Observation:
-        return await observations.to_observation(self.nodes, self.asset, inclusion, attempt)
 
 
 def _describe_error(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """/health: is the process alive, can it serve, and where is everything."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter
@@ -49,6 +49,28 @@ class TroubleView(BaseModel):
         )
 
 
+class SettlingView(BaseModel):
+    status: Literal["ok", "troubled"]
+    troubles: list[TroubleView]
+
+
+class ReadinessView(BaseModel):
+    """
+    Of each part `ok`, or a sentence that says what is wrong with it; and what keeps money from moving,
+    where the database answers.
+    """
+
+    status: Literal["ok", "unavailable"]
+    parts: dict[str, str]
+    settling: SettlingView | None = None
+
+
+UNAVAILABLE = {
+    "status": "unavailable",
+    "parts": {"database": "the database does not answer; repeat the request", "temporal": "ok"},
+}
+
+
 class StackView(BaseModel):
     """Where the sandbox's parts listen. Shown in the sandbox only."""
 
@@ -65,7 +87,17 @@ async def get_liveness() -> HealthView:
     return HealthView(status="ok")
 
 
-@router.get("/readiness", responses={503: {"description": "a part does not answer"}})
+@router.get(
+    "/readiness",
+    response_model=ReadinessView,
+    responses={
+        503: {
+            "model": ReadinessView,
+            "description": "a part does not answer",
+            "content": {"application/json": {"example": UNAVAILABLE}},
+        }
+    },
+)
 async def get_readiness(engine: Running, principal: Known) -> JSONResponse:
     """
     The database and Temporal answer, so requests can be served; and whether money moves. With an API

@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.accounting.breaks import SUSPENSE
-from domain.accounting.journal import Entry, EntryKind, Posting
+from domain.accounting.journal import Entry, EntryKind
+from domain.accounting.postings import Posting
 from domain.digests import derive_id
 from domain.errors import Conflict, Invalid
 from domain.settlement.payments import Treasury

@@ -15,7 +15,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from domain.accounting.journal import Entry, Posting
+from domain.accounting.journal import Entry
+from domain.accounting.postings import Posting
 from domain.digests import derive_id
 from domain.settlement.payments import Treasury
 
@@ -72,6 +73,11 @@ class Break:
     chain_stroops: int = 0
     owed_to: str | None = None
     unexplained: bool = False
+
+    @property
+    def halts(self) -> bool:
+        """Tell whether nothing more may leave: money is gone, or counts as paid and has not moved."""
+        return self.unexplained or self.kind is BreakKind.MISSING_ON_CHAIN
 
     @property
     def id(self) -> str:
@@ -134,7 +140,7 @@ class MoneyMoved:
 
 
 def make_adjustment(
-    found: Break, booked: Sequence[MoneyMoved], sent: MoneyMoved | None
+    found: Break, posted: Sequence[MoneyMoved], sent: MoneyMoved | None
 ) -> Entry | None:
     """
     Take the difference into suspense; None when there is none.
@@ -145,7 +151,7 @@ def make_adjustment(
     right one is owed again.
     """
     amounts = Counter[str]()
-    for each in booked:
+    for each in posted:
         amounts[f"treasury:{each.treasury}"] += each.stroops
         if sent is not None and each.payee != sent.payee:
             amounts[f"payable:{each.payee}"] -= each.stroops

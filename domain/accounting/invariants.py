@@ -1,5 +1,5 @@
 """
-Invariants: the nine statements that always hold of the journal.
+Invariants: the ten statements that always hold of the journal.
 
 The database enforces them as it is written to; here they are only named, so that an integrity check can
 say which one is broken, and by what.
@@ -18,6 +18,7 @@ class Invariant(StrEnum):
     OBLIGATION_LIFECYCLE = "obligation_lifecycle"
     SETTLEMENTS_AUTHORISED = "settlements_authorised"
     CLOSED_OUTAGES_PAID = "closed_outages_paid"
+    NO_PAYMENT_WHILE_DISPUTED = "no_payment_while_disputed"
 
 
 INVARIANT_DESCRIPTIONS = {
@@ -30,4 +31,5 @@ INVARIANT_DESCRIPTIONS = {
     Invariant.OBLIGATION_LIFECYCLE: "what was accrued is pending, reserved, paid or reversed, and one of them",
     Invariant.SETTLEMENTS_AUTHORISED: "what was paid had been signed, stored and reserved before, or a person matched it",
     Invariant.CLOSED_OUTAGES_PAID: "the payment of an outage that is closed is confirmed",
+    Invariant.NO_PAYMENT_WHILE_DISPUTED: "nothing is owed for payment while a dispute of its outage is open",
 }

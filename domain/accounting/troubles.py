@@ -27,6 +27,9 @@ class TroubleCode(StrEnum):
     TREASURY_SHORT = "treasury_short"
     COMMITS_NOT_DURABLE = "commits_not_durable"
     CLAIM_UNCONFIRMED = "claim_unconfirmed"
+    CHANNEL_AHEAD = "channel_ahead"
+    CHANNEL_DISPUTED = "channel_disputed"
+    CLOCK_DIFFERS = "clock_differs"
     # Read in the database.
     CIRCUIT_BREAKER_OPEN = "circuit_breaker_open"
     BREAKS_OPEN = "breaks_open"

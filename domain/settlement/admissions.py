@@ -25,7 +25,8 @@ class Authorisation:
 class AdmissionCase:
     """
     All that decides on a payment, besides what others have spent. `circuit_breaker` is why it is
-    open, None while it is closed; `approvers` are those of the payment as it stands.
+    open, None while it is closed; `approvers` are those of the payment as it stands, but for one who may be
+    its maker, where a maker is unverified.
     """
 
     status: PaymentStatus

@@ -1,6 +1,7 @@
 """
 Approvals: two people approve a large payment, and neither is a maker of it, who declared, amended or
-resolved the outage, or decided its dispute.
+resolved the outage, or decided its dispute. Where a maker is unverified, who only said a name, one of those
+who approve may be that maker: then it takes a third.
 
 An approval is bound to what was approved by a digest: another payee or another amount is another
 payment, and nobody has approved that yet.
@@ -14,6 +15,7 @@ from domain.access import Principal, Role
 from domain.digests import compute_fingerprint
 from domain.errors import Conflict, Forbidden, Invalid
 from domain.money import format_amount
+from domain.requests import UNVERIFIED, is_unverified
 from domain.settlement.payments import Payment, PaymentStatus
 
 APPROVERS = 2
@@ -62,6 +64,11 @@ def compute_digest(payment: Payment) -> str:
     )
 
 
+def count_needed(makers: Sequence[str]) -> int:
+    """Return how many people must approve: one more where nobody knows who a maker was."""
+    return APPROVERS + any(is_unverified(maker) for maker in makers)
+
+
 def needs_approval(payment: Payment, approval_above: int | None) -> bool:
     return approval_above is not None and payment.amount_stroops > approval_above
 
@@ -79,7 +86,7 @@ def approve(
     if len(note) > NOTE_MAX:
         raise Invalid("note", f"must be at most {NOTE_MAX} characters")
     payment = context.payment
-    if who.name in context.makers:
+    if {who.name, UNVERIFIED + who.name} & set(context.makers):
         raise Forbidden(
             f"{who.name} is a maker of payment {payment.id} and may not approve it; ask another person"
         )

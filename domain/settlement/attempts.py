@@ -31,9 +31,12 @@ class AttemptStatus(StrEnum):
 TRANSITIONS: Mapping[AttemptStatus, frozenset[AttemptStatus]] = {
     # its sequence is consumed: the money moved, or it did not; or a person released its channel
     AttemptStatus.OPEN: frozenset({AttemptStatus.SUCCEEDED, AttemptStatus.FAILED}),
-    AttemptStatus.SUCCEEDED: frozenset(),
+    # reopened by a person: its transaction is on no chain, and never can be
+    AttemptStatus.SUCCEEDED: frozenset({AttemptStatus.FAILED}),
     AttemptStatus.FAILED: frozenset(),
 }
+# Moves that only the use case may make that names where they begin: a reopening.
+NAMED_MOVES = frozenset({(AttemptStatus.SUCCEEDED, AttemptStatus.FAILED)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,10 @@ class Observation:
     # Of the envelope that carried it into the ledger.
     hash: str = ""
     failing: list[FailedOperation] = field(default_factory=list)
-    # Of one that blocks or quarantines.
+    # Of one that blocks or quarantines, or that the nodes disagree about.
     reason_code: ReasonCode | None = None
+    # The last sequence that the channel has consumed, where the bytes were signed ahead of the chain.
+    unused_after: int | None = None
 
     @property
     def why(self) -> Reason:

@@ -8,7 +8,7 @@ The engine that uses them says so on the chain, by a claim that only its own dat
 engine on a copy of the database is noticed by the first, and the first by the second.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -31,9 +31,45 @@ class Channel:
 
 
 RELEASED = "channel.released"
+MENDED = "channel.mended"
 # How long a payment has a channel on a network that is well: a ledger, or not much more.
 SECONDS_A_PAYMENT = 1.0
 LOOK_AFTER_SECONDS, LOOK_WITHIN_SECONDS = 1.0, 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAhead:
+    """A channel whose sequence on record is higher than the one the network has reached at a ledger."""
+
+    address: str
+    sequence: int
+    reached: int
+    ledger: int
+
+    def confirms(self, before: "ChannelAhead") -> bool:
+        """Tell whether this read shows, at a later ledger, the same as the one before."""
+        return self.is_same(before) and self.ledger > before.ledger
+
+    def is_same(self, other: "ChannelAhead") -> bool:
+        return (self.sequence, self.reached) == (other.sequence, other.reached)
+
+    def describe(self) -> str:
+        return (
+            f"channel {self.address} is on record with sequence {self.sequence}, and the network has reached "
+            f"{self.reached}: nothing that is sent on it can be applied"
+        )
+
+
+def find_ahead(
+    channels: Sequence[Channel], reached: Mapping[str, int], ledger: int
+) -> dict[str, ChannelAhead]:
+    """Return the free channels that are ahead of the network, which has reached these sequences."""
+    return {
+        each.address: ChannelAhead(each.address, each.sequence, reached[each.address], ledger)
+        for each in channels
+        if each.payment_id is None and not each.quarantined and each.sequence is not None
+        if each.sequence > reached.get(each.address, each.sequence)
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,12 @@ class Limits:
 NO_LIMITS = Limits()
 
 
+def find_ceiling(limits: Limits) -> int | None:
+    """Return the stroops above which no approval and no other day lets a payment go; None where nothing does."""
+    caps = (limits.cap_per_payment, limits.cap_per_day, limits.cap_per_payee_per_day)
+    return min((cap for cap in caps if cap is not None), default=None)
+
+
 class Admission(StrEnum):
     """The answer to a payment that asks to be signed."""
 
@@ -93,7 +99,7 @@ def find_hold(
         case Admission.CIRCUIT_BREAKER:
             return hold_while_open(answer.detail, now)
         case Admission.APPROVAL:
-            sentence = _describe_missing_approvals(payment, int(answer.detail))
+            sentence = describe_approvals(payment, int(answer.detail))
             return OnHold(Reason(ReasonCode.APPROVAL_REQUIRED, sentence), now + APPROVAL_LOOK_AGAIN)
         case Admission.CAP_PER_PAYMENT:
             assert limits.cap_per_payment is not None
@@ -113,7 +119,12 @@ def find_hold(
             return _hold_for_day(payment, cap, to, code, name, now)
 
 
-def _describe_missing_approvals(payment: Payment, approved: int) -> str:
+def describe_approvals(payment: Payment, approved: int) -> str:
+    """Say how far the approval of a payment has come; one that all have approved is about to go on."""
+    if approved >= APPROVERS:
+        return (
+            f"{_format_usdc(payment.amount_stroops)} is approved by {approved} people, and goes on"
+        )
     has = "has" if approved == 1 else "have"
     return (
         f"{_format_usdc(payment.amount_stroops)} waits for approval by {APPROVERS} people, "

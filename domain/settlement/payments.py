@@ -18,6 +18,8 @@ from uuid import UUID
 from domain.digests import canonicalize, derive_id
 from domain.errors import Conflict
 from domain.reasons import Reason
+from domain.sla.disputes import FileDisputeResult
+from domain.sla.outages import Outage, OutageStatus
 from domain.sla.policies import Agreement
 from domain.sla.verdicts import PaymentType, Verdict, compute_payable
 
@@ -75,7 +77,8 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
             PaymentStatus.QUARANTINED,
         }
     ),
-    PaymentStatus.CONFIRMED: frozenset(),
+    # reopened by a person: the transaction that confirmed it is on no chain, and never can be
+    PaymentStatus.CONFIRMED: frozenset({PaymentStatus.PENDING}),
     # the reason is gone; a limit may stop it now; or as one on hold
     PaymentStatus.BLOCKED: frozenset(
         {
@@ -90,6 +93,8 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     # when it is proven that they never can be
     PaymentStatus.QUARANTINED: frozenset({PaymentStatus.CONFIRMED, PaymentStatus.PENDING}),
 }
+# Moves that only the use case may make that names where they begin: a reopening.
+NAMED_MOVES = frozenset({(PaymentStatus.CONFIRMED, PaymentStatus.PENDING)})
 # Whose own bytes may be in a ledger. The other ways to confirmed are of matches with transfers alone.
 SENT = frozenset({PaymentStatus.SUBMITTED, PaymentStatus.QUARANTINED})
 # Those that wait, and so have a reason.
@@ -158,6 +163,29 @@ class JudgeOutageResult:
     dispute_deadline: datetime
     deliveries: list[str]
     attest: bool = False
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class OutageState:
+    """
+    All that the database says of an outage, as a workflow needs it to go on from there. `dispute` is
+    the newest one, `decided` whether it is; `deliveries` are those that nobody has received yet.
+    """
+
+    outage: Outage
+    status: OutageStatus
+    version: int
+    judgement: JudgeOutageResult | None
+    dispute: FileDisputeResult | None
+    decided: bool
+    deliveries: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class OwePaymentResult:
+    payment: Payment
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,16 @@ class DisputeRecord:
     decided_by: str | None
     decided_at: datetime | None
     resolution_note: str | None
+    decided_mttr_minutes: int | None
+
+    def describe_decision(self) -> str:
+        """Say in a sentence what holds: how it was decided, by whom and when."""
+        if self.decided_at is None:
+            return f"dispute {self.id!r} is {self.status.replace('_', ' ')}"
+        minutes = self.decided_mttr_minutes
+        corrected = "" if minutes is None else f" with {minutes} minutes to repair"
+        by, at = self.decided_by, self.decided_at.isoformat()
+        return f"dispute {self.id!r} was {self.status}{corrected} by {by} at {at}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,16 @@ class DisputeDecision:
     request: Request
     note: str = ""
     mttr_minutes: int | None = None
+
+
+def is_same_decision(record: DisputeRecord, decision: DisputeDecision) -> bool:
+    """Return whether a decision asked for is the one on record: the same answer of the same person."""
+    status = DisputeStatus.RESOLVED if decision.upheld else DisputeStatus.REJECTED
+    asked = (status, decision.request.actor, decision.note, decision.mttr_minutes)
+    return asked == (
+        *(record.status, record.decided_by),
+        *(record.resolution_note, record.decided_mttr_minutes),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +126,7 @@ class FileDisputeResult:
     dispute_id: str
     decision_deadline: datetime
     deliveries: list[str]
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""What is refused of an outage, its repair, its corrections and its cancellation; each refusal names the field."""
+"""
+What is refused of an outage, its repair, its corrections and its cancellation; each refusal names the field,
+or says how the outage stands.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,9 +9,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.digests import INTEGER_MAX
-from domain.errors import Invalid
+from domain.errors import Conflict, Invalid
 from domain.sla.disputes import DisputeDecision, check_decision
-from domain.sla.outages import Cancellation, Outage, Resolution, apply_amendment
+from domain.sla.outages import (
+    AMENDABLE_ALWAYS,
+    AMENDABLE_WHILE_DECLARED,
+    Cancellation,
+    Outage,
+    OutageStatus,
+    Resolution,
+    apply_amendment,
+)
 from domain.sla.verdicts import compute_mttr_minutes
 
 # How far two clocks may differ. It also covers minutes that were rounded up.
@@ -161,3 +172,40 @@ def check_amendment(outage: Outage, changes: dict[str, Any]) -> None:
     """Hold a corrected outage to the rules of a declared one; its times cannot be corrected."""
     _check_texts({name: changes.get(name) for name in ("root_cause", "resolution_notes")})
     _check_content(apply_amendment(outage, changes))
+
+
+# Whether a command may be carried out as the outage stands; the workflow asks by what it knows, and the
+# API by what is on record.
+
+
+def check_resolvable(outage_id: str, status: OutageStatus | None) -> None:
+    if status is not OutageStatus.DECLARED:
+        raise Conflict(f"outage {outage_id!r} is {status} and cannot be resolved")
+
+
+def check_cancellable(outage_id: str, status: OutageStatus | None) -> None:
+    if status is not OutageStatus.DECLARED:
+        raise Conflict(f"outage {outage_id!r} is {status} and cannot be cancelled")
+
+
+def check_amendable(
+    outage_id: str, status: OutageStatus | None, changes: Mapping[str, Any]
+) -> None:
+    if status in (OutageStatus.CLOSED, OutageStatus.CANCELLED):
+        raise Conflict(f"outage {outage_id!r} is {status}; it can no longer be changed")
+    declared = status is OutageStatus.DECLARED
+    allowed = AMENDABLE_WHILE_DECLARED if declared else AMENDABLE_ALWAYS
+    for field in sorted(set(changes) - allowed):
+        raise Conflict(f"{field}: may not be changed while the outage is {status}")
+
+
+def check_disputable(
+    outage_id: str, status: OutageStatus | None, deadline: datetime | None, now: datetime
+) -> None:
+    """Refuse an objection to a verdict that is not there, is disputed already, or holds."""
+    if deadline is None:
+        raise Conflict(f"outage {outage_id!r} is not judged yet")
+    if status is OutageStatus.DISPUTED:
+        raise Conflict(f"outage {outage_id!r} has an open dispute already")
+    if status is not OutageStatus.DISPUTABLE or now >= deadline:
+        raise Conflict(f"the dispute window closed at {deadline.isoformat()}")

@@ -153,8 +153,11 @@ class RecordOutageResult:
 
 @dataclass(frozen=True, slots=True)
 class CloseOutageResult:
+    """`version` is that of the outage on record, as in every result of a change."""
+
     outage_id: str
     deliveries: list[str]
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,7 @@ class JudgeOutageInput:
     resolution: Resolution
     dispute_window_seconds: int
     at: datetime
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

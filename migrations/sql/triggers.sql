@@ -93,6 +93,11 @@ CREATE TRIGGER postings_are_immutable BEFORE DELETE OR UPDATE ON postings
 CREATE TRIGGER postings_are_never_emptied BEFORE TRUNCATE ON postings
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER restorations_are_immutable BEFORE DELETE OR UPDATE ON restorations
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER restorations_are_never_emptied BEFORE TRUNCATE ON restorations
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER sla_results_are_immutable BEFORE DELETE OR UPDATE ON sla_results
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER sla_results_are_never_emptied BEFORE TRUNCATE ON sla_results

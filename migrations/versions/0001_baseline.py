@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_fd9c8a5096b1"
+revision = "0001_af1102f3ba8b"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -155,11 +155,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_entries_payment_id", "entries", ["payment_id"], unique=False)
     op.create_index(
+        "uq_entries_accrued",
+        "entries",
+        ["payment_id"],
+        unique=True,
+        postgresql_where=sa.text("kind = 'accrual'"),
+    )
+    op.create_index(
         "uq_entries_once",
         "entries",
-        ["payment_id", "kind"],
+        ["payment_id", "transaction_hash"],
         unique=True,
-        postgresql_where=sa.text("kind IN ('accrual', 'settlement')"),
+        postgresql_where=sa.text("kind = 'settlement'"),
     )
     op.create_index(
         "uq_entries_put_right",
@@ -190,7 +197,7 @@ def upgrade() -> None:
         sa.Column("noop_reason", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("noop_reason_code", sa.String(length=40), nullable=True),
         sa.CheckConstraint(
-            "(noop_reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(noop_reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'nodes_disagree', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_envelopes_noop_reason_code"),
         ),
         sa.CheckConstraint(
@@ -298,6 +305,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliation_runs")),
     )
     op.create_index("ix_reconciliation_runs_at", "reconciliation_runs", ["at"], unique=False)
+    op.create_table(
+        "restorations",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("restored_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("backup_taken_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("backup_sha256", sa.String(length=64), nullable=False),
+        sa.Column("chain_ledger", sa.BigInteger(), nullable=True),
+        sa.Column("replaced_database", sa.String(length=63), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_restorations")),
+    )
     op.create_table(
         "spending",
         sa.Column("day", sa.Date(), nullable=False),
@@ -411,6 +428,14 @@ def upgrade() -> None:
         sa.Column("agreement", sa.String(length=100), nullable=False),
         sa.Column("policy", sa.String(length=100), nullable=False),
         sa.Column("policy_version", sa.Integer(), nullable=False),
+        sa.Column("resolution_key", sa.String(length=100), nullable=True),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column(
+            "changed_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
         sa.CheckConstraint(
             "resolved_at IS NULL OR resolved_at >= detected_at", name=op.f("ck_outages_times")
         ),
@@ -419,6 +444,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outages")),
     )
+    op.create_index("ix_outages_changed_at", "outages", ["changed_at"], unique=False)
     op.create_index(
         "ix_outages_listing",
         "outages",
@@ -426,6 +452,13 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index("ix_outages_status", "outages", ["status", "detected_at"], unique=False)
+    op.create_index(
+        "ix_outages_unfinished",
+        "outages",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("status NOT IN ('closed', 'cancelled')"),
+    )
     op.create_table(
         "payouts",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -506,6 +539,7 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.String(length=200), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolution_note", sa.Text(), nullable=True),
+        sa.Column("decided_mttr_minutes", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_disputes_outage_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_disputes")),
     )
@@ -521,10 +555,14 @@ def upgrade() -> None:
         sa.Column("sequence", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("type", sa.String(length=50), nullable=False),
+        sa.Column("entry_id", sa.String(length=64), nullable=False),
         sa.Column("outage_id", sa.String(length=64), nullable=True),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["audit_entries.id"], name=op.f("fk_events_entry_id")
+        ),
         sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_events_outage_id")),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_events")),
         sa.UniqueConstraint("id", name=op.f("uq_events_id")),
@@ -554,7 +592,7 @@ def upgrade() -> None:
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("batch_ready_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'nodes_disagree', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_payments_reason_code"),
         ),
         sa.CheckConstraint(
@@ -562,7 +600,7 @@ def upgrade() -> None:
             name=op.f("ck_payments_confirmed"),
         ),
         sa.CheckConstraint(
-            "(status IN ('blocked', 'on_hold', 'quarantined')) = (reason_code IS NOT NULL)",
+            "(status IN ('blocked', 'on_hold', 'quarantined')) = (reason_code IS NOT NULL) OR (status = 'submitted' AND reason_code = 'nodes_disagree')",
             name=op.f("ck_payments_stopped"),
         ),
         sa.CheckConstraint(
@@ -597,6 +635,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'pending'"),
     )
     op.create_index("ix_payments_transaction_hash", "payments", ["transaction_hash"], unique=False)
+    op.create_index(
+        "ix_payments_unconfirmed",
+        "payments",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("status <> 'confirmed'"),
+    )
     op.create_index(
         "ix_payments_waiting",
         "payments",
@@ -921,7 +966,7 @@ def upgrade() -> None:
         sa.Column("reason_code", sa.String(length=40), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'nodes_disagree', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_allocations_reason_code"),
         ),
         sa.CheckConstraint(

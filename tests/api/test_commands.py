@@ -35,7 +35,10 @@ async def test_an_outage_is_resolved_by_a_signal(api: httpx.AsyncClient, tempora
     shown = await wait_for_lifecycle(api, outage_id, "disputable")
     assert shown["sla_status"]["amount"] == -1000
     story = (await api.get(f"/outages/{outage_id}/timeline")).json()["items"]
-    assert (story[-1]["actor"], story[-1]["correlation_id"]) == ("operator", "ticket-4711")
+    assert (story[-1]["actor"], story[-1]["correlation_id"]) == (
+        "unverified:operator",
+        "ticket-4711",
+    )
 
 
 async def test_a_dispute_is_ruled_on_by_a_signal(api: httpx.AsyncClient, temporal: Client) -> None:
@@ -66,5 +69,5 @@ async def test_a_signal_that_cannot_be_is_noted_and_holds_nothing_up(
     await _signal(temporal, outage_id, "resolve", mttr_minutes=25, root_cause="a\x00b")
     await _noted(temporal, outage_id, "signal ignored: root_cause: must not contain a null byte")
     await _signal(temporal, outage_id, "cancel", reason="a\x00b")
-    await _noted(temporal, outage_id, "cancellation ignored: the database cannot hold this value")
+    await _noted(temporal, outage_id, "signal ignored: the database cannot hold this value")
     assert (await resolve_outage(api, outage_id))["sla"]["amount"] == -1000

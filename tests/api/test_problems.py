@@ -21,7 +21,12 @@ UNKNOWN: list[tuple[str, str, dict[str, Any] | None, str]] = [
     ),
     ("GET", "/sla/disputes/nothing", None, "dispute 'nothing' does not exist"),
     ("PATCH", "/sla/disputes/nothing", {"action": "reject"}, "dispute 'nothing' does not exist"),
-    ("GET", "/nowhere", None, "Not Found"),
+    (
+        "GET",
+        "/nowhere",
+        None,
+        "no route has this path: /openapi.json lists all, and each begins with /api/v1",
+    ),
 ]
 
 
@@ -47,7 +52,8 @@ async def test_a_method_nobody_serves_names_those_that_are(api: httpx.AsyncClien
     answer = await api.delete("/outages")
     assert answer.status_code == 405
     assert answer.json()["type"] == "/docs/errors#method_not_allowed"
-    assert answer.headers["allow"]
+    assert answer.headers["allow"] == "GET, POST"
+    assert answer.json()["detail"] == "this path does not take DELETE: send GET or POST"
 
 
 def test_every_refusal_has_a_status_of_its_own_kind() -> None:

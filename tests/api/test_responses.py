@@ -7,8 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from api.app import create_app
+from api.problems import OF_HTTP, STATUSES
 from api.responses import Problem
-from domain import errors
+from api.routes.health import UNAVAILABLE, ReadinessView
 from tests.testkit.problem_checker import check_problem, find_declared_errors
 
 DOCUMENT: dict[str, Any] = create_app().openapi()
@@ -29,7 +30,8 @@ def test_what_the_document_asks_for_can_be_refused(operation: dict[str, Any]) ->
     """Judged by the document alone: whoever asks for a key answers 401, for a body 413 and 422."""
     found = _statuses(operation)
     assert 500 in found
-    if operation.get("security"):
+    # Readiness says more to whom it knows, and answers everybody.
+    if operation.get("security") and "readiness" not in operation["operationId"]:
         assert {401, 503} <= found
     if "requestBody" in operation:
         assert {413, 422} <= found
@@ -45,17 +47,30 @@ def test_every_error_is_the_shared_one(operation: dict[str, Any]) -> None:
             continue  # of readiness, whose form probes read
         name = response["$ref"].removeprefix("#/components/responses/")
         content = SHARED[name]["content"]["application/problem+json"]
-        example = Problem.model_validate(content["example"])
-        assert example.status == status
         assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+        assert content["examples"]
+        for code, example in content["examples"].items():
+            problem = Problem.model_validate(example["value"])
+            assert (problem.status, problem.type) == (status, f"/docs/errors#{code}")
+            for each in problem.errors or []:
+                assert problem.detail == f"{each.field}: {each.message}"
 
 
-def test_the_examples_are_errors_that_exist() -> None:
-    known = {getattr(each, "code", None) for each in vars(errors).values()}
-    known |= {"too_large", "internal"}
-    for name, response in SHARED.items():
-        example = response["content"]["application/problem+json"]["example"]
-        assert example["type"].removeprefix("/docs/errors#") in known, name
+def test_what_is_not_ready_has_a_form_and_an_example() -> None:
+    response = DOCUMENT["paths"]["/api/v1/health/readiness"]["get"]["responses"]["503"]
+    content = response["content"]["application/json"]
+    assert content["schema"] == {"$ref": "#/components/schemas/ReadinessView"}
+    assert ReadinessView.model_validate(content["example"]).status == "unavailable"
+
+
+def test_the_examples_are_the_errors_that_the_handlers_answer() -> None:
+    """Each code with its status, no more and no less."""
+    shown = {
+        code: example["value"]["status"]
+        for response in SHARED.values()
+        for code, example in response["content"]["application/problem+json"]["examples"].items()
+    }
+    assert shown == STATUSES | {code: status for status, code in OF_HTTP.items()}
     assert not {"HTTPValidationError", "ValidationError"} & set(DOCUMENT["components"]["schemas"])
     assert "Retry-After" in SHARED["Unavailable"]["headers"]
 
@@ -69,6 +84,26 @@ def test_only_an_admins_routes_answer_that_a_role_may_not() -> None:
     assert 403 not in plain[1]
 
 
+def test_an_amount_is_a_number_beside_its_exact_stroops() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    found = 0
+    for name, schema in schemas.items():
+        properties = schema.get("properties", {})
+        for field in properties:
+            exact = field.removesuffix("_amount") + "_stroops"
+            if field != "amount" and not field.endswith("_amount") and exact not in properties:
+                continue
+            found += 1
+            assert _list_types(properties[field]) <= {"integer", "number", "null"}, (name, field)
+            stroops = properties.get(exact) or properties.get(f"{field}_stroops")
+            assert "string" in _list_types(stroops or {"type": "none"}), (name, field)
+    assert found >= 9
+
+
+def _list_types(schema: dict[str, Any]) -> set[str]:
+    return {each["type"] for each in schema.get("anyOf", [schema])}
+
+
 PROBLEM = {
     "type": "/docs/errors#not_found",
     "title": "not found",
@@ -77,6 +112,8 @@ PROBLEM = {
     "instance": "/api/v1/outages",
     "correlation_id": "corr",
 }
+
+WRONG = PROBLEM | {"status": 422, "detail": "sort: must be one of id, severity"}
 
 
 async def _get(path: str, status: int, content: dict[str, Any]) -> None:
@@ -95,7 +132,9 @@ async def _get(path: str, status: int, content: dict[str, Any]) -> None:
 async def test_the_check_of_the_suites_client_lets_a_declared_error_pass() -> None:
     await _get("/outages/OUT-1", 404, PROBLEM)
     await _get("/nowhere", 404, PROBLEM)
-    await _get("/health/readiness", 503, {"status": "unavailable"})
+    named = [{"field": "sort", "message": "must be one of id, severity"}]
+    await _get("/outages", 422, WRONG | {"errors": named})
+    await _get("/health/readiness", 503, UNAVAILABLE)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +145,9 @@ async def test_the_check_of_the_suites_client_lets_a_declared_error_pass() -> No
         ("/nowhere", 409, PROBLEM | {"status": 409}),
         ("/outages/OUT-1", 404, PROBLEM | {"status": 422}),
         ("/outages/OUT-1", 404, {"detail": "Not Found"}),
+        ("/health/readiness", 503, {"detail": "Not Found"}),
+        # The message beside a field repeats its name.
+        ("/outages", 422, WRONG | {"errors": [{"field": "sort", "message": WRONG["detail"]}]}),
         ("/outages/OUT-1", 404, PROBLEM | {"more": "than declared"}),
         ("/outages/OUT-1", 404, PROBLEM | {"correlation_id": "of another"}),
     ],

@@ -95,7 +95,7 @@ def test_a_payment_made_by_unknown_bytes_is_not_paid_again(scratch: ScratchDatab
     async def told(here: Scene) -> tuple[str, str]:
         attempt = await here.stolen()
         other = next(key for key in CHANNEL_KEYS if key.public_key != attempt.channel)
-        sequence = (await here.world.rail.read_channel_sequences())[other.public_key] + 1
+        sequence = ((await here.world.rail.read_channels()).sequences)[other.public_key] + 1
         unexplained = await here.world.rail.sign(
             [make_single_transfer(here.payment)],
             SettlementRail.SOROBAN,

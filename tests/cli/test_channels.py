@@ -239,7 +239,7 @@ async def test_a_foreign_sequence_is_released_once_nodes_agree(
     await thief.close()
 
     async def consumed() -> bool:
-        return (await rail.read_channel_sequences())[attempt.channel] >= attempt.sequence
+        return ((await rail.read_channels()).sequences)[attempt.channel] >= attempt.sequence
 
     await wait_until(consumed, "the sequence is used")
     code, said = await released(stack, attempt)

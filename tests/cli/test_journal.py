@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from devstack.bench import seed_journal
 from devstack.environment.stack import Stack
+from domain.accounting.invariants import INVARIANT_DESCRIPTIONS
 from tests.testkit import stacks
 from tests.testkit.accounting.ledger_corruptions import CORRUPTIONS, WITHOUT_GUARDS
 from tests.testkit.api_client import settle_outage
@@ -43,11 +44,25 @@ async def test_the_journal_of_settled_outages_is_clean(
     told = await apexchainx("journal", "check", *directory)
     assert told.code == 0, told
     assert "clean, checked in" in told.out
+    assert told.out.startswith("database ")
     assert "VIOLATED" not in told.out
     found = json.loads((await apexchainx("journal", "check", "--json", *directory)).out)
     assert found["clean"] is True
     # Other tests judge outages that have no workflow, and that nobody will ever pay: these are overdue.
     assert [each for each in found["violations"] if not each["overdue"]] == []
+
+
+async def test_each_invariant_has_a_line_that_begins_with_its_verdict(stack: Stack) -> None:
+    told = await apexchainx(
+        "journal", "check", "--data-dir", str(stack.directory.path), COLUMNS="80"
+    )
+    assert told.code == 0, told
+    lines = told.out.splitlines()[1 : len(INVARIANT_DESCRIPTIONS) + 1]
+    assert [line.split()[:2] for line in lines] == [
+        ["kept", each] for each in INVARIANT_DESCRIPTIONS
+    ]
+    for line, description in zip(lines, INVARIANT_DESCRIPTIONS.values(), strict=True):
+        assert line.endswith(description)
 
 
 async def test_a_violation_is_printed_with_its_ids_and_sets_the_exit_code(stack: Stack) -> None:

@@ -62,4 +62,4 @@ def test_a_worker_that_nobody_hears_of_is_unhealthy(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
     answer = apexchainx("polling", "--queues", "outages")
     assert answer.returncode == 1
-    assert answer.stderr.startswith("temporal does not answer: ")
+    assert answer.stderr.startswith("temporal does not answer at 127.0.0.1:1: ")

@@ -6,17 +6,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = (
-    *("api", "workflows", "activities", "services", "worker", "domain", "adapters", "cli"),
-    *("migrations", "packages/devstack/devstack", "packages/stellar-sandbox/stellar_sandbox"),
-)
-FILES = sorted(
-    path
-    for package in PACKAGES
-    for path in (ROOT / package).rglob("*.py")
-    if path.parent.name != "versions"
-)
+from tests.testkit.source_tree import ROOT, get_name, list_modules
+
+FILES = list_modules()
 VERBS = frozenset((ROOT / "tests/data/verbs.txt").read_text().split())
 # What a framework calls by these names.
 ENTRY_POINTS = {"main", "command", "lifespan"}
@@ -32,20 +24,15 @@ VERBS_LACKING = spread(
     {
         "adapters/stellar/codes/meanings.py": "page terminal",
         "packages/devstack/devstack/processes/parent_death.py": "prctl",
-        "packages/stellar-sandbox/stellar_sandbox/calculator/views.py": "healthcheck",
+        "packages/stellar-sandbox/stellar_sandbox/calculator/state_views.py": "healthcheck",
         "packages/stellar-sandbox/stellar_sandbox/operations/account_operations.py": "changes_signers",
         "workflows/runtime.py": "exponential_backoff",
-        "workflows/search_attributes.py": "at_start",
     }
 )
 
 
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
-
-
-def name_of(path: Path) -> str:
-    return str(path.relative_to(ROOT))
 
 
 def read_glossary() -> list[str]:
@@ -89,7 +76,7 @@ def test_a_public_class_has_a_name_of_its_own() -> None:
     for path in FILES:
         for node in ast.walk(parse(path)):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                places.setdefault(node.name, []).append(name_of(path))
+                places.setdefault(node.name, []).append(get_name(path))
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
@@ -105,7 +92,7 @@ def list_nameless(tree: ast.Module) -> Iterator[str]:
 
 
 def test_a_function_begins_with_a_verb() -> None:
-    found = {f"{name_of(path)}: {name}" for path in FILES for name in list_nameless(parse(path))}
+    found = {f"{get_name(path)}: {name}" for path in FILES for name in list_nameless(parse(path))}
     assert found - VERBS_LACKING == set()
     assert VERBS_LACKING - found == set(), "mended: take these off the list"
 

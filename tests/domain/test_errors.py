@@ -2,13 +2,11 @@
 
 import ast
 import inspect
-from pathlib import Path
 
 from domain import errors
 from domain.errors import ApexError, Invalid, Refused, Stop, TryAgain
+from tests.testkit.source_tree import PRODUCTION, list_modules
 
-ROOT = Path(__file__).parents[2]
-PRODUCTION = ("api", "workflows", "activities", "worker", "domain", "adapters", "cli")
 ALL = [each for _, each in inspect.getmembers(errors, inspect.isclass)]
 
 
@@ -28,18 +26,18 @@ def test_the_module_docstring_names_every_error() -> None:
     assert [each.__name__ for each in ALL if each.__name__ not in drawn] == []
 
 
-def _find_made_errors(package: str) -> set[str]:
-    """The errors that the modules of a package make, to raise or to answer them."""
+def _find_made_errors() -> set[str]:
+    """The errors that the product makes, to raise or to answer them."""
     return {
         node.func.id
-        for path in (ROOT / package).rglob("*.py")
+        for path in list_modules(PRODUCTION)
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
 
 
 def test_every_error_is_raised_somewhere() -> None:
-    made = set[str]().union(*map(_find_made_errors, PRODUCTION))
+    made = _find_made_errors()
     leaves = [each for each in ALL if not each.__subclasses__()]
     assert [each.__name__ for each in leaves if each.__name__ not in made] == []
 

@@ -4,6 +4,7 @@ that a program or a person with the engine's own rights could send.
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -12,13 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
-from domain.accounting.journal import (
-    Entry,
-    Posting,
-    make_accrual,
-    make_reversal,
-    make_settlement,
-)
+from domain.accounting.journal import Entry, make_accrual, make_reversal, make_settlement
+from domain.accounting.postings import Posting
 from domain.accounting.reconciliation import Extent
 from domain.settlement.payments import Payment
 from tests.testkit import stacks
@@ -30,6 +26,7 @@ from tests.testkit.accounting.fake_chain_history import (
 from tests.testkit.settlement.payment_factory import owe_payment
 
 HASH = "aa" * 32
+BETWEEN_TREASURIES = (Posting("treasury:bond", 1), Posting("treasury:pool", -1))
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +152,7 @@ def _reverse_half(entry: Entry) -> Entry:
     return Entry(entry.id, entry.kind, entry.payment_id, postings, corrects=entry.corrects)
 
 
-async def test_only_a_whole_reversal_of_the_same_payment_is_accepted_and_never_of_a_settlement(
+async def test_only_a_whole_reversal_of_the_same_payment_is_accepted(
     paid: tuple[Database, Payment],
 ) -> None:
     database, payment = paid
@@ -167,7 +164,10 @@ async def test_only_a_whole_reversal_of_the_same_payment_is_accepted_and_never_o
         (Entry(back.id, "reversal", other.id, back.postings, corrects=back.corrects), "another"),
         (Entry("ent_a", "reversal", owed.id, back.postings, corrects="ent_a"), "about itself"),
         (Entry("ent_b", "release", owed.id, back.postings, corrects=back.corrects), "a release of"),
-        (make_reversal(settled), "is a reversal of a settlement"),
+        (
+            Entry("ent_d", "correction", payment.id, BETWEEN_TREASURIES, corrects=settled.id),
+            "is a correction of a settlement",
+        ),
         (
             Entry("ent_c", "correction", owed.id, back.postings, corrects=back.corrects),
             "puts right",
@@ -179,6 +179,32 @@ async def test_only_a_whole_reversal_of_the_same_payment_is_accepted_and_never_o
                 await journal.post_entry(connection, entry)
     async with database.transaction() as connection:
         assert await journal.post_entry(connection, back)
+
+
+async def test_a_payment_is_settled_once_more_only_after_its_settlement_is_reversed(
+    stack: Stack,
+) -> None:
+    """And is owed again only then; what it moves stays what it was."""
+    unpaid = "status = 'pending', transaction_hash = NULL, ledger = NULL, confirmed_at = NULL"
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
+        payment = await owe_payment(database)
+        await store_confirmation(database, payment, HASH, 7)
+        settled, again = make_settlement(payment, HASH), make_settlement(payment, "bb" * 32)
+        reopened = f"UPDATE payments SET {unpaid} WHERE id = '{payment.id}'"
+        second = Entry("ent_s", "settlement", payment.id, BETWEEN_TREASURIES)
+        second = replace(second, transaction_hash="cc" * 32)
+        with pytest.raises(IntegrityError, match="is settled already"):
+            async with database.transaction() as connection:
+                await journal.post_entry(connection, second)
+        with pytest.raises(IntegrityError, match="never changed"):
+            await write(database, reopened)
+        async with database.transaction() as connection:
+            await journal.post_entry(connection, make_reversal(settled))
+        with pytest.raises(IntegrityError, match="never changed"):
+            await write(database, reopened.replace("SET", "SET amount_stroops = 1,"))
+        await write(database, reopened)
+        async with database.transaction() as connection:
+            await journal.post_entry(connection, again)
 
 
 @pytest.fixture(scope="module")

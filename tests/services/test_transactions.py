@@ -6,17 +6,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PRODUCT = ("api", "cli", "worker", "activities", "workflows", "domain", "adapters", "services")
+from tests.testkit.source_tree import PRODUCTION, ROOT, get_name, list_modules
+
 MODULES_MAX = 12
-
-
-def _list_files(*packages: str) -> list[Path]:
-    return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
-
-
-def _get_name(path: Path) -> str:
-    return str(path.relative_to(ROOT))
 
 
 def _opens_transaction(source: str) -> bool:
@@ -42,8 +34,8 @@ def _find_imports(source: str) -> set[str]:
 
 def test_only_use_cases_open_transactions() -> None:
     opening = {
-        _get_name(path)
-        for path in _list_files(*PRODUCT)
+        get_name(path)
+        for path in list_modules(PRODUCTION)
         if path.parts[len(ROOT.parts)] != "services" and _opens_transaction(path.read_text())
     }
     # The module that defines transactions.
@@ -70,8 +62,8 @@ def test_an_opened_transaction_is_recognised(source: str) -> None:
 def test_no_adapter_publishes_events_or_audit_entries() -> None:
     """Only a use case decides what is written to the audit trail."""
     publishing = {
-        _get_name(path)
-        for path in _list_files("adapters")
+        get_name(path)
+        for path in list_modules(["adapters"])
         if any(
             name.startswith(("domain.audit", "adapters.postgres.events", "adapters.postgres.audit"))
             for name in _find_imports(path.read_text())
@@ -81,7 +73,7 @@ def test_no_adapter_publishes_events_or_audit_entries() -> None:
 
 
 def _list_use_cases() -> Iterator[tuple[Path, list[ast.AsyncFunctionDef]]]:
-    for path in _list_files("services"):
+    for path in list_modules(["services"]):
         if path.name != "__init__.py":
             body = ast.parse(path.read_text()).body
             yield (
@@ -101,20 +93,20 @@ def test_a_file_holds_one_use_case() -> None:
         shared = [each for each in functions if each.name.endswith("_within")]
         public = [each for each in functions if each not in shared]
         if any(each.args.args[0].arg != "connection" for each in shared):
-            wrong.append(f"{_get_name(path)}: a part that is shared takes the connection first")
+            wrong.append(f"{get_name(path)}: a part that is shared takes the connection first")
         if any(each.args.args[0].arg != "database" for each in public):
-            wrong.append(f"{_get_name(path)}: a use case takes the database first")
+            wrong.append(f"{get_name(path)}: a use case takes the database first")
         if not path.stem.startswith("read_") and [each.name for each in public] not in (
             [path.stem],
             [],
         ):
-            wrong.append(f"{_get_name(path)}: one use case of the file's name, not {public}")
+            wrong.append(f"{get_name(path)}: one use case of the file's name, not {public}")
     assert wrong == []
 
 
 def test_a_use_case_opens_at_most_one_transaction() -> None:
     opened = {
-        f"{_get_name(path)} {function.name}": count
+        f"{get_name(path)} {function.name}": count
         for path, functions in _list_use_cases()
         for function in functions
         if (count := _count_transactions(function)) > 1
@@ -133,8 +125,8 @@ def _count_transactions(function: ast.AsyncFunctionDef) -> int:
 
 def test_a_room_has_few_modules() -> None:
     crowded = {
-        _get_name(folder): count
-        for folder in {path.parent for path in _list_files("services")}
+        get_name(folder): count
+        for folder in {path.parent for path in list_modules(["services"])}
         if (count := len([path for path in folder.glob("*.py") if path.name != "__init__.py"]))
         > MODULES_MAX
     }

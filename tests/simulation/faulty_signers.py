@@ -6,11 +6,13 @@ Each is a signer that differs from the real one in a single decision.
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.failpoints import reach
 from adapters.postgres.settlement import attempts, envelopes
 from adapters.postgres.settlement.attempts import make_attempt
+from adapters.stellar.rpc.transaction_watcher import LedgerInclusion
 from domain.errors import Obstructed
 from domain.settlement.allocations import make_single_transfer
 from domain.settlement.attempts import (
@@ -155,6 +157,18 @@ class DeadBytesSayNothing(PaymentActivitiesImpl):
         return preparation
 
 
+class BelievesOneNode(PaymentActivitiesImpl):
+    """What one node says became of a transaction counts, and no second one is asked."""
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        self.rail.witnesses.confirm = _believe  # type: ignore[method-assign]
+        return await super().observe_payment(attempt)
+
+
+async def _believe(claim: LedgerInclusion, *_others: Any) -> LedgerInclusion:
+    return claim
+
+
 FAULTY_SIGNERS = [
     TimeoutMeansNotSent,
     BadSequenceMeansRebuild,
@@ -165,4 +179,5 @@ FAULTY_SIGNERS = [
     AcceptedMeansPaid,
     NoopMeansPaid,
     DeadBytesSayNothing,
+    BelievesOneNode,
 ]

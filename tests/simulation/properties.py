@@ -18,11 +18,22 @@ from tests.simulation.workflow_driver import WorkflowRun
 from tests.simulation.world import (
     CHANNEL_KEYS,
     CHANNELS,
+    NODES,
     SimulatedWorld,
 )
 
 PAYMENTS_MAX = 3
 ROUNDS_TO_REST = 40
+# What one node may say that is not so, and in which method alone.
+LIES = st.sampled_from(
+    [
+        ("lying_failed", None),
+        ("lying_failed", "getTransaction"),
+        ("lying_failed", "getTransactions"),
+        ("lying_success", None),
+        ("high_sequence", None),
+    ]
+)
 # How much of the results Temporal has recorded when the worker dies.
 KEPT = st.sampled_from([0.0, 0.5, 0.8, 1.0])
 
@@ -176,6 +187,18 @@ class ExactlyOnce(NetworkMoves):
             assert seen == [], "blocked and paid"
             short = row.reason_code == ReasonCode.TREASURY_UNDERFUNDED
             assert short, f"blocked for ever: {row.status_reason}"
+
+
+class LyingNodes(ExactlyOnce):
+    """
+    All that may happen to payments, and a node that lies while the others tell the truth and answer: of
+    two that lie alike, or of one alone that lies in all it says, nobody can tell.
+    """
+
+    @rule(lie=LIES, node=st.integers(0, NODES - 1))
+    def let_node_lie(self, lie: tuple[str, str | None], node: int) -> None:
+        kind, method = lie
+        self.inject_faults([Fault(kind, method, node, value=3)], 0)
 
 
 def _is_at_rest(run: WorkflowRun) -> bool:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from hypothesis import HealthCheck, Phase, reproduce_failure, seed, settings
+from hypothesis.errors import DidNotReproduce
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from adapters.postgres.accounting import invariants
@@ -16,8 +17,8 @@ from domain.accounting.integrity_checks import Violation
 from tests.simulation.batch_properties import BatchesExactlyOnce
 from tests.simulation.batch_world import patch_batching
 from tests.simulation.faulty_batch_signers import FAULTY_BATCH_SIGNERS
-from tests.simulation.faulty_signers import FAULTY_SIGNERS
-from tests.simulation.properties import ExactlyOnce
+from tests.simulation.faulty_signers import FAULTY_SIGNERS, BelievesOneNode
+from tests.simulation.properties import ExactlyOnce, LyingNodes
 from tests.simulation.scratch_databases import ScratchDatabase, make_scratch_database
 from tests.simulation.workflow_driver import play_temporal
 
@@ -41,7 +42,11 @@ def play(
     phases: tuple[Phase, ...] = PHASES,
     drawn_from: int | None = None,
 ) -> None:
-    """Play schedules, the same every time without a seed; on failure say how to play that one again."""
+    """
+    Play schedules, the same every time without a seed; on failure say how to play that one again.
+
+    A recorded schedule that no longer fails has passed.
+    """
     if recorded := os.environ.get("SCHEDULE"):
         version, _, blob = recorded.partition(":")
         reproduce_failure(version, blob.encode())(machine)
@@ -60,6 +65,9 @@ def play(
     )
     try:
         run_state_machine_as_test(machine, settings=plan)
+    except DidNotReproduce as outcome:
+        # Past the point where it failed the record has no more moves, which it says as well.
+        print(f"\nthis schedule no longer fails: {outcome}")
     except Exception as failure:
         notes = "\n".join(getattr(failure, "__notes__", []))
         found = re.search(r"reproduce_failure\('([^']+)', b'([^']+)'\)", notes)
@@ -74,6 +82,13 @@ def play_single(
     with pytest.MonkeyPatch.context() as patch:
         play_temporal(patch)
         return _played(stack, ExactlyOnce, schedules, command, drawn_from)
+
+
+def play_lies(stack: Stack, schedules: int, command: str) -> ScratchDatabase:
+    """Play payments that are settled alone while a node lies; print and return what was met."""
+    with pytest.MonkeyPatch.context() as patch:
+        play_temporal(patch)
+        return _played(stack, LyingNodes, schedules, command, None)
 
 
 def play_batches(
@@ -104,7 +119,11 @@ def _played(
 @contextmanager
 def play_signer(stack: Stack, faulty: type) -> Iterator[type[ExactlyOnce | BatchesExactlyOnce]]:
     """Return the state machine of a faulty signer, with a database of its own."""
-    kind = BatchesExactlyOnce if faulty in FAULTY_BATCH_SIGNERS else ExactlyOnce
+    kind: type[ExactlyOnce | BatchesExactlyOnce] = ExactlyOnce
+    if faulty in FAULTY_BATCH_SIGNERS:
+        kind = BatchesExactlyOnce
+    elif faulty is BelievesOneNode:
+        kind = LyingNodes
     with (
         pytest.MonkeyPatch.context() as patch,
         make_scratch_database(stack.environment["DATABASE_URL"]) as scratch,

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from adapters.stellar import rail as rails
+from adapters.stellar.finality import witnesses
 from adapters.stellar.rpc import nodes, transaction_watcher
 from domain.settlement.payments import Payment
 from workflows import attempts as attempt_workflows
@@ -37,6 +38,10 @@ class YieldsActivities:
 
     async def run_until_accepted(self, method: Any, message: Any, limit: Any = None) -> Any:
         return await Command(method.__name__, message)
+
+    async def outlast_cancellation(self, work: Any) -> Any:
+        """Nobody cancels a workflow here."""
+        return await work
 
 
 class DrivenPaymentWorkflow(YieldsActivities, PaymentWorkflow):
@@ -188,4 +193,5 @@ def play_temporal(patch: Any) -> None:
     patch.setattr(
         transaction_watcher, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": _yield})
     )
+    patch.setattr(witnesses, "PATIENCE_SECONDS", 0.0)
     patch.setattr(nodes, "time", SimpleNamespace(monotonic=lambda: 0.0))

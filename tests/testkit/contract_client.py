@@ -6,7 +6,7 @@ from typing import Any
 
 from stellar_sdk import scval, xdr
 
-from stellar_sandbox.testing.contract_client import PEOPLE
+from stellar_sandbox.testing.contract_results import PEOPLE
 
 
 def parse_argument(tagged: dict[str, Any]) -> xdr.SCVal:

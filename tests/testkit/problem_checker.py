@@ -8,6 +8,7 @@ import httpx
 
 from api.app import create_app
 from api.responses import Problem
+from api.routes.health import ReadinessView
 
 # Answered before a route is found, or for a path that none has.
 OF_NO_ROUTE = {404, 405}
@@ -53,9 +54,16 @@ async def check_problem(response: httpx.Response) -> None:
         template, errors = found
         assert status in errors, f"{request.method} {template} does not declare {status}"
         if template.endswith("/health/readiness"):
-            return  # it lists its parts in a form of its own, which probes read
+            # It lists its parts in a form of its own, which probes read.
+            await response.aread()
+            assert ReadinessView.model_validate_json(response.content).status == "unavailable"
+            return
     await response.aread()
     assert response.headers["content-type"] == "application/problem+json"
     problem = Problem.model_validate_json(response.content)
     assert problem.status == status
     assert problem.correlation_id == response.headers["x-correlation-id"]
+    if problem.errors:
+        # The sentence for people names each field; the message beside a field does not repeat it.
+        each = [f"{error.field}: {error.message}" for error in problem.errors]
+        assert problem.detail == "; ".join(each)

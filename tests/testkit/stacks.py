@@ -67,6 +67,20 @@ class Stacks:
         finally:
             await stack.stop()
 
+    @asynccontextmanager
+    async def start_postgres(self, directory: Path) -> AsyncIterator[str]:
+        """Run a PostgreSQL server of its own until the block ends; yield the URL of its database."""
+        await asyncio.to_thread(directory.mkdir, parents=True)
+        postgres = Postgres(directory, free(), durable=False)
+        supervisor = Supervisor(directory / "logs", print)
+        await postgres.make()
+        await supervisor.start(postgres.program())
+        try:
+            await postgres.make_database()
+            yield postgres.url
+        finally:
+            await supervisor.stop(["postgres"])
+
     async def _copy_cluster(self, directory: Path) -> None:
         with _lock(self.folder / "lock"):
             made = self.folder / "made"

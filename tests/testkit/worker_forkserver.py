@@ -1,7 +1,7 @@
 """
-Settlement workers that start in a fraction of a second, to be killed in hundreds:
+Settlement workers that start in a fraction of a second, to be killed in hundreds; or workers of other queues:
 
-    python -m tests.testkit.worker_forkserver
+    python -m tests.testkit.worker_forkserver [outages,analytics]
 
 This process imports everything once and touches nothing. For each line on its input, such as
 "after_store:3", it forks a worker that is killed at that point; "none" asks for one that lives
@@ -20,13 +20,15 @@ from adapters.settings import WorkerSettings, load
 from worker.main import main
 from worker.workflow_sandbox import compile_workflows
 
+QUEUES = sys.argv[1].split(",") if len(sys.argv) > 1 else ["settlement", "webhooks"]
+
 
 def run_worker(order: str) -> None:
-    """Run a settlement worker in the forked process."""
+    """Run a worker in the forked process."""
     if order != "none":
         arm_to_die(order)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main(["settlement", "webhooks"], load(WorkerSettings)))
+        runner.run(main(QUEUES, load(WorkerSettings)))
 
 
 def serve() -> None:

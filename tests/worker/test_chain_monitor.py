@@ -1,8 +1,11 @@
 """A worker that starts says what a person must mend, and remembers how far its network has come."""
 
+import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -26,7 +29,7 @@ from tests.adapters.stellar.conftest import (
     build_sandbox,
     plan_faults,
 )
-from tests.testkit.api_client import make_unique_id
+from tests.testkit.api_client import make_unique_id, wait_until
 from worker import chain_monitor
 from worker.chain_monitor import ChainMonitor
 
@@ -47,7 +50,10 @@ def survey_of(
     nodes, held = build_nodes(box), replace(KEYS, **changed)  # type: ignore[arg-type]
     rail = Rail(nodes, box.network.passphrase, issuer.public_key, held)
     accounts = ChannelAccounts(nodes, rail.passphrase, held, rail.fee_cap_stroops)
-    return ChainMonitor(database, rail, accounts)
+    # Ledgers of a network in memory close by the test's own clock.
+    return ChainMonitor(
+        database, rail, accounts, now=lambda: datetime.fromtimestamp(box.clock.now, UTC)
+    )
 
 
 async def troubles(database: Database) -> str:
@@ -161,3 +167,43 @@ async def test_it_waits_for_nodes_that_are_not_there_yet(
     plan_faults(box, {"kind": "node_down", "times": 9})
     assert len(await survey_of(box, database).begin()) == len(CHANNELS)
     assert "no RPC node answers; asking again" in caplog.text
+
+
+@pytest.mark.parametrize(("seconds", "way"), [(900, "behind"), (-900, "ahead of")])
+async def test_a_clock_that_differs_from_the_ledgers_is_reported_and_binds_nothing(
+    api: httpx.AsyncClient,
+    box: StellarSandbox,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: int,
+    way: str,
+) -> None:
+    monkeypatch.setattr(chain_monitor, "SURVEY_SECONDS", 0.05)
+    monitor = survey_of(box, database)
+    await monitor.begin()
+    started = box.clock.now
+    monitor.now = lambda: datetime.fromtimestamp(box.clock.now - seconds, UTC)
+    running = asyncio.create_task(monitor.run(lambda _reason: None))
+    try:
+
+        async def reported() -> bool:
+            box.close_ledger()
+            return bool(await troubles(database))
+
+        await wait_until(reported, "the clock is reported")
+        # The test closes ledgers faster than their clock goes.
+        said = (
+            rf"the clock of this machine is (8|9)\d0 seconds {way} the time at which ledgers close"
+        )
+        assert re.search(said, await troubles(database))
+        # Bounds go by the ledgers: they are not over when the transaction is born.
+        now = await monitor.rail.nodes.read_ledger_time()
+        assert 0 <= box.clock.now - now.timestamp() + 1 < box.clock.now - started + 60
+        monitor.now = lambda: datetime.fromtimestamp(box.clock.now, UTC)
+
+        async def mended() -> bool:
+            return not await troubles(database)
+
+        await wait_until(mended, "the clock is right again")
+    finally:
+        running.cancel()

@@ -7,12 +7,10 @@ The fakes remember what they were asked; the domain's own rules fill in the answ
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -20,27 +18,10 @@ from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import Worker
 
 from devstack.environment.temporal import SEARCH_ATTRIBUTES, find_binary
-from domain.requests import Request
 from domain.settlement.manual_matches import MatchTransferRequest
-from domain.settlement.payments import CloseOutageInput, JudgeOutageResult, OwePaymentInput, Payment
-from domain.sla.disputes import (
-    DecideDisputeInput,
-    FileDisputeInput,
-    FileDisputeResult,
-    ReviewDisputeInput,
-)
 from domain.sla.outages import (
-    AmendOutageInput,
-    CancelOutageInput,
-    CloseOutageResult,
-    Declaration,
-    JudgeOutageInput,
-    Outage,
     OutageStatus,
-    RecordOutageInput,
-    RecordOutageResult,
 )
-from domain.sla.verdicts import Severity, Terms, Verdict, compute_payable, judge
 from tests.workflows.fakes.fake_activities import (
     FakeAttestationActivities,
     FakeIntegrityCheckActivities,
@@ -50,7 +31,7 @@ from tests.workflows.fakes.fake_activities import (
     activities_of,
 )
 from tests.workflows.fakes.fake_batch_activities import FakeBatchActivities
-from tests.workflows.fakes.fake_payment_activities import DETECTED, build_payment
+from tests.workflows.fakes.fake_outage_activities import FakeOutageActivities
 from worker.error_interceptor import ErrorInterceptor
 from worker.queues import WORKFLOWS
 from worker.workflow_sandbox import make_strict_sandbox
@@ -64,128 +45,12 @@ from workflows.reconciliation import ReconciliationActivities
 from workflows.wallets import WalletActivities
 from workflows.webhooks import WebhookActivities
 
-TERMS = Terms(threshold_minutes=15, penalty_per_minute=100, reward_base=750)
-DAY = 86_400
-ASKER = Request("tester", "corr-1")
 LIMIT_SECONDS = 20
 
 
 def down() -> Exception:
     """Return a failure that is tried again at once, so that only what the workflow waits for takes time."""
     return ApplicationError("every node is down", next_retry_delay=timedelta(milliseconds=1))
-
-
-def outage(outage_id: str, severity: Severity = Severity.CRITICAL) -> Outage:
-    return Outage(outage_id, "Mast 7", severity, DETECTED)
-
-
-def declaration(outage_id: str) -> Declaration:
-    return Declaration(outage(outage_id), ASKER, "standard", "default")
-
-
-class FakeOutageActivities(OutageActivities, DisputeActivities):
-    """The database in memory: enough of it to see what the workflow asked for, and in which order."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.refusals: dict[str, Exception] = {}
-        self.troubles: dict[str, Callable[[], Exception]] = {}
-        self.judgement: JudgeOutageResult | None = None
-        self.deliveries: dict[str, list[str]] = {}
-        self.attest = False
-        self.window_seconds = DAY
-
-    def _note(self, activity: str) -> list[str]:
-        self.asked.append(activity)
-        if activity in self.troubles:
-            raise self.troubles[activity]()
-        if activity in self.refusals:
-            raise self.refusals.pop(activity)
-        return self.deliveries.get(activity, [])
-
-    @activity.defn
-    async def record_outage(self, declaring: RecordOutageInput) -> RecordOutageResult:
-        sent = self._note("record_outage")
-        outage = declaring.declaration.outage
-        return RecordOutageResult(
-            True,
-            outage.fingerprint(),
-            ASKER.correlation_id,
-            "standard",
-            1,
-            self.window_seconds,
-            14 * DAY,
-            sent,
-        )
-
-    @activity.defn
-    async def amend_outage(self, amending: AmendOutageInput) -> None:
-        self._note("amend_outage")
-
-    @activity.defn
-    async def cancel_outage(self, cancelling: CancelOutageInput) -> CloseOutageResult:
-        return CloseOutageResult(cancelling.outage_id, self._note("cancel_outage"))
-
-    @activity.defn
-    async def judge_outage(self, judging: JudgeOutageInput) -> JudgeOutageResult:
-        sent = self._note("judge_outage")
-        resolved_at, mttr = judging.resolution.get_times(outage(judging.outage_id))
-        deadline = judging.at + timedelta(seconds=judging.dispute_window_seconds)
-        verdict = judge(TERMS, mttr)
-        self.judgement = JudgeOutageResult(
-            judging.outage_id,
-            1,
-            verdict,
-            self._owed(judging.outage_id, 1, verdict),
-            resolved_at,
-            deadline,
-            sent,
-            attest=self.attest,
-        )
-        return self.judgement
-
-    @activity.defn
-    async def file_dispute(self, filing: FileDisputeInput) -> FileDisputeResult:
-        sent = self._note("file_dispute")
-        deadline = filing.at + timedelta(seconds=filing.decision_window_seconds)
-        return FileDisputeResult(filing.dispute.id, deadline, sent)
-
-    @activity.defn
-    async def review_dispute(self, reviewing: ReviewDisputeInput) -> None:
-        self._note("review_dispute")
-
-    @activity.defn
-    async def decide_dispute(self, deciding: DecideDisputeInput) -> JudgeOutageResult:
-        sent = self._note("decide_dispute")
-        assert self.judgement is not None
-        before, decision = self.judgement, deciding.decision
-        if decision is None or decision.mttr_minutes is None:
-            return before
-        verdict = judge(TERMS, decision.mttr_minutes)
-        self.judgement = JudgeOutageResult(
-            before.outage_id,
-            2,
-            verdict,
-            self._owed(before.outage_id, 2, verdict),
-            before.resolved_at,
-            before.dispute_deadline,
-            sent,
-            attest=self.attest,
-        )
-        return self.judgement
-
-    @activity.defn
-    async def owe_payment(self, settling: OwePaymentInput) -> Payment:
-        self._note("owe_payment")
-        return settling.payment
-
-    def _owed(self, outage_id: str, revision: int, verdict: Verdict) -> Payment:
-        owed = build_payment(f"pay-{outage_id}", compute_payable(verdict))
-        return replace(owed, outage_id=outage_id, revision=revision, type=verdict.payment_type)
-
-    @activity.defn
-    async def close_outage(self, closing: CloseOutageInput) -> CloseOutageResult:
-        return CloseOutageResult(closing.outage_id, self._note("close_outage"))
 
 
 async def time_skipping(*more: str, skips: int = 0) -> WorkflowEnvironment:

@@ -10,7 +10,8 @@ from temporalio.testing import WorkflowEnvironment
 from domain.sla.attestations import Attestation, Call, CallStatus
 from domain.sla.disputes import Dispute, DisputeDecision
 from domain.sla.outages import OutageStatus
-from tests.workflows.conftest import ASKER, DAY, LIMIT_SECONDS, FakeActivities, down, until
+from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities, down, until
+from tests.workflows.fakes.fake_outage_activities import ASKER, DAY
 from tests.workflows.test_outages import LATE, declared
 from workflows.attestations import AttestationWorkflow
 from workflows.outages import OutageWorkflow

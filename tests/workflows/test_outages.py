@@ -21,7 +21,8 @@ from domain.sla.outages import (
     OutageStatus,
     Resolution,
 )
-from tests.workflows.conftest import ASKER, FakeActivities, declaration, outage, reaches
+from tests.workflows.conftest import FakeActivities, reaches
+from tests.workflows.fakes.fake_outage_activities import ASKER, declaration, outage
 from tests.workflows.fakes.fake_payment_activities import DETECTED
 from workflows.outages import OutageWorkflow
 
@@ -89,14 +90,12 @@ async def test_signals_do_what_updates_do_and_ignore_what_is_refused(
 ) -> None:
     with environment.with_time_skipping_disabled():
         handle = await declared(environment.client, "signals")
-        await handle.signal(OutageWorkflow.resolve_signal, Resolution(ASKER))
-        await handle.signal(OutageWorkflow.resolve_signal, LATE)
+        await handle.signal("resolve", Resolution(ASKER))
+        await handle.signal("resolve", LATE)
         await reaches(handle, OutageStatus.DISPUTABLE)
         dispute = Dispute("dsp-6", "signals", "no", ASKER)
         await handle.execute_update(OutageWorkflow.file_dispute, dispute)
-        await handle.signal(
-            OutageWorkflow.resolve_dispute, DisputeDecision("dsp-6", False, ASKER, "stands")
-        )
+        await handle.signal("resolve_dispute", DisputeDecision("dsp-6", False, ASKER, "stands"))
     assert await handle.result() is OutageStatus.CLOSED
     story = [entry.what for entry in await handle.query(OutageWorkflow.timeline)]
     assert any(line.startswith("signal ignored: resolved_at") for line in story)
@@ -106,7 +105,7 @@ async def test_a_cancelled_outage_owes_nothing(
     environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
     handle = await declared(environment.client, "cancelled")
-    await handle.signal(OutageWorkflow.cancel, Cancellation(ASKER, "a false alarm"))
+    await handle.signal("cancel", Cancellation(ASKER, "a false alarm"))
     assert await handle.result() is OutageStatus.CANCELLED
     assert fakes.outages.asked == ["record_outage", "cancel_outage"]
     assert fakes.payments.asked == []

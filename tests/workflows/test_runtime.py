@@ -13,14 +13,8 @@ from domain.errors import Conflict
 from domain.settlement.attempts import AttemptOutcome, Observation
 from domain.settlement.batches import Batch, FailBatchResult
 from domain.sla.outages import Amendment
-from tests.workflows.conftest import (
-    ASKER,
-    LIMIT_SECONDS,
-    FakeActivities,
-    down,
-    time_skipping,
-    until,
-)
+from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities, down, time_skipping, until
+from tests.workflows.fakes.fake_outage_activities import ASKER
 from tests.workflows.fakes.time_skipping_server import Handle, Stage, read_timeline
 from tests.workflows.test_outages import declared
 from workflows.batches import BatchWorkflow

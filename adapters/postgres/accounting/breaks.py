@@ -110,7 +110,7 @@ async def is_own_transaction(connection: AsyncConnection, found: Break) -> bool:
     return bool(await connection.scalar(select(exists().where(named))))
 
 
-_JOURNAL_SIDE = text(
+_MOVED_IN_JOURNAL = text(
     """
     SELECT substr(t.account, length('treasury:') + 1) AS treasury,
            split_part(o.account, ':', 2) AS payee, sum(o.amount_stroops) AS stroops
@@ -121,7 +121,7 @@ _JOURNAL_SIDE = text(
     WHERE coalesce(s.number, p.number) = :number GROUP BY 1, 2 ORDER BY 1, 2
     """
 )
-_CHAIN_SIDE = text(
+_MOVED_ON_CHAIN = text(
     """
     SELECT to_address, amount_stroops FROM chain_transfers
     WHERE position = :position OR transaction_hash = :hash AND number = :number
@@ -130,20 +130,20 @@ _CHAIN_SIDE = text(
 )
 
 
-async def get_sides(
+async def get_money_moved(
     connection: AsyncConnection, found: Break
 ) -> tuple[list[MoneyMoved], MoneyMoved | None]:
     """Return what the journal and what the chain show now for the transaction of a break."""
     about = {"hash": found.transaction_hash, "number": found.number}
-    booked = []
+    posted = []
     if found.kind in (BreakKind.MISSING_ON_CHAIN, BreakKind.AMOUNT_DIFFERS):
-        rows = await connection.execute(_JOURNAL_SIDE, about)
-        booked = [MoneyMoved(row.treasury, row.payee, int(row.stroops)) for row in rows]
+        rows = await connection.execute(_MOVED_IN_JOURNAL, about)
+        posted = [MoneyMoved(row.treasury, row.payee, int(row.stroops)) for row in rows]
     position = found.subject.removeprefix("transfer/")
-    sent = (await connection.execute(_CHAIN_SIDE, about | {"position": position})).one_or_none()
+    sent = (await connection.execute(_MOVED_ON_CHAIN, about | {"position": position})).one_or_none()
     if sent is None or found.treasury is None:
-        return booked, None
-    return booked, MoneyMoved(found.treasury, sent.to_address, sent.amount_stroops)
+        return posted, None
+    return posted, MoneyMoved(found.treasury, sent.to_address, sent.amount_stroops)
 
 
 def _to_record(row: RowMapping) -> BreakRecord:

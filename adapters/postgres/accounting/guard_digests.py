@@ -5,7 +5,7 @@ Written by `make baseline` from migrations/sql; change those files and not this 
 """
 
 # The migration that creates them.
-REVISION = "0001_fd9c8a5096b1"
+REVISION = "0001_af1102f3ba8b"
 
 # Table, name and function of each trigger; pg_trigger.tgtype (1 for each row, 2 before, 4 insert,
 # 8 delete, 16 update, 32 truncate); whether it is deferred to the end of the transaction; whether it
@@ -47,6 +47,8 @@ GUARDS = (
     ("postings", "entry_balances", "check_entry_balances", 5, True, False),
     ("postings", "postings_are_immutable", "refuse_change", 26, False, False),
     ("postings", "postings_are_never_emptied", "refuse_change", 34, False, False),
+    ("restorations", "restorations_are_immutable", "refuse_change", 26, False, False),
+    ("restorations", "restorations_are_never_emptied", "refuse_change", 34, False, False),
     ("sla_results", "sla_results_are_immutable", "refuse_change", 26, False, False),
     ("sla_results", "sla_results_are_never_emptied", "refuse_change", 34, False, False),
     ("submissions", "submissions_are_immutable", "refuse_change", 26, False, False),
@@ -56,10 +58,10 @@ GUARDS = (
 # SHA-256 of the body of each function, because a changed function keeps its name.
 BODIES = {
     "check_entry_balances": "2059d3424baa46b69fd329202c7c11f41bc765b37ddf0a61ef4264fdb74f1dd1",
-    "check_entry_has_postings": "a7bd5578b9eedb638c66b239ee148cd301cf52d752f97790b2298eb8a8ed8c0a",
+    "check_entry_has_postings": "2f8b40c902698762b3f3aa2cb6da95aa2e56141cbd5d741caefe22d16032de0b",
     "check_floor": "295015246b403a85e786826539aec2a26876fd5d85e390d1522b364f35fc1bc3",
     "check_payment_is_attested": "77fe7da0f8f7d163edbda91c5afad15def7b58757a660dda37227ec206034545",
     "refuse_change": "2d435742e27af87eb5312eca3543c0a0668763f0d679a815379e9a85dc4120e0",
-    "refuse_new_terms": "9645c60410cfffaf3903f09d573b36df144ea52e723da48901b5186cd16e12d4",
+    "refuse_new_terms": "724435f7e30c07c533c6f45b8354c103f95d3b9f5fa2169af9971d221afe67e9",
     "refuse_reopening": "6b43358a2830a5386346ee98f53a4d80bac8a906720c5b909c086f0ce6ca7a6e",
 }

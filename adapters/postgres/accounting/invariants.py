@@ -138,9 +138,11 @@ _OBLIGATIONS = (
     SELECT 'payments_match_settlements', id, format('it is %s and %s of %s stroops are paid', status, paid, amount)
     FROM obligation WHERE paid <> CASE status WHEN 'confirmed' THEN amount ELSE 0 END
     UNION ALL
+    SELECT 'no_payment_while_disputed', p.id, format('dispute %s of its outage is %s', d.id, d.status)
+    FROM payments p JOIN disputes d USING (outage_id) WHERE d.decided_at IS NULL AND p.revision >= d.revision
+    UNION ALL
     SELECT 'settlements_authorised', id, 'it is reserved, and no signed bytes could pay it'
-    FROM obligation
-    WHERE reserved > 0 AND NOT EXISTS (
+    FROM obligation WHERE reserved > 0 AND NOT EXISTS (
         SELECT FROM allocations s JOIN attempts a ON (a.payment_id, a.n) = (s.lead_payment_id, s.n)
         JOIN envelopes v ON (v.payment_id, v.n) = (s.lead_payment_id, s.n)
         WHERE s.payment_id = obligation.id AND s.live AND a.max_ledger IS NOT NULL
@@ -165,7 +167,8 @@ _OBLIGATIONS = (
 
 _SETTLEMENTS = (
     """
-    settled AS MATERIALIZED (SELECT * FROM entries WHERE kind = 'settlement'),
+    settled AS MATERIALIZED (SELECT * FROM entries e WHERE kind = 'settlement'
+        AND NOT EXISTS (SELECT FROM entries r WHERE r.corrects = e.id AND r.kind = 'reversal')),
     proven AS MATERIALIZED (
         SELECT s.payment_id, s.lead_payment_id, s.n, s.amount_stroops, min(v.signed_at) AS signed_at,
                bool_or(e.transaction_hash IN (v.hash, v.inner_hash) AND v.noop_reason = '') AS signed
@@ -244,7 +247,8 @@ _APPEND_ONLY = (
         ELSE format('it is about %s, of another payment or currency', corrects) END
     FROM taken_back WHERE original IS NULL OR NOT same
        OR (kind = 'release') <> (of_kind = 'reservation')
-       OR of_kind NOT IN ('reservation', 'accrual', 'correction')
+       OR of_kind NOT IN ('reservation', 'accrual', 'correction', 'settlement')
+       OR kind = 'correction' AND of_kind = 'settlement'
     UNION ALL
     SELECT DISTINCT 'journal_append_only', t.id, format('its postings are not those of %s, reversed', corrects)
     FROM (
@@ -285,9 +289,7 @@ async def check(
     await allow_long_reads(connection)
     violations = list[Violation]()
     for family, asks_overdue in _FAMILIES:
-        parameters: dict[str, object] = {"named_max": named_max} | (
-            {"overdue": overdue} if asks_overdue else {}
-        )
+        parameters = {"named_max": named_max} | ({"overdue": overdue} if asks_overdue else {})
         for row in await connection.execute(family, parameters):
             late = row.rule == "overdue"
             invariant = Invariant.OBLIGATION_LIFECYCLE if late else Invariant(row.rule)

@@ -10,12 +10,12 @@ from adapters.postgres.tables import balances as rows_of_balances
 from adapters.postgres.tables import entries, postings
 from domain.accounting.journal import (
     Entry,
-    Posting,
     derive_accrual_id,
     make_accrual,
     make_correction,
     make_reversal,
 )
+from domain.accounting.postings import Posting
 from domain.settlement.payments import Payment
 
 # One statement that always locks in the same order, so that no two can deadlock: entries by id, accounts

@@ -130,7 +130,7 @@ _IS_OURS = """(
 # The CTE `journal` is the journal's side, and the only part that knows the tables of payments. A transfer
 # of nothing is no outflow: anybody can make a treasury send it, since it needs no authorisation. A payment
 # in a ledger that was not read yet is left out, unless it was made well before the newest one closed.
-_SIDES = f"""
+_COMPARED = f"""
     WITH journal AS (
         SELECT coalesce(s.number, p.number)::numeric AS number, p.transaction_hash,
                (array_agg(p.id ORDER BY p.number <> coalesce(s.number, p.number), p.queue_number))[1] AS payment_id,
@@ -164,7 +164,7 @@ _SIDES = f"""
 """
 
 SUSPECTS = text(
-    _SIDES
+    _COMPARED
     + f"""
     SELECT b.number AS journal_number, b.transaction_hash AS journal_hash,
            b.payment_id AS journal_payment_id, b.amount_stroops AS journal_stroops,

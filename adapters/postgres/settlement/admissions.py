@@ -28,7 +28,8 @@ _LOCK = text("SELECT status FROM payments WHERE id = :payment FOR NO KEY UPDATE"
 _CASE = text(
     """
     SELECT (SELECT reason FROM circuit_breakers WHERE name = 'settlement' AND is_open) AS circuit_breaker,
-           (SELECT count(DISTINCT approver) FROM approvals
+           (SELECT count(DISTINCT approver) - count(DISTINCT 1) FILTER (WHERE EXISTS (
+                SELECT FROM unnest(makers) AS maker WHERE maker ^@ 'unverified:')) FROM approvals
             WHERE payment_id = :payment AND digest = :digest AND voided_at IS NULL) AS approvers,
            a.day, a.to_address
     FROM (SELECT) AS one LEFT JOIN authorisations a ON a.payment_id = :payment

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
-from sqlalchemy import RowMapping, exists, func, select, update
+from sqlalchemy import RowMapping, distinct, exists, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,6 +19,7 @@ from adapters.postgres.tables import (
     payments,
 )
 from domain.errors import NotFound
+from domain.requests import UNVERIFIED
 from domain.settlement.approvals import (
     APPROVERS,
     UNSIGNED,
@@ -26,6 +27,7 @@ from domain.settlement.approvals import (
     ApprovalContext,
     compute_digest,
 )
+from domain.settlement.limits import Limits, find_ceiling
 from domain.settlement.payments import Payment, PaymentStatus
 
 # The actions that a verdict follows from: their actors are its makers.
@@ -200,20 +202,24 @@ async def list_by_payment(
 
 
 async def list_waiting(
-    connection: AsyncConnection, approval_above: int | None, offset: int, limit: int
+    connection: AsyncConnection, enforced: Limits, offset: int, limit: int
 ) -> tuple[list[RowMapping], int]:
-    """Return a page of the payments that wait for approval, oldest first, and how many there are."""
-    if approval_above is None:
+    """Return a page of the payments that wait for approval alone, oldest first, and how many there are."""
+    if enforced.approval_above is None:
         return [], 0
+    ceiling = find_ceiling(enforced)
+    # One of those who approved may be the maker, where nobody knows who that was.
+    one_is_a_maker = func.array_to_string(approvals.c.makers, " ").contains(UNVERIFIED)
     given = (
-        select(func.count())
+        select(func.count() - func.count(distinct(literal(1))).filter(one_is_a_maker))
         .where(approvals.c.payment_id == payments.c.id, NOT_VOIDED)
         .correlate(payments)
         .scalar_subquery()
     )
     wanted = (
         payments.c.status.in_(UNSIGNED),
-        payments.c.amount_stroops > approval_above,
+        payments.c.amount_stroops > enforced.approval_above,
+        true() if ceiling is None else payments.c.amount_stroops <= ceiling,
         given < APPROVERS,
     )
     rows = await connection.execute(

@@ -13,10 +13,8 @@ from domain.errors import Conflict, NotFound
 from domain.settlement.attempts import Attempt
 from domain.settlement.batches import Batch
 from domain.settlement.channels import (
-    ChainCoverage,
     Channel,
     ChannelRelease,
-    ObservedTransfer,
     QuarantinedAttempt,
     QueuePosition,
     list_workflow_ids,
@@ -94,6 +92,36 @@ _RELEASE_OUTRUN = text(
 async def release_outrun(connection: AsyncConnection) -> None:
     """Release the attempts for which nothing is signed and whose sequence the network has consumed."""
     await connection.execute(_RELEASE_OUTRUN)
+
+
+_SET_BACK = text(
+    """
+    WITH free AS (
+        SELECT address, sequence FROM channels
+        WHERE address = :address AND payment_id IS NULL AND sequence > :reached FOR UPDATE
+    ), beyond AS (
+        SELECT count(*) FILTER (WHERE a.status <> 'failed' OR a.max_ledger - 1 > :ledger) AS alive
+        FROM free LEFT JOIN attempts a ON a.channel = free.address AND a.sequence > :reached
+             AND NOT a.sequence_unused
+    ), unused AS (
+        UPDATE attempts SET sequence_unused = true FROM free, beyond
+        WHERE attempts.channel = free.address AND attempts.sequence > :reached AND beyond.alive = 0
+    )
+    UPDATE channels SET sequence = :reached FROM free, beyond
+    WHERE channels.address = free.address AND beyond.alive = 0
+    """
+)
+
+
+async def set_back(connection: AsyncConnection, address: str, reached: int, ledger: int) -> bool:
+    """
+    Set a free channel back to the sequence that the network has reached, as of a ledger.
+
+    False when it serves a payment, is not ahead, or when bytes of ours beyond that sequence count as
+    applied, are open, or may still be.
+    """
+    row = {"address": address, "reached": reached, "ledger": ledger}
+    return (await connection.execute(_SET_BACK, row)).rowcount == 1
 
 
 _QUEUE_POSITION = text(
@@ -194,41 +222,6 @@ async def list_waiting_workflows(
     payments = list(unpaid)
     rows = await connection.execute(_RELEASED_BATCHES, {"channel": address, "payments": payments})
     return list_workflow_ids([Batch(*row) for row in rows], payments)
-
-
-# Transfers by the attempt's own bytes; and transfers from a treasury that carry the number of one of
-# the attempt's transfers, whoever signed them.
-_COVERAGE = text(
-    """
-    WITH trace AS (
-        SELECT t.transaction_hash, t.ledger, true AS ours
-        FROM envelopes e
-        JOIN chain_transfers t ON t.transaction_hash IN (e.hash, e.inner_hash)
-        WHERE e.payment_id = :lead_payment_id AND e.n = :n
-        UNION ALL
-        SELECT t.transaction_hash, t.ledger, false
-        FROM allocations s JOIN payments p ON p.id = s.payment_id
-        JOIN chain_transfers t ON t.number = s.number AND t.from_address = p.from_address
-        WHERE s.lead_payment_id = :lead_payment_id AND s.n = :n AND s.live
-        ORDER BY ours DESC, ledger LIMIT 1
-    )
-    SELECT coalesce(c.first_ledger <= :first AND c.ledger >= :last, false) AND NOT EXISTS (
-               SELECT FROM chain_gaps g WHERE g.first_ledger <= :last AND g.last_ledger >= :first
-           ) AS complete,
-           coalesce(c.ledger, 0) AS read_to, trace.*
-    FROM (SELECT) AS one LEFT JOIN chain_cursor c ON true LEFT JOIN trace ON true
-    """
-)
-
-
-async def get_coverage(
-    connection: AsyncConnection, quarantined: QuarantinedAttempt, first: int, last: int
-) -> ChainCoverage:
-    """Return the transfer of an attempt that reconciliation has read, and whether it read all ledgers."""
-    key = {"lead_payment_id": quarantined.attempt.payment_id, "n": quarantined.attempt.n}
-    row = (await connection.execute(_COVERAGE, key | {"first": first, "last": last})).one()
-    trace = row.transaction_hash and ObservedTransfer(row.transaction_hash, row.ledger, row.ours)
-    return ChainCoverage(first, last, row.complete, row.read_to, trace or None)
 
 
 _LOCK = text(

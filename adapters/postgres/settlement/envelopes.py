@@ -71,21 +71,14 @@ def _to_columns(reserved: Reservation, envelope: Envelope) -> dict[str, object]:
 
 
 async def _get_newest(connection: AsyncConnection, reserved: Reservation) -> Envelope:
-    """
-    Return the newest bytes that any run stored for a (channel, sequence).
-
-    Raises TryAgain when the attempt was released or moved to another pair.
-    """
+    """Return the newest bytes of a (channel, sequence); raise TryAgain when the attempt has it no more."""
     now = await attempts.get_attempt(connection, reserved.payment_id, reserved.n)
-    if now is None or now.envelope is None or _get_pair(now) != _get_pair(reserved):
+    pair = reserved.channel, reserved.sequence
+    if now is None or now.envelope is None or (now.channel, now.sequence) != pair:
         raise TryAgain(
             f"payment {reserved.payment_id} was changed by another process meanwhile; read it again"
         )
     return now.envelope
-
-
-def _get_pair(reserved: Reservation) -> tuple[str, int]:
-    return reserved.channel, reserved.sequence
 
 
 # Stores a higher bid for the same inner transaction; a lower bid, or one for bytes that were replaced

@@ -16,6 +16,7 @@ from adapters.postgres.sla.outages import OutageContext
 from adapters.postgres.tables import allocations, attempts, payments
 from domain.errors import Conflict, NotFound
 from domain.reasons import Reason
+from domain.settlement.attempts import Attempt
 from domain.settlement.payments import (
     SENT,
     Payment,
@@ -178,6 +179,34 @@ async def stop(
         )
     )
     return result.rowcount == 1
+
+
+_RECORD_DISAGREEMENT = text(
+    """
+    UPDATE payments SET reason_code = :code, status_reason = :sentence
+    FROM allocations s
+    WHERE s.lead_payment_id = :lead_payment_id AND s.n = :n AND s.live AND s.payment_id = payments.id
+      AND payments.status = 'submitted' AND payments.status_reason IS DISTINCT FROM :sentence
+    RETURNING payments.*
+    """
+)
+
+
+async def record_disagreement(
+    connection: AsyncConnection, attempt: Attempt, reason: Reason | None
+) -> list[Payment]:
+    """
+    Record why the payments of an attempt are not final although they were sent; None takes it back.
+
+    Returns those of which that is news.
+    """
+    noted = {
+        "code": reason.code if reason else None,
+        "sentence": reason.sentence if reason else None,
+    }
+    key = {"lead_payment_id": attempt.payment_id, "n": attempt.n}
+    rows = await connection.execute(_RECORD_DISAGREEMENT, key | noted)
+    return [to_payment(row) for row in rows.mappings()]
 
 
 async def confirm(connection: AsyncConnection, payment_id: str, **proof: Any) -> None:

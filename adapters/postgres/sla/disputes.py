@@ -46,9 +46,11 @@ async def decide(
     decided_by: str,
     at: datetime,
     note: str,
+    mttr_minutes: int | None,
 ) -> bool:
     """Record a decision; False when the dispute was decided before, which does not change."""
     changes: dict[str, Any] = {"decided_by": decided_by, "decided_at": at, "resolution_note": note}
+    changes["decided_mttr_minutes"] = mttr_minutes
     try:
         return await transitions.move(
             connection, transitions.DISPUTES, {"id": dispute_id}, status, **changes
@@ -83,6 +85,17 @@ async def find_undecided(connection: AsyncConnection, outage_id: str) -> Dispute
     """Return the dispute of an outage that nobody has decided yet, if there is one."""
     rows = await connection.execute(
         select(disputes).where(disputes.c.outage_id == outage_id, disputes.c.status.in_(UNDECIDED))
+    )
+    row = rows.mappings().one_or_none()
+    return None if row is None else _record(row)
+
+
+async def find_newest(connection: AsyncConnection, outage_id: str) -> DisputeRecord | None:
+    rows = await connection.execute(
+        select(disputes)
+        .where(disputes.c.outage_id == outage_id)
+        .order_by(disputes.c.created_at.desc(), disputes.c.id)
+        .limit(1)
     )
     row = rows.mappings().one_or_none()
     return None if row is None else _record(row)

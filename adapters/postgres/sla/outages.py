@@ -33,6 +33,8 @@ from domain.sla.verdicts import (
     Verdict,
 )
 
+# What every change of an outage, its verdict or its dispute sets.
+_ADVANCED: Any = {"version": outages.c.version + 1, "changed_at": func.now()}
 SORTABLE = {"detected_at", "severity", "status", "site_name"}
 
 
@@ -71,13 +73,28 @@ async def add(
 
 async def move(
     connection: AsyncConnection, outage_id: str, to: OutageStatus, **changes: Any
-) -> bool:
-    """Move an outage to its next status; False when it has that status already."""
-    return await transitions.move(connection, transitions.OUTAGES, {"id": outage_id}, to, **changes)
+) -> int:
+    """Move an outage to its next status, unless it has that status already; return its version."""
+    moved = await connection.scalar(
+        transitions.OUTAGES.update(to, **changes, **_ADVANCED)
+        .where(outages.c.id == outage_id)
+        .returning(outages.c.version)
+    )
+    if moved is None:
+        await transitions.refuse(connection, transitions.OUTAGES, {"id": outage_id}, to)
+        moved = await connection.scalar(select(outages.c.version).where(outages.c.id == outage_id))
+    return int(moved or 0)
 
 
-async def amend(connection: AsyncConnection, outage_id: str, changes: dict[str, Any]) -> None:
-    await connection.execute(update(outages).where(outages.c.id == outage_id).values(**changes))
+async def advance(connection: AsyncConnection, outage_id: str, **changes: Any) -> int:
+    """Change an outage, or only record that something of it has changed; return its new version."""
+    advanced = await connection.scalar(
+        update(outages)
+        .where(outages.c.id == outage_id)
+        .values(**changes, **_ADVANCED)
+        .returning(outages.c.version)
+    )
+    return int(advanced or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +106,9 @@ class OutageContext:
     agreement: Agreement
     correlation_id: str
     fingerprint: str
+    version: int
+    status: OutageStatus
+    resolution_key: str | None
     resolved_at: datetime | None
     dispute_deadline: datetime | None
     # The newest revision of the verdict.
@@ -125,6 +145,9 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
         ),
         correlation_id=row["correlation_id"],
         fingerprint=row["fingerprint"],
+        version=row["version"],
+        status=OutageStatus(row["status"]),
+        resolution_key=row["resolution_key"],
         resolved_at=row["resolved_at"],
         dispute_deadline=row["dispute_deadline"],
         judged=to_verdict(row),
@@ -198,6 +221,11 @@ def _select_with_verdict(*more: Label[Any]) -> Select[Any]:
 async def get(connection: AsyncConnection, outage_id: str) -> RowMapping:
     rows = await connection.execute(_select_with_verdict().where(outages.c.id == outage_id))
     return _require(rows.mappings().one_or_none(), outage_id)
+
+
+async def find_fingerprint(connection: AsyncConnection, outage_id: str) -> str | None:
+    """Return the fingerprint of the declaration of an outage; None when there is no such outage."""
+    return await connection.scalar(select(outages.c.fingerprint).where(outages.c.id == outage_id))
 
 
 async def get_correlation_id(connection: AsyncConnection, outage_id: str) -> str:

@@ -29,7 +29,7 @@ from adapters.postgres.tables.limits import (
     spending,
 )
 from adapters.postgres.tables.metadata import Xid8, metadata
-from adapters.postgres.tables.networks import networks, troubles
+from adapters.postgres.tables.networks import networks, restorations, troubles
 from adapters.postgres.tables.outages import (
     agreements,
     disputes,
@@ -95,6 +95,7 @@ __all__ = [
     "policies",
     "postings",
     "reconciliation_runs",
+    "restorations",
     "sla_results",
     "spending",
     "submissions",

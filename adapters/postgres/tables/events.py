@@ -27,6 +27,8 @@ events = Table(
     Column("sequence", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     Column("id", String(64), nullable=False, unique=True),
     Column("type", String(50), nullable=False),
+    # The change that it reports.
+    Column("entry_id", String(64), sa.ForeignKey("audit_entries.id"), nullable=False),
     # NULL for an event about the engine itself.
     Column("outage_id", String(64), sa.ForeignKey("outages.id")),
     Column("occurred_at", Instant, nullable=False),

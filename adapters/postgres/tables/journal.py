@@ -11,6 +11,8 @@ ENTRY_KINDS = (
 )
 ACCOUNT_KINDS = ("asset", "liability", "expense")
 
+ACCRUAL = text("kind = 'accrual'")
+
 
 def _make_one_of(column: str, words: tuple[str, ...]) -> str:
     return f"{column} IN ({', '.join(repr(word) for word in words)})"
@@ -68,13 +70,14 @@ entries = Table(
         "(transaction_hash IS NOT NULL) = (kind = 'settlement')", name="transaction_hash"
     ),
     Index("ix_entries_payment_id", "payment_id"),
-    # A payment is accrued once and settled once, even if the code is wrong.
+    # A payment is accrued once, and settled once by one transaction, even if the code is wrong; a
+    # trigger refuses another settlement while the one before is not reversed.
+    Index("uq_entries_accrued", "payment_id", unique=True, postgresql_where=ACCRUAL),
     Index(
         "uq_entries_once",
-        "payment_id",
-        "kind",
+        *("payment_id", "transaction_hash"),
         unique=True,
-        postgresql_where=text("kind IN ('accrual', 'settlement')"),
+        postgresql_where=text("kind = 'settlement'"),
     ),
     # An entry is taken back once, by a release or a reversal, and corrected once.
     Index(

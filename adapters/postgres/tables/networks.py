@@ -1,4 +1,4 @@
-"""The networks that payments were settled on, with the newest ledger seen of each, and what is wrong there."""
+"""The networks that payments were settled on, what is wrong there, and restorations: then a network knows more than the journal."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, String, Table
@@ -28,4 +28,18 @@ troubles = Table(
     Column("sentence", sa.Text, nullable=False),
     Column("since", Instant, nullable=False),
     Column("missing_stroops", sa.BigInteger),
+)
+
+restorations = Table(
+    "restorations",
+    metadata,
+    Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    # Until the chain has been read past this instant, the journal is older than the chain.
+    Column("restored_at", Instant, nullable=False),
+    Column("backup_taken_at", Instant, nullable=False),
+    Column("backup_sha256", String(64), nullable=False),
+    # The last ledger that the backup had read; NULL when it had read none.
+    Column("chain_ledger", sa.BigInteger),
+    # The name under which the database that was there before is kept; NULL when there was none.
+    Column("replaced_database", String(63)),
 )

@@ -58,9 +58,20 @@ outages = Table(
     Column("agreement", String(100), sa.ForeignKey("agreements.name"), nullable=False),
     Column("policy", String(100), nullable=False),
     Column("policy_version", sa.Integer, nullable=False),
+    # Which request resolved it: the same one asked again is answered again, any other is refused.
+    Column("resolution_key", String(100)),
+    # Grows by one in every transaction that changes the outage, its verdict or its dispute.
+    Column("version", sa.Integer, nullable=False, server_default=text("1")),
+    Column("changed_at", Instant, nullable=False, server_default=text("now()")),
     sa.CheckConstraint("resolved_at IS NULL OR resolved_at >= detected_at", name="times"),
     Index("ix_outages_listing", text("detected_at DESC"), text("id DESC")),
     Index("ix_outages_status", "status", "detected_at"),
+    Index("ix_outages_changed_at", "changed_at"),
+    Index(
+        "ix_outages_unfinished",
+        "id",
+        postgresql_where=text("status NOT IN ('closed', 'cancelled')"),
+    ),
 )
 
 sla_results = Table(
@@ -102,6 +113,8 @@ disputes = Table(
     Column("decided_by", String(200)),
     Column("decided_at", Instant),
     Column("resolution_note", sa.Text),
+    # The corrected time to repair that the decision gave, if it gave one.
+    Column("decided_mttr_minutes", sa.BigInteger),
     Index(
         "uq_disputes_one_undecided",
         "outage_id",

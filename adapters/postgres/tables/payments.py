@@ -32,7 +32,8 @@ payments = Table(
     # Not unique: one transaction may make many payments.
     Column("transaction_hash", String(64)),
     Column("ledger", sa.BigInteger),
-    # Why it is on hold, blocked or in quarantine: a code for programs, and a sentence for people.
+    # Why it is on hold, blocked or in quarantine, or sent and in doubt: a code for programs, and a
+    # sentence for people.
     Column("reason_code", String(40)),
     Column("status_reason", sa.Text),
     Column("correlation_id", String(100), nullable=False),
@@ -49,12 +50,15 @@ payments = Table(
         name="confirmed",
     ),
     sa.CheckConstraint(
-        make_one_of("status", STOPPED) + " = (reason_code IS NOT NULL)", name="stopped"
+        make_one_of("status", STOPPED) + " = (reason_code IS NOT NULL)"
+        f" OR (status = '{PaymentStatus.SUBMITTED}' AND reason_code = '{ReasonCode.NODES_DISAGREE}')",
+        name="stopped",
     ),
     sa.CheckConstraint("(reason_code IS NULL) = (status_reason IS NULL)", name="status_reason"),
     sa.CheckConstraint(make_one_of("reason_code", ReasonCode), name="reason_code"),
     Index("ix_payments_listing", text("created_at DESC"), text("id DESC")),
     Index("ix_payments_transaction_hash", "transaction_hash"),
+    Index("ix_payments_unconfirmed", "id", postgresql_where=text("status <> 'confirmed'")),
     Index("ix_payments_pending", "queue_number", postgresql_where=text("status = 'pending'")),
     # What waits is little of all that there is.
     Index("ix_payments_waiting", "status", postgresql_where=text(make_one_of("status", WAITING))),

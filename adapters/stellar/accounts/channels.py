@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from stellar_sdk import Account, Keypair, TransactionBuilder, TransactionEnvelope, xdr
@@ -94,7 +94,7 @@ class ChannelAccounts:
         if standing is None:
             raise Obstructed(f"the operator's account {operator} does not exist")
         sequence, max_ledger = standing.sequence + 1, latest + LEDGERS_TO_LIVE
-        inner = self._draft(addresses, sequence, max_ledger)
+        inner = self._draft(addresses, sequence, max_ledger, await self.nodes.read_ledger_time())
         envelope = fee_bumps.wrap(inner, self.keys.fees, 0, max_ledger, self.fee_cap_stroops)
         proofs = Quorum(self.nodes, self.passphrase)
         send_at = latest
@@ -112,7 +112,7 @@ class ChannelAccounts:
             _refuse(results.parse(found.result_xdr))
 
     def _draft(
-        self, addresses: Sequence[str], sequence: int, max_ledger: int
+        self, addresses: Sequence[str], sequence: int, max_ledger: int, now: datetime
     ) -> TransactionEnvelope:
         operator = self.keys.operator
         source = Account(operator.public_key, sequence - 1)
@@ -121,7 +121,7 @@ class ChannelAccounts:
             builder.append_begin_sponsoring_future_reserves_op(address)
             builder.append_create_account_op(address, "0")
             builder.append_end_sponsoring_future_reserves_op(source=address)
-        builder.add_time_bounds(0, int((datetime.now(UTC) + BACKSTOP).timestamp()))
+        builder.add_time_bounds(0, int((now + BACKSTOP).timestamp()))
         inner = builder.set_ledger_bounds(0, max_ledger).build()
         signers: list[Keypair] = [operator, *(self.keys.channels[each] for each in addresses)]
         for signer in signers:

@@ -1,6 +1,7 @@
 """Results of the SLA contract: its return value, its events and its errors."""
 
 from dataclasses import fields
+from hashlib import sha256
 from typing import Any
 
 from stellar_sdk import StrKey, scval, xdr
@@ -50,6 +51,7 @@ def parse_answer(found: GetTransactionResponse, contract: str) -> tuple[Contract
     try:
         meta = xdr.TransactionMeta.from_xdr(found.result_meta_xdr or "")
         value, events = _parse_meta(meta)
+        _check_digest(found.result_xdr or "", value, events)
     except Exception as error:  # the SDK raises whatever the bytes run into
         raise ContractRefused(
             f"the result of the contract call in the ledger cannot be read: {type(error).__name__}"
@@ -89,6 +91,20 @@ def _parse_meta(meta: xdr.TransactionMeta) -> tuple[xdr.SCVal, list[xdr.Contract
         value, events = meta.v3.soroban_meta.return_value, meta.v3.soroban_meta.events
     assert value is not None
     return value, events
+
+
+def _check_digest(result_xdr: str, value: xdr.SCVal, events: list[xdr.ContractEvent]) -> None:
+    """Refuse a value and events that are not those of the result, which is their hash."""
+    result = xdr.TransactionResult.from_xdr(result_xdr).result
+    if result.inner_result_pair is not None:
+        rows = result.inner_result_pair.result.result.results
+    else:
+        rows = result.results
+    operation = rows[0].tr if rows else None
+    called = operation.invoke_host_function_result if operation else None
+    preimage = xdr.InvokeHostFunctionSuccessPreImage(value, events).to_xdr_bytes()
+    if called is None or called.success is None or called.success.hash != sha256(preimage).digest():
+        raise ValueError("the value is not that of the result")
 
 
 def _is_new_calculation(event: xdr.ContractEvent, contract: str) -> bool:

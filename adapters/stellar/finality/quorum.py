@@ -26,10 +26,10 @@ from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from adapters.stellar.codes import results
 from adapters.stellar.codes.transaction_codes import UNCONSUMED
+from adapters.stellar.finality import node_reports
 from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import READ_SECONDS, Nodes, RpcNode
 from adapters.stellar.rpc.transaction_watcher import LedgerInclusion
-from adapters.stellar.signing import fee_bumps
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import Attempt
@@ -54,6 +54,10 @@ class Snapshot:
     def is_past(self, attempt: Attempt) -> bool:
         """Tell whether no ledger after this one may include the bytes of the attempt."""
         return self.ledger >= attempt.max_ledger - 1
+
+    def has_gap(self, attempt: Attempt) -> bool:
+        """Tell whether the sequence was signed ahead of the chain: the one before is not consumed either."""
+        return self.sequences.get(attempt.channel, attempt.sequence) < attempt.sequence - 1
 
     def proves_expiry(self, attempt: Attempt) -> bool:
         """Tell whether the bytes have expired: their sequence is free, and no ledger may include them."""
@@ -92,20 +96,22 @@ class Quorum:
         self.nodes = nodes
         self.passphrase = passphrase
         self._votes: dict[tuple[str, int], UnknownConsumption] = {}
+        self._gaps: dict[tuple[str, int], UnknownConsumption] = {}
 
     async def read_snapshot(self, accounts: Sequence[str], *, at_least: int = 0) -> Snapshot:
         """Read the last consumed sequences of accounts, all at one ledger."""
         question = ledger_entries.make_account_keys(accounts)
-        return _to_snapshot(
+        return parse_snapshot(
             await self.nodes.ask(
                 lambda server: server.get_ledger_entries(question), at_least=at_least
             )
         )
 
     async def find_inclusion(self, hashes: Hashes) -> LedgerInclusion | None:
-        """Return the first of these hashes that was applied; None proves nothing."""
+        """Return the first of these hashes that a node says was applied; None proves nothing."""
         for hash_ in await hashes():
-            inclusion = self._to_inclusion(await self.nodes.ask(_make_call(hash_)))
+            node, found = await self.nodes.ask_any(_make_call(hash_))
+            inclusion = self._to_inclusion(found, node)
             if inclusion is not None and results.parse(inclusion.result_xdr).is_applied:
                 return inclusion
         return None
@@ -121,11 +127,43 @@ class Quorum:
             except Exception as error:
                 log.warning("%s cannot vote: %s", node.name, type(error).__name__)
                 continue
-            snapshot = _to_snapshot(reply)
+            snapshot = parse_snapshot(reply)
             if not snapshot.proves_expiry(attempt):
                 return False
             expired += 1
         return expired >= min(NODES_TO_AGREE, len(self.nodes.all))
+
+    async def is_ahead_of_chain(self, attempt: Attempt, hashes: Hashes) -> bool:
+        """
+        Tell whether a quorum shows that bytes expired ahead of the chain: none of ours is in a ledger.
+
+        No later bytes for the sequence can be applied either, until the ones before are.
+        """
+        key = (attempt.channel, attempt.sequence)
+        gap, signed = self._gaps.setdefault(key, UnknownConsumption()), await hashes()
+        question = ledger_entries.make_account_keys([attempt.channel])
+        for node in self.list_voters():
+            try:
+                reply = await self.nodes.ask_node(
+                    node, lambda server: server.get_ledger_entries(question), READ_SECONDS
+                )
+                found = [
+                    await self.nodes.ask_node(node, _make_call(hash_), READ_SECONDS)
+                    for hash_ in signed
+                ]
+            except Exception as error:
+                log.warning("%s cannot vote: %s", node.name, type(error).__name__)
+                continue
+            snapshot = parse_snapshot(reply)
+            absent = all(each.status is GetTransactionStatus.NOT_FOUND for each in found)
+            if not (absent and snapshot.proves_expiry(attempt) and snapshot.has_gap(attempt)):
+                self._gaps.pop(key)
+                return False
+            gap.add_vote(node, snapshot.ledger, forgotten=False)
+        if not gap.has_quorum(len(self.nodes.all)):
+            return False
+        self._gaps.pop(key)
+        return True
 
     async def find_consumer(
         self, attempt: Attempt, hashes: Hashes
@@ -140,7 +178,7 @@ class Quorum:
         # All at once, so that a node that hangs does not delay the others.
         votes = [
             asyncio.create_task(self._vote_safely(node, attempt, signed, unknown))
-            for node in self._quorum_nodes()
+            for node in self.list_voters()
         ]
         inclusion = await _await_first(votes)
         if inclusion is None and not unknown.has_quorum(len(self.nodes.all)):
@@ -148,7 +186,7 @@ class Quorum:
         self._votes.pop((attempt.channel, attempt.sequence), None)
         return inclusion or unknown
 
-    def _quorum_nodes(self) -> list[RpcNode]:
+    def list_voters(self) -> list[RpcNode]:
         """Return the nodes that did not just fail, if they are enough for a quorum, else all in use."""
         answering = [node for node in self.nodes.usable if not node.is_resting]
         enough = min(NODES_TO_AGREE, len(self.nodes.all))
@@ -168,7 +206,7 @@ class Quorum:
     ) -> LedgerInclusion | None:
         """Read the channel from one node, and then look for every hash there, twice."""
         question = ledger_entries.make_account_keys([attempt.channel])
-        snapshot = _to_snapshot(
+        snapshot = parse_snapshot(
             await self.nodes.ask_node(
                 node, lambda server: server.get_ledger_entries(question), READ_SECONDS
             )
@@ -181,7 +219,7 @@ class Quorum:
         for _ in range(2):
             for hash_ in signed:
                 found = await self.nodes.ask_node(node, _make_call(hash_), READ_SECONDS)
-                inclusion = self._to_inclusion(found)
+                inclusion = self._to_inclusion(found, node)
                 if (
                     inclusion is not None
                     and results.parse(inclusion.result_xdr).code not in UNCONSUMED
@@ -193,18 +231,10 @@ class Quorum:
         unknown.add_vote(node, snapshot.ledger, forgotten=forgotten)
         return None
 
-    def _to_inclusion(self, found: GetTransactionResponse) -> LedgerInclusion | None:
+    def _to_inclusion(self, found: GetTransactionResponse, node: RpcNode) -> LedgerInclusion | None:
         if found.status is GetTransactionStatus.NOT_FOUND:
             return None
-        return LedgerInclusion(
-            # A node that is asked by the inner hash answers with that hash.
-            fee_bumps.get_outer_hash(found.envelope_xdr or "", self.passphrase),
-            found.status is GetTransactionStatus.SUCCESS,
-            found.result_xdr or "",
-            found.ledger or 0,
-            found.create_at or 0,
-            tuple(found.diagnostic_events_xdr or ()),
-        )
+        return node_reports.parse_lookup(found, node, self.passphrase)
 
 
 async def _await_first(
@@ -222,7 +252,8 @@ async def _await_first(
         await asyncio.gather(*votes, return_exceptions=True)
 
 
-def _to_snapshot(reply: GetLedgerEntriesResponse) -> Snapshot:
+def parse_snapshot(reply: GetLedgerEntriesResponse) -> Snapshot:
+    """Parse the accounts of a getLedgerEntries response."""
     found = {}
     for result in reply.entries or []:
         entry = xdr.LedgerEntryData.from_xdr(result.xdr).account

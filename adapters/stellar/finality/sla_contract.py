@@ -9,6 +9,7 @@ included or has expired. Only low-level calls of the SDK are used, as for paymen
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from stellar_sdk import (
@@ -26,8 +27,10 @@ from stellar_sdk.soroban_rpc import (
     SimulateTransactionResponse,
 )
 
-from adapters.stellar.finality import contract_results, submissions
+from adapters.stellar.finality import contract_results, node_reports, submissions
+from adapters.stellar.finality.evidence import Evidence
 from adapters.stellar.finality.quorum import Quorum
+from adapters.stellar.finality.witnesses import Disagreement, Witnesses
 from adapters.stellar.rpc.nodes import Nodes, get_ledger_range
 from adapters.stellar.signing import fee_bumps, soroban_transfers
 from adapters.stellar.signing.fee_bumps import FEE_CAP_STROOPS
@@ -45,6 +48,10 @@ from domain.sla.policies import hash_terms
 from domain.sla.verdicts import Severity, Terms
 
 WATCH_SECONDS, LOOK_EVERY_SECONDS = 8.0, 0.5
+
+
+class NodesDisagree(ChainUnavailable):
+    """The nodes disagree about a call."""
 
 
 class SlaContract:
@@ -65,6 +72,8 @@ class SlaContract:
             )
         self.nodes = nodes
         self.quorum = Quorum(nodes, passphrase)
+        self.witnesses = Witnesses(nodes, passphrase)
+        self.evidence = Evidence(nodes, passphrase)
         self.passphrase = passphrase
         self.contract = contract
         self.operator = operator
@@ -135,7 +144,9 @@ class SlaContract:
             scval.to_symbol(severity),
             scval.to_uint32(mttr_minutes),
         ]
-        drafted = self._draft("calculate_sla", arguments, consumed)
+        drafted = self._draft(
+            "calculate_sla", arguments, consumed, await self.nodes.read_ledger_time()
+        )
         tried = await self._simulate(drafted)
         for result in tried.results or []:
             contract_results.parse_result(result.xdr)  # what cannot be read is not paid for
@@ -185,15 +196,27 @@ class SlaContract:
                     return found
             except Exception as error:
                 reason = f"the network cannot be read: {type(error).__name__}"
+                reason = str(error) if isinstance(error, NodesDisagree) else reason
             if loop.time() >= end:
                 return CallOutcome(CallStatus.OPEN, reason=reason)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def _find_result(self, call: Call, at_least: int = 0) -> CallOutcome | None:
-        found = await self.nodes.ask(
+        """Return the outcome that one node shows, once it is believed; None while there is none."""
+        node, found = await self.nodes.ask_any(
             lambda server: server.get_transaction(call.hash), at_least=at_least
         )
-        return None if found.status is GetTransactionStatus.NOT_FOUND else self._to_outcome(found)
+        if found.status is GetTransactionStatus.NOT_FOUND:
+            return None
+        report = node_reports.parse_lookup(found, node, self.passphrase)
+        contradict = partial(self.evidence.find_contradiction, self.source, call.sequence)
+        believed = await self.witnesses.confirm(report, [call.hash], contradict)
+        if isinstance(believed, Disagreement):
+            self.evidence.forget(report.ledger)
+            raise NodesDisagree(believed.sentence)
+        if node_reports.get_verdict(report) != node_reports.get_verdict(believed):
+            raise NodesDisagree(f"{node.name} is outvoted about transaction {call.hash}")
+        return self._to_outcome(found)
 
     async def _prove(self, call: Call) -> CallOutcome | None:
         """Read the operator's sequence in one consistent snapshot: open, expired or consumed."""
@@ -233,18 +256,18 @@ class SlaContract:
 
     async def _read(self, function: str) -> Any:
         """Simulate a call that only reads; nothing is sent."""
-        simulation = await self._simulate(self._draft(function, [], 0))
+        simulation = await self._simulate(self._draft(function, [], 0, datetime.now(UTC)))
         assert simulation.results is not None
         return scval.to_native(simulation.results[0].xdr)
 
     def _draft(
-        self, function: str, arguments: list[xdr.SCVal], consumed: int
+        self, function: str, arguments: list[xdr.SCVal], consumed: int, now: datetime
     ) -> TransactionEnvelope:
         account = Account(self.source, consumed)
         builder = TransactionBuilder(account, self.passphrase, MIN_FEE)
         builder.append_invoke_contract_function_op(self.contract, function, arguments)
         # Ledger bounds decide; the time bound only matters when the network stands still.
-        builder.add_time_bounds(0, int((datetime.now(UTC) + BACKSTOP).timestamp()))
+        builder.add_time_bounds(0, int((now + BACKSTOP).timestamp()))
         builder.set_ledger_bounds(0, 0)
         return builder.build()
 

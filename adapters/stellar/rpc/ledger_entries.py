@@ -55,19 +55,22 @@ class AccountEntries:
 
 def make_keys(addresses: Sequence[str], asset: Asset) -> list[xdr.LedgerKey]:
     """Return the ledger keys of accounts and of their trustlines for the asset."""
+    pairs = zip(make_account_keys(addresses), make_trustline_keys(addresses, asset), strict=True)
+    return [key for pair in pairs for key in pair]
+
+
+def make_trustline_keys(addresses: Sequence[str], asset: Asset) -> list[xdr.LedgerKey]:
+    """Return the ledger keys of the trustlines of accounts for the asset."""
     line = asset.classic.to_trust_line_asset_xdr_object()
-    keys = []
-    for address in addresses:
-        account = Keypair.from_public_key(address).xdr_account_id()
-        keys.append(
-            xdr.LedgerKey(xdr.LedgerEntryType.ACCOUNT, account=xdr.LedgerKeyAccount(account))
+    return [
+        xdr.LedgerKey(
+            xdr.LedgerEntryType.TRUSTLINE,
+            trust_line=xdr.LedgerKeyTrustLine(
+                Keypair.from_public_key(address).xdr_account_id(), line
+            ),
         )
-        keys.append(
-            xdr.LedgerKey(
-                xdr.LedgerEntryType.TRUSTLINE, trust_line=xdr.LedgerKeyTrustLine(account, line)
-            )
-        )
-    return keys
+        for address in addresses
+    ]
 
 
 def parse_accounts(reply: GetLedgerEntriesResponse) -> AccountEntries:

@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from stellar_sdk.exceptions import SorobanRpcErrorResponse
 from stellar_sdk.soroban_rpc import GetTransactionResponse, SendTransactionResponse
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
+from adapters.stellar.rpc.ledger_clock import LedgerClock
 from domain.errors import ChainUnavailable
 
 log = logging.getLogger(__name__)
@@ -74,6 +76,7 @@ class Nodes:
         self.all = list(nodes)
         # A ledger that the network has reached, whatever the nodes show now.
         self.known = 0
+        self.clock = LedgerClock()
         self._turns = count()
         self._sent: OrderedDict[bytes, RpcNode] = OrderedDict()
 
@@ -130,6 +133,10 @@ class Nodes:
 
         Raises ChainUnavailable when none does.
         """
+        return (await self.ask_any(question, at_least=at_least))[1]
+
+    async def ask_any(self, question: Call[Reply], *, at_least: int = 0) -> tuple[RpcNode, Reply]:
+        """Call nodes in turn as `ask` does, and return with the reply the node that gave it."""
         order = self._list_in_order()
         problem = "all of them are excluded"
         for place, node in enumerate(order):
@@ -141,7 +148,7 @@ class Nodes:
                 continue
             ledger = getattr(reply, "latest_ledger", None)
             if ledger is None or ledger >= at_least:
-                return reply
+                return node, reply
             problem = f"{node.name} is at ledger {ledger}, behind {at_least}"
         raise ChainUnavailable(f"no RPC node answers: {problem}")
 
@@ -164,7 +171,15 @@ class Nodes:
         ledger = getattr(reply, "latest_ledger", None)
         if ledger is not None:
             self._record_ledger(node, ledger, highest)
+            if not node.excluded_reason:
+                self.clock.record(node.name, ledger, reply)
         return reply
+
+    async def read_ledger_time(self) -> datetime:
+        """Return the time by the ledgers, for the time bounds of transactions."""
+        if self.clock.get_time() is None:
+            await self.ask(get_ledger_range)
+        return self.clock.get_time() or datetime.now(UTC)
 
     async def send(
         self, envelope_xdr: str, first: RpcNode | None = None

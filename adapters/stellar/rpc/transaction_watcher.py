@@ -13,9 +13,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from stellar_sdk.soroban_rpc import GetTransactionsResponse
+from stellar_sdk.soroban_rpc import GetTransactionsResponse, Transaction
 
 from adapters.stellar.codes import results
 from adapters.stellar.rpc.nodes import Nodes, RpcNode, get_ledger_range
@@ -39,11 +39,28 @@ class LedgerInclusion:
     closed_at_seconds: int
     # The diagnostic events of a failed contract call, if the node keeps them.
     diagnostics: tuple[str, ...] = ()
+    envelope_xdr: str = ""
+    # Who says so.
+    node: RpcNode | None = field(default=None, compare=False)
 
     @property
     def paid(self) -> bool:
         """Tell whether money moved; a no-op transaction succeeds too, and pays nobody."""
         return self.succeeded and not results.parse(self.result_xdr).is_noop
+
+
+def to_inclusion(shown: Transaction, node: RpcNode) -> LedgerInclusion:
+    """Return what a node shows of a transaction on a page."""
+    return LedgerInclusion(
+        shown.transaction_hash,
+        shown.status == "SUCCESS",
+        shown.result_xdr,
+        shown.ledger,
+        shown.created_at,
+        tuple(shown.diagnostic_events_xdr or ()),
+        shown.envelope_xdr,
+        node,
+    )
 
 
 class TransactionWatcher:
@@ -97,15 +114,7 @@ class TransactionWatcher:
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 continue
             for transaction in page.transactions:
-                inclusion = LedgerInclusion(
-                    transaction.transaction_hash,
-                    transaction.status == "SUCCESS",
-                    transaction.result_xdr,
-                    transaction.ledger,
-                    transaction.created_at,
-                    tuple(transaction.diagnostic_events_xdr or ()),
-                )
-                self._record(transaction.transaction_hash, inclusion)
+                self._record(to_inclusion(transaction, node))
             if not (self._advance(page) and len(page.transactions) >= PAGE_SIZE):
                 # The page was the last one; after a restart, its last ledger is read again.
                 self.shown = page.latest_ledger
@@ -142,12 +151,16 @@ class TransactionWatcher:
         self.cursor = int(page.cursor)
         return True
 
-    def _record(self, hash_: str, inclusion: LedgerInclusion) -> None:
+    def forget(self, hash_: str) -> None:
+        """Forget what a node has shown of a transaction, since it was not believed."""
+        self.recent.pop(hash_, None)
+
+    def _record(self, inclusion: LedgerInclusion) -> None:
         self.next_ledger = max(self.next_ledger, inclusion.ledger)
-        self.recent[hash_] = inclusion
+        self.recent[inclusion.hash] = inclusion
         if len(self.recent) > RECENT_MAX:
             self.recent.popitem(last=False)
-        future = self.waiting.get(hash_)
+        future = self.waiting.get(inclusion.hash)
         if future is not None and not future.done():
             future.set_result(inclusion)
 

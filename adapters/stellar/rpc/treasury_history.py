@@ -9,35 +9,27 @@ Nothing here signs or needs a seed.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-from stellar_sdk import Address, MuxedAccount, scval
 from stellar_sdk import Asset as SdkAsset
+from stellar_sdk import scval
 from stellar_sdk.soroban_rpc import (
     EventFilter,
     EventFilterType,
-    EventInfo,
     GetEventsResponse,
     GetHealthResponse,
 )
 
 from adapters.stellar.rpc.network_monitor import NetworkMonitor
 from adapters.stellar.rpc.nodes import Nodes, RpcNode
-from domain.accounting.reconciliation import ChainPage, ChainTransfer, Extent
+from adapters.stellar.rpc.transfer_events import encode_symbol, parse_transfer
+from domain.accounting.reconciliation import ChainPage, Extent
 from domain.errors import ChainUnavailable
 from domain.networks import NetworkState
 
 PAGE_SIZE = 1000
 ANY = "*"
-# Kinds of movement, each with the topics of its payer and payee.
-PARTIES: Mapping[str, tuple[int | None, int | None]] = {
-    "transfer": (1, 2),
-    "mint": (None, 1),
-    "burn": (1, None),
-    "clawback": (1, None),
-}
 
 
 class TreasuryHistory:
@@ -127,7 +119,7 @@ class TreasuryHistory:
         )
 
     def _parse_page(self, answer: GetEventsResponse) -> ChainPage:
-        transfers = tuple(self._parse_transfer(event) for event in answer.events)
+        transfers = tuple(parse_transfer(event, self.contract) for event in answer.events)
         if len(transfers) >= PAGE_SIZE:
             # The next page may have more events of the last ledger.
             return ChainPage(transfers, transfers[-1].ledger - 1, None)
@@ -139,25 +131,6 @@ class TreasuryHistory:
         if searched == answer.latest_ledger:
             closed = datetime.fromtimestamp(answer.latest_Ledger_close_time, UTC)
         return ChainPage(transfers, searched, closed)
-
-    def _parse_transfer(self, event: EventInfo) -> ChainTransfer:
-        topics: list[Any] = [scval.to_native(topic) for topic in event.topic]
-        kind = str(topics[0])
-        if event.contract_id != self.contract or kind not in PARTIES:
-            raise ValueError("an event that the filter excludes")
-        payer, payee = PARTIES[kind]
-        amount, number = _parse_amount(scval.to_native(event.value))
-        return ChainTransfer(
-            event.id,
-            kind,
-            event.transaction_hash,
-            event.ledger,
-            event.ledger_close_at.astimezone(UTC),
-            None if payer is None else _parse_address(topics[payer]),
-            None if payee is None else _parse_address(topics[payee]),
-            number,
-            amount,
-        )
 
 
 def _parse_ledger(cursor: str) -> int:
@@ -176,32 +149,11 @@ def _make_filter(contract: str, address: str) -> EventFilter:
     """Return the filter for every movement from or to one account."""
     party = scval.to_address(address).to_xdr()
     patterns: list[list[str]] = [
-        [_encode_symbol("transfer"), party, ANY, ANY],
-        [_encode_symbol("transfer"), ANY, party, ANY],
-        *([_encode_symbol(kind), party, ANY] for kind in ("mint", "burn", "clawback")),
+        [encode_symbol("transfer"), party, ANY, ANY],
+        [encode_symbol("transfer"), ANY, party, ANY],
+        *([encode_symbol(kind), party, ANY] for kind in ("mint", "burn", "clawback")),
     ]
     return EventFilter(type=EventFilterType.CONTRACT, contractIds=[contract], topics=patterns)
-
-
-def _encode_symbol(name: str) -> str:
-    return scval.to_symbol(name).to_xdr()
-
-
-def _parse_amount(value: Any) -> tuple[int, int | None]:
-    """Return the amount in stroops, and the muxed id; None for a memo of text or bytes."""
-    number = None
-    if isinstance(value, dict):
-        value, number = value["amount"], value.get("to_muxed_id")
-    if not isinstance(value, int):
-        raise TypeError("an event without an amount")
-    return value, number if isinstance(number, int) else None
-
-
-def _parse_address(party: Any) -> str:
-    if not isinstance(party, Address):
-        raise TypeError("an event without its parties")
-    text = party.address
-    return MuxedAccount.from_account(text).account_id if text.startswith("M") else text
 
 
 def _describe_error(what: str, error: Exception) -> str:

@@ -10,13 +10,13 @@ from adapters.postgres.accounting import break_resolutions, breaks
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, get_admin
 from api.responses import declare_problems
+from api.views import to_number
 from domain.accounting.break_resolutions import (
     NOTE_MAX,
     BreakResolution,
     BreakResolutionOutcome,
     BreakResolutionRecord,
 )
-from domain.money import format_amount
 from services.accounting.breaks.resolve_break import ResolveBreak
 from services.accounting.breaks.resolve_break import resolve_break as resolve
 
@@ -34,7 +34,7 @@ class ResolveBreakBody(Body):
 class BreakResolutionView(BaseModel):
     break_id: str
     outcome: BreakResolutionOutcome
-    amount: str
+    amount: int | float
     amount_stroops: str
     entry_id: str
     note: str
@@ -47,7 +47,7 @@ class BreakResolutionView(BaseModel):
         return cls(
             break_id=said.break_id,
             outcome=said.outcome,
-            amount=format_amount(stroops),
+            amount=to_number(stroops),
             amount_stroops=str(stroops),
             entry_id=record.entry_id,
             note=said.note,

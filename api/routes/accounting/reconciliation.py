@@ -12,7 +12,7 @@ from api import commands
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running, get_admin
 from api.responses import declare_problems
-from api.views import PageView
+from api.views import PageView, to_number
 from domain.accounting.breaks import (
     NOTE_MAX,
     OWNER_MAX,
@@ -22,7 +22,6 @@ from domain.accounting.breaks import (
     BreakRecord,
     BreakStatus,
 )
-from domain.money import format_amount
 from services.accounting.breaks.assign_break import AssignBreak
 from services.accounting.breaks.assign_break import assign_break as assign
 from services.accounting.breaks.close_break import CloseBreak
@@ -57,6 +56,8 @@ class StatusView(BaseModel):
 
 
 class BreakView(BaseModel):
+    """Amounts in USDC, and in stroops as text, which is exact; `number` is text because of its length."""
+
     id: str
     kind: BreakKind
     subject: str
@@ -65,9 +66,9 @@ class BreakView(BaseModel):
     number: str | None
     transaction_hash: str | None
     treasury: str | None
-    journal_amount: str
+    journal_amount: int | float
     journal_stroops: str
-    chain_amount: str
+    chain_amount: int | float
     chain_stroops: str
     found_at: datetime
     last_seen_at: datetime
@@ -85,7 +86,7 @@ class BreakView(BaseModel):
         """Its age ends when it is closed."""
         shown: dict[str, Any] = asdict(record) | asdict(record.found)
         for side in ("journal", "chain"):
-            shown[f"{side}_amount"] = format_amount(shown[f"{side}_stroops"])
+            shown[f"{side}_amount"] = to_number(shown[f"{side}_stroops"])
             shown[f"{side}_stroops"] = str(shown[f"{side}_stroops"])
         shown["number"] = None if record.found.number is None else str(record.found.number)
         shown["age_seconds"] = ((record.closed_at or now) - record.found_at).total_seconds()

@@ -13,7 +13,7 @@ from api.dependencies import Asked, Caller, Database, Paging, Running
 from api.payment_views import PaymentView
 from api.responses import declare_problems
 from api.views import PageView
-from domain.settlement.approvals import APPROVERS, NOTE_MAX
+from domain.settlement.approvals import NOTE_MAX, count_needed
 from services.settlement.approvals.approve_payment import ApprovePayment
 from services.settlement.approvals.approve_payment import approve_payment as approve
 from services.settlement.approvals.read_approvals import (
@@ -58,7 +58,7 @@ class QueuedView(BaseModel):
             payment=PaymentView.of(asked.payment),
             makers=list(asked.makers),
             digest=asked.digest,
-            approvers_needed=APPROVERS,
+            approvers_needed=count_needed(asked.makers),
             approvals=[ApprovalView.model_validate(each) for each in asked.approvals],
         )
 

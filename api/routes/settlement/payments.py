@@ -1,14 +1,13 @@
 """/payments: what was owed, and what the chain did about it."""
 
-from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
 from adapters.postgres.accounting import journal, payment_traces
 from adapters.postgres.settlement import payments
-from api.bodies import Text
+from api.bodies import Day, Text, get_bounds
 from api.dependencies import Caller, Database, Paging
 from api.payment_views import PAYMENT_STATES, PaymentView
 from api.responses import declare_problems
@@ -17,9 +16,6 @@ from domain.sla.verdicts import PaymentType
 
 router = APIRouter(prefix="/payments", tags=["payments"])
 PaymentId = Annotated[Text, Path(max_length=64)]
-DAY = timedelta(days=1)
-# The day after the last of all cannot be written down.
-Day = Annotated[date, Query(lt=date.max)]
 
 
 class PaymentTraceView(BaseModel):
@@ -49,23 +45,20 @@ async def list_payments(
     date_to: Day | None = None,
 ) -> PageView[PaymentView]:
     """List payments, newest first; both dates are inclusive."""
+    since, until = get_bounds(date_from, date_to)
     async with database.autocommit() as connection:
         rows, total = await payments.list_page(
             connection,
             statuses=None if status is None else PAYMENT_STATES[status],
             type_=type,
             outage_id=outage_id,
-            since=None if date_from is None else _midnight(date_from),
-            until=None if date_to is None else _midnight(date_to) + DAY,
+            since=since,
+            until=until,
             offset=paging.offset,
             limit=paging.size,
         )
     items = [PaymentView.of(dict(row)) for row in rows]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 @router.get("/ledger")
@@ -92,11 +85,11 @@ async def explain_payment(
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment_id)
         tried = await payment_traces.list_attempts(connection, payment_id)
-        booked = await journal.list_by_payment(connection, payment_id)
+        posted = await journal.list_by_payment(connection, payment_id)
     return PaymentTraceView(
         payment=PaymentView.of(dict(row)),
         attempts=[dict(attempt) for attempt in tried],
         postings=[
-            {**posting, "amount_stroops": str(posting["amount_stroops"])} for posting in booked
+            {**posting, "amount_stroops": str(posting["amount_stroops"])} for posting in posted
         ],
     )

@@ -11,8 +11,8 @@ from api import wallet_commands
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running
 from api.responses import declare_problems
+from api.views import to_number
 from domain.errors import Conflict
-from domain.money import format_amount
 from domain.settlement.wallets import (
     SignedChallenge,
     WalletRecord,
@@ -46,7 +46,8 @@ class WalletView(BaseModel):
     funded: bool | None
     trustline_ready: bool | None
     authorised: bool | None
-    room: str | None
+    room: int | float | None
+    room_stroops: str | None
     usable: bool
     ledger: int | None
     read_at: datetime | None
@@ -62,7 +63,8 @@ class WalletView(BaseModel):
             funded=wallet.funded,
             trustline_ready=wallet.trustline,
             authorised=wallet.authorised,
-            room=None if room is None else format_amount(room),
+            room=None if room is None else to_number(room),
+            room_stroops=None if room is None else str(room),
             usable=wallet.usable,
             ledger=wallet.ledger,
             read_at=wallet.read_at,

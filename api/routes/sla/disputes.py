@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Annotated, Literal
-from uuid import uuid4
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
@@ -67,11 +66,11 @@ async def file_dispute(
     body: DisputeBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> DisputeView:
     """Object to a verdict while its dispute window is open; the money waits for a decision."""
-    dispute_id = derive_id("dsp", body.outage_id, uuid4().hex)
+    # The same question asked again has the same id, and is answered with the dispute the first one filed.
+    dispute_id = derive_id("dsp", body.outage_id, update_id)
     dispute = Dispute(dispute_id, body.outage_id, body.reason, asked)
-    # The same question asked again is answered with the dispute the first one filed.
-    filed = await commands.file_dispute(engine, dispute, update_id)
-    return await get_dispute(filed.dispute_id, engine.database)
+    await commands.file_dispute(engine, dispute, update_id)
+    return await get_dispute(dispute_id, engine.database)
 
 
 async def get_dispute(dispute_id: str, database: Database) -> DisputeView:

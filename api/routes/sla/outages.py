@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
-from adapters.postgres.database import Database as Book
 from adapters.postgres.sla import outages, policies
 from api import commands
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
@@ -72,7 +71,7 @@ async def declare_outage(
 
 
 async def _check(
-    database: Book, outage: Outage, policy_name: str, resolution: Resolution | None
+    database: Database, outage: Outage, policy_name: str, resolution: Resolution | None
 ) -> None:
     """Refuse before anything begins: a workflow that refuses has already been started."""
     now = datetime.now(UTC)
@@ -181,10 +180,10 @@ async def resolve_outage(
 
 @router.post("/{outage_id}/cancel", status_code=202, responses=declare_problems(404, 409))
 async def cancel_outage(
-    outage_id: OutageId, body: CancelBody, engine: Running, asked: Asked
+    outage_id: OutageId, body: CancelBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> OutageView:
-    """It was never an outage: end it without a verdict. Accepted, and done a moment later."""
-    await commands.cancel(engine, outage_id, Cancellation(asked, body.reason))
+    """It was never an outage: end it without a verdict."""
+    await commands.cancel(engine, outage_id, Cancellation(asked, body.reason), update_id)
     return await _show(engine, outage_id)
 
 

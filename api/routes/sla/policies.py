@@ -6,9 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
-from adapters.postgres.database import Database as Book
 from adapters.postgres.sla import policies, verdicts
-from api.bodies import Body, Instant, Text
+from api.bodies import Body, Day, Instant, Text, get_bounds
 from api.dependencies import Admin, Asked, Caller, Database, Running
 from api.responses import declare_problems
 from api.views import SlaView, to_number
@@ -43,10 +42,10 @@ class TermsBody(Body):
 
 
 class PolicyBody(Body):
-    """A version to publish; it holds from `effective_from`, by default from the beginning."""
+    """A version to publish; it holds from `effective_from`, by default and with null from the beginning."""
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9-]*$")
-    effective_from: Instant = BEGINNING_OF_TIME
+    effective_from: Instant | None = None
     dispute_window_seconds: int = Field(DAY, strict=True)
     decision_window_seconds: int = Field(14 * DAY, strict=True)
     terms: dict[Severity, TermsBody]
@@ -55,7 +54,7 @@ class PolicyBody(Body):
         return Policy(
             self.name,
             0,
-            self.effective_from,
+            self.effective_from or BEGINNING_OF_TIME,
             self.dispute_window_seconds,
             self.decision_window_seconds,
             {name: Terms(**terms.model_dump()) for name, terms in self.terms.items()},
@@ -63,9 +62,11 @@ class PolicyBody(Body):
 
 
 class PolicyView(BaseModel):
+    """`effective_from` is null for a version that holds from the beginning."""
+
     name: str
     version: int
-    effective_from: datetime
+    effective_from: datetime | None
     dispute_window_seconds: int
     decision_window_seconds: int
     terms: dict[Severity, TermsBody]
@@ -82,10 +83,11 @@ class PolicyView(BaseModel):
             )
             for name, entry in policy.terms.items()
         }
+        since = policy.effective_from
         return cls(
             name=policy.name,
             version=policy.version,
-            effective_from=policy.effective_from,
+            effective_from=None if since == BEGINNING_OF_TIME else since,
             dispute_window_seconds=policy.dispute_window_seconds,
             decision_window_seconds=policy.decision_window_seconds,
             terms=terms,
@@ -95,16 +97,19 @@ class PolicyView(BaseModel):
 
 
 class DashboardView(BaseModel):
-    """Totals over all judged outages, in USDC; penalties are positive."""
+    """Totals over the judged outages that are asked for, in USDC; penalties are positive."""
 
     total_outages: int
     total_violations: int
     total_rewards: int | float
+    total_rewards_stroops: str
     total_penalties: int | float
+    total_penalties_stroops: str
     net_payout: int | float
+    net_payout_stroops: str
 
 
-async def _in_force(database: Book, name: str) -> Policy:
+async def _in_force(database: Database, name: str) -> Policy:
     async with database.autocommit() as connection:
         return await policies.get_in_force(connection, name, datetime.now(UTC))
 
@@ -154,14 +159,27 @@ async def get_policy(
 
 
 @router.get("/analytics/dashboard")
-async def get_dashboard(database: Database, caller: Caller) -> DashboardView:
+async def get_dashboard(
+    database: Database,
+    caller: Caller,
+    date_from: Day | None = None,
+    date_to: Day | None = None,
+    severity: Severity | None = None,
+    site: Text | None = None,
+) -> DashboardView:
+    """Count and sum the verdicts on outages detected on those days (UTC, inclusive); `site` is an id or a name."""
+    since, until = get_bounds(date_from, date_to)
+    wanted = verdicts.VerdictFilter(since, until, severity, site)
     async with database.autocommit() as connection:
-        totals = await verdicts.get_totals(connection)
+        totals = await verdicts.get_totals(connection, wanted)
     rewards, penalties = int(totals["rewards_stroops"]), int(totals["penalties_stroops"])
     return DashboardView(
         total_outages=totals["outages"],
         total_violations=totals["violations"],
         total_rewards=to_number(rewards),
+        total_rewards_stroops=str(rewards),
         total_penalties=to_number(penalties),
+        total_penalties_stroops=str(penalties),
         net_payout=to_number(rewards - penalties),
+        net_payout_stroops=str(rewards - penalties),
     )

@@ -1,4 +1,5 @@
--- An entry has postings; a release or reversal takes back all of another entry.
+-- An entry has postings; a release or reversal takes back all of another entry. A payment has one settlement
+-- that is not reversed; its row is locked, so that two transactions cannot each add one.
 CREATE FUNCTION check_entry_has_postings() RETURNS trigger LANGUAGE plpgsql
     SET search_path FROM CURRENT AS $$
 DECLARE
@@ -6,6 +7,14 @@ DECLARE
 BEGIN
     IF NOT EXISTS (SELECT FROM postings WHERE entry_id = NEW.id) THEN
         RAISE EXCEPTION 'entry % has no postings', NEW.id USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.kind = 'settlement' THEN
+        PERFORM FROM payments WHERE id = NEW.payment_id FOR UPDATE;
+        IF (SELECT count(*) FROM entries s WHERE s.payment_id = NEW.payment_id AND s.kind = 'settlement'
+            AND NOT EXISTS (SELECT FROM entries r WHERE r.corrects = s.id AND r.kind = 'reversal')) > 1 THEN
+            RAISE EXCEPTION 'payment % is settled already', NEW.payment_id
+                USING ERRCODE = 'unique_violation';
+        END IF;
     END IF;
     IF NEW.corrects IS NULL THEN
         RETURN NULL;
@@ -17,7 +26,8 @@ BEGIN
             USING ERRCODE = 'check_violation';
     END IF;
     IF (NEW.kind = 'release') <> (original.kind = 'reservation')
-            OR original.kind NOT IN ('reservation', 'accrual', 'correction') THEN
+            OR original.kind NOT IN ('reservation', 'accrual', 'correction', 'settlement')
+            OR NEW.kind = 'correction' AND original.kind = 'settlement' THEN
         RAISE EXCEPTION 'entry % is a % of a %', NEW.id, NEW.kind, original.kind
             USING ERRCODE = 'check_violation';
     END IF;

@@ -37,19 +37,22 @@ async def close_break(database: Database, command: CloseBreak) -> BreakRecord:
     async with database.transaction() as connection:
         before = await breaks.get(connection, break_id, lock=True)
         if before.status is BreakStatus.OPEN:
-            await _close(connection, before.found, command)
+            await close_break_within(connection, before.found, command)
         elif not before.is_closed_by(command.closing):
             raise Conflict(f"break {break_id} was closed by {before.closed_by}")
         return await breaks.get(connection, break_id)
 
 
-async def _close(connection: AsyncConnection, found: Break, command: CloseBreak) -> None:
+async def close_break_within(
+    connection: AsyncConnection, found: Break, command: CloseBreak
+) -> None:
+    """Close an open break in the transaction of the caller, who has locked it."""
     break_id, closing = command.break_id, command.closing
     if closing.kind is AdjustmentKind.NONE:
         await _refuse_unpaid(connection, found)
     entry = None
     if closing.kind is AdjustmentKind.SUSPENSE:
-        entry = await _book_difference(connection, found)
+        entry = await _post_difference(connection, found)
     await breaks.close(connection, break_id, closing, entry.id if entry else None)
     payload = found.payload() | {
         "adjustment": closing.kind,
@@ -64,9 +67,9 @@ async def _close(connection: AsyncConnection, found: Break, command: CloseBreak)
     )
 
 
-async def _book_difference(connection: AsyncConnection, found: Break) -> Entry:
+async def _post_difference(connection: AsyncConnection, found: Break) -> Entry:
     await _refuse_duplicate(connection, found)
-    entry = make_adjustment(found, *await breaks.get_sides(connection, found))
+    entry = make_adjustment(found, *await breaks.get_money_moved(connection, found))
     if entry is None:
         raise Invalid(
             "adjustment", "the break has no difference to post; close it with closing none"

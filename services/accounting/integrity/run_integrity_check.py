@@ -39,7 +39,7 @@ class RunIntegrityCheck:
 class IntegrityCheckOutcome:
     """The result of an integrity check and its new violations; or the obstacle, when there was none."""
 
-    inspection: CheckIntegrityResult
+    result: CheckIntegrityResult
     new: Sequence[Violation] = ()
     obstacle: str = ""
 

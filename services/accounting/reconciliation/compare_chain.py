@@ -1,4 +1,4 @@
-"""Compare the journal with what was read of the chain; announce new breaks, and halt on unexplained outflows."""
+"""Compare the journal with what was read of the chain; announce new breaks, and halt on those that money hangs on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class CompareChain:
 
     run: ReconciliationRun
     treasuries: Mapping[str, Treasury]
-    stops: bool  # lets money that nothing explains halt settlement
+    stops: bool  # lets money that nothing explains, or that no chain has moved, halt settlement
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,12 @@ async def _publish_breaks(
 async def _halt_settlement(
     connection: AsyncConnection, new: Sequence[Break], run: ReconciliationRun
 ) -> None:
-    """Halt settlement on an unexplained outflow, in the transaction that finds it, for it is new only once."""
-    unexplained = [each for each in new if each.unexplained]
-    if unexplained:
-        more = f", and {len(unexplained) - 1} more" if unexplained[1:] else ""
-        reason = f"{unexplained[0].kind} transfer, see break {unexplained[0].id}{more}"
+    """
+    Halt settlement on an unexplained outflow, or on a payment that no chain has, in the transaction that
+    finds it, for it is new only once.
+    """
+    halting = sorted((each for each in new if each.halts), key=lambda each: not each.unexplained)
+    if halting:
+        more = f", and {len(halting) - 1} more" if halting[1:] else ""
+        reason = f"{halting[0].kind} transfer, see break {halting[0].id}{more}"
         await switch_halt_within(connection, SwitchHalt.by_engine(reason, "reconciliation", run.at))

@@ -10,7 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals, limits, payments
 from adapters.postgres.settlement.payments import to_payment
+from domain.reasons import ReasonCode
 from domain.settlement.approvals import compute_digest
+from domain.settlement.limits import describe_approvals
+from domain.settlement.payments import Payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +29,14 @@ class ApprovalRequest:
 async def list_approval_requests(
     database: Database, offset: int, limit: int
 ) -> tuple[list[ApprovalRequest], int]:
-    """Return a page of the payments that wait for approval, oldest first, and how many there are."""
+    """
+    Return a page of the payments that wait for approval, oldest first, and how many there are; without
+    those above a cap, which two people would approve in vain.
+    """
     async with database.autocommit() as connection:
-        above = (await limits.get_enforced(connection)).approval_above
-        rows, total = await approvals.list_waiting(connection, above, offset, limit)
+        rows, total = await approvals.list_waiting(
+            connection, await limits.get_enforced(connection), offset, limit
+        )
         return await _make_requests(connection, rows), total
 
 
@@ -47,10 +54,19 @@ async def _make_requests(
     given = await approvals.list_by_payment(connection, [payment.id for payment in owed])
     return [
         ApprovalRequest(
-            dict(row),
+            dict(row) | _describe(row, payment, given[payment.id]),
             makers[payment.outage_id],
             compute_digest(payment),
             [dict(each) for each in given[payment.id]],
         )
         for row, payment in zip(rows, owed, strict=True)
     ]
+
+
+def _describe(row: RowMapping, payment: Payment, given: Sequence[RowMapping]) -> dict[str, str]:
+    """Return the reason as it is now: the payment's own is of when its workflow last asked."""
+    if row["reason_code"] != ReasonCode.APPROVAL_REQUIRED:
+        return {}
+    digest = compute_digest(payment)
+    valid = [each for each in given if each["voided_at"] is None and each["digest"] == digest]
+    return {"status_reason": describe_approvals(payment, len(valid))}

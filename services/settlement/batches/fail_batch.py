@@ -12,6 +12,7 @@ from adapters.postgres.settlement import (
     allocations,
     attempts,
     batches,
+    channels,
     payments,
 )
 from domain.accounting.journal import make_released_entries
@@ -38,6 +39,8 @@ async def fail_batch(
             return FailBatchResult(
                 out, again, await find_removal_deliveries_within(connection, batch, out)
             )
+        if seen.unused_after is not None:
+            await channels.set_back(connection, attempt.channel, seen.unused_after, seen.ledger)
         obstacles = _find_obstacles(observed, found, transfers)
         out = find_at_fault(transfers, obstacles)
         await allocations.record_faults(connection, batch, out)

@@ -18,9 +18,11 @@ def describe_paid(
     """Return the entry and the event of a payment that is proven on the chain."""
     payload = payloads.describe_payment(payment) | proof
     by, subject = by or make_engine_request(payment.correlation_id), f"outage/{payment.outage_id}"
+    # One that is reopened is confirmed once more, by another transaction.
+    key = (payment.id, str(proof["transaction_hash"]))
     return (
-        make_audit_entry(subject, "payment.confirmed", by, at, payload, payment.id),
-        [make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, payload, payment.id)],
+        make_audit_entry(subject, "payment.confirmed", by, at, payload, *key),
+        [make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, payload, *key)],
     )
 
 

@@ -4,7 +4,7 @@ from adapters.failpoints import reach
 from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import attempts, payments
+from adapters.postgres.settlement import attempts, channels, payments
 from domain.accounting.journal import make_released_entries
 from domain.settlement.attempts import AttemptStatus, ObservedAttempt
 from domain.settlement.payments import PaymentStatus
@@ -17,6 +17,8 @@ async def fail_attempt(database: Database, observed: ObservedAttempt) -> None:
     async with database.transaction() as connection:
         # Closed by an earlier run, the payment may have gone on since.
         if await attempts.finish(connection, attempt, AttemptStatus.FAILED, seen.reason):
+            if seen.unused_after is not None:
+                await channels.set_back(connection, attempt.channel, seen.unused_after, seen.ledger)
             await payments.move(connection, payment.id, PaymentStatus.PENDING)
             given_back = make_released_entries(payment, attempt.n, attempt.payment_id)
             await journal.post_entries(connection, given_back)

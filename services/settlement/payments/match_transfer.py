@@ -40,7 +40,7 @@ async def match_transfer(database: Database, matching: MatchTransferInput) -> No
         check_manual_match(payment, row["status"], in_attempt, transfer)
         by, at = asked.request, matching.at
         manual_match = ManualMatch(payment_id, transfer.position, by.actor, asked.note, at)
-        await _book(connection, payment, manual_match, transfer, by)
+        await _post(connection, payment, manual_match, transfer, by)
 
 
 async def _find_transfer(
@@ -56,7 +56,7 @@ async def _find_transfer(
     )
 
 
-async def _book(
+async def _post(
     connection: AsyncConnection,
     payment: Payment,
     manual_match: ManualMatch,
@@ -73,6 +73,7 @@ async def _book(
     payload = payloads.describe_payment(payment) | proof
     match_details = {"matched_by": manual_match.matched_by, "note": manual_match.note}
     subject, at = f"outage/{payment.outage_id}", manual_match.at
+    key = (payment.id, transfer.transaction_hash)
     # Its deliveries are announced with the receipt, as those of any other payment.
     await events.publish(
         connection,
@@ -80,5 +81,5 @@ async def _book(
             subject, "payment.matched_manually", by, at, payload | match_details, payment.id
         ),
         # The same event as of any other payment, since there is one of them for each.
-        make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, payload, payment.id),
+        make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, payload, *key),
     )

@@ -4,20 +4,23 @@ from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
-from adapters.postgres.sla import attestations, outages
+from adapters.postgres.sla import attestations, disputes, outages
 from domain import payloads
 from domain.audit import make_audit_entry, make_engine_request
 from domain.errors import Conflict
-from domain.settlement.payments import OwePaymentInput, Payment, check_payment
+from domain.settlement.payments import OwePaymentInput, OwePaymentResult, check_payment
 from domain.sla.outages import OutageStatus
 
 
-async def owe_payment(database: Database, settling: OwePaymentInput, passphrase: str) -> Payment:
+async def owe_payment(
+    database: Database, settling: OwePaymentInput, passphrase: str
+) -> OwePaymentResult:
     """
     Owe the payment that came with the judgement, at the address its party is paid at by now. Return
     it with its number on the network of this passphrase; one already owed for this outage and revision is answered again.
 
-    Raises Conflict when it is not what the newest verdict owes, or when that is not confirmed yet.
+    Raises Conflict when it is not what the newest verdict owes, when that is not confirmed yet, or while
+    a dispute of the outage is open, whoever asks.
     """
     judged, at = settling.payment, settling.at
     outage_id, revision = judged.outage_id, judged.revision
@@ -25,12 +28,14 @@ async def owe_payment(database: Database, settling: OwePaymentInput, passphrase:
         context = await outages.lock(connection, outage_id)
         if context.judged is None:
             raise Conflict(f"outage {outage_id!r} has no verdict to pay for")
+        if (dispute := await disputes.find_undecided(connection, outage_id)) is not None:
+            raise Conflict(f"{dispute.describe_decision()}; nothing is paid until it is decided")
         check_payment(judged, *context.judged)
         if await attestations.is_lacking(connection, outage_id, revision):
             raise Conflict(f"the SLA contract has not confirmed revision {revision} yet")
         debt = await payments.redirect_payment(connection, judged, context.agreement, at)
         payment = await payments.add(connection, debt, passphrase, at)
-        await outages.move(connection, outage_id, OutageStatus.SETTLING)
+        version = await outages.move(connection, outage_id, OutageStatus.SETTLING)
         await journal.accrue(connection, payment)
         request, payload = (
             make_engine_request(payment.correlation_id),
@@ -41,4 +46,4 @@ async def owe_payment(database: Database, settling: OwePaymentInput, passphrase:
             connection,
             make_audit_entry(subject, "payment.owed", request, at, payload, str(revision)),
         )
-    return payment
+    return OwePaymentResult(payment, version)

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
-from adapters.postgres.sla import attestations
+from adapters.postgres.sla import attestations, contract_calls
 from adapters.postgres.sla.attestations import AttestationCase
 from domain import payloads
 from domain.audit import AuditEntry, make_audit_entry, make_engine_request
@@ -44,7 +44,7 @@ async def conclude_attestation(
             return await _halt(connection, concluding, case, problem)
         problem = _find_problem(case, answered)
         if problem:
-            await attestations.reject(connection, answered)
+            await contract_calls.reject(connection, answered)
             return await _halt(connection, concluding, case, problem)
         await attestations.attest(connection, attestation, answered, concluding.at)
         payload = _make_payload(attestation, answered)
@@ -93,14 +93,14 @@ def _make_audit_entry(
 
 
 def _make_payload(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
-    outcome = attestations.to_outcome(call)
+    outcome = contract_calls.to_outcome(call)
     payload = payloads.describe_attestation(attestation, call["contract_id"], call["hash"], outcome)
     return payload | {"config_snapshot": call["config_snapshot"]}
 
 
 def _find_problem(case: AttestationCase, call: RowMapping) -> str:
     """Say what keeps the contract's answer from confirming the verdict; empty when nothing does."""
-    outcome = attestations.to_outcome(call)
+    outcome = contract_calls.to_outcome(call)
     if outcome.contract_result is None:
         return outcome.reason
     found = find_differences(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from adapters.postgres.database import Database
-from adapters.postgres.sla import attestations
+from adapters.postgres.sla import attestations, contract_calls
 from domain.sla.attestations import (
     Attestation,
     AttestationStatus,
@@ -31,7 +31,7 @@ async def plan_call(database: Database, attestation: Attestation, source: str) -
         answered = case.call is not None and case.call["status"] == CallStatus.ANSWERED
         if case.status is AttestationStatus.ATTESTED or answered:
             return None
-        known = await attestations.find_open_call(connection, source)
+        known = await contract_calls.find_open_call(connection, source)
     return CallOrder(
         case.symbol, case.severity, case.verdict.mttr_minutes, case.times_expired, known
     )

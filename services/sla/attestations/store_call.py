@@ -1,7 +1,7 @@
 """Store a signed call to the SLA contract before the first byte of it leaves the process."""
 
 from adapters.postgres.database import Database
-from adapters.postgres.sla import attestations
+from adapters.postgres.sla import contract_calls
 from domain.sla.attestations import Attestation, Call, SignedCall
 
 
@@ -13,5 +13,5 @@ async def store_call(
     when this sequence was used before: these bytes are never sent.
     """
     async with database.transaction(durable=True) as connection:
-        stored = await attestations.store(connection, attestation, signed)
-        return stored or await attestations.find_open_call(connection, signed.source)
+        stored = await contract_calls.store(connection, attestation, signed)
+        return stored or await contract_calls.find_open_call(connection, signed.source)

@@ -23,14 +23,24 @@ from domain.errors import Conflict
 from domain.events import EventType, make_event
 from domain.requests import Request
 from domain.settlement.payments import JudgeOutageResult, Payment, derive_payment_id
-from domain.sla.disputes import DecideDisputeInput, DisputeDecision, DisputeRecord, DisputeStatus
+from domain.sla.disputes import (
+    DecideDisputeInput,
+    DisputeDecision,
+    DisputeRecord,
+    DisputeStatus,
+    is_same_decision,
+)
 from domain.sla.verdicts import Verdict, judge
 
 
 async def decide_dispute(
     database: Database, deciding: DecideDisputeInput, network: str, *, requires_attestation: bool
 ) -> JudgeOutageResult:
-    """Return the verdict that holds after the decision, with the deliveries that announce it."""
+    """
+    Return the verdict that holds after the decision, with the deliveries that announce it.
+
+    Raises Conflict, and says what holds, when the dispute was decided in another way before.
+    """
     async with database.transaction() as connection:
         context = await outages.lock(connection, deciding.outage_id)
         dispute = await disputes.get(connection, deciding.dispute_id)
@@ -56,7 +66,13 @@ async def _decide(
     outage_id, decision, at = deciding.outage_id, deciding.decision, deciding.at
     by = decision.request if decision else make_engine_request(context.correlation_id)
     status, note = _describe_decision(decision)
-    decided = await disputes.decide(connection, deciding.dispute_id, status, by.actor, at, note)
+    minutes = None if decision is None else decision.mttr_minutes
+    decided = await disputes.decide(
+        connection, deciding.dispute_id, status, by.actor, at, note, minutes
+    )
+    if not decided and decision is not None and not is_same_decision(dispute, decision):
+        raise Conflict(dispute.describe_decision())
+    version = await outages.advance(connection, outage_id) if decided else context.version
     # A decision recorded by a run whose answer was lost is final, whatever is decided now.
     revision, verdict = _choose_verdict(context, dispute.revision, decision if decided else None)
     payload = _make_payload(deciding, status, note, revision, verdict)
@@ -75,7 +91,7 @@ async def _decide(
     assert context.dispute_deadline is not None
     ended, deadline = context.resolved_at, context.dispute_deadline
     return JudgeOutageResult(
-        outage_id, revision, verdict, debt, ended, deadline, deliveries, attest
+        outage_id, revision, verdict, debt, ended, deadline, deliveries, attest, version
     )
 
 

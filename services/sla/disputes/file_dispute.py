@@ -9,6 +9,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.sla import disputes, outages
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
+from domain.errors import Conflict
 from domain.events import EventType, derive_event_id, make_event
 from domain.sla.disputes import DisputeRecord, FileDisputeInput, FileDisputeResult
 from domain.sla.outages import OutageStatus
@@ -25,11 +26,13 @@ async def file_dispute(database: Database, filing: FileDisputeInput) -> FileDisp
         "decision_deadline": format_instant(deadline),
     }
     async with database.transaction() as connection:
-        await outages.lock(connection, dispute.outage_id)
+        context = await outages.lock(connection, dispute.outage_id)
         known = await disputes.find_undecided(connection, dispute.outage_id)
         if known is not None:
-            return await _read_recorded(connection, known)
-        await outages.move(connection, dispute.outage_id, OutageStatus.DISPUTED)
+            if known.id != dispute.id:
+                raise Conflict(f"outage {dispute.outage_id!r} has an open dispute already")
+            return await _read_recorded(connection, known, context.version)
+        version = await outages.move(connection, dispute.outage_id, OutageStatus.DISPUTED)
         await disputes.add(connection, dispute, filing.revision, at, deadline)
         subject = f"outage/{dispute.outage_id}"
         deliveries = await events.publish(
@@ -37,11 +40,13 @@ async def file_dispute(database: Database, filing: FileDisputeInput) -> FileDisp
             make_audit_entry(subject, "dispute.filed", dispute.request, at, payload, dispute.id),
             make_event(EventType.DISPUTE_OPENED, dispute.outage_id, at, payload, dispute.id),
         )
-    return FileDisputeResult(dispute.id, deadline, deliveries)
+    return FileDisputeResult(dispute.id, deadline, deliveries, version)
 
 
-async def _read_recorded(connection: AsyncConnection, known: DisputeRecord) -> FileDisputeResult:
+async def _read_recorded(
+    connection: AsyncConnection, known: DisputeRecord, version: int
+) -> FileDisputeResult:
     """Read back a dispute that was recorded by a run whose answer was lost: it is the open one."""
     opened = derive_event_id(EventType.DISPUTE_OPENED, known.outage_id, known.id)
     deliveries = await webhooks.find_deliveries(connection, opened)
-    return FileDisputeResult(known.id, known.decision_deadline, deliveries)
+    return FileDisputeResult(known.id, known.decision_deadline, deliveries, version)

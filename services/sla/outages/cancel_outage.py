@@ -13,10 +13,10 @@ async def cancel_outage(database: Database, cancelling: CancelOutageInput) -> Cl
     request = cancelling.cancellation.request
     payload = {"outage_id": outage_id, "reason": cancelling.cancellation.reason}
     async with database.transaction() as connection:
-        await outages.move(connection, outage_id, OutageStatus.CANCELLED, closed_at=at)
+        version = await outages.move(connection, outage_id, OutageStatus.CANCELLED, closed_at=at)
         deliveries = await events.publish(
             connection,
             make_audit_entry(f"outage/{outage_id}", "outage.cancelled", request, at, payload),
             make_event(EventType.OUTAGE_CANCELLED, outage_id, at, payload),
         )
-    return CloseOutageResult(outage_id, deliveries)
+    return CloseOutageResult(outage_id, deliveries, version)

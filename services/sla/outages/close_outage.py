@@ -18,11 +18,11 @@ async def close_outage(database: Database, closing: CloseOutageInput) -> CloseOu
         "amount_stroops": str(closing.receipt.amount_stroops),
     }
     async with database.transaction() as connection:
-        await outages.move(connection, outage_id, OutageStatus.CLOSED, closed_at=at)
+        version = await outages.move(connection, outage_id, OutageStatus.CLOSED, closed_at=at)
         request = make_engine_request(closing.correlation_id)
         deliveries = await events.publish(
             connection,
             make_audit_entry(f"outage/{outage_id}", "outage.closed", request, at, payload),
             make_event(EventType.OUTAGE_CLOSED, outage_id, at, payload),
         )
-    return CloseOutageResult(outage_id, deliveries)
+    return CloseOutageResult(outage_id, deliveries, version)

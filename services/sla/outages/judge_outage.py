@@ -21,6 +21,7 @@ from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.events import Event, EventType, derive_event_id, make_event
 from domain.settlement.payments import JudgeOutageResult
+from domain.sla import outage_rules
 from domain.sla.outages import JudgeOutageInput, OutageStatus
 from domain.sla.verdicts import (
     SlaStatus,
@@ -32,11 +33,16 @@ from domain.sla.verdicts import (
 async def judge_outage(
     database: Database, judging: JudgeOutageInput, network: str, *, requires_attestation: bool
 ) -> JudgeOutageResult:
-    """Judge once; a repeated run returns the recorded verdict. With `requires_attestation` it waits for the contract."""
+    """
+    Judge once; the same request asked again returns the recorded verdict. With `requires_attestation`
+    the verdict waits for the contract. Raises Conflict when another request has resolved the outage.
+    """
     async with database.transaction() as connection:
         context = await outages.lock(connection, judging.outage_id)
         if context.judged is not None:
-            return await _read_recorded(connection, context, network, judging.at)
+            if (context.resolution_key or "") != judging.key:
+                outage_rules.check_resolvable(judging.outage_id, context.status)
+            return await read_judgement_within(connection, context, network, judging.at)
         return await _judge(
             connection, context, judging, network, requires_attestation=requires_attestation
         )
@@ -57,8 +63,13 @@ async def _judge(
     verdict = judge(policy.terms[outage.severity], mttr)
     basis = "measured" if resolution.mttr_minutes is None else "stated"
     times = {"resolved_at": resolved_at, "dispute_deadline": deadline}
-    await outages.move(
-        connection, outage.id, OutageStatus.DISPUTABLE, **times, **resolution.get_notes()
+    version = await outages.move(
+        connection,
+        outage.id,
+        OutageStatus.DISPUTABLE,
+        **times,
+        **resolution.get_notes(),
+        resolution_key=judging.key,
     )
     debt = await payments.preview_payment(connection, network, context, 1, verdict, at)
     await verdicts.add(connection, outage, 1, verdict, basis, policy, at, debt.id)
@@ -73,13 +84,15 @@ async def _judge(
         *_make_events(outage.id, verdict, at, payload),
     )
     await journal.accrue(connection, debt)
-    return JudgeOutageResult(outage.id, 1, verdict, debt, resolved_at, deadline, deliveries, attest)
+    return JudgeOutageResult(
+        outage.id, 1, verdict, debt, resolved_at, deadline, deliveries, attest, version
+    )
 
 
-async def _read_recorded(
+async def read_judgement_within(
     connection: AsyncConnection, context: OutageContext, network: str, at: datetime
 ) -> JudgeOutageResult:
-    """Read back a judgement that was recorded by a run whose answer was lost: it stands."""
+    """Read back a judgement that is on record: it stands."""
     assert context.judged is not None
     assert context.resolved_at is not None
     assert context.dispute_deadline is not None
@@ -92,7 +105,7 @@ async def _read_recorded(
     attest = await attestations.is_required(connection, outage_id, revision)
     debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
     return JudgeOutageResult(
-        outage_id, revision, verdict, debt, ended, deadline, deliveries, attest
+        outage_id, revision, verdict, debt, ended, deadline, deliveries, attest, context.version
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from adapters.postgres import audit, webhooks
 from adapters.postgres.database import Database
@@ -35,12 +36,14 @@ def _describe_delivery(delivery: Mapping[str, Any]) -> dict[str, Any]:
         "at": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "step": f"webhook.{delivery['status']}",
         "actor": "engine",
-        "correlation_id": "",
+        "correlation_id": delivery["correlation_id"],
         "evidence": {
             "delivery_id": delivery["id"],
             "event_id": delivery["event_id"],
             "event": delivery["type"],
-            "url": delivery["url"],
+            "webhook_id": delivery["webhook_id"],
+            # Everybody may read this, and the rest of a subscriber's URL may be its key.
+            "host": urlsplit(delivery["url"]).hostname,
             "attempts": delivery["attempts"],
             "response_code": delivery["response_code"],
         },

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import select, update
 from stellar_sdk.soroban_rpc import GetEventsResponse
@@ -20,14 +19,22 @@ from adapters.postgres.tables import networks as rows_of_networks
 from adapters.stellar.rail import Rail
 from adapters.stellar.rpc import treasury_history
 from devstack.environment.stack import Stack
+from devstack.processes.ports import free
 from domain.accounting.breaks import BreakKind
 from domain.accounting.reconciliation import ReconciliationRun
 from domain.errors import ChainMismatch, ChainUnavailable
-from tests.testkit.accounting import chain_history
 from tests.testkit.accounting.break_factory import TreasuryIntruder
+from tests.testkit.accounting.chain_reading import (
+    cut_topics,
+    fail_at_table,
+    list_all_stored,
+    list_stored,
+    plan_faults,
+    put_cursor_before_events,
+    read_chain_history,
+    wait_for_ledger,
+)
 from tests.testkit.accounting.counting_reader import CountingReader, open_reader
-from tests.testkit.accounting.recorded_transfers import list_transfers
-from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.payment_factory import open_rail
 from tests.testkit.stacks import Stacks
 
@@ -71,28 +78,6 @@ async def readers(resting: Stack, scratch: Database) -> AsyncIterator[Callable[[
         await history.close()
 
 
-async def plan_faults(stack: Stack, *wanted: dict[str, Any]) -> None:
-    url = stack.environment["STELLAR_RPC_URL"]
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as chain:
-        (await chain.post("/faults", json={"faults": list(wanted)})).raise_for_status()
-
-
-async def list_stored(scratch: Database, hash_: str) -> list[Any]:
-    async with scratch.autocommit() as connection:
-        rows = await list_transfers(connection)
-    return [row for row in rows if row["transaction_hash"] == hash_]
-
-
-async def list_all_stored(scratch: Database) -> list[tuple[str, int, int]]:
-    async with scratch.autocommit() as connection:
-        rows = await list_transfers(connection)
-    return sorted(
-        (row["transaction_hash"], int(row["number"]), row["amount_stroops"])
-        for row in rows
-        if row["kind"] == "transfer" and row["number"] is not None
-    )
-
-
 async def test_a_hundred_payments_in_one_transaction_cost_one_page(
     resting: Stack, scratch: Database, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
@@ -133,15 +118,6 @@ async def test_reading_resumes_after_a_restart_and_two_readers_keep_each_transfe
     assert len(seen) >= 31
 
 
-async def read_chain_history(stack: Stack) -> list[tuple[str, int, int]]:
-    bond = stack.environment["STELLAR_BOND_ADDRESS"]
-    return sorted(
-        (seen.hash, seen.number, seen.amount_stroops)
-        for seen in await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
-        if seen.payer == bond
-    )
-
-
 async def test_a_page_that_was_not_stored_is_read_again(
     resting: Stack,
     scratch: Database,
@@ -164,15 +140,6 @@ async def test_a_page_that_was_not_stored_is_read_again(
     assert len(await list_stored(scratch, hash_)) == 1
 
 
-def fail_at_table(table: str, upsert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def writing(wanted: Any) -> Any:
-        if wanted.name == table:
-            raise SystemError("killed")
-        return upsert(wanted)
-
-    return writing
-
-
 @pytest.mark.parametrize("kind", ["garbage", "bad_gateway", "internal_error", "node_down"])
 async def test_a_node_with_malformed_answers_moves_no_cursor(
     resting: Stack, scratch: Database, rail: Rail, readers: Callable[[], CountingReader], kind: str
@@ -190,25 +157,30 @@ async def test_a_node_with_malformed_answers_moves_no_cursor(
     assert len(await list_stored(scratch, hash_)) == 1
 
 
-async def test_malformed_events_are_not_stored(
-    resting: Stack, rail: Rail, readers: Callable[[], CountingReader]
+@pytest.mark.parametrize("mangle", [cut_topics, put_cursor_before_events])
+async def test_malformed_pages_are_not_stored(
+    resting: Stack,
+    scratch: Database,
+    rail: Rail,
+    readers: Callable[[], CountingReader],
+    mangle: Callable[[GetEventsResponse], None],
 ) -> None:
-    """JSON that can be read, of something that was not asked for."""
+    """JSON that can be read, and cannot be true."""
     reader = readers()
     await reader.read_chain()
-    await TreasuryIntruder(resting, rail).send(2**57, 11)
+    hash_ = await TreasuryIntruder(resting, rail).send(2**57, 11)
     server = reader.activities.history.nodes.all[0].server
     ask = server.get_events
 
     async def mangled(*args: Any, **kwargs: Any) -> GetEventsResponse:
         answer = await ask(*args, **kwargs)
-        for event in answer.events:
-            event.topic = event.topic[:1]
+        mangle(answer)
         return answer
 
     server.get_events = mangled  # type: ignore[method-assign]
     with pytest.raises(ChainUnavailable, match="events that cannot be read"):
         await reader.read_chain()
+    assert await list_stored(scratch, hash_) == []
 
 
 async def test_a_node_that_lags_is_waited_for(
@@ -255,11 +227,7 @@ async def test_ledgers_a_node_forgot_before_they_were_read_are_a_gap(
 ) -> None:
     reader = readers()
     before = await reader.read_chain()
-
-    async def far_enough() -> bool:
-        return await rail.get_latest_ledger() > before + 12
-
-    await wait_until(far_enough, "some ledgers have closed")
+    await wait_for_ledger(rail, before + 12)
     await plan_faults(resting, {"kind": "short_retention", "value": 4})
     after = await reader.read_chain()
     await plan_faults(resting)
@@ -280,6 +248,36 @@ async def test_ledgers_a_node_forgot_before_they_were_read_are_a_gap(
         )
     assert gap.first == before + 1
     assert [row.found.subject for row in rows] == [f"ledgers/{gap.first}-{gap.last}"]
+
+
+async def test_ledgers_that_a_silent_node_may_have_are_no_gap(
+    resting: Stack, scratch: Database, rail: Rail
+) -> None:
+    """One node has dropped them, and the other does not answer: it is asked again."""
+    before = await open_and_read(resting, scratch)
+    async with scratch.autocommit() as connection:
+        known = await reconciliation.list_gaps(connection)
+    await wait_for_ledger(rail, before + 12)
+    silent = open_reader(resting, scratch, other_node=f"http://127.0.0.1:{free()}")
+    await plan_faults(resting, {"kind": "short_retention", "value": 4})
+    try:
+        with pytest.raises(ChainUnavailable, match="may have history the others have dropped"):
+            await silent.read_chain()
+    finally:
+        await plan_faults(resting)
+        await silent.activities.history.close()
+    async with scratch.autocommit() as connection:
+        assert await reconciliation.list_gaps(connection) == known
+    # Nothing was given up: the node that has them again is read from where it was.
+    assert await open_and_read(resting, scratch) > before
+
+
+async def open_and_read(stack: Stack, scratch: Database) -> int:
+    reader = open_reader(stack, scratch)
+    try:
+        return await reader.read_chain()
+    finally:
+        await reader.activities.history.close()
 
 
 async def test_two_comparisons_at_once_find_each_break_once(

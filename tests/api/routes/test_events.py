@@ -9,8 +9,8 @@ from adapters.postgres.database import Database
 from tests.testkit.api_client import declare_outage, make_unique_id, settle_outage
 
 INSERT = text(
-    "INSERT INTO events (id, type, outage_id, occurred_at, data)"
-    " VALUES (:id, 'outage.created', :outage_id, now(), '{}')"
+    "INSERT INTO events (id, type, entry_id, outage_id, occurred_at, data)"
+    " SELECT :id, 'outage.created', id, :outage_id, now(), '{}' FROM audit_entries LIMIT 1"
 )
 
 

@@ -34,10 +34,8 @@ async def test_a_closed_loop_keeps_so_many_in_flight() -> None:
     measured = await ClosedLoop(live, pace, lambda: {"self": os.getpid()}).measure()
     assert max(flying) == 3
     assert now == 0
-    assert 0 < measured.lives < len(flying), (
-        "what ends while it warms up or runs out is not counted"
-    )
-    assert measured.per_second == pytest.approx(measured.lives / 0.4, rel=0.2)
+    assert 0 < measured.runs < len(flying), "what ends while it warms up or runs out is not counted"
+    assert measured.per_second == pytest.approx(measured.runs / 0.4, rel=0.2)
     assert measured.steps["whole"].p50_ms == 20.0
     assert measured.memory_mb["self"] > 1
 
@@ -68,5 +66,5 @@ def test_a_process_costs_what_it_burns() -> None:
     until = time.process_time() + 0.1
     while time.process_time() < until:
         pass
-    cost = process_stats.read({}).cpu_ms_since(before, lives=2)[process_stats.CLIENT]
+    cost = process_stats.read({}).cpu_ms_since(before, completed=2)[process_stats.CLIENT]
     assert 45 <= cost <= 90

@@ -85,7 +85,7 @@ async def test_a_stale_lock_of_a_reused_process_id_is_no_obstacle(
 async def test_a_running_server_is_not_joined(
     postgres: Postgres, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("devstack.environment.postgres.OLD_SERVER_SECONDS", 0.1)
+    monkeypatch.setattr("devstack.environment.old_servers.OLD_SERVER_SECONDS", 0.1)
     with pytest.raises(CannotStart, match="another PostgreSQL is running"):
         await postgres.program().prepare()
 

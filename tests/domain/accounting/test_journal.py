@@ -8,11 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.accounting.journal import (
-    SLOTS,
-    AccountKind,
     Entry,
-    Posting,
-    make_account,
     make_accrual,
     make_correction,
     make_release,
@@ -22,6 +18,7 @@ from domain.accounting.journal import (
     make_settled_entries,
     make_settlement,
 )
+from domain.accounting.postings import SLOTS, AccountKind, Posting, make_account
 from domain.money import STROOPS_MAX
 from domain.settlement.payments import Payment, Treasury
 from domain.sla.verdicts import PaymentType

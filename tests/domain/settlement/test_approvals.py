@@ -13,6 +13,7 @@ from domain.settlement.approvals import (
     approve,
     check_withdrawal,
     compute_digest,
+    count_needed,
     needs_approval,
 )
 from domain.settlement.payments import Payment, PaymentStatus, Treasury
@@ -105,3 +106,11 @@ def test_only_the_approver_may_withdraw_and_only_before_signing() -> None:
         check_withdrawal(replace(approved, taken=True), ADA, None, NOW)
     with pytest.raises(Conflict, match="bob has no approval"):
         check_withdrawal(approved, Principal("bob", Role.FINANCE), None, NOW)
+
+
+def test_an_unverified_maker_takes_one_approval_more_and_may_not_be_who_approves() -> None:
+    assert count_needed(["dan", "eve"]) == 2
+    assert count_needed(["dan", "unverified:eve"]) == 3
+    claimed = replace(STANDING, makers=("dan", "unverified:ada"))
+    with pytest.raises(Forbidden, match="is a maker"):
+        approve(claimed, ADA, "", ABOVE)

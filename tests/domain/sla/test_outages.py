@@ -42,6 +42,11 @@ def test_valid_ids_are_accepted(id_: str) -> None:
     check_outage(replace(OUTAGE, id=id_), NOW)
 
 
+@pytest.mark.parametrize("place", [Location(90, 180), Location(-90, -180), Location(0, 0)])
+def test_every_place_on_earth_is_accepted(place: Location) -> None:
+    check_outage(replace(OUTAGE, location=place), NOW)
+
+
 @pytest.mark.parametrize("id_", ["", "x" * 65, "-x", "a b", "a/b", "é", "a\n", "a\x00", "٣"])
 def test_ids_that_no_url_or_workflow_id_can_carry_are_refused(id_: str) -> None:
     assert _find_invalid_field({"id": id_}) == "id"
@@ -60,6 +65,11 @@ def test_ids_that_no_url_or_workflow_id_can_carry_are_refused(id_: str) -> None:
         ({"affected_services": ["x" * 201]}, "affected_services"),
         ({"affected_subscribers": -1}, "affected_subscribers"),
         ({"affected_subscribers": 2**53}, "affected_subscribers"),
+        ({"location": Location(90.0001, 0)}, "location.latitude"),
+        ({"location": Location(-90.0001, 0)}, "location.latitude"),
+        ({"location": Location(0, 180.0001)}, "location.longitude"),
+        ({"location": Location(0, -180.0001)}, "location.longitude"),
+        ({"location": Location(0, float("nan"))}, "location.longitude"),
         ({"detected_at": START.replace(tzinfo=None)}, "detected_at"),
         ({"detected_at": NOW + CLOCK_SKEW + timedelta(seconds=1)}, "detected_at"),
         ({"detected_at": datetime(1, 1, 1, tzinfo=UTC)}, "detected_at"),

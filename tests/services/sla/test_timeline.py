@@ -59,6 +59,22 @@ async def test_the_timeline_of_a_new_outage_has_one_item(api: httpx.AsyncClient)
     assert trace["items"][0]["evidence"]["policy_digest"]
 
 
+async def test_the_timeline_shows_the_host_of_a_subscriber_and_not_its_key(
+    api: httpx.AsyncClient,
+) -> None:
+    """Every role reads timelines, and the path of a subscriber's URL may be what protects it."""
+    url = "http://127.0.0.1:9/hooks/planted-key?token=planted-token"  # nobody listens there
+    hook = (await api.post("/webhooks", json={"url": url, "events": ["outage.created"]})).json()
+    try:
+        answer = await api.get(f"/outages/{await declare_outage(api)}/timeline")
+    finally:
+        await api.delete(f"/webhooks/{hook['id']}")
+    sent = [item["evidence"] for item in answer.json()["items"] if not item["leaf_hash"]]
+    (shown,) = [each for each in sent if each["webhook_id"] == hook["id"]]
+    assert shown["host"] == "127.0.0.1"
+    assert "planted" not in answer.text
+
+
 async def test_an_unknown_outage_has_no_timeline(api: httpx.AsyncClient) -> None:
     assert (await api.get("/outages/nothing/timeline")).status_code == 404
 

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import httpx
+import pytest
 
 from devstack.environment.stack import Stack
 from tests.testkit.api_client import wait_until
@@ -36,8 +37,8 @@ async def test_lifecycles_are_measured_beside_the_baseline(
         *("--warm-up", "1", "--seconds", "6"),
     )
     assert told["problems"] == []
-    assert told["paid"] >= told["real"]["lives"] > 0
-    assert told["bare"]["lives"] > 0
+    assert told["paid"] >= told["real"]["runs"] > 0
+    assert told["bare"]["runs"] > 0
     assert told["ratio"] > 0
     parts = {"postgres", "temporal", "stellar", "api", "worker", "settlement-worker", "client"}
     assert set(told["real"]["cpu_ms_per_life"]) == parts
@@ -58,10 +59,20 @@ async def test_declarations_are_timed_and_called_off(stack: Stack, api: httpx.As
 
 
 async def test_an_integrity_check_is_measured_beside_a_plain_sum(stack: Stack) -> None:
-    told = await bench(stack, "ledger", "--postings", "3000", "--rounds", "2")
+    told = await bench(stack, "journal", "--postings", "3000", "--rounds", "2")
     assert told["problems"] == []
     assert abs(told["postings"] - 3000) < 50
     assert len(told["check_rounds"]) == 2
     assert told["check_seconds"] > told["scan_seconds"] > 0
     assert told["ratio"] > 1
     assert set(told["entries_per_second_by_writers"]) == {"1", "8"}
+
+
+async def test_a_restore_is_measured_part_by_part(stack: Stack) -> None:
+    told = await bench(stack, "restore", "--outages", "200")
+    assert told["problems"] == []
+    assert (told["outages"], told["unpaid"]) == (200, 10)
+    parts = {"report", "prepare", "load", "verify", "advance", "replace"}
+    assert set(told["seconds"]) == parts
+    assert told["backup_bytes"] > 100_000
+    assert told["total_seconds"] == pytest.approx(sum(told["seconds"].values()), abs=0.01)

@@ -3,7 +3,7 @@ The signer dies by SIGKILL at every named point of a payment's way, alone and in
 again: no payment is made twice and none is lost. Real worker processes, a real Temporal server, the
 chain over its port.
 
-    KILLS=50 python -m pytest tests/system/settlement/test_failpoints.py
+    KILLS=50 .venv/bin/python -m pytest tests/system/settlement/test_failpoints.py
 """
 
 import asyncio

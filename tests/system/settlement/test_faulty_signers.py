@@ -10,7 +10,7 @@ from tests.simulation.runs import (
     search,
 )
 
-COMMAND = "python -m pytest tests/system/settlement/test_faulty_signers.py"
+COMMAND = ".venv/bin/python -m pytest tests/system/settlement/test_faulty_signers.py"
 
 
 @pytest.mark.parametrize("faulty", ALL_FAULTY_SIGNERS, ids=lambda faulty: faulty.__name__)

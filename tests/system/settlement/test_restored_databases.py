@@ -29,7 +29,7 @@ from tests.testkit.api_client import (
     resolve_outage,
     wait_until,
 )
-from tests.testkit.backups import (
+from tests.testkit.recovery.backups import (
     DATABASE,
     keep_data,
     put_back,

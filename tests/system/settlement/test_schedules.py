@@ -12,7 +12,7 @@ from tests.simulation.runs import play_batches, play_single
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "2000"))
 BATCHES = SCHEDULES // 4
-COMMAND = "python -m pytest tests/system/settlement/test_schedules.py"
+COMMAND = ".venv/bin/python -m pytest tests/system/settlement/test_schedules.py"
 
 
 def test_each_payment_is_credited_once_whatever_is_drawn(stack: Stack, seed: int) -> None:

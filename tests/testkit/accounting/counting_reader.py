@@ -28,14 +28,16 @@ class CountingReader:
         return await self.activities.compare_journal(ReconciliationRun(datetime.now(UTC)))
 
 
-def open_reader(stack: Stack, database: Database, passphrase: str | None = None) -> CountingReader:
+def open_reader(
+    stack: Stack, database: Database, passphrase: str | None = None, other_node: str = ""
+) -> CountingReader:
     environment = stack.environment
     ours = {
         environment["STELLAR_BOND_ADDRESS"]: Treasury.BOND,
         environment["STELLAR_POOL_ADDRESS"]: Treasury.POOL,
     }
     history = treasury_history.connect(
-        environment["STELLAR_RPC_URL"],
+        ",".join(filter(None, (environment["STELLAR_RPC_URL"], other_node))),
         passphrase or environment["STELLAR_NETWORK_PASSPHRASE"],
         environment["STELLAR_USDC_ISSUER"],
         list(ours),

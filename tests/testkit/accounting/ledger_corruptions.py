@@ -3,7 +3,7 @@
 from hashlib import md5
 
 from devstack.bench import seed_journal
-from domain.accounting.journal import SLOTS
+from domain.accounting.postings import SLOTS
 
 # Skips all triggers, foreign keys and deferred checks until the transaction ends.
 WITHOUT_GUARDS = "SET LOCAL session_replication_role = replica"

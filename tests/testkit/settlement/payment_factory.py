@@ -64,7 +64,7 @@ async def owe_payment(
     outage_id = make_unique_id(prefix)
     activities = await judge_outage(database, outage_id, minutes)
     if not changes:
-        return await activities.owe_payment(await make_owe_input(database, outage_id))
+        return (await activities.owe_payment(await make_owe_input(database, outage_id))).payment
     agreement = Agreement("default", **await _read_parties(database))
     debt = make_payment("sandbox", agreement, outage_id, 1, judge(TERMS, minutes), "corr-owing")
     async with database.transaction() as connection:

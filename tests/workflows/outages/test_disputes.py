@@ -16,7 +16,8 @@ from domain.sla.outages import (
     OutageStatus,
     Resolution,
 )
-from tests.workflows.conftest import ASKER, FakeActivities, reaches
+from tests.workflows.conftest import FakeActivities, reaches
+from tests.workflows.fakes.fake_outage_activities import ASKER
 from tests.workflows.fakes.fake_payment_activities import DETECTED
 from tests.workflows.test_outages import declared, refused
 from workflows.outages import OutageWorkflow

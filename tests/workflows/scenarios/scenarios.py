@@ -24,7 +24,8 @@ from domain.sla.outages import (
     OutageStatus,
 )
 from domain.webhooks import Delivery
-from tests.workflows.conftest import ASKER, FakeActivities, reaches, time_skipping
+from tests.workflows.conftest import FakeActivities, reaches, time_skipping
+from tests.workflows.fakes.fake_outage_activities import ASKER
 from tests.workflows.fakes.time_skipping_server import (
     Handle,
     Kept,
@@ -110,14 +111,12 @@ async def ask_by_signals(stage: Stage) -> Kept:
     """Signals ask what updates may ask; one of them comes too late."""
     with stage.environment.with_time_skipping_disabled():
         handle = await declared(stage.client, "signalled")
-        await handle.signal(OutageWorkflow.resolve_signal, IN_TIME)
+        await handle.signal("resolve", IN_TIME)
         await reaches(handle, OutageStatus.DISPUTABLE)
-        await handle.signal(OutageWorkflow.cancel, Cancellation(ASKER, "a false alarm"))
+        await handle.signal("cancel", Cancellation(ASKER, "a false alarm"))
         dispute = Dispute("dsp-2", "signalled", "no", ASKER)
         await handle.execute_update(OutageWorkflow.file_dispute, dispute)
-        await handle.signal(
-            OutageWorkflow.resolve_dispute, DisputeDecision("dsp-2", False, ASKER, "stands")
-        )
+        await handle.signal("resolve_dispute", DisputeDecision("dsp-2", False, ASKER, "stands"))
         await handle.result()
     return {"outage-asked-by-signals": handle}
 

@@ -28,7 +28,7 @@ class Measured:
     """What happened between warm-up and the end; steps are named by whoever lived them."""
 
     per_second: float
-    lives: int
+    runs: int
     steps: dict[str, Latencies]
     cpu_ms_per_life: dict[str, float]
     memory_mb: dict[str, int]
@@ -42,7 +42,7 @@ class Measured:
 
 @dataclass
 class ClosedLoop:
-    """So many lives at a time; when one ends the next begins."""
+    """So many workflows at a time; when one ends the next begins."""
 
     live: WorkflowRun
     pace: LoadProfile
@@ -99,9 +99,9 @@ async def open_loop(
     return await asyncio.gather(*(one(position) for position in range(round(rate * seconds))))
 
 
-def _by_step(lives: Sequence[CallSeconds]) -> dict[str, Latencies]:
-    names = lives[0] if lives else ()
-    return {name: Latencies.of([steps[name] for steps in lives]) for name in names}
+def _by_step(runs: Sequence[CallSeconds]) -> dict[str, Latencies]:
+    names = runs[0] if runs else ()
+    return {name: Latencies.of([steps[name] for steps in runs]) for name in names}
 
 
 def take_median(rounds: Sequence[Measured]) -> Measured:

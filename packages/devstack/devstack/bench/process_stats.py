@@ -19,12 +19,12 @@ class ProcessStats:
     memory_mb: dict[str, int]
     machine_cpu_seconds: float
 
-    def cpu_ms_since(self, before: "ProcessStats", lives: int) -> dict[str, float]:
+    def cpu_ms_since(self, before: "ProcessStats", completed: int) -> dict[str, float]:
         """CPU milliseconds for each life; a process that was started again in between starts from 0."""
         return {
-            name: round(max(seconds - before.cpu_seconds.get(name, 0.0), 0.0) * 1000 / lives, 1)
+            name: round(max(seconds - before.cpu_seconds.get(name, 0.0), 0.0) * 1000 / completed, 1)
             for name, seconds in self.cpu_seconds.items()
-            if lives
+            if completed
         }
 
     def others_cores_since(self, before: "ProcessStats", seconds: float) -> float:

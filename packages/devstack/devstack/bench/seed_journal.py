@@ -23,7 +23,8 @@ from adapters.postgres.database import Database
 from adapters.postgres.sla.policies import add_agreement
 from devstack.bench import seed_payments
 from domain.accounting.integrity_checks import Violation
-from domain.accounting.journal import SLOTS, make_reservation, make_settlement
+from domain.accounting.journal import make_reservation, make_settlement
+from domain.accounting.postings import SLOTS
 from domain.sla.policies import Agreement
 from migrations.run import upgrade
 
@@ -32,7 +33,7 @@ POSTINGS_A_PAYMENT = 2 * (0.90 * 3 + 0.05 * 5 + 0.02 * 2 + 0.03 * 1)
 PAYEES = 200
 REFERENCE = text("SELECT sum(amount_stroops) FROM postings")
 
-_BOOK = (
+_SEED = (
     "SET LOCAL session_replication_role = replica",
     "SET LOCAL synchronous_commit = off",
     """
@@ -57,6 +58,9 @@ _BOOK = (
            CASE WHEN i % 100 < 95 THEN i END, 'bench', now(),
            CASE WHEN i % 100 < 95 THEN now() END
     FROM generate_series(1, :payments) AS i
+    """,
+    """
+    INSERT INTO channels (address, sequence) VALUES ('GCHANNEL', 0) ON CONFLICT DO NOTHING
     """,
     """
     INSERT INTO attempts (payment_id, n, channel, sequence, status, max_ledger)
@@ -152,7 +156,7 @@ async def write(database: Database, postings: int) -> None:
     wanted = {"payments": round(postings / POSTINGS_A_PAYMENT), "payees": PAYEES}
     async with database.transaction() as connection:
         await connection.execute(text("SET LOCAL statement_timeout = 0"))
-        for statement in map(text, _BOOK):
+        for statement in map(text, _SEED):
             named = {name: wanted[name] for name in wanted if f":{name}" in statement.text}
             await connection.execute(statement, named)
     async with database.autocommit() as connection:

@@ -46,33 +46,33 @@ LIMITS = Limits(10**13, 10**16, 10**16, 10**13)
 
 
 async def measure_soroban(house: SettlementBench, channels: int, seconds: float) -> Throughput:
-    """Keep so many channels busy; count what is booked between warm-up and the end."""
+    """Keep so many channels busy; count what is confirmed between warm-up and the end."""
     steps = PaymentActivitiesImpl(house.database, house.rail, SigningGate(house.database, LIMITS))
     bound = channels / LEDGERS_A_TURN / house.ledger_seconds
     count = round(bound * (seconds + WARM_UP_SECONDS) * 2.2) + 2 * channels
     owed = iter(await seed_payments.owe(house.database, f"bench-{uuid4().hex[:8]}", count))
-    booked: list[float] = []
+    confirmed: list[float] = []
     end = time.monotonic() + WARM_UP_SECONDS + seconds
 
     async def keep_busy(pause: float) -> None:
         await asyncio.sleep(pause)
         while time.monotonic() < end:
             await _pay(steps, next(owed))
-            booked.append(time.monotonic())
+            confirmed.append(time.monotonic())
 
     calls = Counter(await house.calls())
     async with asyncio.TaskGroup() as group:
         for position in range(channels):
             group.create_task(keep_busy(position / channels * house.ledger_seconds))
     asked = Counter(await house.calls()) - calls
-    counted = [at for at in booked if end - seconds <= at < end]
+    counted = [at for at in confirmed if end - seconds <= at < end]
     return Throughput(
         SettlementRail.SOROBAN,
         channels,
         len(counted),
         round(len(counted) / seconds, 1),
         bound,
-        _per_payment(asked, len(booked)),
+        _per_payment(asked, len(confirmed)),
     )
 
 
@@ -160,7 +160,7 @@ async def measure_workflows(
     bound = in_flight / LEDGERS_A_TURN / house.ledger_seconds
     count = round(bound * (seconds + WARM_UP_SECONDS) * 2.2) + 2 * in_flight
     owed = iter(await seed_payments.owe(house.database, f"bench-{uuid4().hex[:8]}", count))
-    booked: list[float] = []
+    confirmed: list[float] = []
     end = time.monotonic() + WARM_UP_SECONDS + seconds
 
     async def keep_busy() -> None:
@@ -172,9 +172,9 @@ async def measure_workflows(
                 id=f"payment/{payment.id}",
                 task_queue="settlement",
             )
-            booked.append(time.monotonic())
+            confirmed.append(time.monotonic())
 
     async with asyncio.TaskGroup() as group:
         for _ in range(in_flight):
             group.create_task(keep_busy())
-    return round(sum(end - seconds <= at < end for at in booked) / seconds, 1)
+    return round(sum(end - seconds <= at < end for at in confirmed) / seconds, 1)

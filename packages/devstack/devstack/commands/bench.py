@@ -17,7 +17,7 @@ from devstack.bench.lifecycle import lifecycles
 from devstack.bench.lifecycle.lifecycles import Rounds
 from devstack.bench.lifecycle.workloads import PATIENCE_SECONDS
 from devstack.bench.load_loops import LoadProfile, Measured, take_median
-from devstack.commands import journal_benchmark, settlement_benchmark
+from devstack.commands import journal_benchmark, restore_benchmark, settlement_benchmark
 from devstack.commands.stacks import Found, find_engine
 from devstack.processes.programs import CannotStart
 from devstack.replay.api_client import EngineClient, RequestRefused, RequestTimedOut
@@ -30,23 +30,25 @@ class Benchmark(StrEnum):
     LIFECYCLE = "lifecycle"
     DECLARE = "declare"
     SETTLEMENT = "settlement"
-    LEDGER = "ledger"
+    JOURNAL = "journal"
+    RESTORE = "restore"
 
 
 def command(
     benchmark: Annotated[
         Benchmark,
         typer.Argument(
-            help="Whole lives, declarations alone, the rails, or a check of the journal."
+            help="Whole outages, declarations alone, the rails, a check of the journal, or a restore."
         ),
     ],
-    in_flight: Annotated[int, typer.Option(min=1, help="Lives at a time.")] = 20,
+    in_flight: Annotated[int, typer.Option(min=1, help="Outages at a time.")] = 20,
     dispute_window: Annotated[int, typer.Option(min=0, help="Seconds.")] = 1,
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds before it counts.")] = 6,
     seconds: Annotated[float, typer.Option(min=1, help="Of each measurement.")] = 20,
-    rounds: Annotated[int, typer.Option(min=1, help="Of lives; the median counts.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="Of each measurement; the median counts.")] = 3,
     rate: Annotated[float, typer.Option(min=0.1, help="Declarations a second.")] = 5,
     postings: Annotated[int, typer.Option(min=1000, help="In the journal.")] = 1_000_000,
+    outages: Annotated[int, typer.Option(min=100, help="In the backup.")] = 10_000,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     data_dir: Annotated[
         Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
@@ -59,8 +61,10 @@ def command(
             running = _declare(data_dir, rate, seconds, as_json)
         elif benchmark is Benchmark.SETTLEMENT:
             running = settlement_benchmark.run_measurement(data_dir, seconds, rounds, quiet=as_json)
-        elif benchmark is Benchmark.LEDGER:
+        elif benchmark is Benchmark.JOURNAL:
             running = journal_benchmark.run_measurement(data_dir, postings, rounds, quiet=as_json)
+        elif benchmark is Benchmark.RESTORE:
+            running = restore_benchmark.run_measurement(data_dir, outages, quiet=as_json)
         else:
             running = _lifecycle(data_dir, dispute_window, pace, rounds, as_json)
         result = asyncio.run(running)
@@ -158,7 +162,7 @@ def _ratio(measured: Rounds) -> float:
 
 
 def _cpu_ratio(measured: Rounds) -> float:
-    """What a bare life costs of a real one; less moved by a busy machine than throughput is."""
+    """What a bare lifecycle costs of a real one; less moved by a busy machine than throughput is."""
     real = take_median(measured.real).cpu_ms
     return round(take_median(measured.bare).cpu_ms / real, 3) if real else 0.0
 

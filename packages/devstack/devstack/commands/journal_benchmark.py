@@ -1,4 +1,4 @@
-"""`apexchainx bench ledger`: a check of the whole journal beside a plain read of it, and how fast writers post meanwhile."""
+"""`apexchainx bench journal`: a check of the whole journal beside a plain read of it, and how fast writers post meanwhile."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +11,7 @@ from devstack.bench.seed_journal import Timed
 from devstack.commands.stacks import Found, find_engine
 
 WRITERS = (1, 8)
-PAYMENTS_BOOKED = 1_000
+PAYMENTS_POSTED = 1_000
 
 
 async def run_measurement(
@@ -28,7 +28,7 @@ async def _measured(found: Found, postings: int, rounds: int, quiet: bool) -> di
     url = record.environment["DATABASE_URL"]
     async with seed_journal.make_scratch(url) as database:
         rates = {
-            str(writers): await seed_journal.measure_posting(database, writers, PAYMENTS_BOOKED)
+            str(writers): await seed_journal.measure_posting(database, writers, PAYMENTS_POSTED)
             for writers in WRITERS
         }
     async with seed_journal.make_scratch(url) as database:

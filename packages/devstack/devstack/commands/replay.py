@@ -1,6 +1,7 @@
 """`apexchainx replay`: play recorded outages through the public API and settle them for real."""
 
 import asyncio
+import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cli.databases import DataDir, choose_directory
 from devstack.commands.replay_report import make_summary, print_report
 from devstack.commands.stacks import KEY_NAME, find_engine
 from devstack.processes.programs import CannotStart
@@ -40,12 +42,10 @@ def command(
     ] = 300,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     url: Annotated[
-        str | None, typer.Option(envvar="APEXCHAINX_URL", help="An engine that runs already.")
+        str | None, typer.Option(help="An engine that runs already; else APEXCHAINX_URL.")
     ] = None,
     api_key: Annotated[str | None, typer.Option(envvar=KEY_NAME, help="Of that engine.")] = None,
-    data_dir: Annotated[
-        Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
-    ] = Path("var"),
+    data_dir: DataDir = None,
 ) -> None:
     """Without --url it uses the engine that runs in --data-dir, or starts one there until the end."""
     try:
@@ -53,9 +53,11 @@ def command(
     except Unreadable as failure:
         print(f"apexchainx: {failure}", file=sys.stderr)
         raise typer.Exit(2) from None
+    if data_dir is None:
+        url = url or os.environ.get("APEXCHAINX_URL") or None
     script = Script(records, dispute_window, concurrency, patience)
     try:
-        replay, proof = asyncio.run(_run(script, url, api_key, data_dir))
+        replay, proof = asyncio.run(_run(script, url, api_key, choose_directory(data_dir)))
     except (CannotStart, OSError, RequestRefused, RequestTimedOut) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
     print_report(Console(stderr=as_json, highlight=False, soft_wrap=True), replay, proof)

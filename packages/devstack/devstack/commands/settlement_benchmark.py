@@ -47,8 +47,8 @@ async def _measured(found: Found, seconds: float, rounds: int, quiet: bool) -> d
         "seconds": seconds,
         "rails": [asdict(rail) | {"ratio": rail.ratio} for rail in rails],
         "rounds": [[each.per_second for each in turn] for turn in turns],
-        "lives_per_second": statistics.median(paid),
-        "lives_rounds": paid,
+        "workflows_per_second": statistics.median(paid),
+        "workflows_rounds": paid,
     }
 
 

@@ -23,7 +23,7 @@ from devstack.soak.soaks import SETTINGS, Soak
 
 def command(
     settlements: Annotated[int, typer.Option(min=1, help="How many.")] = 10_000,
-    in_flight: Annotated[int, typer.Option(min=1, help="Lives at a time.")] = 60,
+    in_flight: Annotated[int, typer.Option(min=1, help="Outages at a time.")] = 60,
     ledger_seconds: Annotated[float, typer.Option(min=0.1, help="Between ledgers.")] = 0.5,
     seed: Annotated[int, typer.Option(help="Of the misfortunes.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,

@@ -79,7 +79,8 @@ class DemoOutage:
         return [
             each
             for each in self.items
-            if each["step"].startswith("webhook.") and each["evidence"]["url"] == self.receiver.url
+            if each["step"].startswith("webhook.")
+            and each["evidence"]["webhook_id"] == self.receiver.webhook_id
         ]
 
     @property

@@ -36,7 +36,8 @@ async def _subscribe(engine: EngineClient, receiver: DemoReceiver, deadline: flo
     try:
         async with asyncio.timeout_at(deadline):
             await _unsubscribe_the_dead(engine)
-            await engine.send("POST", "/webhooks", wanted)
+            made = await engine.send("POST", "/webhooks", wanted)
+            receiver.webhook_id = made["id"]
     except TimeoutError:
         raise CannotStart(f"the API at {engine.url} did not answer in time") from None
 

@@ -44,28 +44,28 @@ def describe_reception(reception: Reception) -> TimelineRow:
 
 def describe_entry(item: dict[str, Any]) -> list[TimelineRow]:
     """Tell one entry of the timeline; one this file does not know keeps its own name."""
-    facts, at = item["evidence"], parse_instant(item["at"])
+    evidence, at = item["evidence"], parse_instant(item["at"])
     who = "engine" if item["actor"] == "engine" else "you"
     match item["step"]:
         case "outage.declared":
             return [TimelineRow(at, "Outage declared and safely on record", who)]
         case "outage.judged":
-            return _judged(facts, at, who)
+            return _judged(evidence, at, who)
         case "dispute.filed":
-            return [TimelineRow(at, f"Disputed: “{facts['reason']}”", who)]
+            return [TimelineRow(at, f"Disputed: “{evidence['reason']}”", who)]
         case "dispute.decided":
             decision = (
-                "the objection is right" if facts["status"] == "resolved" else facts["status"]
+                "the objection is right" if evidence["status"] == "resolved" else evidence["status"]
             )
-            return [TimelineRow(at, f"Decision: {decision}. “{facts['note']}”", who)]
+            return [TimelineRow(at, f"Decision: {decision}. “{evidence['note']}”", who)]
         case "payment.owed":
-            penalty = facts["type"] == "penalty"
-            debt = "Penalty booked, owed by the provider's bond"
-            bonus = "Reward booked, owed by the sponsor pool"
-            return [TimelineRow(at, debt if penalty else bonus, who, _signed(facts))]
+            penalty = evidence["type"] == "penalty"
+            debt = "Penalty on record, owed by the provider's bond"
+            bonus = "Reward on record, owed by the sponsor pool"
+            return [TimelineRow(at, debt if penalty else bonus, who, _signed(evidence))]
         case "payment.confirmed":
-            what = f"Paid on the chain, in ledger {facts['ledger']}"
-            return [TimelineRow(at, what, who, _signed(facts), facts["transaction_hash"])]
+            what = f"Paid on the chain, in ledger {evidence['ledger']}"
+            return [TimelineRow(at, what, who, _signed(evidence), evidence["transaction_hash"])]
         case "payment.blocked":
             return [TimelineRow(at, "Payment blocked: a person has to look at it", who)]
         case "outage.closed":
@@ -74,14 +74,14 @@ def describe_entry(item: dict[str, Any]) -> list[TimelineRow]:
             return [TimelineRow(at, str(other), who)]
 
 
-def _judged(facts: dict[str, Any], at: datetime, who: str) -> list[TimelineRow]:
-    took, allowed = facts["mttr_minutes"], facts["threshold_minutes"]
-    verdict = "SLA met" if facts["sla_status"] == "met" else "SLA breached"
-    amount = int(facts["amount_stroops"])
-    if facts["mttr_basis"] == "decided":
+def _judged(evidence: dict[str, Any], at: datetime, who: str) -> list[TimelineRow]:
+    took, allowed = evidence["mttr_minutes"], evidence["threshold_minutes"]
+    verdict = "SLA met" if evidence["sla_status"] == "met" else "SLA breached"
+    amount = int(evidence["amount_stroops"])
+    if evidence["mttr_basis"] == "decided":
         what = f"Judged again, with {took} minutes: {verdict}"
         return [TimelineRow(at, what, "engine", amount)]
-    deadline = parse_instant(facts["dispute_deadline"])
+    deadline = parse_instant(evidence["dispute_deadline"])
     return [
         TimelineRow(at, f"Repaired, after {took} minutes", who),
         TimelineRow(at, f"{verdict}: {allowed} minutes were allowed", "engine", amount),
@@ -89,7 +89,7 @@ def _judged(facts: dict[str, Any], at: datetime, who: str) -> list[TimelineRow]:
     ]
 
 
-def _signed(facts: dict[str, Any]) -> int:
+def _signed(evidence: dict[str, Any]) -> int:
     """A payment is a magnitude; what is shown is how the provider fares."""
-    amount = int(facts["amount_stroops"])
-    return -amount if facts["type"] == "penalty" else amount
+    amount = int(evidence["amount_stroops"])
+    return -amount if evidence["type"] == "penalty" else amount

@@ -39,6 +39,7 @@ class DemoReceiver:
     """Answers 204 to a genuine delivery and 401 to any other; `on_reception` is called with each."""
 
     def __init__(self, on_reception: Callable[[Reception], None] = lambda _: None) -> None:
+        self.webhook_id = ""  # until it is subscribed
         self.secret = encode_secret(secrets.token_bytes(32))
         self.receptions: list[Reception] = []
         self.on_reception = on_reception

@@ -1,20 +1,19 @@
 """A real PostgreSQL 18 on loopback, from a wheel: made once, durable, also for root, also after a `kill -9`."""
 
-import asyncio
 import os
 import secrets
 import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import psycopg
 
 from devstack.environment import placement
+from devstack.environment.old_servers import wait_for_old_server
 from devstack.environment.placement import give
 from devstack.environment.postgres_binaries import (
     MAJOR,
+    can_enter,
     find_binary,
     make_empty_directory,
     make_environment,
@@ -28,7 +27,6 @@ DATABASE = "apexchainx"
 OWNER = "apexchainx"
 # PostgreSQL refuses to run as root, and this account is on every Unix.
 UNPRIVILEGED = "nobody"
-OLD_SERVER_SECONDS = 15
 
 SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -80,7 +78,7 @@ class Postgres:
         """Initialise the cluster unless it exists; refuse the one of another major version."""
         found = read_major_version(self.cluster)
         if found is None:
-            if self._folder == self.directory and not await self._may_enter():
+            if self._folder == self.directory and not await can_enter(self.user, self.directory):
                 placement.move_data(self.directory)
             await self._initialise()
         elif found != MAJOR:
@@ -128,16 +126,6 @@ class Postgres:
             for folder, owner in orphans
         ]
 
-    async def _may_enter(self) -> bool:
-        """Tried, not computed: root may lend its user the capability, where the system allows that."""
-        if self.user is None:
-            return True
-        command = ["/bin/sh", "-c", 'cd -- "$0"', str(self.directory)]
-        trial = Program("enter", command, environment=make_environment(), user=self.user)
-        process = Process(trial, self.directory / "logs")
-        await process.start()
-        return await process.wait() == 0
-
     async def _initialise(self) -> None:
         # Beside its final place: an initdb that was interrupted must not look like a cluster.
         unfinished = self._folder / "postgres.unfinished"
@@ -183,31 +171,4 @@ class Postgres:
             return False
 
     async def _await_the_old_server(self) -> None:
-        """A postmaster killed a moment ago, or whose parent was, may still be on its way out."""
-        limit = time.monotonic() + OLD_SERVER_SECONDS
-        while self._still_at_work():
-            if time.monotonic() > limit:
-                raise CannotStart(
-                    f"another PostgreSQL is running in {self.cluster}: stop it first, "
-                    f"its process id is the first line of {self._pid_file}"
-                )
-            await asyncio.sleep(0.05)
-        # Whoever has this process id today, it is not PostgreSQL: ids are used again, above all in containers.
-        self._pid_file.unlink(missing_ok=True)
-
-    @property
-    def _pid_file(self) -> Path:
-        return self.cluster / "postmaster.pid"
-
-    def _still_at_work(self) -> bool:
-        """The postmaster, or one of its children, which notice its death only at their next wait."""
-        if not self._pid_file.exists():
-            return False
-        cluster = self.cluster
-        for process in psutil.process_iter():
-            try:
-                if process.name() == "postgres" and Path(process.cwd()) == cluster:
-                    return True
-            except psutil.Error:
-                continue
-        return False
+        await wait_for_old_server(self.cluster)

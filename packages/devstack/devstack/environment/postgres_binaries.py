@@ -8,7 +8,8 @@ from pathlib import Path
 
 from devstack.environment import placement
 from devstack.environment.placement import give
-from devstack.processes.programs import CannotStart
+from devstack.processes.child_processes import Process
+from devstack.processes.programs import CannotStart, Program
 
 MAJOR = 18
 
@@ -50,3 +51,14 @@ def make_empty_directory(path: Path, owner: str | None) -> None:
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(mode=0o700)
     give(path, owner)
+
+
+async def can_enter(user: str | None, folder: Path) -> bool:
+    """Tried, not computed: root may lend its user the capability, where the system allows that."""
+    if user is None:
+        return True
+    command = ["/bin/sh", "-c", 'cd -- "$0"', str(folder)]
+    trial = Program("enter", command, environment=make_environment(), user=user)
+    process = Process(trial, folder / "logs")
+    await process.start()
+    return await process.wait() == 0

@@ -83,6 +83,10 @@ class Stack:
         """As `kill -9` would: postgres, temporal, stellar, worker, settlement-worker or api."""
         self._running.kill(name)
 
+    async def stop_part(self, name: str) -> None:
+        """Stop one part for good; a test puts another in its place."""
+        await self._running.stop([name])
+
     @property
     def restarts(self) -> dict[str, int]:
         """How often each part was started again."""

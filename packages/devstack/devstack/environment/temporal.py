@@ -22,6 +22,7 @@ SEARCH_ATTRIBUTES = {
     "SiteId": "Keyword",
     "SlaStatus": "Keyword",
     "SettlementStroops": "Int",
+    "AcknowledgedVersion": "Int",
 }
 # A rollback journal halves the throughput; with WAL this level of sync survives every kill but a power cut.
 PRAGMAS = {"journal_mode": "wal", "synchronous": "1"}

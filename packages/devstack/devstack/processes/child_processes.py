@@ -11,12 +11,10 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-import psutil
-
+from devstack.processes.process_groups import has_members, signal_group
 from devstack.processes.programs import CannotStart, Program
 
 PARENT_DEATH = Path(__file__).with_name("parent_death.py")
@@ -80,11 +78,11 @@ class Process:
         try:
             async with asyncio.timeout(self.program.stop_seconds):
                 await self.wait()
-                while group and _has_members(group):
+                while group and has_members(group):
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
             if group:
-                _signal_group(group, signal.SIGKILL)
+                signal_group(group, signal.SIGKILL)
             await self.wait()
 
     def kill(self) -> None:
@@ -94,7 +92,7 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         """To its whole group: where the guard stays in between, both must get it."""
         if self.running and self._child:
-            _signal_group(self._child.pid, number)
+            signal_group(self._child.pid, number)
 
     def output(self) -> str:
         """What it has printed since it was last started."""
@@ -105,7 +103,7 @@ class Process:
     async def _spawn(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("a guard holds only for children of the main thread")
-        inherited, held = os.pipe() if WATCHED_BY_PIPE else (None, None)
+        inherited, guard = os.pipe() if WATCHED_BY_PIPE else (None, None)
         with self._open_log() as log:
             self._child = await asyncio.create_subprocess_exec(
                 *self._guarded(inherited),
@@ -119,7 +117,7 @@ class Process:
             )
         if inherited is not None:
             os.close(inherited)
-        self._guard = held
+        self._guard = guard
 
     def _guarded(self, pipe: int | None) -> list[str]:
         return [
@@ -159,24 +157,3 @@ class Process:
         lines = [line.strip() for line in self.output().splitlines() if line.strip()]
         last = lines[-1] if lines else "it printed nothing"
         return f"{self.program.name} {what}: {last} (its log is {self.log})"
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):  # it ended a moment ago; `wait` will say so
-        os.killpg(group, number)
-
-
-def _has_members(group: int) -> bool:
-    """Whether a process of this group still runs; one that only waits for its parent to read its end does not."""
-    try:
-        os.killpg(group, 0)
-    except (ProcessLookupError, PermissionError):  # macOS answers the second for a group of zombies
-        return False
-    return any(_belongs(each, group) for each in psutil.process_iter())
-
-
-def _belongs(process: psutil.Process, group: int) -> bool:
-    try:
-        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
-    except (ProcessLookupError, PermissionError, psutil.Error):
-        return False

@@ -22,6 +22,14 @@ from domain.sla.verdicts import Severity
 
 SITE_NAME_MAX = 200
 LISTS = ("outages", "records")
+# What a field of the engine is called in a record.
+FIELDS = {
+    "site_name": "site",
+    "detected_at": "started_at",
+    "description": "title",
+    "site_id": "source",
+    "affected_services": "services",
+}
 NOBODY = Request("replay", "replay")
 
 
@@ -95,6 +103,14 @@ def sift(
 def _recorded(record: Any, policy: str | None, now: datetime) -> OutageRecord:
     if not isinstance(record, dict):
         raise Invalid("record", "must be an object")
+    try:
+        return _held_to_the_rules(record, policy, now)
+    except Invalid as error:
+        field = FIELDS.get(error.field, error.field)
+        raise Invalid(field, error.rule.replace("detected_at", "started_at")) from None
+
+
+def _held_to_the_rules(record: dict[str, Any], policy: str | None, now: datetime) -> OutageRecord:
     outage = Outage(
         id=_text(record, "id"),
         site_name=_site_name(record),
@@ -124,6 +140,8 @@ def _text(record: dict[str, Any], name: str, default: str | None = None) -> str:
 
 def _site_name(record: dict[str, Any]) -> str:
     parts = (_text(record, "provider", ""), _text(record, "site", ""))
+    if not any(part.strip() for part in parts):
+        raise Invalid("site", "is missing: give the record a site, or a provider")
     return ": ".join(part for part in parts if part)[:SITE_NAME_MAX]
 
 

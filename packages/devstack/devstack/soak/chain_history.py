@@ -47,9 +47,9 @@ async def _transactions(rpc_url: str) -> AsyncIterator[dict[str, Any]]:
 
 async def _call(client: httpx.AsyncClient, url: str, method: str, params: Any) -> dict[str, Any]:
     call = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    answer = (await client.post(url, json=call)).json()
-    assert "result" in answer, answer
-    result: dict[str, Any] = answer["result"]
+    called = (await client.post(url, json=call)).json()
+    assert "result" in called, called
+    result: dict[str, Any] = called["result"]
     return result
 
 

@@ -17,7 +17,7 @@ from stellar_sdk.xdr import SCErrorCode, SCErrorType
 from stellar_sandbox.contracts.authorization import AuthorizationManager
 from stellar_sandbox.contracts.host_errors import HostError, ResourceLimitExceeded
 from stellar_sandbox.envelopes.footprint import Footprint
-from stellar_sandbox.ledger import fees, xdr_codec
+from stellar_sandbox.ledger import entry_codec, fees
 from stellar_sandbox.ledger.entries import ContractDataEntry, LedgerEntry, LedgerKey
 from stellar_sandbox.ledger.ledger_keys import build_instance_key, parse_sc_address
 from stellar_sandbox.ledger.ledger_txn import LedgerTxn
@@ -158,7 +158,7 @@ def measure_entry(entry: LedgerEntry) -> int:
     """Return the size of an entry: contract data has its real size, other entries a fixed one."""
     fixed_size = fees.ENTRY_BYTES[entry.key[0]]
     return (
-        max(fixed_size, len(xdr_codec.encode_ledger_entry(entry)))
+        max(fixed_size, len(entry_codec.encode_ledger_entry(entry)))
         if isinstance(entry, ContractDataEntry)
         else fixed_size
     )

@@ -28,6 +28,8 @@ REQUEST_KINDS = frozenset(
 )
 # Faults of a node's transaction queue.
 QUEUE_KINDS = frozenset({"banned_hash", "dropped_transaction"})
+# Faults of a node that lies: it answers as it should, and something else than it knows.
+LYING_KINDS = frozenset({"lying_failed", "lying_success", "high_sequence"})
 # Faults of the network's state, which last as long as the plan.
 STATE_KINDS = frozenset(
     {
@@ -40,11 +42,15 @@ STATE_KINDS = frozenset(
         "short_retention",
         "network_halt",
         "protocol_upgrade",
+        "ledger_clock_offset",
     }
 )
-KINDS = REQUEST_KINDS | QUEUE_KINDS | STATE_KINDS
+KINDS = REQUEST_KINDS | QUEUE_KINDS | LYING_KINDS | STATE_KINDS
 LAGGING_KINDS = {"lagging_node", "lagging_history"}
-NEED_VALUE = {*LAGGING_KINDS, "surge_fee", "protocol_upgrade"}
+NEED_VALUE = {
+    *LAGGING_KINDS,
+    *("surge_fee", "protocol_upgrade", "high_sequence", "ledger_clock_offset"),
+}
 NEED_ADDRESS = {"frozen_key", "frozen_trustline", "removed_trustline"}
 # Counted once for each refused transaction; other state faults once for each plan.
 COUNTED_PER_TRANSACTION = {"frozen_key"}
@@ -65,7 +71,7 @@ class Fault:
     rate: float = 1.0
     times: int | None = None  # how often at most; None: until the plan is replaced
     seconds: float = 1.0
-    value: int | None = None  # ledgers, stroops per operation or a protocol version
+    value: int | None = None  # ledgers, stroops per operation, sequences, seconds or a version
     address: str | None = None
 
     @classmethod

@@ -47,6 +47,8 @@ def _begin(network: Network, fault: Fault) -> None:
                 node.history_start = network.ledger.last_closed.sequence - value
         case "network_halt":
             network.halted = True
+        case "ledger_clock_offset":
+            network.clock_offset = value
         case "protocol_upgrade" if fault.node is not None:
             network.nodes[fault.node].claimed_protocol = value
         case "protocol_upgrade":
@@ -71,6 +73,8 @@ def _end(network: Network, fault: Fault) -> None:
                 node.history_start = 0
         case "network_halt":
             network.halted = False
+        case "ledger_clock_offset":
+            network.clock_offset = 0
         case "protocol_upgrade" if fault.node is not None:
             network.nodes[fault.node].claimed_protocol = 0
         case "protocol_upgrade":
@@ -85,9 +89,9 @@ def _check_address(network: Network, fault: Fault) -> None:
     if fault.address is None:
         return
     root, asset = network.ledger.root, network.settings.genesis.asset
-    if fault.kind == "frozen_key":
+    if fault.kind in ("frozen_key", "high_sequence"):
         if root.load_account(fault.address) is None:
-            raise InvalidFaultPlan(f"There is no account {fault.address} to freeze.")
+            raise InvalidFaultPlan(f"There is no account {fault.address}.")
     elif root.load_trustline(fault.address, asset) is None:
         raise InvalidFaultPlan(f"{fault.address} has no trustline.")
 

@@ -13,7 +13,7 @@ import orjson
 from stellar_sandbox.contracts.host import Contract
 from stellar_sandbox.envelopes.transaction_frame import TransactionFrame
 from stellar_sandbox.envelopes.transaction_result import TransactionRefused
-from stellar_sandbox.ledger import xdr_codec
+from stellar_sandbox.ledger import entry_codec
 from stellar_sandbox.ledger.entries import LedgerEntry, LedgerKey
 from stellar_sandbox.ledger.ledger_header import PROTOCOL_VERSION, LedgerHeader, build_ledger_header
 from stellar_sandbox.ledger.ledger_store import LedgerStore, TransactionRecord
@@ -136,6 +136,23 @@ class Ledger:
         self._commit_close(ltx, close_time, close_result.records)
         return close_result
 
+    def rehearse(
+        self, envelope: TransactionFrame, close_time: int, position: int
+    ) -> TransactionRecord:
+        """Return what the next ledger would make of a transaction, and change nothing."""
+        number = self.last_closed.sequence + 1
+        execution = TransactionExecution(
+            envelope,
+            LedgerTxn(self.root, number),
+            LedgerContext(number, close_time, close_time, self.frozen),
+            self.passphrase,
+            self.contracts,
+            envelope.inclusion_fee,
+        )
+        execution.charge()
+        execution.apply()
+        return _build_record(execution, position)
+
     def change_entries(
         self,
         entries: list[LedgerEntry],
@@ -176,7 +193,7 @@ class Ledger:
         before = {key: self.root.get(key) for key in ltx.changes}
         results = b"".join(sha256(record.body).digest() for record in records)
         changes = b"".join(
-            xdr_codec.encode_ledger_entry(entry) if entry else xdr_codec.encode_ledger_key(key)
+            entry_codec.encode_ledger_entry(entry) if entry else entry_codec.encode_ledger_key(key)
             for key, entry in ltx.changes.items()
         )
         header = build_ledger_header(self.last_closed, close_time, results, changes, self.protocol)

@@ -15,6 +15,7 @@ from stellar_sandbox.faults import ledger_faults
 from stellar_sandbox.faults.fault_plan import FaultPlan
 from stellar_sandbox.ledger.entries import AccountEntry, ContractDataEntry, LedgerEntry, LedgerKey
 from stellar_sandbox.ledger.ledger_header import LedgerHeader
+from stellar_sandbox.ledger.ledger_store import TransactionRecord
 from stellar_sandbox.ledger.ledger_txn import LedgerTxn
 from stellar_sandbox.network.fee_window import LedgerFees
 from stellar_sandbox.network.genesis import Genesis
@@ -26,6 +27,7 @@ FRIENDBOT_AMOUNT = 10_000 * 10_000_000
 MANUAL_CLOSE_SECONDS = 5.0
 FEE_WINDOW_LEDGERS = 50
 DEFAULT_RETENTION = 120_960
+KEPT_FROM = 100_000  # the position in a ledger of the first transaction that was kept out of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Settings:
 class Network:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.clock = settings.clock
+        self.clock_offset = 0  # seconds by which the validators' clocks differ from ours
         self.ledger = Ledger(
             settings.genesis, settings.data_dir, settings.retention, settings.clock
         )
@@ -53,6 +55,8 @@ class Network:
         # How often each RPC method was called, on any node.
         self.calls: Counter[str] = Counter()
         self.halted = False
+        # Transactions that a lying node took and never passed on, as they would have been applied.
+        self.kept: list[TransactionRecord] = []
         self._closed = asyncio.Event()
         self._active_ledger_faults = ledger_faults.decode_active_faults(
             self.ledger.store.read_state(ledger_faults.STATE_KEY)
@@ -60,6 +64,10 @@ class Network:
         # A restart ends every fault, also those that changed ledger entries.
         for fault in list(self._active_ledger_faults):
             self.end_ledger_fault(*fault)
+
+    def clock(self) -> float:
+        """Return the validators' time, in seconds since 1970."""
+        return self.settings.clock() + self.clock_offset
 
     @property
     def passphrase(self) -> str:
@@ -83,6 +91,12 @@ class Network:
         self.applied.pop(sequence - RETAINED_STATES, None)
         self._notify_nodes()
         return close_result
+
+    def keep_transaction(self, envelope: TransactionFrame) -> None:
+        """Keep a transaction out of every ledger, with what the next one would have made of it."""
+        if all(record.hash != envelope.hash for record in self.kept):
+            close_time = self.compute_close_time()
+            self.kept.append(self.ledger.rehearse(envelope, close_time, KEPT_FROM + len(self.kept)))
 
     async def wait_for_close(self) -> None:
         """Wait until the next ledger has closed."""

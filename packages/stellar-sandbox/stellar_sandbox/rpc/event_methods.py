@@ -37,7 +37,7 @@ def get_events(node: Node, params: dict[str, Any]) -> dict[str, Any]:
         for record in records:
             matching = (
                 row
-                for row in _list_events(record)
+                for row in list_events(record)
                 if row[0] > start and matches_any(row[1], filters)
             )
             found.extend(row for _, row in matching)
@@ -81,7 +81,8 @@ def _parse_event_id(cursor: str) -> EventPosition:
     return position >> 32, position >> 12 & 0xFFFFF, position & 0xFFF, int(index)
 
 
-def _list_events(record: TransactionRecord) -> list[tuple[EventPosition, dict[str, Any]]]:
+def list_events(record: TransactionRecord) -> list[tuple[EventPosition, dict[str, Any]]]:
+    """Return the contract events of a transaction, each with its position."""
     body = orjson.loads(b"{" + record.body + b"}")
     rows = []
     for operation, texts in enumerate(body["events"]["contractEventsXdr"]):

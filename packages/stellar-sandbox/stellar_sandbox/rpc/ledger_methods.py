@@ -9,7 +9,7 @@ from typing import Any
 from stellar_sdk import xdr
 
 from stellar_sandbox.envelopes import frozen_keys
-from stellar_sandbox.ledger import xdr_codec
+from stellar_sandbox.ledger import entry_codec
 from stellar_sandbox.ledger.entries import ContractDataEntry
 from stellar_sandbox.ledger.ledger_keys import parse_ledger_key
 from stellar_sandbox.network.network import Node
@@ -99,7 +99,7 @@ def get_ledger_entries(node: Node, params: dict[str, Any]) -> dict[str, Any]:
             continue
         row: dict[str, Any] = {
             "key": text,
-            "xdr": base64.b64encode(xdr_codec.encode_entry_data(entry)).decode(),
+            "xdr": base64.b64encode(entry_codec.encode_entry_data(entry)).decode(),
             "lastModifiedLedgerSeq": entry.last_modified,
         }
         if isinstance(entry, ContractDataEntry):

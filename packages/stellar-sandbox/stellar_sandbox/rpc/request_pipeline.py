@@ -13,6 +13,7 @@ from typing import Any
 from stellar_sandbox.ledger.ledger_store import TransactionRecord
 from stellar_sandbox.network.network import Node
 from stellar_sandbox.rpc import json_rpc, transaction_methods
+from stellar_sandbox.rpc.lies import false_answers
 from stellar_sandbox.rpc.rpc_errors import RpcError
 
 BAD_GATEWAY = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
@@ -48,7 +49,9 @@ async def handle_request(node: Node, raw: bytes) -> RpcReply:
         return failure
     if request["method"] == "getTransaction" and _is_triggered(node, request, "racy_not_found"):
         return RpcReply(await _answer_before_close(node, request))
-    return _apply_response_faults(node, request, json_rpc.answer_request(node, request))
+    override = false_answers.choose_override(node, request["method"])
+    answer = json_rpc.answer_request(node, request, override)
+    return _apply_response_faults(node, request, false_answers.change_answer(node, request, answer))
 
 
 async def _apply_request_faults(node: Node, request: dict[str, Any]) -> RpcReply | None:

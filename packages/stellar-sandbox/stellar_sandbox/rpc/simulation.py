@@ -20,7 +20,7 @@ from stellar_sandbox.contracts.host import (
 )
 from stellar_sandbox.contracts.host_errors import HostError
 from stellar_sandbox.envelopes.transaction_frame import TransactionFrame, get_source
-from stellar_sandbox.ledger import fees, xdr_codec
+from stellar_sandbox.ledger import entry_codec, fees, xdr_codec
 from stellar_sandbox.ledger.entries import LedgerKey
 from stellar_sandbox.ledger.ledger_header import LedgerHeader
 from stellar_sandbox.ledger.ledger_txn import LedgerTxn, collect_changes
@@ -91,8 +91,8 @@ def _build_answer(
     reads = sorted(call.ltx.reads - set(writes))
     instructions = call.instructions + INSTRUCTION_MARGIN + leeway
     sizes = instructions, measure_disk_reads([*reads, *writes]), measure_writes(call.ltx.changes)
-    footprint = xdr_codec.encode_array([xdr_codec.encode_ledger_key(key) for key in reads])
-    footprint += xdr_codec.encode_array([xdr_codec.encode_ledger_key(key) for key in writes])
+    footprint = xdr_codec.encode_array([entry_codec.encode_ledger_key(key) for key in reads])
+    footprint += xdr_codec.encode_array([entry_codec.encode_ledger_key(key) for key in writes])
     resources = footprint + pack(">III", *sizes)
     declared = xdr.SorobanResources.from_xdr_bytes(resources)
     auth = [_build_authorization(call, address) for address in call.authorization.recorded]
@@ -126,9 +126,9 @@ def _render_change(key: LedgerKey, old: Any, new: Any) -> dict[str, Any]:
     kind = "created" if old is None else "updated" if new is not None else "deleted"
     return {
         "type": kind,
-        "key": _encode_base64(xdr_codec.encode_ledger_key(key)),
-        "before": old and _encode_base64(xdr_codec.encode_ledger_entry(old)),
-        "after": new and _encode_base64(xdr_codec.encode_ledger_entry(new)),
+        "key": _encode_base64(entry_codec.encode_ledger_key(key)),
+        "before": old and _encode_base64(entry_codec.encode_ledger_entry(old)),
+        "after": new and _encode_base64(entry_codec.encode_ledger_entry(new)),
     }
 
 

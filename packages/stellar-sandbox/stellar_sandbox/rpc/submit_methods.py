@@ -62,6 +62,19 @@ def send_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     return {"status": "PENDING", **answer}
 
 
+def keep_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
+    """Answer PENDING, and keep the transaction instead of passing it on."""
+    envelope = _read_envelope(node, params)
+    header = node.last_closed
+    node.network.keep_transaction(envelope)
+    return {
+        "status": "PENDING",
+        "hash": envelope.hash.hex(),
+        "latestLedger": header.sequence,
+        "latestLedgerCloseTime": str(header.close_time),
+    }
+
+
 def _build_error_result(envelope: TransactionFrame, refused: TransactionRefused) -> str:
     """Encode the TransactionResult of a refusal; its fee is the bid, or the fee that was needed."""
     inner = envelope.inner_hash if refused.inner else None

@@ -6,8 +6,6 @@ Over a port ledgers close by themselves; in memory the client closes them.
 from __future__ import annotations
 
 import asyncio
-import re
-from dataclasses import dataclass
 from typing import Any
 
 from stellar_sdk import (
@@ -16,61 +14,23 @@ from stellar_sdk import (
     SorobanDataBuilder,
     TransactionBuilder,
     TransactionEnvelope,
-    scval,
     xdr,
 )
 from stellar_sdk.auth import authorize_entry
 from stellar_sdk.operation import InvokeHostFunction
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from stellar_sandbox.calculator import instance_storage
-from stellar_sandbox.calculator.contract import SlaCalculator
-from stellar_sandbox.calculator.contract_state import ContractState
-from stellar_sandbox.client import InProcessClient, ManualClock
-from stellar_sandbox.network.genesis import Genesis
-from stellar_sandbox.network.network import Network, Settings
-from stellar_sandbox.testing.accounts import FEES, ISSUER, PASSPHRASE, derive_keypair
+from stellar_sandbox.testing.accounts import PASSPHRASE, derive_keypair
+from stellar_sandbox.testing.contract_results import (
+    NAMES,
+    PEOPLE,
+    ContractCallFailed,
+    ContractCallResult,
+    decode_event,
+    to_native,
+)
 
-_CODE = re.compile(r"Error\(Contract, #([0-9]+)\)")
-
-
-PEOPLE = {name: derive_keypair(name) for name in ("admin", "operator", "stranger", "other")}
-NAMES = {pair.public_key: name for name, pair in PEOPLE.items()}
 CHANNEL = derive_keypair("channel")
-
-
-class ContractCallFailed(Exception):
-    """A call that failed; `code` is the contract's error number, or None for a host error."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        found = _CODE.search(text)
-        self.code = int(found[1]) if found else None
-        self.text = text
-
-
-@dataclass(frozen=True)
-class ContractCallResult:
-    """The return value and the events of an applied call."""
-
-    value: Any
-    events: list[tuple[list[Any], Any]]
-    envelope: TransactionEnvelope
-    return_xdr: str
-
-
-def build_genesis() -> Genesis:
-    holders = [*PEOPLE.values(), CHANNEL, FEES]
-    return Genesis.parse(
-        {
-            "network_passphrase": PASSPHRASE,
-            "asset": {"code": "USDC", "issuer": ISSUER.public_key},
-            "accounts": [
-                {"address": pair.public_key, "native_stroops": 10**13, "usdc_stroops": None}
-                for pair in holders
-            ],
-        }
-    )
 
 
 class ContractClient:
@@ -136,7 +96,7 @@ class ContractClient:
         assert value is not None
         assert found.events is not None
         events = [
-            _decode_event(text)
+            decode_event(text)
             for per_operation in found.events.contract_events_xdr or []
             for text in per_operation
         ]
@@ -178,55 +138,3 @@ class ContractClient:
 
     async def close(self) -> None:
         await self.server.close()
-
-
-class LocalClient(ContractClient):
-    """A client with a network of its own in memory, whose clock is set by the test."""
-
-    def __init__(self, now: int = 0) -> None:
-        self.clock = ManualClock(now)
-        # With less than a second between ledgers, two of them may have the same close time.
-        self.network = Network(Settings(build_genesis(), close_seconds=0.5, clock=self.clock))
-        client = InProcessClient(self.network)
-        super().__init__(SorobanServerAsync("http://in-process", client), "", CHANNEL)
-        self._contracts = 0
-
-    async def wait_for_close(self) -> None:
-        self.network.close_ledger()
-
-    def deploy(self, state: ContractState | None = None) -> str:
-        """Deploy a new contract, with an initial state if one is given."""
-        self._contracts += 1
-        calculator = SlaCalculator(
-            instance_storage.derive_contract_id(f"calculator {self._contracts}")
-        )
-        self.network.deploy(
-            instance_storage.encode_instance(calculator.contract, state), calculator
-        )
-        self.contract = calculator.contract
-        return self.contract
-
-    async def close(self) -> None:
-        await super().close()
-        self.network.close()
-
-
-def _decode_event(text: str) -> tuple[list[Any], Any]:
-    event = xdr.ContractEvent.from_xdr(text)
-    assert event.body.v0 is not None
-    return [to_native(topic) for topic in event.body.v0.topics], to_native(event.body.v0.data)
-
-
-def to_native(value: xdr.SCVal) -> Any:
-    return _replace_addresses(scval.to_native(value))
-
-
-def _replace_addresses(value: Any) -> Any:
-    """Replace addresses by the names of their accounts."""
-    if isinstance(value, Address):
-        return NAMES.get(value.address, value.address)
-    if isinstance(value, list):
-        return [_replace_addresses(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _replace_addresses(item) for name, item in value.items()}
-    return value

@@ -4,34 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from struct import pack
 
 from stellar_sdk.xdr import InvokeHostFunctionResultCode as InvokeCode
-from stellar_sdk.xdr import OperationType
 from stellar_sdk.xdr import TransactionResultCode as Code
 
 from stellar_sandbox.contracts.host import (
-    ContractCall,
     Contracts,
     HostContext,
     check_declared_resources,
-    invoke_contract,
 )
 from stellar_sandbox.contracts.host_errors import HostError, ResourceLimitExceeded
-from stellar_sandbox.envelopes.footprint import Footprint
 from stellar_sandbox.envelopes.transaction_frame import TransactionFrame, get_source
 from stellar_sandbox.envelopes.transaction_meta import TransactionMeta
 from stellar_sandbox.envelopes.transaction_result import (
     TransactionRefused,
-    encode_operation_result,
     encode_transaction_result,
 )
-from stellar_sandbox.ledger import fees, xdr_codec
-from stellar_sandbox.ledger.addresses import NATIVE, derive_asset_contract
-from stellar_sandbox.ledger.ledger_keys import parse_sc_address
+from stellar_sandbox.ledger import entry_codec, fees, xdr_codec
 from stellar_sandbox.ledger.ledger_txn import LedgerTxn, collect_changes
 from stellar_sandbox.operations.operation_context import OperationContext
 from stellar_sandbox.operations.operation_handlers import apply_operation
+from stellar_sandbox.transactions.invoked_calls import (
+    build_diagnostic,
+    build_fee_event,
+    build_invoke_result,
+    run_call,
+)
 from stellar_sandbox.transactions.signature_checks import check_signatures
 from stellar_sandbox.transactions.transaction_validity import LedgerContext, check_common_valid
 
@@ -71,7 +69,7 @@ class TransactionExecution:
             self._refund(0)
             return
         self._consume_sequence(ltx)
-        self.meta.changes_before = xdr_codec.encode_entry_changes(collect_changes(ltx))
+        self.meta.changes_before = entry_codec.encode_entry_changes(collect_changes(ltx))
         ltx.commit()
         refused_results = check_signatures(self.envelope, ltx, signatures)
         if refused_results:
@@ -121,7 +119,7 @@ class TransactionExecution:
             self.results.append(result)
             all_succeeded = all_succeeded and succeeded
             if succeeded:
-                changes.append(xdr_codec.encode_entry_changes(collect_changes(context.ltx)))
+                changes.append(entry_codec.encode_entry_changes(collect_changes(context.ltx)))
                 events.append(context.events)
                 context.ltx.commit()
         if all_succeeded and sponsorships:
@@ -137,10 +135,10 @@ class TransactionExecution:
         assert data is not None
         assert footprint is not None
         try:
-            call, return_value = self._run_call(footprint)
+            call, return_value = run_call(self.envelope, self._make_host_context(), footprint)
             check_declared_resources(call, return_value, data.resources, footprint)
         except HostError as host_error:
-            self._log_diagnostic(host_error)
+            self.meta.diagnostics.append(build_diagnostic(self.envelope, host_error))
             self._fail_call(InvokeCode.INVOKE_HOST_FUNCTION_TRAPPED)
             return
         except ResourceLimitExceeded:
@@ -151,26 +149,21 @@ class TransactionExecution:
             self._fail_call(InvokeCode.INVOKE_HOST_FUNCTION_INSUFFICIENT_REFUNDABLE_FEE)
             return
         digest = sha256(return_value + xdr_codec.encode_array(call.events)).digest()
-        self.results = [_build_invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_SUCCESS, digest)]
-        self.meta.operation_changes = [xdr_codec.encode_entry_changes(collect_changes(call.ltx))]
+        self.results = [build_invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_SUCCESS, digest)]
+        self.meta.operation_changes = [entry_codec.encode_entry_changes(collect_changes(call.ltx))]
         self.meta.operation_events = [call.events]
         self.meta.return_value = return_value
         call.ltx.commit()
         self._refund(refundable_fee)
 
-    def _run_call(self, footprint: Footprint) -> tuple[ContractCall, bytes]:
-        operation = self.envelope.operations[0]
-        assert operation.body.invoke_host_function_op is not None
-        host_context = HostContext(
+    def _make_host_context(self) -> HostContext:
+        return HostContext(
             ltx=self.ltx,
-            source=get_source(operation, self.envelope.source),
+            source=get_source(self.envelope.operations[0], self.envelope.source),
             ledger=self.ledger_context.ledger,
             close_time=self.ledger_context.close_time,
             passphrase=self.passphrase,
             contracts=self.contracts,
-        )
-        return invoke_contract(
-            operation.body.invoke_host_function_op, host_context, footprint, recording=False
         )
 
     @property
@@ -178,24 +171,8 @@ class TransactionExecution:
         data = self.envelope.soroban
         return fees.compute_resource_fee(data.resources, self.envelope.size) if data else 0
 
-    def _log_diagnostic(self, host_error: HostError) -> None:
-        """Add the diagnostic event that says why a call failed."""
-        body = self.envelope.operations[0].body.invoke_host_function_op
-        assert body is not None
-        arguments = body.host_function.invoke_contract
-        called = "" if arguments is None else parse_sc_address(arguments.contract_address)
-        # Only a contract has an id that the event can name.
-        contract = called if called.startswith("C") else None
-        topics = [
-            xdr_codec.encode_symbol("error"),
-            xdr_codec.encode_error(host_error.kind, host_error.code),
-        ]
-        self.meta.diagnostics.append(
-            xdr_codec.encode_diagnostic_event(contract, topics, host_error.text)
-        )
-
     def _fail_call(self, code: InvokeCode) -> None:
-        self.code, self.results = int(Code.txFAILED), [_build_invoke_result(code)]
+        self.code, self.results = int(Code.txFAILED), [build_invoke_result(code)]
         self._refund(0)
 
     def _refund(self, refundable_fee: int) -> None:
@@ -212,21 +189,10 @@ class TransactionExecution:
         payer = ltx.load_account(self.envelope.fee_source)
         assert payer is not None
         ltx.put(replace(payer, balance=payer.balance + refund))
-        self.meta.changes_after = xdr_codec.encode_entry_changes(collect_changes(ltx))
+        self.meta.changes_after = entry_codec.encode_entry_changes(collect_changes(ltx))
         ltx.commit()
         self.fee_charged -= refund
         self.meta.transaction_events.append(self._build_fee_event(-refund, AFTER_ALL_TXS))
 
     def _build_fee_event(self, amount: int, stage: int) -> bytes:
-        topics = [
-            xdr_codec.encode_symbol("fee"),
-            xdr_codec.encode_sc_address(self.envelope.fee_source),
-        ]
-        contract = derive_asset_contract(NATIVE, self.passphrase)
-        return pack(">i", stage) + xdr_codec.encode_event(
-            contract, topics, xdr_codec.encode_i128(amount)
-        )
-
-
-def _build_invoke_result(code: InvokeCode, payload: bytes = b"") -> bytes:
-    return encode_operation_result(OperationType.INVOKE_HOST_FUNCTION, code, payload)
+        return build_fee_event(self.envelope.fee_source, self.passphrase, amount, stage)

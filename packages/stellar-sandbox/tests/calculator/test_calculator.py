@@ -15,13 +15,9 @@ from stellar_sandbox.calculator.contract import FUNCTIONS
 from stellar_sandbox.calculator.contract_errors import SLAError
 from stellar_sandbox.calculator.sla_config import DEFAULTS, SLAConfig
 from stellar_sandbox.ledger.ledger_keys import build_instance_key
-from stellar_sandbox.testing.contract_client import (
-    CHANNEL,
-    PEOPLE,
-    ContractCallFailed,
-    ContractCallResult,
-    LocalClient,
-)
+from stellar_sandbox.testing.contract_client import CHANNEL
+from stellar_sandbox.testing.contract_results import PEOPLE, ContractCallFailed, ContractCallResult
+from stellar_sandbox.testing.local_client import LocalClient
 
 ADMIN, OPERATOR, STRANGER = PEOPLE["admin"], PEOPLE["operator"], PEOPLE["stranger"]
 ME, YOU = scval.to_address(ADMIN.public_key), scval.to_address(STRANGER.public_key)

@@ -6,7 +6,7 @@ import pytest
 from stellar_sdk import Asset, scval, xdr
 
 from stellar_sandbox.client import StellarSandbox
-from stellar_sandbox.ledger import xdr_codec
+from stellar_sandbox.ledger import entry_codec, xdr_codec
 from stellar_sandbox.ledger.entries import (
     AccountEntry,
     ClaimableBalanceEntry,
@@ -74,10 +74,10 @@ ENTRIES: list[LedgerEntry] = [
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: type(entry).__name__)
 def test_an_entry_survives_the_wire_and_the_disk(entry: LedgerEntry) -> None:
-    raw = xdr_codec.encode_ledger_entry(entry)
+    raw = entry_codec.encode_ledger_entry(entry)
     assert xdr.LedgerEntry.from_xdr_bytes(raw).to_xdr_bytes() == raw
-    key = xdr.LedgerKey.from_xdr_bytes(xdr_codec.encode_ledger_key(entry.key))
-    assert key.to_xdr_bytes() == xdr_codec.encode_ledger_key(entry.key)
+    key = xdr.LedgerKey.from_xdr_bytes(entry_codec.encode_ledger_key(entry.key))
+    assert key.to_xdr_bytes() == entry_codec.encode_ledger_key(entry.key)
     assert parse_ledger_key(key) == entry.key
     assert load_entry(dump_key(entry.key), dump_entry(entry)) == entry
 

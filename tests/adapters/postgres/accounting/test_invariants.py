@@ -14,8 +14,8 @@ from devstack.environment.stack import Stack
 from domain.accounting.integrity_checks import NAMED_MAX, Violation, has_violation
 from domain.accounting.invariants import Invariant
 from tests.testkit import stacks
+from tests.testkit.accounting import dispute_corruptions, ledger_corruptions
 from tests.testkit.accounting.ledger_corruptions import (
-    CORRUPTIONS,
     IN_FLIGHT,
     OWED,
     WITHOUT_GUARDS,
@@ -27,6 +27,7 @@ from tests.testkit.accounting.ledger_corruptions import (
 from tests.testkit.accounting.ledger_forgeries import FITTED, FORGERIES
 
 POSTINGS = 2_000
+CORRUPTIONS = ledger_corruptions.CORRUPTIONS | dispute_corruptions.CORRUPTIONS
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,6 @@ from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
 from domain.accounting.invariants import Invariant
 from domain.accounting.journal import (
-    SLOTS,
     Entry,
     make_accrual,
     make_correction,
@@ -39,6 +38,7 @@ from domain.accounting.journal import (
     make_settled_entries,
     make_settlement,
 )
+from domain.accounting.postings import SLOTS
 from domain.settlement.payments import Payment, Treasury
 from domain.sla.verdicts import PaymentType
 from tests.testkit import stacks
@@ -47,9 +47,8 @@ PAYMENTS, WRITERS, ROUNDS = 3, 8, 12
 NUMBERS = count(1)
 # The invariants of the journal alone; the others are about payments and their attempts.
 OWN = set(Invariant) - {
-    Invariant.PAYMENTS_MATCH_SETTLEMENTS,
-    Invariant.OBLIGATION_LIFECYCLE,
-    Invariant.SETTLEMENTS_AUTHORISED,
+    *(Invariant.PAYMENTS_MATCH_SETTLEMENTS, Invariant.OBLIGATION_LIFECYCLE),
+    *(Invariant.SETTLEMENTS_AUTHORISED, Invariant.NO_PAYMENT_WHILE_DISPUTED),
 }
 
 _PAYMENT = text(

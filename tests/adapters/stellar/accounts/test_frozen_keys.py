@@ -123,7 +123,7 @@ async def test_a_frozen_channel_is_not_reserved(sandbox: StellarSandbox, nodes: 
     with pytest.raises(Obstructed, match=ADDRESS):
         await sign(rail)
     assert set(rail.channels) == set(CHANNELS) - {ADDRESS}
-    assert set(await rail.read_channel_sequences()) == set(CHANNELS)  # it is there all the same
+    assert set((await rail.read_channels()).sequences) == set(CHANNELS)  # it is there all the same
     plan_faults(sandbox)
     await sign(rail)
     assert set(rail.channels) == set(CHANNELS)

@@ -6,7 +6,8 @@ import pytest
 
 from adapters.stellar.finality import sla_contract as calculators
 from stellar_sandbox.calculator import contract_state
-from stellar_sandbox.testing.contract_client import PEOPLE, LocalClient
+from stellar_sandbox.testing.contract_results import PEOPLE
+from stellar_sandbox.testing.local_client import LocalClient
 
 ADMIN, OPERATOR = PEOPLE["admin"], PEOPLE["operator"]
 OPENED = contract_state.build_initial_state(ADMIN.public_key, OPERATOR.public_key, 100)

@@ -12,7 +12,7 @@ from domain.sla.attestations import (
 )
 from domain.sla.verdicts import Severity
 from stellar_sandbox.testing.accounts import FEES, PASSPHRASE
-from stellar_sandbox.testing.contract_client import LocalClient
+from stellar_sandbox.testing.local_client import LocalClient
 from tests.adapters.stellar.finality.conftest import OPERATOR
 
 

@@ -14,7 +14,7 @@ from domain.sla.verdicts import Severity
 from stellar_sandbox.faults.fault_plan import Fault
 from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.testing.accounts import FEES, PASSPHRASE
-from stellar_sandbox.testing.contract_client import LocalClient
+from stellar_sandbox.testing.local_client import LocalClient
 from tests.adapters.stellar.finality.conftest import OPERATOR
 from tests.adapters.stellar.finality.sla_calls import (
     build_nodes,

@@ -14,7 +14,7 @@ from domain.sla.attestations import (
 from stellar_sandbox.calculator.contract import FUNCTIONS
 from stellar_sandbox.calculator.contract_errors import SLAError
 from stellar_sandbox.faults.fault_plan import Fault
-from stellar_sandbox.testing.contract_client import LocalClient
+from stellar_sandbox.testing.local_client import LocalClient
 from tests.adapters.stellar.finality.conftest import ADMIN
 from tests.adapters.stellar.finality.sla_calls import (
     connect_contract,

@@ -13,7 +13,7 @@ from stellar_sandbox.contracts.host import ContractCall
 from stellar_sandbox.faults.fault_plan import Fault
 from stellar_sandbox.ledger import xdr_codec
 from stellar_sandbox.testing.accounts import FEES, PASSPHRASE
-from stellar_sandbox.testing.contract_client import LocalClient
+from stellar_sandbox.testing.local_client import LocalClient
 from tests.adapters.stellar.finality.conftest import ADMIN, OPENED, OPERATOR
 from tests.adapters.stellar.finality.sla_calls import (
     build_nodes,

@@ -50,13 +50,13 @@ async def test_a_node_moved_to_another_network_leaves_no_ledger_number(
     standing = await rail.identity.recheck()
     assert [node.excluded_reason[:6] for node in nodes.all] == ["", "", "serves"]
     assert [node.lag for node in nodes.all[:2]] == [0, 0]
-    assert set(await rail.read_channel_sequences()) == set(CHANNELS)
+    assert set((await rail.read_channels()).sequences) == set(CHANNELS)
     assert standing is not None
     assert standing.ledger == nodes.highest == sandbox.network.ledger.last_closed.sequence
     # Answers in flight when it was excluded, and those of later surveys.
     await nodes.ask_node(nodes.all[2], get_ledger_range)
     await rail.identity.recheck()
-    assert set(await rail.read_channel_sequences()) == set(CHANNELS)
+    assert set((await rail.read_channels()).sequences) == set(CHANNELS)
     await rail.close()
     moved.network.close()
 

@@ -95,7 +95,7 @@ async def test_money_leaves_suspense_once(
     assert (await held(scratch))["suspense:reconciliation"] == LOST
     assert await show_break_resolution(break_id, scratch, ADA) is None
     answers = await asyncio.gather(*(clear(scratch, break_id, outcome) for _ in range(3)))
-    assert (answers[0].amount, answers[0].amount_stroops) == ("3", str(LOST))
+    assert (answers[0].amount, answers[0].amount_stroops) == (3, str(LOST))
     assert (
         answers[0]
         == answers[1]

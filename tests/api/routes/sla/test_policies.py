@@ -76,6 +76,8 @@ async def test_a_version_is_published_once(api: httpx.AsyncClient) -> None:
     assert (first.status_code, again.status_code) == (201, 201)
     assert first.json() == again.json()
     shown = first.json()
+    assert shown["effective_from"] is None, "it holds from the beginning"
+    assert (await _publish(api, name=name, effective_from=None)).json() == shown
     assert (shown["version"], shown["terms_hash"]) == (1, "1417728228875630226")
     assert len(shown["digest"]) == 64
     assert (await api.get(f"/sla/policies/{name}/1")).json() == shown
@@ -139,10 +141,36 @@ async def test_the_dashboard_counts_verdicts(api: httpx.AsyncClient) -> None:
     await resolve_outage(api, await declare_outage(api), 25)
     await resolve_outage(api, await declare_outage(api), 5)
     after = (await api.get("/sla/analytics/dashboard")).json()
-    assert {name: after[name] - before[name] for name in after} == {
+    assert {name: int(after[name]) - int(before[name]) for name in after} == {
         "total_outages": 2,
         "total_violations": 1,
         "total_rewards": 1500,
+        "total_rewards_stroops": 15_000_000_000,
         "total_penalties": 1000,
+        "total_penalties_stroops": 10_000_000_000,
         "net_payout": 500,
+        "net_payout_stroops": 5_000_000_000,
     }
+
+
+async def test_the_dashboard_counts_what_it_is_asked_for(api: httpx.AsyncClient) -> None:
+    site = make_unique_id("Tower")
+    late = await declare_outage(api, site_name=site)
+    early = await declare_outage(
+        api, site_name="elsewhere", site_id=site, severity="low", detected_at="2026-01-30T23:59:59Z"
+    )
+    for outage_id in (late, early):
+        answer = await api.post(f"/outages/{outage_id}/resolve", json={"mttr_minutes": 25})
+        assert answer.status_code == 200, answer.text
+
+    async def count(**asked: str) -> int:
+        answer = await api.get("/sla/analytics/dashboard", params={"site": site} | asked)
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["total_outages"])
+
+    assert await count() == 2
+    assert await count(severity="low") == 1
+    assert await count(date_from="2026-01-31") == 1
+    assert await count(date_to="2026-01-30") == 1
+    assert await count(date_from="2026-01-30", date_to="2026-01-31") == 2
+    assert await count(site="nowhere") == 0

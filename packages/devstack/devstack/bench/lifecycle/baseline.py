@@ -1,5 +1,5 @@
 """
-The ceiling: lives of the same shape as an outage's, in which nothing is done.
+The ceiling: workflows of the same shape as an outage's, in which nothing is done.
 
 The same updates, local activities, search attributes, timer and children, in the same order as in
 workflows/outages.py, workflows/payments.py and workflows/webhooks.py when nobody disputes; but every

@@ -1,5 +1,5 @@
 """
-`python -m devstack.bench.lifecycle.baseline_workers --queues baseline-outages`: serves the bare lives.
+`python -m devstack.bench.lifecycle.baseline_workers --queues baseline-outages`: serves the bare workflows.
 
 Built by the worker's own composition root, so that sandbox, pollers and caches are the real ones.
 """

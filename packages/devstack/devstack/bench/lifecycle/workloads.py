@@ -99,7 +99,7 @@ class RealWorkload:
 
 
 class BaselineWorkload(asyncio.DatagramProtocol):
-    """The same two calls and the same wait, to lives in which nothing is done."""
+    """The same two calls and the same wait, to workflows in which nothing is done."""
 
     def __init__(self, client: Client, window_seconds: float) -> None:
         self.client = client

@@ -1,0 +1,1 @@
+"""Backups on disk, and the programs of PostgreSQL that write and read them."""

@@ -1,0 +1,73 @@
+"""Restorations on record, and what a database has that an older backup has not."""
+
+from datetime import datetime
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import restorations
+from domain.recovery.restorations import NAMED_MAX, Losses, Restoration
+
+_COLUMNS = (
+    restorations.c.restored_at,
+    restorations.c.backup_taken_at,
+    restorations.c.backup_sha256,
+    restorations.c.chain_ledger,
+    restorations.c.replaced_database,
+)
+# Every table that is no part of PostgreSQL itself, of whichever program.
+_TABLES = text(
+    """
+    SELECT relname AS name, CAST(c.oid AS regclass)::text AS quoted
+    FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE relkind = 'r' AND nspname NOT IN ('pg_catalog', 'information_schema')
+    ORDER BY relname
+    """
+)
+_LOST = text(
+    """
+    SELECT (SELECT count(*) FROM outages WHERE declared_at > :since) AS outages,
+        ARRAY(SELECT id FROM outages WHERE declared_at > :since ORDER BY declared_at, id
+            LIMIT :named_max) AS outage_ids,
+        count(*) FILTER (WHERE created_at > :since) AS payments,
+        coalesce(sum(amount_stroops) FILTER (WHERE created_at > :since), 0)::bigint
+            AS payments_stroops,
+        count(*) FILTER (WHERE confirmed_at > :since) AS confirmed,
+        coalesce(sum(amount_stroops) FILTER (WHERE confirmed_at > :since), 0)::bigint
+            AS confirmed_stroops
+    FROM payments
+    """
+)
+
+
+async def add(connection: AsyncConnection, restoration: Restoration) -> None:
+    await connection.execute(insert(restorations).values(restoration.payload()))
+
+
+async def get_latest(connection: AsyncConnection) -> Restoration | None:
+    """Return the newest restoration; None for a database that was never restored."""
+    found = await connection.execute(select(*_COLUMNS).order_by(restorations.c.id.desc()).limit(1))
+    row = found.one_or_none()
+    return None if row is None else Restoration(*row)
+
+
+async def count_rows(connection: AsyncConnection) -> dict[str, int]:
+    """Return how many rows each table has, of those that have any."""
+    counted = {}
+    for name, quoted in (await connection.execute(_TABLES)).all():
+        counted[name] = int(await connection.scalar(text(f"SELECT count(*) FROM {quoted}")) or 0)
+    return {name: rows for name, rows in counted.items() if rows}
+
+
+async def read_losses(connection: AsyncConnection, since: datetime) -> Losses:
+    """Return what the database has that is newer than a backup."""
+    found = await connection.execute(_LOST, {"since": since, "named_max": NAMED_MAX})
+    return Losses(since=since, **found.mappings().one())
+
+
+async def get_revision(connection: AsyncConnection) -> str | None:
+    """Return the migration that a database is at; None where no migration ever ran."""
+    if await connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+        return None
+    found: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found

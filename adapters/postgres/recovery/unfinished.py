@@ -1,0 +1,158 @@
+"""What is on record as unfinished, in pages in the order of ids; and which outages changed not long ago."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.settlement import batches
+from adapters.postgres.settlement.payments import to_payment
+from adapters.postgres.sla.outages import to_outage
+from adapters.postgres.tables import deliveries, events, outages, payments
+from domain.accounting.recovery import ChangedOutage, Unfinished
+from domain.requests import Request
+from domain.settlement.payments import PaymentStatus
+from domain.sla.outages import Declaration, OutageStatus
+from domain.webhooks import Delivery, DeliveryStatus
+
+PAGE = 100
+# Taken by the one process of many that relays.
+_LOCK = text("SELECT pg_try_advisory_lock(4706052305)")
+# Whoever commits last began before this.
+_COMMIT_WITHIN = timedelta(seconds=30)
+# A payment's workflow is started by that of its outage, a moment after the payment is owed.
+_STARTED_WITHIN = timedelta(seconds=20)
+
+
+async def take_lock(connection: AsyncConnection) -> bool:
+    """Become the one that relays, for as long as the connection lasts; False when another one is."""
+    return bool(await connection.scalar(_LOCK))
+
+
+async def list_changed(
+    connection: AsyncConnection, since: datetime, after: str, grace: timedelta
+) -> list[ChangedOutage]:
+    """Return a page of the outages that changed since an instant, and not within the last `grace`."""
+    recent = since - _COMMIT_WITHIN
+    rows = await connection.execute(
+        select(outages.c.id, outages.c.version)
+        .where(
+            outages.c.changed_at > recent,
+            outages.c.changed_at < func.now() - grace,
+            outages.c.id > after,
+        )
+        .order_by(outages.c.id)
+        .limit(PAGE)
+    )
+    return [ChangedOutage(row.id, row.version) for row in rows]
+
+
+async def list_outages(
+    connection: AsyncConnection, after: str = "", only: Sequence[str] | None = None
+) -> list[Unfinished]:
+    """Return a page of the outages that are not final; of those named by `only`, if it is given."""
+    paid = (
+        select(payments.c.id)
+        .where(
+            payments.c.outage_id == outages.c.id,
+            payments.c.status == PaymentStatus.CONFIRMED,
+            outages.c.status == OutageStatus.SETTLING,
+        )
+        .exists()
+    )
+    statement = (
+        select(outages, paid.label("paid"))
+        .where(text("outages.status NOT IN ('closed', 'cancelled')"), outages.c.id > after)
+        .order_by(outages.c.id)
+        .limit(PAGE)
+    )
+    if only is not None:
+        statement = statement.where(outages.c.id.in_(only))
+    found = []
+    for row in (await connection.execute(statement)).mappings():
+        request = Request("engine", row["correlation_id"])
+        declaration = Declaration(
+            to_outage(row), request, row["policy"], row["agreement"], row["fingerprint"]
+        )
+        found.append(
+            Unfinished(
+                f"outage/{row['id']}",
+                row["id"],
+                row["correlation_id"],
+                row["status"],
+                declaration,
+                row["version"],
+                row["paid"],
+            )
+        )
+    return found
+
+
+async def list_payments(
+    connection: AsyncConnection, after: str = "", only: Sequence[str] | None = None
+) -> list[Unfinished]:
+    """Return a page of the payments that are owed and not made, but those owed a moment ago."""
+    statement = (
+        select(payments)
+        .where(
+            text("payments.status <> 'confirmed'"),
+            payments.c.created_at < func.now() - _STARTED_WITHIN,
+            payments.c.id > after,
+        )
+        .order_by(payments.c.id)
+        .limit(PAGE)
+    )
+    if only is not None:
+        statement = statement.where(payments.c.id.in_(only))
+    return [
+        Unfinished(
+            f"payment/{row['id']}",
+            row["outage_id"],
+            row["correlation_id"],
+            row["status"],
+            to_payment(row),
+        )
+        for row in (await connection.execute(statement)).mappings()
+    ]
+
+
+async def list_batches(connection: AsyncConnection) -> list[Unfinished]:
+    """Return every batch whose attempt is open; and the workflow that forms batches, while payments wait for it."""
+    found = [
+        Unfinished(f"batch/{batch.id}", "", batch.id, "open", batch)
+        for batch in await batches.list_open(connection)
+    ]
+    waiting = select(payments.c.id).where(payments.c.batch_ready_at < func.now() - _STARTED_WITHIN)
+    if await connection.scalar(select(waiting.exists())):
+        found.append(Unfinished("batching", "", "batching", "payments wait for a batch", None))
+    return found
+
+
+async def list_deliveries(
+    connection: AsyncConnection, after: str = "", only: Sequence[str] | None = None
+) -> list[Unfinished]:
+    """Return a page of the deliveries that have not ended, but those of a moment ago."""
+    statement = (
+        select(deliveries.c.id, deliveries.c.attempts, events.c.outage_id)
+        .join(events, events.c.id == deliveries.c.event_id)
+        .where(
+            deliveries.c.status == DeliveryStatus.PENDING,
+            deliveries.c.created_at < func.now() - _STARTED_WITHIN,
+            deliveries.c.id > after,
+        )
+        .order_by(deliveries.c.id)
+        .limit(PAGE)
+    )
+    if only is not None:
+        statement = statement.where(deliveries.c.id.in_(only))
+    return [
+        Unfinished(
+            f"webhook/{row.id}",
+            row.outage_id or "",
+            row.id,
+            f"pending after {row.attempts} attempts",
+            Delivery(row.id),
+        )
+        for row in await connection.execute(statement)
+    ]

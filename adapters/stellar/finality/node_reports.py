@@ -1,0 +1,136 @@
+"""A report: what one node says became of a transaction of ours, and whether it can be true at all."""
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from stellar_sdk import (
+    FeeBumpTransactionEnvelope,
+    MuxedAccount,
+    StrKey,
+    TransactionBuilder,
+    TransactionEnvelope,
+    scval,
+    xdr,
+)
+from stellar_sdk.operation import BumpSequence, InvokeHostFunction, Operation, Payment
+from stellar_sdk.soroban_rpc import GetTransactionResponse, GetTransactionStatus
+from stellar_sdk.xdr import TransactionResultCode as Code
+
+from adapters.stellar.codes import results
+from adapters.stellar.rpc.nodes import RpcNode
+from adapters.stellar.rpc.transaction_watcher import LedgerInclusion
+from adapters.stellar.signing import fee_bumps
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransfer:
+    """One transfer that an envelope asks for; `contract` is that of its asset, amounts are stroops."""
+
+    contract: str
+    from_address: str
+    to_address: str
+    number: int | None
+    amount_stroops: int
+
+
+def parse_lookup(found: GetTransactionResponse, node: RpcNode, passphrase: str) -> LedgerInclusion:
+    """Return the report in the answer to a lookup that has found its transaction."""
+    envelope_xdr = found.envelope_xdr or ""
+    return LedgerInclusion(
+        # A node that is asked by the inner hash answers with that hash.
+        fee_bumps.get_outer_hash(envelope_xdr, passphrase),
+        found.status is GetTransactionStatus.SUCCESS,
+        found.result_xdr or "",
+        found.ledger or 0,
+        found.create_at or 0,
+        tuple(found.diagnostic_events_xdr or ()),
+        envelope_xdr,
+        node,
+    )
+
+
+def get_verdict(report: LedgerInclusion) -> tuple[str, bool, str, int, int]:
+    """Return what two nodes have to agree on; diagnostic events are kept by some and not by others."""
+    return (
+        report.hash,
+        report.succeeded,
+        report.result_xdr,
+        report.ledger,
+        report.closed_at_seconds,
+    )
+
+
+def find_flaw(report: LedgerInclusion, signed: Collection[str], passphrase: str) -> str:
+    """Return what makes a report untrue by itself, about the hashes we signed; empty if nothing does."""
+    try:
+        envelope, inner = _parse_envelope(report.envelope_xdr, passphrase)
+        result = results.parse(report.result_xdr)
+        pair = xdr.TransactionResult.from_xdr(report.result_xdr).result.inner_result_pair
+    except Exception:
+        return "shows a result or an envelope that cannot be read"
+    if inner.hash_hex() not in signed or envelope.hash_hex() != report.hash:
+        return "shows another transaction under the hash of ours"
+    if pair is not None and pair.transaction_hash.hash.hex() != inner.hash_hex():
+        return "shows the result of another transaction"
+    if report.succeeded is not (result.code is Code.txSUCCESS):
+        status = "SUCCESS" if report.succeeded else "FAILED"
+        return f"says {status} and shows the result {result.code.name}"
+    operations = inner.transaction.operations
+    noop = all(isinstance(each, BumpSequence) for each in operations)
+    if report.succeeded and result.is_noop is not noop:
+        return "shows the result of other operations"
+    return ""
+
+
+def list_transfers(envelope_xdr: str, passphrase: str) -> Counter[SignedTransfer]:
+    """Return the transfers that an envelope asks for, each as often as it does."""
+    _, inner = _parse_envelope(envelope_xdr, passphrase)
+    found = [_parse_transfer(each, passphrase) for each in inner.transaction.operations]
+    return Counter(transfer for transfer in found if transfer is not None)
+
+
+def _parse_envelope(
+    envelope_xdr: str, passphrase: str
+) -> tuple[TransactionEnvelope | FeeBumpTransactionEnvelope, TransactionEnvelope]:
+    """Return an envelope, and the one inside its fee bump."""
+    envelope = TransactionBuilder.from_xdr(envelope_xdr, passphrase)
+    if isinstance(envelope, FeeBumpTransactionEnvelope):
+        return envelope, envelope.transaction.inner_transaction_envelope
+    return envelope, envelope
+
+
+def _parse_transfer(operation: Operation, passphrase: str) -> SignedTransfer | None:
+    if isinstance(operation, Payment) and operation.source is not None:
+        payee = operation.destination
+        return SignedTransfer(
+            operation.asset.contract_id(passphrase),
+            operation.source.account_id,
+            payee.account_id,
+            payee.account_muxed_id,
+            Operation.to_xdr_amount(operation.amount),
+        )
+    if not isinstance(operation, InvokeHostFunction):
+        return None
+    call = operation.host_function.invoke_contract
+    if call is None or call.function_name.sc_symbol != b"transfer" or len(call.args) != 3:
+        return None
+    contract = call.contract_address.contract_id
+    assert contract is not None
+    payer, receiver, amount = call.args
+    to_address, number = _parse_account(receiver)
+    return SignedTransfer(
+        StrKey.encode_contract(contract.contract_id.hash),
+        _parse_account(payer)[0],
+        to_address,
+        number,
+        scval.from_int128(amount),
+    )
+
+
+def _parse_account(value: xdr.SCVal) -> tuple[str, int | None]:
+    address = scval.from_address(value).address
+    if StrKey.is_valid_med25519_public_key(address):
+        muxed = MuxedAccount.from_account(address)
+        return muxed.account_id, muxed.account_muxed_id
+    return address, None

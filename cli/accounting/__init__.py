@@ -1,0 +1,1 @@
+"""Commands about journal and chain."""

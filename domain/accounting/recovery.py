@@ -1,0 +1,42 @@
+"""
+Recovery: what is on record as unfinished, and so must have a workflow that runs.
+
+The database is the truth; a workflow that was terminated, or forgotten with all others, is started again
+from it.
+"""
+
+from dataclasses import dataclass
+
+from domain.settlement.batches import Batch
+from domain.settlement.payments import Payment
+from domain.sla.outages import Declaration
+from domain.webhooks import Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """
+    An outage, a payment, a batch or a delivery that is not final, and its workflow. `subject` is what the
+    workflow is started with, None for the one that forms batches; `version` is that of an outage on record, and `awaits_receipt` is true once its payment
+    is made and it is not closed.
+    """
+
+    workflow_id: str
+    outage_id: str
+    correlation_id: str
+    status: str
+    subject: Declaration | Payment | Batch | Delivery | None
+    version: int | None = None
+    awaits_receipt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedOutage:
+    """An outage that changed not long ago, and the version that its workflow must know."""
+
+    outage_id: str
+    version: int
+
+    @property
+    def workflow_id(self) -> str:
+        return f"outage/{self.outage_id}"

@@ -1,0 +1,1 @@
+"""Recovery: what a backup says of itself, and what a restoration means."""

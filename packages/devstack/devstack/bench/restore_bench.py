@@ -1,0 +1,104 @@
+"""
+How long a restore takes: a database as so many outages leave it, backed up, and restored beside itself.
+
+Of a hundred payments five are not paid at the time of the backup: those that the chain may know more of.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from sqlalchemy import text
+
+from adapters.postgres.database import Database
+from adapters.postgres.recovery.databases import open_maintenance
+from devstack.bench import seed_journal
+from devstack.bench.seed_journal import POSTINGS_A_PAYMENT
+from domain.requests import Request
+from services.recovery.backups.take_backup import TakeBackup, take_backup
+from services.recovery.restorations.read_source import read_source
+from services.recovery.restorations.read_target import read_target
+from services.recovery.restorations.restore_backup import RestoreBackup, restore_backup
+
+# What an outage that is disputed and paid leaves in the audit trail and in the event feed.
+CHANGES_AN_OUTAGE = 10
+_TRAIL = (
+    """
+    INSERT INTO audit_entries (id, subject, action, recorded_at, content, hash)
+    SELECT 'aud_' || o.id || '_' || i, o.id, 'bench', now(),
+           convert_to(repeat(md5(o.id || i), 20), 'UTF8'), sha256(convert_to(o.id || i, 'UTF8'))
+    FROM outages o, generate_series(1, :changes) AS i
+    """,
+    """
+    INSERT INTO events (id, type, outage_id, occurred_at, data)
+    SELECT 'evt_' || o.id || '_' || i, 'outage.created', o.id, now(),
+           jsonb_build_object('about', repeat(md5(o.id || i), 12))
+    FROM outages o, generate_series(1, :changes) AS i
+    """,
+)
+
+
+@dataclass(frozen=True)
+class RestoreTimes:
+    """Seconds of each part; `total` is of those that a service waits for, so all but the backup."""
+
+    outages: int
+    unpaid: int
+    backup_bytes: int
+    backup_seconds: float
+    seconds: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        return round(sum(self.seconds.values()), 2)
+
+
+async def measure(server_url: str, outages: int, folder: Path, jobs: int) -> RestoreTimes:
+    """Restore a database of so many outages into one of a new name on the same server; both are dropped."""
+    path = folder / f"bench-{uuid4().hex[:8]}.backup"
+    async with seed_journal.make_scratch(server_url) as database:
+        await seed_journal.write(database, round(outages * POSTINGS_A_PAYMENT))
+        await _write_trail(database)
+        began = time.monotonic()
+        manifest = await take_backup(database, TakeBackup(path, version("apexchainx")))
+        took = time.monotonic() - began
+        name = f"scratch_{uuid4().hex[:8]}"
+        server, _ = open_maintenance(server_url)
+        try:
+            seconds = await _restore(server, name, path, jobs)
+        finally:
+            await server.close()
+            size = path.stat().st_size
+            path.unlink()
+            await asyncio.to_thread(_drop, server_url, name)
+    journal = manifest.contents.journal
+    unpaid = journal.payments - journal.confirmed
+    return RestoreTimes(journal.outages, unpaid, size, round(took, 2), seconds)
+
+
+async def _write_trail(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text("SET LOCAL statement_timeout = 0"))
+        for statement in _TRAIL:
+            await connection.execute(text(statement), {"changes": CHANGES_AN_OUTAGE})
+
+
+async def _restore(server: Database, name: str, path: Path, jobs: int) -> dict[str, float]:
+    """As an operator does it: look at the report, then apply."""
+    began = time.monotonic()
+    source = await read_source(server, path, None, jobs)
+    await read_target(server, name, source.manifest.contents.at)
+    report = round(time.monotonic() - began, 3)
+    by = Request("operator", "bench")
+    wanted = RestoreBackup(source, name, False, by, datetime.now(UTC))
+    return {"report": report} | (await restore_backup(server, wanted)).seconds
+
+
+def _drop(server_url: str, name: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())

@@ -1,0 +1,1 @@
+"""Recovery: backups of the database of record, and what restores one."""

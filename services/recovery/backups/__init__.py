@@ -1,0 +1,1 @@
+"""Taking a backup, and proving that it can be restored."""

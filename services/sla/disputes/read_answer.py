@@ -1,0 +1,55 @@
+"""
+Read from what is on record how a command about a dispute must be answered.
+
+Each returns the answer, when this very request has been carried out; None, when it may still be; and
+raises Conflict when it can never be.
+"""
+
+from datetime import datetime
+
+from adapters.postgres.database import Database
+from adapters.postgres.sla import disputes, outages
+from domain.errors import Conflict, NotFound
+from domain.sla import outage_rules
+from domain.sla.disputes import (
+    UNDECIDED,
+    Dispute,
+    DisputeDecision,
+    DisputeRecord,
+    DisputeStatus,
+    Review,
+    is_same_decision,
+)
+from domain.sla.outages import OutageStatus
+
+
+async def read_filing(database: Database, dispute: Dispute, now: datetime) -> DisputeRecord | None:
+    async with database.autocommit() as connection:
+        row = await outages.get(connection, dispute.outage_id)
+        try:
+            return await disputes.get(connection, dispute.id)
+        except NotFound:
+            status, deadline = OutageStatus(row["status"]), row["dispute_deadline"]
+            outage_rules.check_disputable(dispute.outage_id, status, deadline, now)
+            return None
+
+
+async def read_review(database: Database, review: Review) -> DisputeRecord | None:
+    async with database.autocommit() as connection:
+        known = await disputes.get(connection, review.dispute_id)
+    if known.status is DisputeStatus.OPEN:
+        return None
+    if known.status is DisputeStatus.UNDER_REVIEW and known.reviewed_by == review.request.actor:
+        return known
+    by = f" by {known.reviewed_by}" if known.status is DisputeStatus.UNDER_REVIEW else ""
+    raise Conflict(f"{known.describe_decision()}{by}")
+
+
+async def read_decision(database: Database, decision: DisputeDecision) -> DisputeRecord | None:
+    async with database.autocommit() as connection:
+        known = await disputes.get(connection, decision.dispute_id)
+    if known.status in UNDECIDED:
+        return None
+    if not is_same_decision(known, decision):
+        raise Conflict(known.describe_decision())
+    return known

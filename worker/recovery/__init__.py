@@ -1,0 +1,1 @@
+"""Finds what runs behind the database or not at all, and brings it back."""

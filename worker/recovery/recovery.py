@@ -1,0 +1,221 @@
+"""
+Finds what is unfinished in the database and has no workflow that runs, and starts it again from there.
+
+What the server lists may lag behind by seconds: what a list does not show is described, one by one, before
+anything is done, and starting a workflow that runs after all changes nothing.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from adapters.postgres.database import Database
+from adapters.postgres.recovery import unfinished as records
+from domain.accounting.recovery import ChangedOutage, Unfinished
+from domain.settlement.batches import Batch
+from domain.settlement.payments import Payment
+from domain.sla.outages import Declaration
+from domain.webhooks import Delivery
+from services.accounting.recovery.record_restart import RecordRestart, record_restart
+from workflows.batches import BatchingWorkflow, BatchWorkflow
+from workflows.outage_states import ACKNOWLEDGED, make_search_attributes
+from workflows.outages import OutageWorkflow
+from workflows.payments import PaymentWorkflow
+from workflows.webhooks import WebhookWorkflow
+
+log = logging.getLogger(__name__)
+RPC_TIMEOUT = timedelta(seconds=10)
+Pages = Callable[..., Awaitable[list[Unfinished]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Something unfinished whose workflow does not run; `ended` says how it ended, as far as is known."""
+
+    unfinished: Unfinished
+    ended: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the server lists of a workflow: whether it runs, and which version of its outage it knows."""
+
+    running: bool
+    version: int | None
+
+
+class Recovery:
+    def __init__(self, database: Database, client: Client) -> None:
+        self.database = database
+        self.client = client
+
+    async def find_lost(self, *, deliveries: bool = False) -> AsyncIterator[Lost]:
+        """
+        Go through everything unfinished, a page at a time; `Lost` is what has no workflow. Deliveries only
+        if wanted: who terminates one does not want it.
+        """
+        async for page in self._read_pages(deliveries=deliveries):
+            for unfinished in await self._list_absent(page):
+                described = await self._describe(unfinished.workflow_id)
+                if not _is_running(described) and await self._is_unfinished(unfinished):
+                    yield Lost(unfinished, _tell_end(described))
+
+    async def sweep(self) -> int:
+        """Start all that is lost, and have those catch up that know too little; return how many."""
+        count = 0
+        async for lost in self.find_lost():
+            count += await self.start(lost)
+        async for page in self._read_pages(deliveries=False):
+            known = [
+                ChangedOutage(each.outage_id, each.version)
+                for each in page
+                if each.version is not None and not each.awaits_receipt
+            ]
+            paid = [each.workflow_id for each in page if each.awaits_receipt]
+            for workflow_id in [*await self.find_behind(known), *paid]:
+                count += await self.catch_up(workflow_id)
+        return count
+
+    async def start(self, lost: Lost) -> bool:
+        """Start a workflow from the database and record that; False when it runs after all."""
+        unfinished, subject = lost.unfinished, lost.unfinished.subject
+        arguments: dict[str, Any] = {
+            "id": unfinished.workflow_id,
+            "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            "id_conflict_policy": WorkflowIDConflictPolicy.FAIL,
+            "rpc_timeout": RPC_TIMEOUT,
+            "static_summary": "started again from the database",
+        }
+        run, queue = _choose_workflow(subject)
+        if isinstance(subject, Declaration):
+            arguments["search_attributes"] = make_search_attributes(subject.outage)
+        try:
+            given = [] if subject is None else [subject]
+            handle = await self.client.start_workflow(
+                run, args=given, task_queue=queue, **arguments
+            )
+        except WorkflowAlreadyStartedError:
+            return False
+        log.warning("%s was %s; started again", unfinished.workflow_id, lost.ended)
+        run_id = handle.result_run_id or ""
+        command = RecordRestart(unfinished, run_id, lost.ended, datetime.now(UTC))
+        await record_restart(self.database, command)
+        return True
+
+    async def catch_up(self, workflow_id: str) -> bool:
+        """Have the workflow of an outage read the database again; False when it does not run."""
+        handle = self.client.get_workflow_handle_for(OutageWorkflow.run, workflow_id)
+        try:
+            await handle.signal(OutageWorkflow.catch_up, rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+        log.info("%s knows less than the database; it catches up", workflow_id)
+        return True
+
+    async def find_behind(self, changed: Sequence[ChangedOutage]) -> list[str]:
+        """Return which workflows of outages run, and do not know the version on record."""
+        shown = await self._list_shown([each.workflow_id for each in changed])
+        behind = []
+        for each in changed:
+            if each.workflow_id in shown and shown[each.workflow_id].version == each.version:
+                continue
+            described = await self._describe(each.workflow_id)
+            if _is_running(described) and _get_version(described) != each.version:
+                behind.append(each.workflow_id)
+        return behind
+
+    async def _read_pages(self, *, deliveries: bool) -> AsyncIterator[list[Unfinished]]:
+        reads: list[Pages] = [records.list_outages, records.list_payments]
+        for read in [*reads, records.list_deliveries] if deliveries else reads:
+            after = ""
+            while page := await self._read(read, after):
+                yield page
+                after = page[-1].workflow_id.partition("/")[2]
+        async with self.database.autocommit() as connection:
+            page = await records.list_batches(connection)
+        if page:
+            yield page
+
+    async def _read(self, read: Pages, *arguments: Any) -> list[Unfinished]:
+        async with self.database.autocommit() as connection:
+            return await read(connection, *arguments)
+
+    async def _is_unfinished(self, found: Unfinished) -> bool:
+        """Look again: the workflow may have ended because it has done its work."""
+        if found.subject is None or isinstance(found.subject, Batch):
+            async with self.database.autocommit() as connection:
+                return found in await records.list_batches(connection)
+        read: Pages = records.list_payments
+        if isinstance(found.subject, Declaration):
+            read = records.list_outages
+        if isinstance(found.subject, Delivery):
+            read = records.list_deliveries
+        return bool(await self._read(read, "", [found.workflow_id.partition("/")[2]]))
+
+    async def _list_absent(self, page: Sequence[Unfinished]) -> list[Unfinished]:
+        shown = await self._list_shown([each.workflow_id for each in page])
+        return [
+            each
+            for each in page
+            if each.workflow_id not in shown or not shown[each.workflow_id].running
+        ]
+
+    async def _list_shown(self, workflow_ids: Sequence[str]) -> dict[str, Shown]:
+        """Return what the server lists of these workflows; of several runs, the one that runs."""
+        found = dict[str, Shown]()
+        for start in range(0, len(workflow_ids), records.PAGE):
+            names = ", ".join(f"'{each}'" for each in workflow_ids[start : start + records.PAGE])
+            query = f"WorkflowId IN ({names})"
+            async for execution in self.client.list_workflows(query, rpc_timeout=RPC_TIMEOUT):
+                running = execution.status is WorkflowExecutionStatus.RUNNING
+                if running or execution.id not in found:
+                    version = execution.typed_search_attributes.get(ACKNOWLEDGED)
+                    found[execution.id] = Shown(running, version)
+        return found
+
+    async def _describe(self, workflow_id: str) -> WorkflowExecutionDescription | None:
+        try:
+            return await self.client.get_workflow_handle(workflow_id).describe(
+                rpc_timeout=RPC_TIMEOUT
+            )
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
+
+
+def _choose_workflow(subject: object) -> tuple[Any, str]:
+    """Return which workflow sees this through, and its queue."""
+    match subject:
+        case Declaration():
+            return OutageWorkflow.run, "outages"
+        case Delivery():
+            return WebhookWorkflow.run, "webhooks"
+        case Batch():
+            return BatchWorkflow.run, "settlement"
+        case Payment():
+            return PaymentWorkflow.run, "settlement"
+    return BatchingWorkflow.run, "settlement"
+
+
+def _is_running(described: WorkflowExecutionDescription | None) -> bool:
+    return described is not None and described.status is WorkflowExecutionStatus.RUNNING
+
+
+def _get_version(described: WorkflowExecutionDescription | None) -> int | None:
+    return described.typed_search_attributes.get(ACKNOWLEDGED) if described else None
+
+
+def _tell_end(described: WorkflowExecutionDescription | None) -> str:
+    if described is None or described.status is None:
+        return "missing"
+    return described.status.name.lower()

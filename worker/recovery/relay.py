@@ -1,0 +1,100 @@
+"""
+The relay: within seconds of a commit the workflow of an outage knows it, or is notified of it.
+
+A step is committed by an activity, and its result can be lost on the way to the workflow: the worker is
+killed, or the server drops the task of an update whose caller has given up. The relay compares the
+versions of outages that changed not long ago with the versions that their workflows show, and signals
+`catch_up` to those that know less. Twice a minute it goes through everything unfinished, and starts
+workflows that are missing. One process of many does it, which holds a lock in the database.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from adapters.postgres.database import Database
+from adapters.postgres.recovery import unfinished as records
+from domain.accounting.recovery import ChangedOutage
+from domain.errors import ApexError
+from worker.recovery.recovery import Recovery
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS = 2.0
+SWEEP_SECONDS = 25.0
+# A workflow that is not killed knows what it has done within this time.
+GRACE = timedelta(seconds=2)
+# How far back a relay looks that has just begun.
+BEGIN = timedelta(hours=1)
+
+
+class Relay:
+    def __init__(self, database: Database, client: Client) -> None:
+        self.database = database
+        self.recovery = Recovery(database, client)
+        self.stopping = False
+        self.since = datetime.now(UTC) - BEGIN
+        # Outages that changed not long ago, at the version that their workflow is known to know.
+        self.acknowledged: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Relay for as long as this process runs, whenever no other process does."""
+        while not self.stopping:
+            try:
+                async with self.database.autocommit() as connection:
+                    if await records.take_lock(connection):
+                        await self._serve(connection)
+            except (ApexError, RPCError) as error:
+                log.warning("the relay goes on in %g seconds: %s", LOOK_SECONDS, error)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _serve(self, connection: AsyncConnection) -> None:
+        """Look again and again, on the connection that holds the lock."""
+        swept = -SWEEP_SECONDS
+        while True:
+            await self.look(connection)
+            if time.monotonic() - swept >= SWEEP_SECONDS:
+                await self.recovery.sweep()
+                swept = time.monotonic()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self, connection: AsyncConnection) -> None:
+        """Have the workflows catch up that do not know what was committed."""
+        began, known, after = datetime.now(UTC), dict[str, int](), ""
+        while page := await records.list_changed(connection, self.since, after, GRACE):
+            after = page[-1].outage_id
+            await self._compare(page, known)
+        self.acknowledged, self.since = known, began
+
+    async def _compare(self, page: list[ChangedOutage], known: dict[str, int]) -> None:
+        news = [each for each in page if self.acknowledged.get(each.outage_id) != each.version]
+        behind = set(await self.recovery.find_behind(news)) if news else set[str]()
+        for workflow_id in sorted(behind):
+            await self.recovery.catch_up(workflow_id)
+        known.update(
+            {each.outage_id: each.version for each in page if each.workflow_id not in behind}
+        )
+
+
+def make_relay(database: Database, stack: AsyncExitStack) -> Callable[[Client], Awaitable[None]]:
+    """Return what starts the relay of a worker, and stops it with the worker."""
+
+    async def begin(client: Client) -> None:
+        relay = Relay(database, client)
+        stack.push_async_callback(_stop, relay, asyncio.create_task(relay.run()))
+
+    return begin
+
+
+async def _stop(relay: Relay, task: "asyncio.Task[None]") -> None:
+    # A driver may report its own error for what was cancelled; the relay ends all the same.
+    relay.stopping = True
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
