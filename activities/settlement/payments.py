@@ -24,11 +24,7 @@ from domain.settlement.attempts import (
     PreparePaymentResult,
     SettlementRail,
 )
-from domain.settlement.manual_matches import (
-    MatchTransferInput,
-    OutOfBandTransfer,
-    make_obstacle,
-)
+from domain.settlement.manual_matches import MatchTransferInput, OutOfBandTransfer, make_obstacle
 from domain.settlement.payments import BlockPaymentInput, Payment, Receipt
 from services.settlement.attempts.release_reservation import release_reservation
 from services.settlement.batches.mark_ready import mark_ready

@@ -13,12 +13,7 @@ from api.responses import declare_problems
 from api.views import SlaView, to_number
 from domain.sla.outage_rules import AGE_MINUTES_MAX
 from domain.sla.policies import BEGINNING_OF_TIME, Policy
-from domain.sla.verdicts import (
-    Severity,
-    Terms,
-    compute_payable,
-    judge,
-)
+from domain.sla.verdicts import Severity, Terms, compute_payable, judge
 from services.sla.policies.publish_policy import PublishPolicy
 from services.sla.policies.publish_policy import publish_policy as publish
 
