@@ -46,13 +46,13 @@ class CloseBreakBody(Body):
 class StatusView(BaseModel):
     """`as_of` is when the last ledger closed that was compared; null before the first run."""
 
-    as_of: datetime | None
-    ledger: int | None
-    lag_seconds: float | None
-    ran_at: datetime | None
-    matched_transfers: int
-    matched_stroops: str
     open_breaks: dict[str, int]
+    as_of: datetime | None = None
+    ledger: int | None = None
+    lag_seconds: float | None = None
+    ran_at: datetime | None = None
+    matched_transfers: int = 0
+    matched_stroops: str = "0"
 
 
 class BreakView(BaseModel):
@@ -100,15 +100,7 @@ async def get_reconciliation(database: Database, caller: Caller) -> StatusView:
         run = await reconciliation.get_last_run(connection)
         counts = await breaks.count_open_by_kind(connection)
     if run is None:
-        return StatusView(
-            as_of=None,
-            ledger=None,
-            lag_seconds=None,
-            ran_at=None,
-            matched_transfers=0,
-            matched_stroops="0",
-            open_breaks=counts,
-        )
+        return StatusView(open_breaks=counts)
     as_of = run["closed_at"]
     return StatusView(
         as_of=as_of,

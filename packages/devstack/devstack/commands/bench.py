@@ -76,7 +76,7 @@ def command(
 
 
 def _first(failure: BaseException) -> BaseException:
-    """What went wrong for one of many at a time went wrong for the rest as well."""
+    """Return one of the errors of many tasks: the others failed with it."""
     while isinstance(failure, BaseExceptionGroup):
         failure = failure.exceptions[0]
     return failure
@@ -88,9 +88,9 @@ async def _declare(data_dir: Path, rate: float, seconds: float, quiet: bool) -> 
         EngineClient(found.url, found.api_key, PATIENCE_SECONDS) as caller,
     ):
         waited = await found.during(declare_latency.measure(caller, rate, seconds))
-        if not quiet:
-            print(f"declare at {rate:g} a second for {seconds:g} s: {waited}")
-        return {"rate": rate, "seconds": seconds} | asdict(waited)
+    if not quiet:
+        print(f"declare at {rate:g} a second for {seconds:g} s: {waited}")
+    return {"rate": rate, "seconds": seconds} | asdict(waited)
 
 
 async def _lifecycle(
