@@ -26,7 +26,9 @@ async def _check_database(settings: ApiSettings) -> None:
         if risk := await require_durability(database, settings.stellar_network):
             log.warning("%s", risk)
     except ApexError as error:
-        raise SystemExit(f"Cannot start. {logs.redact(str(error))}") from None
+        # Logged and not printed: what reads the log of this process expects a record on every line.
+        log.critical("Cannot start. %s", error, exc_info=True)
+        raise SystemExit(1) from None
     finally:
         await database.close()
 

@@ -101,7 +101,8 @@ async def test_an_outage_whose_every_activity_runs_twice_is_settled_once(
 ) -> None:
     outage_id = make_unique_id("TWICE")
     activities = await judge_outage(database, outage_id, 25)
-    payment = await run_twice(activities.owe_payment, await make_owe_input(database, outage_id))
+    owed = await run_twice(activities.owe_payment, await make_owe_input(database, outage_id))
+    payment = owed.payment
     receipt = await pay(PaymentActivitiesImpl(database, rail), payment)
     await run_twice(
         activities.close_outage, CloseOutageInput(outage_id, receipt, "corr-repeats", NOW)
@@ -133,7 +134,7 @@ async def test_a_confirmed_payment_can_never_be_attempted_again(
     """The database itself refuses, whatever the code above it believes."""
     outage_id = make_unique_id("PAID")
     activities = await judge_outage(database, outage_id, 5)
-    payment = await activities.owe_payment(await make_owe_input(database, outage_id))
+    payment = (await activities.owe_payment(await make_owe_input(database, outage_id))).payment
     await pay(PaymentActivitiesImpl(database, rail), payment)
     with pytest.raises(IntegrityError, match="uq_attempts_one_live"):
         await add_attempt(database, payment.id)

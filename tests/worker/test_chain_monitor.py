@@ -5,19 +5,23 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from sqlalchemy import select
 from stellar_sdk import Keypair
 
+from activities.networks import ChainReadings
 from adapters.postgres import networks
 from adapters.postgres.database import Database
 from adapters.postgres.tables import troubles as table_of_troubles
 from adapters.stellar.accounts.channels import ChannelAccounts
 from adapters.stellar.rail import Rail
+from adapters.stellar.rpc.treasury_history import TreasuryHistory
 from adapters.stellar.signing.keys import derive_channel_keypairs
+from devstack.environment.stack import Stack
+from domain.networks import ReadingBound
 from domain.settlement.payments import Treasury
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import FEES, ISSUER, PAYER, STRANGER
@@ -29,6 +33,7 @@ from tests.adapters.stellar.conftest import (
     build_sandbox,
     plan_faults,
 )
+from tests.testkit import stacks
 from tests.testkit.api_client import make_unique_id, wait_until
 from worker import chain_monitor
 from worker.chain_monitor import ChainMonitor
@@ -54,6 +59,22 @@ def survey_of(
     return ChainMonitor(
         database, rail, accounts, now=lambda: datetime.fromtimestamp(box.clock.now, UTC)
     )
+
+
+@pytest.fixture
+async def scratch(stack: Stack) -> AsyncIterator[Database]:
+    """A database of its own: that of the stack knows the transfers of another network."""
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
+        yield database
+
+
+def begin_rounds(monitor: ChainMonitor, scratch: Database) -> asyncio.Task[None]:
+    """Let the monitor look again and again, as the settlement worker does."""
+    rail = monitor.rail
+    history = TreasuryHistory(rail.nodes, rail.passphrase, ISSUER.public_key, [PAYER.public_key])
+    bound = ReadingBound(rail.nodes.highest, timedelta(minutes=1))
+    readings = ChainReadings(scratch, history, bound, lambda: rail.nodes.highest)
+    return asyncio.create_task(monitor.run(lambda _reason: None, readings))
 
 
 async def troubles(database: Database) -> str:
@@ -174,6 +195,7 @@ async def test_a_clock_that_differs_from_the_ledgers_is_reported_and_binds_nothi
     api: httpx.AsyncClient,
     box: StellarSandbox,
     database: Database,
+    scratch: Database,
     monkeypatch: pytest.MonkeyPatch,
     seconds: int,
     way: str,
@@ -183,7 +205,7 @@ async def test_a_clock_that_differs_from_the_ledgers_is_reported_and_binds_nothi
     await monitor.begin()
     started = box.clock.now
     monitor.now = lambda: datetime.fromtimestamp(box.clock.now - seconds, UTC)
-    running = asyncio.create_task(monitor.run(lambda _reason: None))
+    running = begin_rounds(monitor, scratch)
     try:
 
         async def reported() -> bool:

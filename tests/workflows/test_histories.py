@@ -32,6 +32,7 @@ from worker.workflow_sandbox import make_strict_sandbox
 
 HISTORIES = sorted(record_histories.HISTORIES.rglob("*.json"))
 KINDS: dict[str, Any] = {kind.__name__: kind for kind in itertools.chain(*WORKFLOWS.values())}
+SIGNALS = {name: workflow._Definition.must_from_class(kind).signals for name, kind in KINDS.items()}
 MODULES = [
     importlib.import_module(f"workflows.{found.name}")
     for found in pkgutil.iter_modules(workflows.__path__)
@@ -69,6 +70,9 @@ def find_recorded() -> dict[str, set[str]]:
                 found["changes"].add(change)
             signal = event.workflow_execution_signaled_event_attributes.signal_name
             update = event.workflow_execution_update_accepted_event_attributes
+            # A workflow may take any signal that it does not know by its name: it declares that as None.
+            if signal and signal not in SIGNALS[kind]:
+                signal = str(None)
             asked = signal or update.accepted_request.input.name
             found["activities"].add(step)
             found["asked"].add(f"{kind} {asked}")

@@ -52,14 +52,13 @@ async def read_amendment(database: Database, amending: AmendOutageInput) -> int 
 async def read_resolution(
     database: Database, outage_id: str, key: str, network: str, at: datetime
 ) -> JudgeOutageResult | None:
-    async with database.autocommit() as connection:
-        row = await outages.get(connection, outage_id)
-    if row["resolution_key"] != key:
-        outage_rules.check_resolvable(outage_id, OutageStatus(row["status"]))
-        return None
+    """Return the judgement that this request brought about."""
     async with database.transaction() as connection:
         context = await outages.lock(connection, outage_id)
-        return await read_judgement_within(connection, context, network, at)
+        if context.judged is not None and (context.resolution_key or "") == key:
+            return await read_judgement_within(connection, context, network, at)
+    outage_rules.check_resolvable(outage_id, context.status)
+    return None
 
 
 async def read_cancellation(database: Database, outage_id: str) -> CloseOutageResult | None:

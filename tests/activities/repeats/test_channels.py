@@ -36,7 +36,7 @@ NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 async def owe(database: Database, prefix: str) -> Payment:
     outage_id = make_unique_id(prefix)
     activities = await judge_outage(database, outage_id, 5)
-    return await activities.owe_payment(await make_owe_input(database, outage_id))
+    return (await activities.owe_payment(await make_owe_input(database, outage_id))).payment
 
 
 async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(

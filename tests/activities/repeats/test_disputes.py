@@ -4,9 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
+import pytest
 
 from activities.sla.disputes import DisputeActivitiesImpl
 from adapters.postgres.database import Database
+from domain.errors import Conflict
 from domain.requests import Request
 from domain.sla.disputes import (
     DecideDisputeInput,
@@ -29,9 +31,11 @@ async def test_a_dispute_whose_every_activity_runs_twice_is_decided_once(
     activities = DisputeActivitiesImpl(database, "sandbox")
     dispute = Dispute(make_unique_id("dsp"), outage_id, "measured wrongly", ASKER)
     filed = await run_twice(activities.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
-    # A repeated dispute, whose first answer was lost, finds the one on record.
+    assert filed.dispute_id == dispute.id
+    # Another dispute about the same outage is refused while this one is open.
     other = FileDisputeInput(replace(dispute, id=make_unique_id("dsp")), 1, 60, NOW)
-    assert (await activities.file_dispute(other)).dispute_id == filed.dispute_id
+    with pytest.raises(Conflict, match=f"outage '{outage_id}' has an open dispute already"):
+        await activities.file_dispute(other)
 
     decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
     ruled = await run_twice(
@@ -39,7 +43,9 @@ async def test_a_dispute_whose_every_activity_runs_twice_is_decided_once(
     )
     assert (ruled.revision, ruled.verdict.amount) == (2, 1500)
     harsher = replace(decision, mttr_minutes=200)
+    with pytest.raises(Conflict, match="was resolved with 5 minutes to repair by tester"):
+        await activities.decide_dispute(DecideDisputeInput(outage_id, dispute.id, harsher, NOW))
     stands = await activities.decide_dispute(
-        DecideDisputeInput(outage_id, dispute.id, harsher, NOW)
+        DecideDisputeInput(outage_id, dispute.id, decision, NOW)
     )
-    assert stands.verdict == ruled.verdict
+    assert (stands.revision, stands.verdict) == (2, ruled.verdict)

@@ -160,5 +160,5 @@ async def test_a_payment_with_an_expired_envelope_is_on_hold_while_the_circuit_b
 class PausedGate(SigningGate):
     """The circuit breaker is open for whoever asks here."""
 
-    async def pause(self) -> OnHold:
+    async def pause(self, *, after_failure: bool = False) -> OnHold:
         return OnHold(make_reason("the circuit breaker is open"), NOW)

@@ -85,7 +85,7 @@ async def test_nothing_is_owed_before_the_contract_attests(
     with pytest.raises(IntegrityError, match="is not attested"):
         await pay_anyway(database, attestation.outage_id)
     await attest_verdict(activities, attestation)
-    assert (await outages.owe_payment(settling)).amount_stroops == 10_000_000_000
+    assert (await outages.owe_payment(settling)).payment.amount_stroops == 10_000_000_000
 
 
 async def pay_anyway(database: Database, outage_id: str) -> None:

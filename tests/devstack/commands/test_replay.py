@@ -77,7 +77,7 @@ async def test_a_file_is_settled_once_however_often_it_is_played(stack: Stack, f
     assert (told["met"], told["rewards_usdc"]) == (3, 750 * 2 + 750 * 3 / 2 + 750)
     assert (told["violated"], told["penalties_usdc"]) == (2, 50 * (10 + 20))
     assert told["journal_sum_stroops"] == 0
-    after = "resolved_at: must be after detected_at (2024-03-01T10:00:00+00:00), not "
+    after = "resolved_at: must be after started_at (2024-03-01T10:00:00+00:00), not "
     assert [refusal["reason"] for refusal in told["refusals"]] == [
         "resolved_at: is missing",
         after + "2024-03-01T10:00:00+00:00",

@@ -30,7 +30,8 @@ async def test_the_number_is_of_network_installation_outage_and_revision(scratch
     owed = [await owe_payment(scratch, wanted, NETWORK) for _ in range(2)]
     async with scratch.autocommit() as connection:
         here = await installation.get_id(connection)
-    assert {payment.number for payment in owed} == {derive_number(NETWORK, here, "OUT-NUMBER", 1)}
+    expected = derive_number(NETWORK, here, "OUT-NUMBER", 1)
+    assert {each.payment.number for each in owed} == {expected}
 
 
 async def test_a_number_that_another_payment_has_is_refused_with_a_sentence(

@@ -14,7 +14,7 @@ from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
 from domain.errors import Conflict
-from domain.settlement.payments import JudgeOutageResult
+from domain.settlement.payments import JudgeOutageResult, Receipt
 from domain.settlement.wallets import SignedChallenge
 from domain.sla.attestations import Call, CallStatus
 from domain.sla.disputes import Dispute, DisputeDecision, Review
@@ -26,6 +26,7 @@ from domain.sla.outages import (
 from domain.webhooks import Delivery
 from tests.workflows.conftest import FakeActivities, reaches, time_skipping
 from tests.workflows.fakes.fake_outage_activities import ASKER
+from tests.workflows.fakes.fake_payment_activities import DETECTED
 from tests.workflows.fakes.time_skipping_server import (
     Handle,
     Kept,
@@ -34,10 +35,12 @@ from tests.workflows.fakes.time_skipping_server import (
     keeps,
 )
 from tests.workflows.scenarios import batch_scenarios, payment_scenarios
+from tests.workflows.test_outage_states import begin, on_record
 from tests.workflows.test_outages import IN_TIME, LATE, declared
 from workflows.attestations import AttestationWorkflow
 from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.outages import OutageWorkflow
+from workflows.payments import PaymentWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.wallets import WALLET_WORKFLOWS, ProveWalletWorkflow
 from workflows.webhooks import WebhookWorkflow
@@ -135,6 +138,44 @@ async def refuse_settlement(stage: Stage) -> Kept:
     return {"outage-settlement-refused": handle}
 
 
+@keeps("outage-payment-runs-already")
+async def wait_for_receipt(stage: Stage) -> Kept:
+    """The payment was started by somebody else: its receipt is waited for, until a signal says to look."""
+    state = on_record("receipt", OutageStatus.SETTLING)
+    assert state.judgement is not None
+    fakes, payment = stage.activities.outages, state.judgement.payment
+    fakes.on_record, fakes.judgement = state, state.judgement
+    with stage.environment.with_time_skipping_disabled():
+        stage.activities.payments.obstacles = ["the payee has no trustline"]
+        other = await stage.begin(PaymentWorkflow.run, payment, f"payment/{payment.id}")
+        await stage.noted(other, "blocked: ")
+        handle = await begin(stage.client, "receipt")
+        await stage.noted(handle, "waiting for its receipt")
+        fakes.receipt = Receipt(payment.id, "hash", 42, 7, DETECTED, [])
+        await handle.signal(OutageWorkflow.catch_up)
+        await handle.result()
+        await other.signal(PaymentWorkflow.retry)
+        await other.result()
+    return {"outage-payment-runs-already": handle}
+
+
+@keeps("outage-workflow-cancelled", "outage-workflow-cancelled-late")
+async def cancel_workflow(stage: Stage) -> Kept:
+    """Somebody cancels the workflow: before the verdict the outage is called off, later it goes on."""
+    # No time is skipped for a workflow that is asked to end.
+    stage.activities.outages.window_seconds = 5
+    with stage.environment.with_time_skipping_disabled():
+        early = await declared(stage.client, "cancelled-early")
+        await early.cancel()
+        await early.result()
+        late = await declared(stage.client, "cancelled-late")
+        await late.execute_update(OutageWorkflow.resolve, IN_TIME)
+        await late.cancel()
+        await stage.noted(late, "cancelling this workflow changes nothing")
+    await late.result()
+    return {"outage-workflow-cancelled": early, "outage-workflow-cancelled-late": late}
+
+
 @keeps("webhook-retried", "webhook-abandoned")
 async def abandon_delivery(stage: Stage) -> Kept:
     """A receiver that is down for hours, and one that is down for days."""
@@ -209,6 +250,7 @@ SCENES: list[Scene] = [
     *payment_scenarios.SCENES,
     *batch_scenarios.SCENES,
     *(halt_attestation, terminate_attestation, dispute, ask_by_signals, refuse_settlement),
+    *(wait_for_receipt, cancel_workflow),
     *(abandon_delivery, reconcile, check_integrity, run_wallet_requests),
 ]
 

@@ -32,8 +32,8 @@ async def test_a_payout_address_changed_meanwhile_is_owed_instead(
 
     monkeypatch.setattr("adapters.postgres.settlement.payments.get_agreement_at", elsewhere)
     for _ in range(2):
-        payment = await activities.owe_payment(settling)
-    new_payee = f"payable:{payment.to_address}"
+        owed_now = await activities.owe_payment(settling)
+    new_payee = f"payable:{owed_now.payment.to_address}"
     assert new_payee != old_payee
     assert sorted(await list_posted(database, outage_id, 1)) == sorted(
         [

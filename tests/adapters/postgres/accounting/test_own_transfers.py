@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from services.settlement.payments.reserve_channel import reserve_channel
 from sqlalchemy import text
 
 from adapters.postgres.accounting import invariants
@@ -14,6 +13,7 @@ from domain.accounting.invariants import Invariant
 from domain.accounting.reconciliation import CONFIRM_AFTER_LEDGERS, Extent
 from domain.settlement.envelopes import Envelope
 from domain.settlement.payments import Payment
+from services.settlement.channels.reserve_channel import reserve_channel
 from services.settlement.payments.store_envelope import store_envelope
 from tests.testkit import stacks
 from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, make_transfer

@@ -72,7 +72,7 @@ async def test_everyone_with_a_hand_in_the_verdict_is_a_maker(
     await disputes.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
     decision = DisputeDecision(dispute_id, True, by["zoe"], "it was 5", 5)
     await disputes.decide_dispute(DecideDisputeInput(outage_id, dispute_id, decision, NOW))
-    payment = await activities.owe_payment(await make_owe_input(database, outage_id))
+    payment = (await activities.owe_payment(await make_owe_input(database, outage_id))).payment
     async with database.transaction() as connection:
         standing = await approvals.lock(connection, payment.id)
     assert standing.makers == ["dan", "amy", "rex", "zoe"]
