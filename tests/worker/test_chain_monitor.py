@@ -13,15 +13,18 @@ from sqlalchemy import select
 from stellar_sdk import Keypair
 
 from activities.networks import ChainReadings
+from activities.settlement.channels import ChannelClaim
 from adapters.postgres import networks
 from adapters.postgres.database import Database
 from adapters.postgres.tables import troubles as table_of_troubles
 from adapters.stellar.accounts.channels import ChannelAccounts
+from adapters.stellar.accounts.claims import ClaimAccount
 from adapters.stellar.rail import Rail
 from adapters.stellar.rpc.treasury_history import TreasuryHistory
 from adapters.stellar.signing.keys import derive_channel_keypairs
 from devstack.environment.stack import Stack
 from domain.networks import ReadingBound
+from domain.settlement.channels import ClaimTimes
 from domain.settlement.payments import Treasury
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import FEES, ISSUER, PAYER, STRANGER
@@ -74,7 +77,10 @@ def begin_rounds(monitor: ChainMonitor, scratch: Database) -> asyncio.Task[None]
     history = TreasuryHistory(rail.nodes, rail.passphrase, ISSUER.public_key, [PAYER.public_key])
     bound = ReadingBound(rail.nodes.highest, timedelta(minutes=1))
     readings = ChainReadings(scratch, history, bound, lambda: rail.nodes.highest)
-    return asyncio.create_task(monitor.run(lambda _reason: None, readings))
+    account = ClaimAccount(rail.nodes, rail.passphrase, rail.keys, rail.fee_cap_stroops, 0.05)
+    # At its start it says nothing yet.
+    claim = ChannelClaim(scratch, account, readings, ClaimTimes(5.0), "a worker of this test")
+    return asyncio.create_task(monitor.run(lambda _reason: None, readings, claim))
 
 
 async def troubles(database: Database) -> str:
