@@ -61,7 +61,8 @@ async def stack(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> Asy
     """Everything, kept alive until the last test has ended."""
     # Some tests write to the journal what nobody should, and take it back: that must not stop the others.
     settings = {"INTEGRITY_CHECK_OPENS_CIRCUIT_BREAKER": "false"}
-    async with stacks.start(tmp_path_factory.mktemp("stack"), settings=settings) as running:
+    made = tmp_path_factory.mktemp("stack")
+    async with stacks.start(made, relays=False, settings=settings) as running:
         yield running
 
 

@@ -10,7 +10,7 @@ import fcntl
 import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -27,6 +27,7 @@ from devstack.processes.ports import free
 from devstack.processes.supervisor import Supervisor
 from domain.sla.policies import Agreement
 from migrations.run import upgrade
+from tests.testkit.recovery.relay_holder import hold_relay
 
 TEMPLATE = "template_at_head"
 # The advisory lock while the template of a server is made: two tests may need the first copy at once.
@@ -47,9 +48,13 @@ class Stacks:
         ledger_seconds: float = 0.25,
         signs: bool = True,
         durable: bool = False,
+        relays: bool = True,
         settings: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Stack]:
-        """Run a stack until the block ends; `durable` makes and keeps its database as users do."""
+        """
+        Run a stack until the block ends; `durable` makes and keeps its database as users do. Without
+        `relays` no payment is touched whose workflow does not run: tests take its steps themselves.
+        """
         if not durable:
             await self._copy_cluster(directory)
         options = StackOptions(
@@ -63,7 +68,8 @@ class Stacks:
         stack = Stack(options)
         await stack.start()
         try:
-            yield stack
+            async with nullcontext() if relays else hold_relay(stack.environment["DATABASE_URL"]):
+                yield stack
         finally:
             await stack.stop()
 

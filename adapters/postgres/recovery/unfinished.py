@@ -18,7 +18,7 @@ from domain.webhooks import Delivery, DeliveryStatus
 
 PAGE = 100
 # Taken by the one process of many that relays.
-_LOCK = text("SELECT pg_try_advisory_lock(4706052305)")
+LOCK_KEY = 4706052305
 # Whoever commits last began before this.
 _COMMIT_WITHIN = timedelta(seconds=30)
 # A payment's workflow is started by that of its outage, a moment after the payment is owed.
@@ -27,7 +27,7 @@ _STARTED_WITHIN = timedelta(seconds=20)
 
 async def take_lock(connection: AsyncConnection) -> bool:
     """Become the one that relays, for as long as the connection lasts; False when another one is."""
-    return bool(await connection.scalar(_LOCK))
+    return bool(await connection.scalar(select(func.pg_try_advisory_lock(LOCK_KEY))))
 
 
 async def list_changed(

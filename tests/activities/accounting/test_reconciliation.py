@@ -43,9 +43,10 @@ BULK = 100
 
 @pytest.fixture(scope="module")
 async def resting(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """A stack whose schedules run once an hour."""
+    """A stack whose schedules run once an hour, without the signer, which reads the chain as well."""
     settings = {"RECONCILIATION_EVERY_SECONDS": "3600", "INTEGRITY_CHECK_EVERY_SECONDS": "3600"}
-    async with stacks.start(tmp_path_factory.mktemp("resting"), settings=settings) as stack:
+    made = tmp_path_factory.mktemp("resting")
+    async with stacks.start(made, signs=False, relays=False, settings=settings) as stack:
         yield stack
 
 

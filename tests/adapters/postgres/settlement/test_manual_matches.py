@@ -55,8 +55,14 @@ async def test_a_transfer_with_the_number_of_a_payment_is_an_out_of_band_payment
 async def test_our_own_envelopes_are_not_out_of_band(
     scratch: Database, driver: ReconciliationDriver
 ) -> None:
-    """Neither by their own hash nor by that of the fee bump around them."""
+    """Neither by their own hash nor by that of the fee bump around them, until they are said to have failed."""
     payment = await owe_payment(scratch)
+    await tamper(
+        scratch,
+        "INSERT INTO attempts (payment_id, n, channel, sequence, status, max_ledger)"
+        " VALUES (:id, 1, 'GCHANNEL', 1, 'open', 1)",
+        id=payment.id,
+    )
     for hash_, inner in ((OURS, "cc" * 32), ("dd" * 32, THEIRS)):
         await tamper(
             scratch,
@@ -68,6 +74,10 @@ async def test_our_own_envelopes_are_not_out_of_band(
         )
         await send_out_of_band(driver, payment, OURS if hash_ == OURS else THEIRS)
     assert await list_out_of_band(scratch, payment) == []
+    failed = "UPDATE attempts SET status = 'failed' WHERE payment_id = :id"
+    await tamper(scratch, failed, id=payment.id)
+    made = await list_out_of_band(scratch, payment)
+    assert {each.transaction_hash for each in made} == {OURS, THEIRS}
 
 
 async def test_an_incoming_or_empty_transfer_is_no_payment(
