@@ -164,7 +164,7 @@ async def test_a_database_that_takes_no_writes_shows_while_it_lasts(
     await wait_until(written, "the database takes writes again", SECONDS)
 
 
-async def test_what_a_lost_workflow_has_paid_is_confirmed_by_reconciliation(
+async def test_what_a_lost_workflow_has_paid_is_confirmed_without_it(
     house: Stack, caller: httpx.AsyncClient
 ) -> None:
     temporal = await Client.connect(house.environment["TEMPORAL_ADDRESS"])
@@ -179,9 +179,8 @@ async def test_what_a_lost_workflow_has_paid_is_confirmed_by_reconciliation(
     await temporal.get_workflow_handle(f"payment/{paid['id']}").terminate("its memory was lost")
     assert (await read_payment(caller, outage_id))["state"] == "submitted", "it was too quick"
     await wait_for_payment(caller, outage_id, state="confirmed")
-    trace = (await caller.get(f"/outages/{outage_id}/timeline")).text
-    assert '"reconciliation"' in trace
+    # By reconciliation, or by a workflow that the relay has started again, whichever comes first.
     transfers = await chain_history.list_transfers(house.environment["STELLAR_RPC_URL"])
-    number = (await caller.get(f"/payments/{paid['id']}")).json()["number"]
+    number = int((await caller.get(f"/payments/{paid['id']}")).json()["number"])
     assert [transfer.number for transfer in transfers].count(number) == 1
     assert "breaks_open" not in await read_troubles(caller)

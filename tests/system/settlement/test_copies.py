@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.testkit.backups import (
+from tests.testkit.recovery.backups import (
     DATABASE,
     WORKFLOWS,
     keep_data,

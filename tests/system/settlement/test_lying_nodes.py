@@ -87,7 +87,7 @@ async def count_credits(stack: Stack, payments: list[dict[str, Any]]) -> list[in
     seen = Counter(
         each.number for each in await chain_history.list_transfers(f"{find_chain(stack)}/node/1")
     )
-    return [seen[payment["number"]] for payment in payments]
+    return [seen[int(payment["number"])] for payment in payments]
 
 
 async def is_halted(api: httpx.AsyncClient) -> bool:
