@@ -111,7 +111,7 @@ class Recovery:
 
     async def catch_up(self, workflow_id: str) -> bool:
         """Have the workflow of an outage read the database again; False when it does not run."""
-        handle = self.client.get_workflow_handle_for(OutageWorkflow.run, workflow_id)
+        handle = self.client.get_workflow_handle(workflow_id)
         try:
             await handle.signal(OutageWorkflow.catch_up, rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
