@@ -17,6 +17,7 @@ from domain.settlement.payments import Treasury
 from services.accounting.reconciliation.compare_chain import CompareChain, compare_chain
 from services.accounting.reconciliation.confirm_own_bytes import confirm_own_bytes
 from services.accounting.reconciliation.read_cursor import read_cursor
+from services.accounting.reconciliation.read_unconfirmed import read_unconfirmed
 from services.accounting.reconciliation.store_page import store_page
 from services.settlement.networks.save_network import save_network
 from workflows.reconciliation import ReconciliationActivities
@@ -56,13 +57,24 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
 
     @activity.defn
     async def compare_journal(self, run: ReconciliationRun) -> Comparison:
-        if confirmed := await confirm_own_bytes(self.database, run):
+        if confirmed := await self._confirm_own_bytes(run):
             log.warning("confirmed what the chain has shown for long: %s", ", ".join(confirmed))
         compared = await compare_chain(
             self.database, CompareChain(run, self.treasuries, self.stops)
         )
         _alarm(compared.new)
         return compared.comparison
+
+    async def _confirm_own_bytes(self, run: ReconciliationRun) -> list[str]:
+        """Confirm what more than the one node shows that it was read from."""
+        found = [
+            each
+            for each in await read_unconfirmed(self.database)
+            if await self.history.is_corroborated(
+                each.transaction.transaction_hash, each.transaction.ledger
+            )
+        ]
+        return await confirm_own_bytes(self.database, found, run)
 
 
 async def read_transfers(database: Database, history: TreasuryHistory) -> ChainReading:

@@ -11,7 +11,8 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts
 from adapters.postgres.settlement.attempts import Reservation, make_attempt
 from adapters.stellar.rail import Rail
-from domain.errors import Obstructed, TryAgain
+from adapters.stellar.rpc.corroboration import is_corroborated
+from domain.errors import ChainUnavailable, Obstructed, TryAgain
 from domain.settlement.allocations import make_single_transfer
 from domain.settlement.attempts import (
     AlreadyPaid,
@@ -24,7 +25,12 @@ from domain.settlement.attempts import (
     PreparePaymentResult,
     SettlementRail,
 )
-from domain.settlement.manual_matches import MatchTransferInput, OutOfBandTransfer, make_obstacle
+from domain.settlement.manual_matches import (
+    MatchTransferInput,
+    OutOfBandTransfer,
+    is_receipt,
+    make_obstacle,
+)
 from domain.settlement.payments import BlockPaymentInput, Payment, Receipt
 from services.settlement.attempts.release_reservation import release_reservation
 from services.settlement.batches.mark_ready import mark_ready
@@ -57,7 +63,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
         made = (await self.gate.find_out_of_band(payment.id)).get(payment.id)
-        if made is not None and (made.matched or await self._confirm_from_chain(payment)):
+        if made is not None and (made.matched or await self._confirm_from_chain(payment, made)):
             return AlreadyPaid(await read_receipt(self.database, payment))
         if (hold := await self.gate.find_hold(payment)) is not None:
             return await self._stop_unreserved(payment, hold)
@@ -88,7 +94,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         # Read after the reservation, and after the chain: whoever matches a transfer sees the reservation,
         # or is seen here.
         if made := (await self.gate.find_out_of_band(payment.id)).get(payment.id):
-            if await self._confirm_from_chain(payment, held):
+            if await self._confirm_from_chain(payment, made, held):
                 return AlreadyPaid(await read_receipt(self.database, payment))
             return await self._give_back(held, Blocked(make_obstacle(payment, made)))
         if hold is not None:
@@ -106,9 +112,10 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         return Prepared(make_attempt(held, stored, resumed=stored is not envelope))
 
     async def _confirm_from_chain(
-        self, payment: Payment, expired: Reservation | None = None
+        self, payment: Payment, made: OutOfBandTransfer, expired: Reservation | None = None
     ) -> bool:
         """Book what the chain says was paid for exactly this payment; `expired` can move nothing any more."""
+        await self._require_corroboration(payment, made)
         dead = None
         if expired is not None and expired.envelope is not None:
             dead = make_attempt(expired, expired.envelope, resumed=True)
@@ -117,6 +124,16 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
             return False
         reach("after_book")
         return True
+
+    async def _require_corroboration(self, payment: Payment, made: OutOfBandTransfer) -> None:
+        """Raise ChainUnavailable while only one node shows a transfer that would be this payment."""
+        if is_receipt(payment, made) and not await is_corroborated(
+            self.rail.nodes, made.transaction_hash, made.ledger
+        ):
+            raise ChainUnavailable(
+                f"too few nodes show transaction {made.transaction_hash}, which would be this payment: "
+                "they are asked again; if one of them is wrong, take it out of STELLAR_RPC_URL"
+            )
 
     async def _reserve(
         self, payment: Payment, made: OutOfBandTransfer | None

@@ -109,9 +109,12 @@ class Witnesses:
         return Testimony(node, report, flaw)
 
     def _list_others(self, first: RpcNode) -> list[RpcNode]:
-        """Return the other nodes that may say something now; those that lag or have failed come last."""
-        others = [node for node in self.nodes.usable if node is not first and not node.is_resting]
-        return sorted(others, key=lambda node: (node.is_lagging, node.failures))
+        """
+        Return the other nodes of this network; those that lag or have failed come last. One that rests is
+        asked, too: it may refuse what is sent and still know what became of it.
+        """
+        others = [node for node in self.nodes.all if node is not first and not node.excluded_reason]
+        return sorted(others, key=lambda node: (node.is_resting, node.is_lagging, node.failures))
 
     async def _hear(
         self, node: RpcNode, report: LedgerInclusion, signed: Sequence[str]

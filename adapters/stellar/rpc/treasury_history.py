@@ -21,6 +21,7 @@ from stellar_sdk.soroban_rpc import (
     GetHealthResponse,
 )
 
+from adapters.stellar.rpc.corroboration import is_corroborated
 from adapters.stellar.rpc.network_monitor import NetworkMonitor
 from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from adapters.stellar.rpc.transfer_events import encode_symbol, parse_transfer
@@ -46,6 +47,9 @@ class TreasuryHistory:
 
     async def close(self) -> None:
         await self.nodes.close()
+
+    async def is_corroborated(self, transaction_hash: str, ledger: int) -> bool:
+        return await is_corroborated(self.nodes, transaction_hash, ledger)
 
     async def verify_network(self, known: NetworkState | None) -> NetworkState:
         """

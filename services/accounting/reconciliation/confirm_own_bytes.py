@@ -5,13 +5,13 @@ The workflow of a payment books it within a few ledgers. What the chain shows fo
 from the transfer that was read, by the same use case, so that the two may even meet.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from adapters.postgres.accounting import own_transfers
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, payments
 from adapters.postgres.settlement.attempts import make_attempt
-from domain.accounting.reconciliation import CONFIRM_AFTER_LEDGERS, OwnTransfer, ReconciliationRun
+from domain.accounting.reconciliation import OwnTransfer, ReconciliationRun
 from domain.errors import Conflict
 from domain.requests import Request
 from domain.settlement.attempts import AttemptOutcome, Observation, ObservedAttempt
@@ -22,10 +22,10 @@ from services.settlement.payments.confirm_payment import confirm_payment
 ACTOR = "reconciliation"
 
 
-async def confirm_own_bytes(database: Database, run: ReconciliationRun) -> list[str]:
+async def confirm_own_bytes(
+    database: Database, found: Sequence[OwnTransfer], run: ReconciliationRun
+) -> list[str]:
     """Return the payments that this run confirmed; what contradicts the record is left to be a break."""
-    async with database.autocommit() as connection:
-        found = await own_transfers.list_unconfirmed(connection, CONFIRM_AFTER_LEDGERS)
     confirmed: list[str] = []
     for seen in found:
         try:

@@ -12,13 +12,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.testkit.recovery.backups import (
-    DATABASE,
-    WORKFLOWS,
-    keep_data,
-    start_all_but_chain,
-    stop_all_but_chain,
-)
 
 from devstack.environment.postgres import Postgres
 from devstack.environment.stack import SIGNER, Stack
@@ -31,6 +24,13 @@ from tests.testkit.api_client import (
     make_unique_id,
     resolve_outage,
     wait_until,
+)
+from tests.testkit.recovery.backups import (
+    DATABASE,
+    WORKFLOWS,
+    keep_data,
+    start_all_but_chain,
+    stop_all_but_chain,
 )
 from tests.testkit.settlement import signers
 from tests.testkit.stacks import Stacks

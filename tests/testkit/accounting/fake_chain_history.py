@@ -37,6 +37,9 @@ class FakeChainHistory:
         self.closed_at = BEGAN  # the newest ledger
         self.ledgers_a_page = 10**9
 
+    async def is_corroborated(self, transaction_hash: str, ledger: int) -> bool:
+        return any(each.transaction_hash == transaction_hash for each in self.transfers)
+
     async def verify_network(self, known: NetworkState | None) -> NetworkState:
         return NetworkState(self.identity.passphrase, 23, self.known_extent.latest, BEGAN)
 

@@ -36,7 +36,7 @@ async def wait_for_payment(
     return await wait_until(look, f"the payment of {outage_id} is {' or '.join(states)}", 60)
 
 
-async def count_transfers(stack: Stack) -> Counter[int]:
+async def count_transfers(stack: Stack) -> Counter[str]:
     seen = await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
     return Counter(str(transfer.number) for transfer in seen)
 

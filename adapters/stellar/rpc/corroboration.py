@@ -1,0 +1,35 @@
+"""Whether more than one node shows a transfer that was read: one that reads wrong must confirm nothing."""
+
+import asyncio
+import logging
+
+from stellar_sdk.soroban_rpc import GetTransactionStatus
+
+from adapters.stellar.rpc.nodes import READ_SECONDS, Nodes, RpcNode
+
+log = logging.getLogger(__name__)
+NODES_TO_AGREE = 2
+
+
+async def is_corroborated(nodes: Nodes, transaction_hash: str, ledger: int) -> bool:
+    """
+    Tell whether two nodes show that a transaction was applied in a ledger, or the only one that is configured.
+
+    Transfers are read from one node. What is confirmed by such a reading is asked of others first; False
+    while too few of them answer, or remember that ledger.
+    """
+    shown = await asyncio.gather(
+        *(_is_shown(nodes, node, transaction_hash, ledger) for node in nodes.all)
+    )
+    return sum(shown) >= min(NODES_TO_AGREE, len(nodes.all))
+
+
+async def _is_shown(nodes: Nodes, node: RpcNode, transaction_hash: str, ledger: int) -> bool:
+    try:
+        found = await nodes.ask_node(
+            node, lambda server: server.get_transaction(transaction_hash), READ_SECONDS
+        )
+    except Exception as error:
+        log.warning("%s cannot corroborate: %s", node.name, type(error).__name__)
+        return False
+    return found.status is GetTransactionStatus.SUCCESS and found.ledger == ledger
