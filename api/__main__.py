@@ -14,7 +14,7 @@ from adapters.postgres.durability import require_durability
 from adapters.settings import ApiSettings, load
 from api.app import create_app
 from api.sockets import open_listener
-from domain.errors import ApexError
+from domain.errors import ApexError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,8 @@ async def _check_database(settings: ApiSettings) -> None:
             log.warning("%s", risk)
     except ApexError as error:
         # Logged and not printed: what reads the log of this process expects a record on every line.
-        log.critical("Cannot start. %s", error, exc_info=True)
+        down = isinstance(error, Unavailable)  # then it matters what the driver said
+        log.critical("Cannot start. %s", error, exc_info=error if down else None)
         raise SystemExit(1) from None
     finally:
         await database.close()

@@ -70,7 +70,7 @@ class Tier:
     test_seconds: float
 
 
-TIERS = {"unit": Tier(50, 10), "test": Tier(720, 20), "system": Tier(1440, 360)}
+TIERS = {"unit": Tier(75, 10), "test": Tier(960, 20), "system": Tier(2400, 420)}
 
 
 @dataclass

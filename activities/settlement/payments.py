@@ -11,7 +11,6 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts
 from adapters.postgres.settlement.attempts import Reservation, make_attempt
 from adapters.stellar.rail import Rail
-from adapters.stellar.rpc.corroboration import is_corroborated
 from domain.errors import ChainUnavailable, Obstructed, TryAgain
 from domain.settlement.allocations import make_single_transfer
 from domain.settlement.attempts import (
@@ -127,9 +126,10 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
 
     async def _require_corroboration(self, payment: Payment, made: OutOfBandTransfer) -> None:
         """Raise ChainUnavailable while only one node shows a transfer that would be this payment."""
-        if is_receipt(payment, made) and not await is_corroborated(
-            self.rail.nodes, made.transaction_hash, made.ledger
-        ):
+        shown = is_receipt(payment, made) and await self.rail.is_corroborated(
+            made.transaction_hash, made.ledger
+        )
+        if is_receipt(payment, made) and not shown:
             raise ChainUnavailable(
                 f"too few nodes show transaction {made.transaction_hash}, which would be this payment: "
                 "they are asked again; if one of them is wrong, take it out of STELLAR_RPC_URL"

@@ -25,6 +25,7 @@ from adapters.stellar.finality.evidence import Evidence
 from adapters.stellar.finality.quorum import Hashes, Quorum, Snapshot
 from adapters.stellar.finality.witnesses import Witnesses
 from adapters.stellar.rpc import ledger_entries
+from adapters.stellar.rpc.corroboration import is_corroborated
 from adapters.stellar.rpc.network_monitor import NetworkMonitor
 from adapters.stellar.rpc.nodes import Nodes, get_ledger_range
 from adapters.stellar.rpc.transaction_watcher import LedgerInclusion, TransactionWatcher
@@ -222,6 +223,9 @@ class Rail:
     async def get_latest_ledger(self) -> int:
         return (await self.nodes.ask(get_ledger_range)).latest_ledger
 
+    async def is_corroborated(self, transaction_hash: str, ledger: int) -> bool:
+        return await is_corroborated(self.nodes, transaction_hash, ledger)
+
     async def find_obstacles(self, batch_transfers: Sequence[Transfer]) -> dict[int, Reason]:
         """Return, by number, the transfers that cannot be made now, and why."""
         payees = sorted({transfer.to_address for transfer in batch_transfers})
@@ -267,16 +271,18 @@ class Rail:
         """Tell whether stored bytes are proven to have expired, so that new ones may be signed."""
         return (await self.quorum.read_snapshot([attempt.channel])).proves_expiry(attempt)
 
-    async def _judge(self, claim: LedgerInclusion, attempt: Attempt, hashes: Hashes) -> Observation:
+    async def _judge(
+        self, report: LedgerInclusion, attempt: Attempt, hashes: Hashes
+    ) -> Observation:
         """Return the outcome of a transaction that one node shows in a ledger, once it is believed."""
         contradict = partial(self.evidence.find_contradiction, attempt.channel, attempt.sequence)
-        believed = await self.witnesses.confirm(claim, await hashes(), contradict)
+        believed = await self.witnesses.confirm(report, await hashes(), contradict)
         if isinstance(believed, LedgerInclusion):
             return await observations.to_observation(self.nodes, self.asset, believed, attempt)
-        self.watch.forget(claim.hash)
-        self.evidence.forget(claim.ledger)
+        self.watch.forget(report.hash)
+        self.evidence.forget(report.ledger)
         return Observation(
-            *(AttemptOutcome.OPEN, claim.ledger),
+            *(AttemptOutcome.OPEN, report.ledger),
             reason=believed.sentence,
             reason_code=ReasonCode.NODES_DISAGREE,
         )
