@@ -17,4 +17,6 @@ COMMAND = ".venv/bin/python -m pytest tests/system/settlement/test_faulty_signer
 def test_a_faulty_signer_is_found_by_search(stack: Stack, faulty: type) -> None:
     with play_signer(stack, faulty) as machine:
         wrong = search(machine, f"{COMMAND} -k {faulty.__name__}")
+        if "Inconsistent results" in str(wrong):  # on a busy machine a schedule met another timing
+            wrong = search(machine, f"{COMMAND} -k {faulty.__name__}")
     check_failure(faulty.__name__, wrong)
