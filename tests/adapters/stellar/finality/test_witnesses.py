@@ -1,9 +1,11 @@
 """What became of a transaction takes two witnesses: two nodes, or one node and all else that it shows."""
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from stellar_sdk.exceptions import ConnectionError
 
 from adapters.stellar import rail as rails
 from adapters.stellar.finality import witnesses
@@ -239,4 +241,26 @@ async def test_one_node_shows_a_gap_at_three_ledgers(sandbox: StellarSandbox) ->
         assert (await observe(rail, attempt)).outcome is AttemptOutcome.OPEN
         sandbox.close_ledger()
     assert (await observe(rail, attempt)).outcome is AttemptOutcome.FAILED_RETRY
+    await rail.close()
+
+
+async def test_a_node_that_rests_is_a_witness_all_the_same(sandbox: StellarSandbox) -> None:
+    """Those that refuse what is sent rest, and still know that the ledgers do not have it."""
+    rail = build_rail(sandbox, build_nodes(sandbox))
+    refusals = [
+        {"kind": "reset_before", "node": node, "method": "sendTransaction"} for node in (1, 2)
+    ]
+    plan_faults(sandbox, lie(0, "lying_success"), *refusals)
+    attempt = await sign(rail)
+    await rail.nodes.all[0].server.send_transaction(attempt.envelope_xdr)
+    for node in rail.nodes.all[1:]:
+        while not node.is_resting:
+            with suppress(ConnectionError):
+                await rail.nodes.ask_node(
+                    node, lambda server: server.send_transaction(attempt.envelope_xdr)
+                )
+    sandbox.close_ledger()
+    seen = await observe(rail, attempt)
+    assert (seen.outcome, seen.reason_code) == (AttemptOutcome.OPEN, ReasonCode.NODES_DISAGREE)
+    assert "node 2" in seen.reason
     await rail.close()
