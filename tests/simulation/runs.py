@@ -28,7 +28,7 @@ STEPS = 16
 EXPECTED_FAILURES = (
     "paid [0-9]+ times|allocations .* of transfers|confirmed and not paid|blocked and paid|lost:|"
     "went on after|quarantined without cause|waits without its reason|"
-    "payment .* may not become confirmed|list index out of range"
+    "(payment|attempt) .* may not become (confirmed|succeeded)|list index out of range"
 )
 ALL_FAULTY_SIGNERS = [*FAULTY_SIGNERS, *FAULTY_BATCH_SIGNERS]
 SEARCH_SCHEDULES_MAX = 1500
