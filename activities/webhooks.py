@@ -10,7 +10,7 @@ import orjson
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from adapters import logs
+from adapters import logs, tracing
 from adapters.postgres.database import Database
 from adapters.postgres.webhooks import PendingDelivery
 from adapters.subscribers import Subscribers
@@ -74,6 +74,9 @@ class WebhookActivitiesImpl(WebhookActivities):
             }
         )
         signed = make_headers(pending.secret, pending.event_id, int(time.time()), body)
+        # Not part of what is signed: it says who asked, and nothing of what happened.
+        if (here := tracing.get_traceparent()) is not None:
+            signed["traceparent"] = str(here)
         attempt = activity.info().attempt
         try:
             code = await self.subscribers.post(pending.url, body, signed)

@@ -1,5 +1,6 @@
 """The types of settings, with the checks that an environment variable must pass; errors stop the start."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
@@ -22,6 +23,32 @@ def _check_address(text: str) -> str:
 
 Address = Annotated[str, AfterValidator(_check_address)]
 CONTRACT = r"^C[A-Z2-7]{55}$"
+
+
+def _check_prefix(text: str) -> str:
+    """Check what every path of the API begins with: /, or words behind slashes without one at the end."""
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", text):
+        raise ValueError("not a path like /api/v1: begin it with a slash and end it without one")
+    return text
+
+
+Prefix = Annotated[str, AfterValidator(_check_prefix)]
+
+
+def split_origins(text: str) -> list[str]:
+    """Return the origins in a list separated by commas."""
+    return [origin.strip() for origin in text.split(",") if origin.strip()]
+
+
+def _check_origins(text: str) -> str:
+    """Check origins as browsers write them: a scheme, a host and perhaps a port, and no star."""
+    for origin in split_origins(text):
+        if not re.fullmatch(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", origin):
+            raise ValueError(f"{origin!r} is no origin like https://app.example.com, in lower case")
+    return text
+
+
+Origins = Annotated[str, AfterValidator(_check_origins)]
 
 
 # A limit is switched off by this word alone: 0 might mean that nothing may leave.

@@ -20,7 +20,9 @@ from adapters.setting_types import (
     Address,
     CoolOff,
     Friendbot,
+    Origins,
     Passphrase,
+    Prefix,
     Stroops,
     Whole,
     check_passphrase,
@@ -63,6 +65,22 @@ class ApiSettings(CommonSettings):
 
     api_host: str = Field("127.0.0.1", description="address to listen on")
     api_port: Whole = Field(8000, ge=0, le=65535, description="port to listen on")
+    api_v1_prefix: Prefix = Field("/api/v1", description="what every path of the API begins with")
+    allowed_origins: Origins = Field(
+        "", description="origins whose pages may call the API with cookies, separated by commas"
+    )
+    api_connections_max: Whole = Field(1000, ge=10, le=100_000, description="connections at once")
+    api_head_within_seconds: Whole = Field(
+        10, ge=1, le=600, description="seconds that the headers of a request may take to arrive"
+    )
+    api_body_within_seconds: Whole = Field(
+        60, ge=1, le=3600, description="seconds that the body of a request may take to arrive"
+    )
+    metrics_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="bearer token that may read /metrics, 16 characters or more",
+    )
     bootstrap_api_key: SecretStr = Field(
         min_length=16, description="first admin's API key, at least 16 characters"
     )

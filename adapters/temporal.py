@@ -15,6 +15,7 @@ from temporalio.client import (
     Interceptor,
     OutboundInterceptor,
     StartWorkflowInput,
+    StartWorkflowUpdateInput,
     StartWorkflowUpdateWithStartInput,
     WorkflowHandle,
     WorkflowUpdateHandle,
@@ -30,7 +31,7 @@ from temporalio.runtime import (
 )
 from temporalio.service import RPCError
 
-from adapters import logs
+from adapters import logs, tracing
 from domain.errors import Unavailable
 from domain.webhooks import Delivery
 
@@ -97,12 +98,22 @@ def forward_logs() -> None:
 
 def read_log_header(headers: Mapping[str, Payload]) -> dict[str, str]:
     """Return the log ids in a workflow's header; empty when there is no such header, or it is not ours."""
+    known = _read_header(headers)
+    return {name: str(known[name]) for name in logs.SUBJECTS if name in known}
+
+
+def read_trace_header(headers: Mapping[str, Payload]) -> tracing.TraceParent | None:
+    """Return the span of the request that a workflow or an update of it came from."""
+    return tracing.parse_traceparent(str(_read_header(headers).get("traceparent", "")))
+
+
+def _read_header(headers: Mapping[str, Payload]) -> dict[str, Any]:
     if LOG_HEADER not in headers:
         return {}
     with suppress(orjson.JSONDecodeError):
         known = orjson.loads(headers[LOG_HEADER].data)
         if isinstance(known, dict):
-            return {name: str(known[name]) for name in logs.SUBJECTS if name in known}
+            return known
     return {}
 
 
@@ -110,6 +121,8 @@ def add_log_header(headers: Mapping[str, Payload], workflow_id: str) -> Mapping[
     known = {name: value for name, value in logs.get_context().items() if name in logs.SUBJECTS}
     if "correlation_id" not in known:
         return headers
+    if (here := tracing.get_traceparent()) is not None:
+        known["traceparent"] = str(here)
     about = orjson.dumps(known | logs.parse_workflow_id(workflow_id))
     return {**headers, LOG_HEADER: Payload(metadata={"encoding": b"json/plain"}, data=about)}
 
@@ -123,6 +136,12 @@ class _Sender(OutboundInterceptor):
     async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
         input.headers = add_log_header(input.headers, input.id)
         return await super().start_workflow(input)
+
+    async def start_workflow_update(
+        self, input: StartWorkflowUpdateInput
+    ) -> WorkflowUpdateHandle[Any]:
+        input.headers = add_log_header(input.headers, input.id)
+        return await super().start_workflow_update(input)
 
     async def start_update_with_start_workflow(
         self, input: StartWorkflowUpdateWithStartInput

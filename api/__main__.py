@@ -8,11 +8,13 @@ from contextlib import suppress
 
 import uvicorn
 
-from adapters import logs, temporal
+from adapters import logs, temporal, tracing
 from adapters.postgres.database import Database
 from adapters.postgres.durability import require_durability
 from adapters.settings import ApiSettings, load
 from api.app import create_app
+from api.edge.limits import EdgeLimits, bound_connections
+from api.edge.protocol import ConnectionGate
 from api.sockets import open_listener
 from domain.errors import ApexError, Unavailable
 
@@ -34,6 +36,16 @@ async def _check_database(settings: ApiSettings) -> None:
         await database.close()
 
 
+def make_gate(settings: ApiSettings) -> ConnectionGate:
+    """Return what makes connections, within the limits of the settings and of this process."""
+    limits = EdgeLimits(
+        connections_max=bound_connections(settings.api_connections_max),
+        head_within_seconds=settings.api_head_within_seconds,
+        body_within_seconds=settings.api_body_within_seconds,
+    )
+    return ConnectionGate(limits)
+
+
 def run() -> None:
     settings = load(ApiSettings)
     logs.configure(settings.log_format, settings.log_level)
@@ -44,13 +56,17 @@ def run() -> None:
         config = uvicorn.Config(
             create_app(settings),
             loop="uvloop",
-            http="httptools",
+            # uvicorn only calls it, and never asks for its class.
+            http=make_gate(settings),  # type: ignore[arg-type]
+            ws="none",
+            server_header=False,
             access_log=False,
             log_config=None,
             timeout_graceful_shutdown=5,
         )
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[port])
+    tracing.flush()
 
 
 if __name__ == "__main__":

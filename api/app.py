@@ -8,12 +8,15 @@ from fastapi import Depends, FastAPI
 
 from adapters import temporal
 from adapters.postgres.database import Database
+from adapters.setting_types import split_origins
 from adapters.settings import ApiSettings, load
 from api import problems, responses
 from api.dependencies import Engine, bind_subjects
+from api.documents import pages
 from api.middleware import PREFIX, Guards
+from api.parsing.content_types import refuse_foreign_content
 from api.parsing.query_parameters import refuse_unknown_parameters
-from api.routes import events, health, webhooks
+from api.routes import events, health, metrics, webhooks
 from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
 from api.routes.settlement import (
     approvals,
@@ -65,9 +68,17 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         version=version("apexchainx"),
         description=DESCRIPTION,
         lifespan=lifespan,
-        dependencies=[Depends(bind_subjects), Depends(refuse_unknown_parameters)],
+        dependencies=[
+            Depends(bind_subjects),
+            Depends(refuse_unknown_parameters),
+            Depends(refuse_foreign_content),
+        ],
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.settings = settings
+    app.state.prefix = prefix = settings.api_v1_prefix if settings else PREFIX
     # What stands under /payments by a name of its own goes before the payment of any id.
     money = (limits, circuit_breakers, approvals, manual_matches, payments)
     proofs = (reconciliation, break_resolutions, integrity_checks)
@@ -84,10 +95,12 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         health,
     )
     for noun in nouns:
-        app.include_router(noun.router, prefix=PREFIX)
+        app.include_router(noun.router, prefix=prefix)
     # Probes look for health at the root as well.
     app.include_router(health.router, include_in_schema=False)
+    app.include_router(metrics.router, include_in_schema=False)
+    app.include_router(pages.router, include_in_schema=False)
     problems.install(app)
-    responses.install(app, [noun.router for noun in nouns])
-    app.add_middleware(Guards)
+    responses.install(app, [noun.router for noun in nouns], prefix)
+    app.add_middleware(Guards, split_origins(settings.allowed_origins) if settings else ())
     return app

@@ -85,7 +85,8 @@ async def declare(engine: Engine, declaration: Declaration) -> RecordOutageResul
             DECLARED,
             declaration.fingerprint,
             start_workflow_operation=start,
-            id=declaration.request.correlation_id,
+            # Of the content: what differs is another question, whoever asks it and under which ids.
+            id=declaration.fingerprint,
             rpc_timeout=ANSWER_WITHIN,
         )
         return recorded

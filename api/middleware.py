@@ -1,121 +1,148 @@
-"""What stands before every route: a correlation id, and a limit on what a caller may send."""
+"""
+What stands before every route: ids that follow the request, limits on what a caller may send, and the headers
+of every answer. HEAD is answered as GET without its body, and a path with a slash at its end as without.
+"""
 
 import logging
 import re
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from uuid import uuid4
 
-import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters import logs
+from adapters import logs, tracing
+from api.edge.body_limits import BODY_BYTES_MAX, TOO_LARGE, BodyBudget, BodyReader, BodyRefused
+from api.edge.raw_problems import Refusal, list_headers, render_body
+from api.edge.request_metrics import count_request
+from api.edge.response_headers import (
+    CORRELATION_HEADER,
+    Headers,
+    Origins,
+    add_missing,
+    list_security_headers,
+)
 
 log = logging.getLogger(__name__)
-BODY_BYTES_MAX = 1_048_576
-DRAIN_BYTES_MAX = 32 * BODY_BYTES_MAX
-BODY_RULE = f"must be at most {BODY_BYTES_MAX} bytes"
-BODY_TOO_LARGE = f"body: {BODY_RULE}"
 PREFIX = "/api/v1"
-HEADER = b"x-correlation-id"
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}", re.ASCII)
-
-
-class BodyTooLarge(Exception):
-    """The caller sent more than any request needs."""
-
-
-class Limit:
-    """Lets a body through up to the limit, and remembers that it was more."""
-
-    def __init__(self, receive: Receive) -> None:
-        self.receive = receive
-        self.received = 0
-
-    @property
-    def exceeded(self) -> bool:
-        return self.received > BODY_BYTES_MAX
-
-    async def __call__(self) -> Message:
-        message = await self.receive()
-        self.received += len(message.get("body", b""))
-        if self.exceeded:
-            raise BodyTooLarge
-        return message
 
 
 class Answer:
     """Sends on what the application answers, with our headers, and remembers the status."""
 
-    def __init__(self, send: Send, correlation_id: str) -> None:
+    def __init__(self, send: Send, correlation_id: str, extra: Headers, *, head: bool) -> None:
         self.send = send
         self.correlation_id = correlation_id
+        self.extra = extra
+        self.head = head
         self.status = 0
+        self.ended = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [
-                *message["headers"],
-                (HEADER, self.correlation_id.encode()),
-                (b"x-content-type-options", b"nosniff"),
-            ]
-        await self.send(message)
+            own = [(CORRELATION_HEADER, self.correlation_id.encode()), *self.extra]
+            message["headers"] = add_missing(message["headers"], own)
+            await self.send(message)
+            if self.head:
+                self.ended = True
+                await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+        elif not self.ended:
+            await self.send(message)
 
 
 class Guards:
     """Plain ASGI, because every request passes here."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, origins: Iterable[str] = ()) -> None:
         self.app = app
+        self.origins = Origins(origins)
+        self.budget = BodyBudget()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         headers = dict(scope["headers"])
-        given = headers.get(HEADER, b"").decode("latin-1")
+        given = headers.get(CORRELATION_HEADER, b"").decode("latin-1")
         correlation_id = given if _CORRELATION_ID.fullmatch(given) else uuid4().hex
         scope.setdefault("state", {})["correlation_id"] = correlation_id
-        with logs.replace_context(correlation_id=correlation_id):
-            await self._answer(scope, receive, Answer(send, correlation_id), headers)
+        extra = [
+            *list_security_headers(scope.get("scheme", "http")),
+            *self.origins.list_headers(headers.get(b"origin")),
+        ]
+        answer = Answer(send, correlation_id, extra, head=scope["method"] == "HEAD")
+        parent = tracing.parse_traceparent(headers.get(b"traceparent", b"").decode("latin-1"))
+        with (
+            logs.replace_context(correlation_id=correlation_id),
+            tracing.open_span(f"HTTP {scope['method']}", parent, server=True) as span,
+        ):
+            asked = normalize(scope)
+            await self._answer(asked, receive, answer, headers)
+            span.describe(f"{scope['method']} {get_route(asked)}", answer.status)
 
     async def _answer(
         self, scope: Scope, receive: Receive, answer: Answer, headers: dict[bytes, bytes]
     ) -> None:
         """Let the application answer, whatever goes wrong in it, and write one line of access log."""
         began = time.perf_counter()
+        method = scope["state"]["method"]
         try:
-            await self._limited(scope, receive, answer, headers)
+            if (allowed := self.origins.answer_preflight(scope, headers)) is not None:
+                await answer({"type": "http.response.start", "status": 204, "headers": allowed})
+                await answer({"type": "http.response.body", "body": b""})
+            else:
+                await self._limited(
+                    scope, BodyReader(receive, headers, self.budget), answer, headers
+                )
         except Exception:
             log.exception("unexpected error")
             if answer.status:
                 raise  # half an answer has left; the server cuts the connection
-            await _send_problem(
-                scope, answer, 500, "internal", render_internal(answer.correlation_id)
-            )
+            internal = Refusal(500, "internal", render_internal(answer.correlation_id))
+            await _refuse(scope, answer, internal)
         finally:
-            took = round((time.perf_counter() - began) * 1000, 3)
-            line = {"method": scope["method"], "route": get_route(scope), "status": answer.status}
+            took = time.perf_counter() - began
+            route = get_route(scope)
+            count_request(method, route, answer.status, took)
             # A path that no route has may hold anything, so it is not written down.
-            log.info("request", extra=line | {"duration_ms": took})
+            line = {"method": method, "route": route, "status": answer.status}
+            log.info("request", extra=line | {"duration_ms": round(took * 1000, 3)})
 
     async def _limited(
-        self, scope: Scope, receive: Receive, answer: Answer, headers: dict[bytes, bytes]
+        self, scope: Scope, reader: BodyReader, answer: Answer, headers: dict[bytes, bytes]
     ) -> None:
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > BODY_BYTES_MAX:
-            return await _refuse(scope, receive, answer)
-        limit = Limit(receive)
+            await reader.drain()
+            return await _refuse(scope, answer, TOO_LARGE)
 
-        async def send_unless_too_large(message: Message) -> None:
+        async def send_unless_refused(message: Message) -> None:
             # The framework turns whatever goes wrong with a body into an answer of its own.
-            if not limit.exceeded:
+            if reader.refusal is None:
                 await answer(message)
 
-        with suppress(BodyTooLarge):
-            await self.app(scope, limit, send_unless_too_large)
-        if limit.exceeded:
-            await _refuse(scope, receive, answer)
+        try:
+            with suppress(BodyRefused):
+                await self.app(scope, reader, send_unless_refused)
+            if reader.refusal is not None:
+                await reader.drain()
+                await _refuse(scope, answer, reader.refusal)
+        finally:
+            reader.release()
+
+
+def normalize(scope: Scope) -> Scope:
+    """Return the request as routes know it: HEAD as GET, and the path without a slash at its end."""
+    method, path = scope["method"], scope["path"]
+    scope["state"]["method"] = method
+    if method == "HEAD":
+        scope = {**scope, "method": "GET"}
+    # Of the path as it was sent, because an encoded slash is part of a name.
+    if len(path) > 1 and scope.get("raw_path", b"/").endswith(b"/"):
+        scope = {**scope, "path": path[:-1], "raw_path": scope["raw_path"][:-1]}
+    return scope
 
 
 def get_route(scope: Scope) -> str:
@@ -124,52 +151,23 @@ def get_route(scope: Scope) -> str:
     if template is None:
         return "unmatched"
     # That of an included router lacks what it was included under.
-    inside = scope["path"].startswith(f"{PREFIX}/") and not template.startswith(f"{PREFIX}/")
-    prefix = PREFIX if inside else ""
-    return f"{prefix}{template}"
+    prefix = get_prefix(scope)
+    inside = scope["path"].startswith(f"{prefix}/") and not template.startswith(f"{prefix}/")
+    return f"{prefix}{template}" if inside else template
+
+
+def get_prefix(scope: Scope) -> str:
+    """Return what every path of the API begins with."""
+    prefix: str = scope["app"].state.prefix
+    return prefix
 
 
 def render_internal(correlation_id: str) -> str:
     return f"Internal error. Quote correlation_id {correlation_id}; details are in the server log."
 
 
-async def _drain(receive: Receive) -> None:
-    """Hear a caller out, within reason: most cannot read an answer before they have sent it all."""
-    received, more = 0, True
-    while more and received <= DRAIN_BYTES_MAX:
-        message = await receive()
-        received += len(message.get("body", b""))
-        more = message.get("more_body", False)
-
-
-async def _refuse(scope: Scope, receive: Receive, answer: Answer) -> None:
-    await _drain(receive)
-    errors = [{"field": "body", "message": BODY_RULE}]
-    await _send_problem(scope, answer, 413, "too_large", BODY_TOO_LARGE, errors)
-
-
-async def _send_problem(
-    scope: Scope,
-    answer: Answer,
-    status: int,
-    code: str,
-    detail: str,
-    errors: list[dict[str, str]] | None = None,
-) -> None:
-    content = {
-        "type": f"/docs/errors#{code}",
-        "title": code.replace("_", " "),
-        "status": status,
-        "detail": detail,
-        "instance": scope["path"],
-        "correlation_id": answer.correlation_id,
-    }
-    body = orjson.dumps(content | ({"errors": errors} if errors else {}))
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
-        # What may still be on its way is not read, so the connection cannot be used again.
-        (b"connection", b"close"),
-    ]
-    await answer({"type": "http.response.start", "status": status, "headers": headers})
+async def _refuse(scope: Scope, answer: Answer, refusal: Refusal) -> None:
+    body = render_body(refusal, scope["path"], answer.correlation_id)
+    headers = list_headers(refusal, body)
+    await answer({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await answer({"type": "http.response.body", "body": body})

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from temporalio.client import (
     WorkflowFailureError,
@@ -47,7 +47,18 @@ STATUSES: dict[str, int] = {
 }
 
 # Codes of what no error of ours stands for, by the status that the framework or the middleware gives.
-OF_HTTP = {404: NotFound.code, 405: "method_not_allowed", 413: "too_large", 500: "internal"}
+OF_HTTP = {
+    400: "malformed",
+    404: NotFound.code,
+    405: "method_not_allowed",
+    408: "too_late",
+    413: "too_large",
+    415: "unsupported_media_type",
+    431: "head_too_large",
+    500: "internal",
+}
+# A body may have thousands of mistakes; these are enough to mend the first of them.
+ERRORS_MAX = 50
 
 
 def render_problem(
@@ -122,7 +133,7 @@ async def render_invalid_request(request: Request, error: Exception) -> JSONResp
     assert isinstance(error, RequestValidationError)
     errors = [
         {"field": _field(found), "message": sentences.render_error(found)}
-        for found in error.errors()
+        for found in error.errors()[:ERRORS_MAX]
     ]
     detail = "; ".join(f"{entry['field']}: {entry['message']}" for entry in errors)
     return render_problem(request, 422, Invalid.code, detail, errors)
@@ -136,8 +147,11 @@ def _field(found: dict[str, Any]) -> str:
     return ".".join(path) or "body"
 
 
-async def render_http_error(request: Request, error: Exception) -> JSONResponse:
+async def render_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 405 and request.method == "OPTIONS":
+        allowed = ", ".join(sentences.list_methods(request))
+        return Response(status_code=204, headers={"Allow": f"{allowed}, OPTIONS"})
     if error.status_code == 400:  # what the framework says of a body it cannot even decode
         return _refused(request, Invalid.code, "body: is not JSON in UTF-8", "body")
     code = OF_HTTP.get(error.status_code)

@@ -14,10 +14,9 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import dependencies
-from api.middleware import PREFIX
 from api.openapi.shared_errors import SHARED, render_shared
 
-HEALTH = f"{PREFIX}/health"
+HEALTH = "/health"
 
 
 class FieldProblem(BaseModel):
@@ -50,7 +49,7 @@ def declare_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+def install(app: FastAPI, routers: Iterable[APIRouter], prefix: str) -> None:
     """Complete the document when it is first asked for."""
     build: Callable[[], dict[str, Any]] = app.openapi
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
@@ -58,7 +57,7 @@ def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:
 
     def openapi() -> dict[str, Any]:
         if not completed:
-            completed.append(_complete(build(), routes))
+            completed.append(_complete(build(), routes, prefix))
         return completed[0]
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -67,7 +66,7 @@ def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:
 def derive_statuses(route: APIRoute) -> set[int]:
     """Return the errors that follow from what a route depends on and is sent."""
     found = {500}
-    if f"{PREFIX}{route.path}".startswith(HEALTH):
+    if route.path.startswith(HEALTH):
         return found  # it answers what does not answer
     found.add(422)  # for a query parameter that the route does not take
     calls = {each.call for each in _all(route.dependant)}
@@ -78,7 +77,7 @@ def derive_statuses(route: APIRoute) -> set[int]:
     if calls & {dependencies.get_database, dependencies.get_engine, dependencies.get_temporal}:
         found.add(503)
     if route.body_field is not None:
-        found.add(413)
+        found |= {413, 415}
     return found
 
 
@@ -88,10 +87,10 @@ def _all(dependant: Dependant) -> Iterator[Dependant]:
         yield from _all(each)
 
 
-def _complete(document: dict[str, Any], routes: Iterable[APIRoute]) -> dict[str, Any]:
+def _complete(document: dict[str, Any], routes: Iterable[APIRoute], prefix: str) -> dict[str, Any]:
     for route in routes:
         for method in route.methods or ():
-            operation = document["paths"][f"{PREFIX}{route.path}"][method.lower()]
+            operation = document["paths"][f"{prefix}{route.path}"][method.lower()]
             _declare(operation["responses"], derive_statuses(route))
     components = document["components"]
     components["responses"] = {

@@ -9,7 +9,7 @@ import sys
 
 import uvloop
 
-from adapters import logs, temporal
+from adapters import logs, temporal, tracing
 from adapters.failpoints import arm_to_die
 from adapters.settings import WorkerSettings, load
 from adapters.temporal import QUEUES
@@ -53,6 +53,7 @@ def run() -> int:
 
 if __name__ == "__main__":
     code = run()
+    tracing.flush()
     sys.stdout.flush()
     sys.stderr.flush()
     # A process that used a Temporal client may abort in its last moments otherwise.

@@ -6,6 +6,7 @@ in a header: from the request that started a workflow, through its children, int
 import logging
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ from temporalio.worker import (
     ActivityInboundInterceptor,
     ContinueAsNewInput,
     ExecuteActivityInput,
+    HandleUpdateInput,
     Interceptor,
     StartActivityInput,
     StartChildWorkflowInput,
@@ -24,13 +26,14 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
-from adapters import logs
-from adapters.temporal import LOG_HEADER, read_log_header
+from adapters import logs, tracing
+from adapters.temporal import LOG_HEADER, read_log_header, read_trace_header
 from domain.requests import Request
 from domain.settlement.payments import Payment
 from domain.sla.outages import Outage
 
 log = logging.getLogger(__name__)
+_asked: ContextVar[Payload | None] = ContextVar("asked", default=None)
 
 
 class LogContext(Interceptor):
@@ -54,9 +57,10 @@ class _Activities(ActivityInboundInterceptor):
         logs.bind(**about | find_subjects(input.args))
         logs.bind(workflow_id=workflow_id, activity=info.activity_type, attempt=info.attempt)
         began = time.perf_counter()
-        answer = await self.next.execute_activity(input)
-        took = round((time.perf_counter() - began) * 1000, 3)
-        log.info("activity completed", extra={"duration_ms": took})
+        with tracing.open_span(f"activity {info.activity_type}", read_trace_header(input.headers)):
+            answer = await self.next.execute_activity(input)
+            took = round((time.perf_counter() - began) * 1000, 3)
+            log.info("activity completed", extra={"duration_ms": took})
         return answer
 
 
@@ -86,6 +90,11 @@ class _Workflows(WorkflowInboundInterceptor):
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
         super().init(_HeaderOutbound(outbound))
 
+    async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
+        """What an update starts belongs to who asked for it; a handler has a context of its own."""
+        _asked.set(input.headers.get(LOG_HEADER))
+        return await super().handle_update_handler(input)
+
 
 class _HeaderOutbound(WorkflowOutboundInterceptor):
     """Passes the header that a workflow was started with to all that it starts."""
@@ -110,5 +119,5 @@ class _HeaderOutbound(WorkflowOutboundInterceptor):
 
 
 def _pass_header(headers: Mapping[str, Payload]) -> Mapping[str, Payload]:
-    given = workflow.info().headers.get(LOG_HEADER)
+    given = _asked.get() or workflow.info().headers.get(LOG_HEADER)
     return headers if given is None else {**headers, LOG_HEADER: given}

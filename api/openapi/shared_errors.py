@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from api.middleware import BODY_RULE, PREFIX, render_internal
+from api.edge.body_limits import BODY_RULE
+from api.edge.raw_problems import BODY_TOO_LATE, HEAD_TOO_LARGE, MALFORMED
+from api.middleware import PREFIX, render_internal
 
 CORRELATION_ID = "5ebffc7245164b2e9d4d9afd34dc6c29"
 
@@ -23,6 +25,12 @@ class SharedError:
 
 
 SHARED: dict[int, SharedError] = {
+    # No operation refers to 400, 408 and 431: they answer what has not become a request.
+    400: SharedError(
+        "Malformed",
+        "What was sent is no HTTP request.",
+        {MALFORMED.code: MALFORMED.detail},
+    ),
     401: SharedError(
         "Unauthenticated",
         "The API key is missing or not known.",
@@ -44,6 +52,11 @@ SHARED: dict[int, SharedError] = {
         "The path does not know this method; the header Allow names those that it knows.",
         {"method_not_allowed": "Method Not Allowed"},
     ),
+    408: SharedError(
+        "TooLate",
+        "The headers or the body did not arrive in time.",
+        {BODY_TOO_LATE.code: BODY_TOO_LATE.detail},
+    ),
     409: SharedError(
         "Conflict",
         "The request contradicts what has already happened; nothing was written.",
@@ -58,6 +71,13 @@ SHARED: dict[int, SharedError] = {
         {"too_large": BODY_RULE},
         ("too_large", "body"),
     ),
+    415: SharedError(
+        "UnsupportedMediaType",
+        "The body is of a content type that the operation does not read; nothing was written.",
+        {
+            "unsupported_media_type": "the body must be JSON: send it with Content-Type: application/json"
+        },
+    ),
     422: SharedError(
         "Invalid",
         "A field is wrong, and `errors` names it; or the request cannot be carried out as it is. "
@@ -67,6 +87,11 @@ SHARED: dict[int, SharedError] = {
             "refused": "the database cannot hold this value: numeric field overflow",
         },
         ("invalid", "detected_at"),
+    ),
+    431: SharedError(
+        "HeadTooLarge",
+        "The request line and the headers are larger than any request needs.",
+        {HEAD_TOO_LARGE.code: HEAD_TOO_LARGE.detail},
     ),
     500: SharedError(
         "InternalError",

@@ -8,13 +8,14 @@ from fastapi.dependencies.models import Dependant
 from domain.errors import Invalid
 
 # Probes append what they like to a path, and must be answered.
-OPEN = "/health"
+OPEN = ("/health", "/metrics")
 
 
 async def refuse_unknown_parameters(request: Request) -> None:
     """Raise Invalid for a parameter that the route does not take, or that was given more than once."""
     route = request.scope["route"]
-    if not request.query_params or route.path.startswith((OPEN, f"/api/v1{OPEN}")):
+    path = route.path.removeprefix(request.app.state.prefix)
+    if not request.query_params or path.startswith(OPEN):
         return
     known = list(dict.fromkeys(_list_parameters(route.dependant)))
     given = [name for name, _ in request.query_params.multi_items()]

@@ -65,26 +65,28 @@ def render_refusal(request: Request, error: HTTPException) -> tuple[str, dict[st
     """Return the sentence and the headers of what no route answers: an unknown path, or another method."""
     headers = dict(error.headers) if error.headers else None
     if error.status_code == 404:
+        prefix = request.app.state.prefix
         return (
-            "no route has this path: /openapi.json lists all, and each begins with /api/v1",
+            f"no route has this path: /openapi.json lists all, and each begins with {prefix}",
             headers,
         )
     if error.status_code == 405:
-        allowed = ", ".join(_list_methods(request))
-        return f"this path does not take {request.method}: send {allowed.replace(', ', ' or ')}", {
+        allowed = ", ".join(list_methods(request))
+        method = request.state.method
+        return f"this path does not take {method}: send {allowed.replace(', ', ' or ')}", {
             "Allow": allowed
         }
     return str(error.detail), headers
 
 
-def _list_methods(request: Request) -> list[str]:
+def list_methods(request: Request) -> list[str]:
     """Return the methods of every route with this path; the framework names those of the first alone."""
-    methods = ("GET", "POST", "PUT", "PATCH", "DELETE")
     routes = request.app.router.routes
-    return [
+    found = [
         method
-        for method in methods
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
         if any(
             route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes
         )
     ]
+    return [*found[:1], "HEAD", *found[1:]] if "GET" in found else found

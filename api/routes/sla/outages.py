@@ -22,7 +22,9 @@ from domain.sla.outages import (
     Outage,
     OutageStatus,
     Resolution,
+    apply_amendment,
 )
+from domain.sla.policies import Policy
 from domain.sla.verdicts import Severity, compute_payable, judge
 from services.sla.outages.read_timeline import read_timeline
 
@@ -61,10 +63,14 @@ async def declare_outage(
     recorded = await commands.declare(
         engine, Declaration(outage, asked, policy, engine.settings.sla_agreement)
     )
-    if recorded is None or recorded.correlation_id != asked.correlation_id:
+    if recorded is None:
         response.status_code = 200
     shown = await _show(engine, outage.id)
-    if resolution is None or shown.status != "open":
+    if resolution is None:
+        return shown
+    if shown.resolved_at is not None:
+        if body.timed() and resolution.get_times(outage)[0] != shown.resolved_at:
+            raise Conflict(f"outage {outage.id!r} was resolved before with another end")
         return shown
     await commands.resolve(engine, outage.id, resolution, f"{update_id}-resolve")
     return await _show(engine, outage.id)
@@ -82,7 +88,11 @@ async def _check(
         async with database.autocommit() as connection:
             policy = await policies.get_in_force(connection, policy_name, outage.detected_at)
         if resolution is not None:
-            compute_payable(judge(policy.terms[outage.severity], resolution.get_times(outage)[1]))
+            _check_payable(policy, outage, resolution)
+
+
+def _check_payable(policy: Policy, outage: Outage, resolution: Resolution) -> None:
+    compute_payable(judge(policy.terms[outage.severity], resolution.get_times(outage)[1]))
 
 
 async def _show(engine: Engine, outage_id: str) -> OutageView:
@@ -146,9 +156,12 @@ async def amend_outage(
     changes, resolution = body.changes(), body.resolution(asked)
     async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage_id)
+        policy = await policies.get_version(connection, row["policy"], row["policy_version"])
     if row["status"] == OutageStatus.DECLARED:
         if resolution is not None:
-            check_resolution(outages.to_outage(row), resolution, datetime.now(UTC))
+            amended = apply_amendment(outages.to_outage(row), changes)
+            check_resolution(amended, resolution, datetime.now(UTC))
+            _check_payable(policy, amended, resolution)
     elif body.timed():
         raise Conflict(f"outage {outage_id!r} is {row['status']}; its times can no longer change")
     else:

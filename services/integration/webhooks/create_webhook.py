@@ -27,8 +27,8 @@ async def create_webhook(database: Database, command: CreateWebhook) -> None:
     async with database.transaction() as connection:
         await webhooks.subscribe(connection, webhook_id, command.url, wanted, command.secret)
         payload = {"url": command.url, "events": wanted}
-        subject, key = f"webhook/{webhook_id}", request.correlation_id
+        subject = f"webhook/{webhook_id}"
         await events.publish(
             connection,
-            make_audit_entry(subject, "webhook.created", request, command.at, payload, key),
+            make_audit_entry(subject, "webhook.created", request, command.at, payload),
         )

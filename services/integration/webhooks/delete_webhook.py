@@ -20,7 +20,7 @@ async def delete_webhook(database: Database, command: DeleteWebhook) -> None:
     webhook_id, request = command.webhook_id, command.request
     async with database.transaction() as connection:
         await webhooks.unsubscribe(connection, webhook_id)
-        subject, key = f"webhook/{webhook_id}", request.correlation_id
+        subject = f"webhook/{webhook_id}"
         await events.publish(
-            connection, make_audit_entry(subject, "webhook.deleted", request, command.at, {}, key)
+            connection, make_audit_entry(subject, "webhook.deleted", request, command.at, {})
         )

@@ -1,0 +1,132 @@
+"""
+What a caller may send as a body: so much, in time, and as JSON that says everything once.
+
+Bodies are held in memory while they are parsed, so all of them together have a bound as well as each.
+"""
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import Any
+
+from starlette.types import Message, Receive
+
+from api.edge.raw_problems import BODIES_CROWDED, Refusal
+
+BODY_BYTES_MAX = 1_048_576
+BODIES_BYTES_MAX = 16 * BODY_BYTES_MAX
+DRAIN_BYTES_MAX = 32 * BODY_BYTES_MAX
+DRAIN_WITHIN_SECONDS = 20.0
+# What can be in a body of the largest size costs many times as much when it is parsed.
+ENTRIES_MAX = 20_000
+BODY_RULE = f"must be at most {BODY_BYTES_MAX} bytes"
+TOO_LARGE = Refusal(413, "too_large", BODY_RULE, "body")
+TOO_MANY = Refusal(422, "invalid", f"must have at most {ENTRIES_MAX} entries", "body")
+REPEATED = "is in the body more than once: send it once"
+
+
+class BodyRefused(Exception):
+    """The body goes no further; whoever reads it turns this into an answer, which is not sent."""
+
+
+class BodyBudget:
+    """How much of all bodies together is in memory."""
+
+    def __init__(self, bytes_max: int = BODIES_BYTES_MAX) -> None:
+        self.bytes_max = bytes_max
+        self.held = 0
+
+
+class BodyReader:
+    """Lets a body through up to the limits, and remembers why it did not."""
+
+    def __init__(self, receive: Receive, headers: dict[bytes, bytes], budget: BodyBudget) -> None:
+        self.receive = receive
+        self.budget = budget
+        self.json = is_json(headers.get(b"content-type", b""))
+        # Who waits to be invited has sent nothing yet.
+        self.invited = headers.get(b"expect", b"").lower() != b"100-continue"
+        self.parts: list[bytes] = []
+        self.received = 0
+        self.finished = False
+        self.refusal: Refusal | None = None
+
+    async def __call__(self) -> Message:
+        message = await self.receive()
+        self.invited = True
+        self.finished = self.finished or not message.get("more_body", False)
+        if body := message.get("body", b""):
+            self._take(body)
+        if self.finished and self.json and self.received:
+            self._refuse(find_repeated(b"".join(self.parts)))
+            self.parts = []
+        return message
+
+    def _take(self, body: bytes) -> None:
+        self.received += len(body)
+        self.budget.held += len(body)
+        if self.received > BODY_BYTES_MAX:
+            self._refuse(TOO_LARGE)
+        if self.budget.held > self.budget.bytes_max:
+            self._refuse(BODIES_CROWDED)
+        if self.json:
+            self.parts.append(body)
+
+    def _refuse(self, refusal: Refusal | None) -> None:
+        if refusal is not None:
+            self.refusal = self.refusal or refusal
+            raise BodyRefused
+
+    def release(self) -> None:
+        """Give back what was held; call it once, when the request is answered."""
+        self.budget.held -= self.received
+        self.received, self.parts = 0, []
+
+    async def drain(self) -> None:
+        """Hear a caller out, within reason: most cannot read an answer before they have sent it all."""
+        self.release()
+        drained = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_WITHIN_SECONDS):
+                while self.invited and not self.finished and drained <= DRAIN_BYTES_MAX:
+                    message = await self.receive()
+                    drained += len(message.get("body", b""))
+                    self.finished = not message.get("more_body", False)
+
+
+def is_json(content_type: bytes) -> bool:
+    """Whether a body of this content type is read as JSON."""
+    kind = content_type.partition(b";")[0].strip().lower()
+    return kind == b"application/json" or (
+        kind.startswith(b"application/") and kind.endswith(b"+json")
+    )
+
+
+class _Repeated(Exception):
+    """A key that an object has twice."""
+
+
+def _check_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Repeated(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+def find_repeated(body: bytes) -> Refusal | None:
+    """Return the refusal of JSON that has too many entries, or a key twice in one object."""
+    if sum(body.count(mark) for mark in (b",", b"{", b"[")) > ENTRIES_MAX:
+        return TOO_MANY
+    try:
+        json.loads(body, object_pairs_hook=_check_pairs)
+    except _Repeated as found:
+        name = str(found)
+        return Refusal(422, "invalid", REPEATED, name if _is_plain(name) else "body")
+    except (ValueError, RecursionError):
+        return None  # whoever reads it for its content says what is wrong with it
+    return None
+
+
+def _is_plain(name: str) -> bool:
+    return name.isascii() and name.isprintable() and 0 < len(name) <= 100
