@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from api.parsing import patterns
 from domain.digests import INTEGER_MAX
 from domain.errors import Invalid
 from domain.requests import Request
@@ -31,6 +32,7 @@ from domain.sla.outages import Location, Outage, Resolution
 from domain.sla.verdicts import Severity
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", re.ASCII)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 EXAMPLE = "2026-01-31T12:00:00Z"
 
 
@@ -50,6 +52,13 @@ def _written(value: Any) -> Any:
     """A number would be read as seconds or milliseconds, whichever fits: too easily wrong."""
     if not isinstance(value, str) or not _INSTANT.match(value):
         raise ValueError(f"must be written like {EXAMPLE}")
+    return value
+
+
+def _dated(value: Any) -> Any:
+    """A number would be read as seconds since 1970."""
+    if isinstance(value, str) and not _DAY.fullmatch(value):
+        raise ValueError("must be a date, written like 2026-01-31")
     return value
 
 
@@ -78,12 +87,16 @@ def _by(rule: Callable[[Any], None]) -> AfterValidator:
 Text = Annotated[str, BeforeValidator(_storable)]
 Instant = Annotated[datetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 # The day after the last of all cannot be written down.
-Day = Annotated[date, Query(lt=date.max)]
+Day = Annotated[date, BeforeValidator(_dated), Query(lt=date.max)]
 Minutes = Annotated[int, Field(ge=0, le=AGE_MINUTES_MAX, strict=True)]
 Count = Annotated[int, Field(ge=0, le=INTEGER_MAX, strict=True)]
 
-OutageId = Annotated[str, Field(max_length=ID_MAX), _by(check_id)]
-SiteName = Annotated[str, Field(max_length=SITE_NAME_MAX), _by(check_site_name)]
+OutageId = Annotated[str, Field(max_length=ID_MAX, json_schema_extra=patterns.ID), _by(check_id)]
+SiteName = Annotated[
+    str,
+    Field(max_length=SITE_NAME_MAX, json_schema_extra=patterns.NOT_BLANK),
+    _by(check_site_name),
+]
 Services = Annotated[list[str], Field(max_length=SERVICES_MAX), _by(check_services)]
 
 

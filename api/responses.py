@@ -81,6 +81,11 @@ def derive_statuses(route: APIRoute) -> set[int]:
     return found
 
 
+def requires_caller(route: APIRoute) -> bool:
+    """Whether a route answers nobody it does not know; some tell those they know more than others."""
+    return dependencies.get_principal in {each.call for each in _all(route.dependant)}
+
+
 def _all(dependant: Dependant) -> Iterator[Dependant]:
     yield dependant
     for each in dependant.dependencies:
@@ -92,6 +97,8 @@ def _complete(document: dict[str, Any], routes: Iterable[APIRoute], prefix: str)
         for method in route.methods or ():
             operation = document["paths"][f"{prefix}{route.path}"][method.lower()]
             _declare(operation["responses"], derive_statuses(route))
+            if "security" in operation and not requires_caller(route):
+                operation["security"] = [{}, *operation["security"]]
     components = document["components"]
     components["responses"] = {
         shared.name: render_shared(status) for status, shared in SHARED.items()

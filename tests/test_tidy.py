@@ -21,12 +21,12 @@ FURNITURE = {
         *("__main__", "app", "bodies", "commands", "dependencies", "middleware", "payment_views"),
         *("problems", "responses", "sockets", "views", "wallet_commands"),
     },
-    "api/routes": {"health", "payouts"},
+    "api/routes": {"health", "metrics", "payouts"},
     "workflows": {"outage_states", "runtime"},
     "activities": set[str](),
     "adapters/postgres": {
         *("closed_outages", "contract_calls", "database", "durability", "guard_digests", "guards"),
-        *("installation", "own_transfers"),
+        *("installation", "metrics", "own_transfers"),
     },
 }
 

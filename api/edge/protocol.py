@@ -22,6 +22,7 @@ from api.edge.raw_problems import (
     Refusal,
     render_answer,
 )
+from api.edge.request_metrics import count_refusal
 
 # At most so much is parsed at once.
 PART_BYTES = 4096
@@ -73,7 +74,7 @@ class EdgeProtocol(HttpToolsProtocol):
         if self.gate.admit(self, len(self.connections)):
             return self._expect_head()
         self.refused = True
-        self.transport.write(render_answer(CROWDED))
+        self._answer(CROWDED)
         self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -198,6 +199,10 @@ class EdgeProtocol(HttpToolsProtocol):
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
+    def _answer(self, refusal: Refusal) -> None:
+        count_refusal(refusal.code)
+        self.transport.write(render_answer(refusal))
+
     def send_400_response(self, msg: str) -> None:
         self._refuse(self.refusal or MALFORMED)
 
@@ -213,7 +218,7 @@ class EdgeProtocol(HttpToolsProtocol):
                 return self.transport.abort()
             cycle.disconnected = True
             cycle.message_event.set()
-        self.transport.write(render_answer(refusal))
+        self._answer(refusal)
         self.transport.write_eof()
         self.flow.resume_reading()
         self.gate.waiting[self] = None

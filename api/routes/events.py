@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from api.dependencies import Caller, Database
+from api.parsing import patterns
 from services.integration.events.read_feed import read_feed
 
 router = APIRouter(prefix="/events", tags=["events"])
@@ -31,7 +32,7 @@ class FeedView(BaseModel):
 async def list_events(
     database: Database,
     caller: Caller,
-    after: Annotated[str, Query(max_length=40)] = "0-0",
+    after: Annotated[str, Query(max_length=40, json_schema_extra=patterns.CURSOR)] = "0-0",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> FeedView:
     """Read the feed from a cursor on. An event is never skipped and never reordered."""

@@ -11,6 +11,7 @@ from adapters.postgres import webhooks
 from adapters.subscribers import check_url
 from api.bodies import Body, Text
 from api.dependencies import Admin, Asked, Database, Running
+from api.parsing import patterns
 from api.responses import declare_problems
 from domain.digests import derive_id
 from domain.events import EventType
@@ -29,13 +30,13 @@ WebhookId = Annotated[Text, Path(max_length=64)]
 class WebhookBody(Body):
     """A secret of your own must be whsec_ and the base64 of 24 to 64 random bytes."""
 
-    url: str = Field(max_length=2000)
+    url: str = Field(max_length=2000, json_schema_extra=patterns.URL)
     events: list[EventType] = Field(min_length=1)
     secret: str | None = Field(None, max_length=200)
 
 
 class WebhookChange(Body):
-    url: str | None = Field(None, max_length=2000)
+    url: str | None = Field(None, max_length=2000, json_schema_extra=patterns.URL)
     events: list[EventType] | None = Field(None, min_length=1)
     active: bool | None = None
 

@@ -8,7 +8,7 @@ import pytest
 
 from adapters import logs
 from api.app import create_app
-from api.middleware import BODY_BYTES_MAX
+from api.edge.body_limits import BODY_BYTES_MAX
 from tests.testkit.api_client import build_outage, make_unique_id
 
 JSON = {"content-type": "application/json"}

@@ -52,7 +52,7 @@ async def test_a_method_nobody_serves_names_those_that_are(api: httpx.AsyncClien
     answer = await api.delete("/outages")
     assert answer.status_code == 405
     assert answer.json()["type"] == "/docs/errors#method_not_allowed"
-    assert answer.headers["allow"] == "GET, POST"
+    assert answer.headers["allow"] == "GET, HEAD, POST"
     assert answer.json()["detail"] == "this path does not take DELETE: send GET or POST"
 
 

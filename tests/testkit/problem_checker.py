@@ -60,6 +60,8 @@ async def check_problem(response: httpx.Response) -> None:
             return
     await response.aread()
     assert response.headers["content-type"] == "application/problem+json"
+    if request.method == "HEAD":
+        return
     problem = Problem.model_validate_json(response.content)
     assert problem.status == status
     assert problem.correlation_id == response.headers["x-correlation-id"]

@@ -11,6 +11,7 @@ from adapters.postgres.settlement import wallets
 from api import wallet_commands
 from api.bodies import Body, Text
 from api.dependencies import Admin, Asked, Caller, Database, Running
+from api.parsing import patterns
 from api.responses import declare_problems
 from domain.settlement.wallets import Payout, PayoutRole, check_address, compute_effective_at
 from services.settlement.payouts.cancel_payout import CancelPayout
@@ -23,7 +24,7 @@ AgreementName = Annotated[Text, Path(max_length=100)]
 
 
 class PayoutBody(Body):
-    address: Text = Field(max_length=100)
+    address: Text = Field(max_length=100, json_schema_extra=patterns.ADDRESS)
 
 
 class PayoutView(BaseModel):

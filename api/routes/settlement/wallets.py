@@ -10,6 +10,7 @@ from adapters.postgres.settlement import wallets
 from api import wallet_commands
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running
+from api.parsing import patterns
 from api.responses import declare_problems
 from api.views import to_number
 from domain.errors import Conflict
@@ -22,13 +23,13 @@ from services.settlement.wallets.register_wallet import RegisterWallet
 from services.settlement.wallets.register_wallet import register_wallet as register
 
 router = APIRouter(tags=["wallets"])
-Address = Annotated[Text, Path(max_length=100)]
+Address = Annotated[Text, Path(max_length=100, json_schema_extra=patterns.ADDRESS)]
 
 
 class RegistrationBody(Body):
     """`funded`, `trustline` and the like have no place here: the network is asked."""
 
-    address: Text = Field(max_length=100)
+    address: Text = Field(max_length=100, json_schema_extra=patterns.ADDRESS)
     owner: Text | None = Field(None, min_length=1, max_length=200)
 
 

@@ -10,6 +10,7 @@ from adapters.postgres.sla import outages, policies
 from api import commands
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
 from api.dependencies import Asked, Caller, Database, Engine, Paging, Running, UpdateId
+from api.parsing.patterns import describe_sorting
 from api.payment_views import PaymentView
 from api.responses import declare_problems
 from api.views import STATES, AttestationView, OutageView, PageView, SlaView
@@ -30,6 +31,7 @@ from services.sla.outages.read_timeline import read_timeline
 
 router = APIRouter(prefix="/outages", tags=["outages"])
 OutageId = Annotated[Text, Path(max_length=64)]
+SORTING = describe_sorting(sorted(outages.SORTABLE))
 
 
 class ResolvedView(BaseModel):
@@ -109,8 +111,8 @@ async def list_outages(
     status: Literal["open", "resolved", "cancelled"] | None = None,
     lifecycle: OutageStatus | None = None,
     search: Annotated[Text, Query(max_length=200)] | None = None,
-    sort: Annotated[str | None, Query(max_length=50)] = None,
-    sort_field: Annotated[str | None, Query(max_length=50)] = None,
+    sort: Annotated[str | None, Query(max_length=50, json_schema_extra=SORTING)] = None,
+    sort_field: Annotated[str | None, Query(max_length=50, json_schema_extra=SORTING)] = None,
     sort_order: Literal["asc", "desc"] | None = None,
 ) -> PageView[OutageView]:
     """List outages, newest first unless sorted otherwise (`sort=-detected_at`, or sort_field)."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from adapters.postgres.sla import policies, verdicts
 from api.bodies import Body, Day, Instant, Text, get_bounds
 from api.dependencies import Admin, Asked, Caller, Database, Running
+from api.parsing import patterns
 from api.responses import declare_problems
 from api.views import SlaView, to_number
 from domain.sla.outage_rules import AGE_MINUTES_MAX
@@ -43,7 +44,7 @@ class PolicyBody(Body):
     effective_from: Instant | None = None
     dispute_window_seconds: int = Field(DAY, strict=True)
     decision_window_seconds: int = Field(14 * DAY, strict=True)
-    terms: dict[Severity, TermsBody]
+    terms: dict[Severity, TermsBody] = Field(json_schema_extra=patterns.TERMS)
 
     def policy(self) -> Policy:
         return Policy(
