@@ -34,6 +34,10 @@ async def check_url(url: str, *, allow_private: bool) -> None:
 
     Raises Invalid when it is not; `allow_private` permits private addresses and http://.
     """
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise Invalid(
+            "url", "must be plain ASCII without spaces: write other letters as %xx or xn--"
+        )
     try:
         parts = urlsplit(url)
         port = parts.port

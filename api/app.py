@@ -11,6 +11,7 @@ from adapters.postgres.database import Database
 from adapters.setting_types import split_origins
 from adapters.settings import ApiSettings, load
 from api import problems, responses
+from api.access.permissions import deny_unmarked
 from api.dependencies import Engine, bind_subjects
 from api.documents import pages
 from api.middleware import PREFIX, Guards
@@ -70,6 +71,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         lifespan=lifespan,
         dependencies=[
             Depends(bind_subjects),
+            Depends(deny_unmarked),
             Depends(refuse_unknown_parameters),
             Depends(refuse_foreign_content),
         ],

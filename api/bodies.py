@@ -62,6 +62,10 @@ def _dated(value: Any) -> Any:
     return value
 
 
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _in_utc(instant: datetime) -> datetime:
     if instant.tzinfo is None:
         raise ValueError(f"must carry a time zone, for example {EXAMPLE}")
@@ -88,8 +92,9 @@ Text = Annotated[str, BeforeValidator(_storable)]
 Instant = Annotated[datetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 # The day after the last of all cannot be written down.
 Day = Annotated[date, BeforeValidator(_dated), Query(lt=date.max)]
-Minutes = Annotated[int, Field(ge=0, le=AGE_MINUTES_MAX, strict=True)]
-Count = Annotated[int, Field(ge=0, le=INTEGER_MAX, strict=True)]
+# JSON has one kind of number: 5.0 is 5.
+Minutes = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=AGE_MINUTES_MAX, strict=True)]
+Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=INTEGER_MAX, strict=True)]
 
 OutageId = Annotated[str, Field(max_length=ID_MAX, json_schema_extra=patterns.ID), _by(check_id)]
 SiteName = Annotated[

@@ -4,9 +4,10 @@ from functools import cache
 
 from fastapi import APIRouter, Request, Response
 
+from api.access.permissions import PUBLIC
 from api.documents.operations_page import render_errors, render_operations
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], dependencies=[PUBLIC])
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}
 table{border-collapse:collapse}td,th{border:1px solid;padding:.2em .5em;text-align:left;vertical-align:top}
 details{margin:.3em 0}summary{cursor:pointer}pre{margin:0;white-space:pre-wrap}"""

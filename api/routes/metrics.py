@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 from prometheus_client import CollectorRegistry, generate_latest
 
+from api.access.permissions import PUBLIC
 from api.dependencies import Engine, Known, Running
 from api.edge.engine_metrics import EngineCollector
 from api.edge.request_metrics import REGISTRY
@@ -17,7 +18,7 @@ router = APIRouter(tags=["health"])
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
-@router.get("/metrics")
+@router.get("/metrics", dependencies=[PUBLIC])
 async def get_metrics(
     engine: Running, principal: Known, authorization: Annotated[str | None, Header()] = None
 ) -> Response:
