@@ -156,6 +156,23 @@ async def test_every_line_of_every_process_is_json_with_an_instant(
     assert {line["logger"] for line in lines(stack, "api")} >= {"uvicorn.error", "api.middleware"}
 
 
+async def test_a_trace_goes_on_in_every_process(api: httpx.AsyncClient, stack: Stack) -> None:
+    """What declares an outage and what resolves it are two traces, in the workers as well."""
+    declared, resolved = "0af7651916cd43dd8448eb211c80319c", "4bf92f3577b34da6a3ce929d0e0e4736"
+    body = build_outage()
+    for path, sent, trace_id in (
+        ("/outages", body, declared),
+        (f"/outages/{body['id']}/resolve", {"mttr_minutes": 5}, resolved),
+    ):
+        asked = {"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"}
+        assert (await api.post(path, json=sent, headers=asked)).is_success
+    for trace_id, activity in ((declared, "record_outage"), (resolved, "judge_outage")):
+        about = {"trace_id": trace_id, "trace_flags": "01"}
+        request = await logged(stack, "api", event="request", **about)
+        work = await logged(stack, "worker", activity=activity, outage_id=body["id"], **about)
+        assert len({request["span_id"], work["span_id"], "b7ad6b7169203331"}) == 3
+
+
 async def test_what_a_caller_sends_is_not_written_down(
     api: httpx.AsyncClient, stack: Stack
 ) -> None:

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive
 from api.edge.raw_problems import BODIES_CROWDED, Refusal
 
 BODY_BYTES_MAX = 1_048_576
-BODIES_BYTES_MAX = 16 * BODY_BYTES_MAX
+BODIES_BYTES_MAX = 8 * BODY_BYTES_MAX
 DRAIN_BYTES_MAX = 32 * BODY_BYTES_MAX
 DRAIN_WITHIN_SECONDS = 20.0
 # What can be in a body of the largest size costs many times as much when it is parsed.

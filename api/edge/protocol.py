@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.edge.limits import EdgeLimits
 from api.edge.raw_problems import (
+    BODIES_CROWDED,
     BODY_TOO_LATE,
     CROWDED,
     HEAD_TOO_LARGE,
@@ -23,9 +24,7 @@ from api.edge.raw_problems import (
     render_answer,
 )
 from api.edge.request_metrics import count_refusal
-
-# At most so much is parsed at once.
-PART_BYTES = 4096
+from api.edge.small_reads import SmallReads
 
 
 class _Stop(Exception):
@@ -33,15 +32,16 @@ class _Stop(Exception):
 
 
 class ConnectionGate:
-    """Makes the connections of one server, and knows which of them wait for a request."""
+    """Makes the connections of one server, and knows which of them wait for a request, or for a body."""
 
     def __init__(self, limits: EdgeLimits) -> None:
         self.limits = limits
-        # In the order in which they began to wait.
+        # In the order in which they began to wait, and to send.
         self.waiting: dict[EdgeProtocol, None] = {}
+        self.sending: dict[EdgeProtocol, None] = {}
 
-    def __call__(self, **given: Any) -> "EdgeProtocol":
-        return EdgeProtocol(self, **given)
+    def __call__(self, **given: Any) -> SmallReads:
+        return SmallReads(EdgeProtocol(self, **given))
 
     def admit(self, arrived: "EdgeProtocol", opened: int) -> bool:
         """Whether one connection more may stay; if need be, another one goes for it."""
@@ -53,6 +53,16 @@ class ConnectionGate:
             longest.transport.abort()
         self.waiting[arrived] = None
         return True
+
+    def begin_body(self, begun: "EdgeProtocol") -> None:
+        """Let a body arrive; if need be, the one that has taken longest is given up for it."""
+        self.sending[begun] = None
+        if len(self.sending) > self.limits.bodies_max:
+            next(iter(self.sending)).give_up(BODIES_CROWDED)
+
+    def forget(self, connection: "EdgeProtocol") -> None:
+        self.waiting.pop(connection, None)
+        self.sending.pop(connection, None)
 
 
 class EdgeProtocol(HttpToolsProtocol):
@@ -78,28 +88,23 @@ class EdgeProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.gate.waiting.pop(self, None)
+        self.gate.forget(self)
         self._disarm()
         self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse in small parts, so that each is counted before the next is kept."""
-        for at in range(0, len(data), PART_BYTES):
-            if self.refused:
-                return  # it is heard out, and not listened to
-            self._parse(data[at : at + PART_BYTES])
-
-    def _parse(self, part: bytes) -> None:
+        if self.refused:
+            return  # it is heard out, and not listened to
         if self.deadline is None:
             self._expect_head()
-        self.quiet_bytes += len(part)
-        super().data_received(part)
+        self.quiet_bytes += len(data)
+        super().data_received(data)
         unfinished = self.in_head or self.in_body
         if not unfinished:
             self.quiet_bytes = 0
-        if self.quiet_bytes > self.limits.head_bytes_max + PART_BYTES and not self.refused:
-            self._refuse(HEAD_TOO_LARGE)
+        if self.quiet_bytes > self.limits.head_bytes_max and not self.refused:
+            self.give_up(HEAD_TOO_LARGE)
 
     # What the parser finds ------------------------------------------------------------------
 
@@ -127,6 +132,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self.gate.waiting.pop(self, None)
         super().on_headers_complete()
         self._arm(self.limits.body_within_seconds, self._end_late_body)
+        self.gate.begin_body(self)
 
     def on_body(self, body: bytes) -> None:
         self.quiet_bytes = 0
@@ -134,6 +140,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._disarm()
+        self.gate.sending.pop(self, None)
         self.in_body = False
         super().on_message_complete()
 
@@ -169,7 +176,7 @@ class EdgeProtocol(HttpToolsProtocol):
         if not self._is_idle():  # the caller waits for us
             self._expect_head()
         elif self.in_head:
-            self._refuse(HEAD_TOO_LATE)
+            self.give_up(HEAD_TOO_LATE)
         else:
             self.transport.close()
 
@@ -179,7 +186,7 @@ class EdgeProtocol(HttpToolsProtocol):
         elif self._is_idle():  # what was answered before it was whole
             self.transport.close()
         else:
-            self._refuse(BODY_TOO_LATE)
+            self.give_up(BODY_TOO_LATE)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -204,12 +211,13 @@ class EdgeProtocol(HttpToolsProtocol):
         self.transport.write(render_answer(refusal))
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(self.refusal or MALFORMED)
+        self.give_up(self.refusal or MALFORMED)
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def give_up(self, refusal: Refusal) -> None:
         """Answer, unless an answer to an earlier request is on its way; close soon."""
         self.refused = True
         self._disarm()
+        self.gate.forget(self)
         cycle = self.cycle
         if self.transport.is_closing():
             return

@@ -25,9 +25,7 @@ from domain.sla.outages import (
     Outage,
     OutageStatus,
     Resolution,
-    apply_amendment,
 )
-from domain.sla.policies import Policy
 from domain.sla.verdicts import Severity, compute_payable, judge
 from services.sla.outages.read_timeline import read_timeline
 
@@ -97,11 +95,7 @@ async def _check(
         async with database.autocommit() as connection:
             policy = await policies.get_in_force(connection, policy_name, outage.detected_at)
         if resolution is not None:
-            _check_payable(policy, outage, resolution)
-
-
-def _check_payable(policy: Policy, outage: Outage, resolution: Resolution) -> None:
-    compute_payable(judge(policy.terms[outage.severity], resolution.get_times(outage)[1]))
+            compute_payable(judge(policy.terms[outage.severity], resolution.get_times(outage)[1]))
 
 
 async def _show(engine: Engine, outage_id: str) -> OutageView:
@@ -170,12 +164,9 @@ async def amend_outage(
     changes, resolution = body.changes(), body.resolution(asked)
     async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage_id)
-        policy = await policies.get_version(connection, row["policy"], row["policy_version"])
     if row["status"] == OutageStatus.DECLARED:
         if resolution is not None:
-            amended = apply_amendment(outages.to_outage(row), changes)
-            check_resolution(amended, resolution, datetime.now(UTC))
-            _check_payable(policy, amended, resolution)
+            check_resolution(outages.to_outage(row), resolution, datetime.now(UTC))
     elif body.timed():
         raise Conflict(f"outage {outage_id!r} is {row['status']}; its times can no longer change")
     else:

@@ -13,7 +13,6 @@ from tests.testkit.api_client import build_outage, make_unique_id
 from tests.testkit.edge.edge_server import exchange
 
 JSON = {"content-type": "application/json"}
-TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 def get_port(stack: Stack) -> int:
@@ -126,24 +125,6 @@ async def test_every_answer_keeps_browsers_from_mischief(api: httpx.AsyncClient)
     # The proxy in front of the facade says how it was asked.
     secure = await api.get("/health", headers={"x-forwarded-proto": "https"})
     assert secure.headers["strict-transport-security"].startswith("max-age=31536000")
-
-
-async def test_what_is_traced_goes_on_in_every_process(
-    stack: Stack, api: httpx.AsyncClient
-) -> None:
-    """The request, the workflow that it starts and the activity of that are in one trace."""
-    sent = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
-    said = build_outage(id=make_unique_id("TRACE"))
-    assert (await api.post("/outages", json=said, headers=sent)).status_code == 201
-    wanted = rf'"trace_id":"{TRACE}","span_id":"([0-9a-f]{{16}})","trace_flags":"01"'
-    spans = set()
-    for part in ("api", "worker-outages"):
-        text = (stack.options.directory / "logs" / f"{part}.log").read_text()
-        found = re.findall(wanted, text)
-        assert found, part
-        spans |= set(found)
-    assert len(spans) >= 2
-    assert "b7ad6b7169203331" not in spans
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/docs/errors"])

@@ -10,7 +10,14 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from api.edge.limits import EdgeLimits
-from api.edge.raw_problems import BODY_TOO_LATE, CROWDED, HEAD_TOO_LARGE, HEAD_TOO_LATE, MALFORMED
+from api.edge.raw_problems import (
+    BODIES_CROWDED,
+    BODY_TOO_LATE,
+    CROWDED,
+    HEAD_TOO_LARGE,
+    HEAD_TOO_LATE,
+    MALFORMED,
+)
 from tests.testkit.edge.edge_server import RawCaller, exchange, serve
 
 LIMITS = EdgeLimits(
@@ -75,7 +82,7 @@ async def test_a_head_has_a_limit_that_is_answered(port: int, head: bytes) -> No
 
 
 async def test_a_trailer_is_no_way_around_the_limit(port: int) -> None:
-    trailer = POST + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nx-trailer: " + b"a" * 20_000
+    trailer = POST + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nx-trailer: " + b"a" * 40_000
     assert read_problem(await exchange(port, trailer))[0] == 431
 
 
@@ -137,6 +144,20 @@ async def test_half_sent_requests_keep_nobody_out(port: int) -> None:
     assert b"HTTP/1.1 200" in await exchange(port, ends)
     for idler in idlers:
         await idler.close()
+
+
+async def test_half_sent_bodies_keep_no_other_out() -> None:
+    """The one that has taken longest is given up for the next."""
+    async with serve(echo, replace(LIMITS, bodies_max=2, body_within_seconds=30)) as port:
+        idlers = [await RawCaller.connect(port) for _ in range(3)]
+        for idler in idlers:
+            await idler.send(POST + b"content-length: 9\r\n\r\nhalf")
+        answer = read_problem(await idlers[0].read_all())
+        assert answer == (503, BODIES_CROWDED.code, BODIES_CROWDED.detail)
+        await idlers[2].send(b"whole")
+        assert (await idlers[2].reader.readuntil(b"9")).startswith(b"HTTP/1.1 200")
+        for idler in idlers:
+            await idler.close()
 
 
 async def test_where_everybody_is_served_the_next_is_asked_to_come_again() -> None:
