@@ -34,6 +34,14 @@ from services.access.bootstrap import bootstrap
 
 DESCRIPTION = "From an outage to a paid, disputable, audited SLA settlement."
 
+# What stands under /payments by a name of its own goes before the payment of any id.
+MONEY = (limits, circuit_breakers, approvals, manual_matches, payments)
+PROOFS = (reconciliation, break_resolutions, integrity_checks)
+NOUNS = (
+    *(outages, disputes, policies, *MONEY, wallets, payouts),
+    *(*PROOFS, events, webhooks, health),
+)
+
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -81,28 +89,12 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.prefix = prefix = settings.api_v1_prefix if settings else PREFIX
-    # What stands under /payments by a name of its own goes before the payment of any id.
-    money = (limits, circuit_breakers, approvals, manual_matches, payments)
-    proofs = (reconciliation, break_resolutions, integrity_checks)
-    nouns = (
-        outages,
-        disputes,
-        policies,
-        *money,
-        wallets,
-        payouts,
-        *proofs,
-        events,
-        webhooks,
-        health,
-    )
-    for noun in nouns:
+    for noun in NOUNS:
         app.include_router(noun.router, prefix=prefix)
     # Probes look for health at the root as well.
-    app.include_router(health.router, include_in_schema=False)
-    app.include_router(metrics.router, include_in_schema=False)
-    app.include_router(pages.router, include_in_schema=False)
+    for other in (health, metrics, pages):
+        app.include_router(other.router, include_in_schema=False)
     problems.install(app)
-    responses.install(app, [noun.router for noun in nouns], prefix)
+    responses.install(app, [noun.router for noun in NOUNS], prefix)
     app.add_middleware(Guards, split_origins(settings.allowed_origins) if settings else ())
     return app

@@ -10,7 +10,6 @@ ADDRESS: dict[str, Any] = {"pattern": "^G[A-Z2-7]{55}$"}
 CURSOR: dict[str, Any] = {"pattern": "^[0-9]{1,18}-[0-9]{1,18}$"}
 ID: dict[str, Any] = {"pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"}
 NOT_BLANK: dict[str, Any] = {"pattern": "\\S"}
-DATE: dict[str, Any] = {"type": "string", "format": "date"}
 URL: dict[str, Any] = {"format": "uri", "pattern": "^https?://[^/?#@]+"}
 TERMS: dict[str, Any] = {"required": ["critical", "high", "medium", "low"]}
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from typing import ClassVar
 
 import pytest
 
@@ -59,19 +60,22 @@ def test_a_span_below_another_stays_in_its_trace() -> None:
             assert str(outer.context) == f"00-{TRACE}-{outer.context.span_id}-01"
 
 
+class Collector(BaseHTTPRequestHandler):
+    """Keeps what is posted to it."""
+
+    received: ClassVar[list[tuple[str, bytes]]] = []
+
+    def do_POST(self) -> None:
+        length = int(self.headers["content-length"])
+        self.received.append((self.path, self.rfile.read(length)))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
 def test_spans_reach_the_collector_that_is_set() -> None:
-    received: list[tuple[str, bytes]] = []
-
-    class Collector(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            length = int(self.headers["content-length"])
-            received.append((self.path, self.rfile.read(length)))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
     code = (
         "from adapters import logs, tracing\n"
         f"with tracing.open_span('work', tracing.parse_traceparent('00-{TRACE}-{SPAN}-01')) as span:\n"
@@ -95,7 +99,7 @@ def test_spans_reach_the_collector_that_is_set() -> None:
         server.shutdown()
     _, trace_id, span_id, _ = ended.stdout.strip().split("-")
     assert trace_id == TRACE
-    ((path, body),) = received
+    ((path, body),) = Collector.received
     assert path == "/v1/traces"
     for part in (bytes.fromhex(TRACE), bytes.fromhex(SPAN), bytes.fromhex(span_id)):
         assert part in body

@@ -53,7 +53,7 @@ async def test_a_method_nobody_serves_names_those_that_are(api: httpx.AsyncClien
     assert answer.status_code == 405
     assert answer.json()["type"] == "/docs/errors#method_not_allowed"
     assert answer.headers["allow"] == "GET, HEAD, POST"
-    assert answer.json()["detail"] == "this path does not take DELETE: send GET or POST"
+    assert answer.json()["detail"] == "this path does not take DELETE: send GET or HEAD or POST"
 
 
 def test_every_refusal_has_a_status_of_its_own_kind() -> None:
