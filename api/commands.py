@@ -52,7 +52,7 @@ from workflows.payments import PaymentWorkflow
 log = logging.getLogger(__name__)
 # The SDK's types know asynchronous updates of a handle only, not of a start.
 DECLARED: Any = OutageWorkflow.await_recorded
-MATCH: Any = PaymentWorkflow.adopt
+MATCH: Any = PaymentWorkflow.match_transfer
 # A caller waits this long for those before it; then it is asked to come again.
 TURN_WITHIN_SECONDS = 6.0
 # The database is looked at this often while a workflow does not answer.

@@ -174,12 +174,12 @@ async def list_by_payment(connection: AsyncConnection, payment_id: str) -> list[
             entries.c.id.label("entry_id"),
             entries.c.kind,
             entries.c.corrects,
-            entries.c.booked_at,
+            entries.c.posted_at,
             postings.c.account,
             postings.c.amount_stroops,
         )
         .join(postings, postings.c.entry_id == entries.c.id)
         .where(entries.c.payment_id == payment_id)
-        .order_by(entries.c.booked_at, entries.c.id, postings.c.line)
+        .order_by(entries.c.posted_at, entries.c.id, postings.c.line)
     )
     return list(rows.mappings())

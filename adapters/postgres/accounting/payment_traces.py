@@ -122,7 +122,7 @@ async def load_trace(connection: AsyncConnection, payment_id: str) -> PaymentTra
     entries = [orjson.loads(content) for content in found.scalars()]
     attempted = (await connection.execute(_ATTEMPTS, {"id": payment_id})).mappings().all()
     postings = [
-        {("at" if name == "booked_at" else name): value for name, value in row.items()}
+        {("at" if name == "posted_at" else name): value for name, value in row.items()}
         for row in await journal.list_by_payment(connection, payment_id)
     ]
     return PaymentTrace(

@@ -42,7 +42,7 @@ async def get_cursor(connection: AsyncConnection) -> RowMapping | None:
     return (await connection.execute(select(chain_cursor))).mappings().one_or_none()
 
 
-async def get_first_booked_ledger(connection: AsyncConnection) -> int | None:
+async def get_first_posted_ledger(connection: AsyncConnection) -> int | None:
     """Return the ledger of the oldest payment in the journal."""
     rows = await connection.execute(select(func.min(payments.c.ledger)))
     first: int | None = rows.scalar_one()
