@@ -115,6 +115,27 @@ class TracedPosting:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptLine:
+    """An attempt, with one of its envelopes and one answer to that; empty where there is none."""
+
+    n: int
+    channel: str
+    sequence: int
+    status: str
+    reason: str | None
+    rail: str
+    number: str
+    amount_stroops: int
+    inner_hash: str | None
+    hash: str | None
+    max_ledger: int | None
+    fee_stroops: int | None
+    noop_reason: str | None
+    answer: str | None
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentTrace:
     owed: TracedPayment
     steps: list[TraceEvent]

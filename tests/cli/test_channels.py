@@ -130,7 +130,7 @@ async def close_circuit_breaker(api: httpx.AsyncClient) -> None:
 
 async def state(database: Database, payment: Payment) -> str:
     async with database.autocommit() as connection:
-        return str((await records.get(connection, payment.id))["status"])
+        return str((await records.get(connection, payment.id)).status)
 
 
 async def released(stack: Stack, attempt: Attempt) -> tuple[int, str]:

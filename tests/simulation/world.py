@@ -168,7 +168,7 @@ class SimulatedWorld:
         """Check that the database shows why a payment waits."""
         async with self.database.autocommit() as connection:
             row = await payments.get(connection, blocking.payment.id)
-        reported = (row["status"], row["reason_code"], row["status_reason"])
+        reported = (row.status, row.reason_code, row.status_reason)
         said = (blocking.status, blocking.reason.code, blocking.reason.sentence)
         assert reported == said, f"waits without its reason: {reported}"
 

@@ -38,7 +38,7 @@ async def confirm_own_bytes(
 async def _confirm(database: Database, seen: OwnTransfer, at: datetime) -> list[str]:
     async with database.autocommit() as connection:
         reservation = await attempts.get_attempt(connection, seen.lead_payment_id, seen.n)
-        payment = payments.to_payment(await payments.get(connection, seen.lead_payment_id))
+        payment = (await payments.get(connection, seen.lead_payment_id)).payment
     if reservation is None or reservation.envelope is None or reservation.succeeded:
         return []  # its workflow was quicker
     attempt = make_attempt(reservation, reservation.envelope, resumed=True)

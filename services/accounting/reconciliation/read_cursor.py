@@ -20,8 +20,8 @@ class ChainCursor:
 
 async def read_cursor(database: Database) -> ChainCursor:
     async with database.transaction() as connection:
-        row = await reconciliation.get_cursor(connection)
+        reading = await reconciliation.get_cursor(connection)
         posted = await reconciliation.get_first_posted_ledger(connection)
-    if row is None:
+    if reading is None:
         return ChainCursor(None, None, posted)
-    return ChainCursor(row["ledger"], row["passphrase"], posted)
+    return ChainCursor(reading.ledger, reading.passphrase, posted)

@@ -47,14 +47,14 @@ async def confirm_from_chain(database: Database, command: ConfirmFromChain) -> b
     """
     payment = command.payment
     async with database.transaction() as connection:
-        row, _ = await manual_matches.lock(connection, payment.id)
-        if row["transaction_hash"] is not None:
+        record, _ = await manual_matches.lock(connection, payment.id)
+        if record.transaction_hash is not None:
             return True
         made = await _find_receipt(connection, payment)
         if made is None or not await _end_attempt(connection, command, made):
             return False
-        row, in_attempt = await manual_matches.lock(connection, payment.id)
-        if in_attempt or row["status"] not in MATCHABLE:
+        record, in_attempt = await manual_matches.lock(connection, payment.id)
+        if in_attempt or record.status not in MATCHABLE:
             return False
         await _confirm(connection, payment, made, command.at)
     return True

@@ -63,10 +63,10 @@ async def read_written(scratch: Database, payment: Payment) -> dict[str, Any]:
             {"id": payment.id},
         )
     return {
-        "status": row["status"],
-        "transaction_hash": row["transaction_hash"],
-        "reason_code": row["reason_code"],
-        "matched_by": known and known["matched_by"],
+        "status": row.status,
+        "transaction_hash": row.transaction_hash,
+        "reason_code": row.reason_code,
+        "matched_by": known and known.matched_by,
         "audited": [
             entry["actor"] for entry in entries if entry["action"] == "payment.matched_manually"
         ],

@@ -28,8 +28,8 @@ async def read_recorded(scratch: Database, payment: Payment) -> dict[str, Any]:
         )
     confirmations = [each for each in trail if each["action"] == "payment.confirmed_from_chain"]
     return {
-        "status": row["status"],
-        "transaction_hash": row["transaction_hash"],
+        "status": row.status,
+        "transaction_hash": row.transaction_hash,
         "audited": len(confirmations),
         "settled": settled,
     }

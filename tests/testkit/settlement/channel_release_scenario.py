@@ -150,7 +150,7 @@ class Scene:
 
     async def status(self) -> str:
         async with self.scratch.database.autocommit() as connection:
-            return str((await records.get(connection, self.payment.id))["status"])
+            return str((await records.get(connection, self.payment.id)).status)
 
 
 @contextmanager

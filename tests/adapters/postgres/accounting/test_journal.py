@@ -180,7 +180,7 @@ class ObligationMachine(RuleBasedStateMachine):
             left = Counter[str]()
             async with self.database.autocommit() as connection:
                 for row in await journal.list_by_payment(connection, payment.id):
-                    left[row["account"].partition(":")[0]] += row["amount_stroops"]
+                    left[row.account.partition(":")[0]] += row.amount_stroops
             expected = {} if at in ("nowhere", "reversed") else {at: -payment.amount_stroops}
             found = {name: amount for name, amount in left.items() if amount and name != "expense"}
             assert found == expected, (payment.id, at)
@@ -255,8 +255,7 @@ async def test_concurrent_postings_between_the_same_accounts_do_not_deadlock(
         assert await write(entries_by_payment) == 0
     async with scratch.autocommit() as connection:
         balances = {
-            row["account"]: row["balance_stroops"]
-            for row in await journal.list_balances(connection)
+            row.account: row.balance_stroops for row in await journal.list_balances(connection)
         }
     assert balances["payable:GALL"] == balances["reserved:GALL"] == 0
     assert await find_violations(scratch) == []
@@ -278,9 +277,7 @@ async def test_a_wrong_entry_is_reversed_and_corrected_once(scratch: Database) -
     )
     async with scratch.autocommit() as connection:
         rows = await journal.list_by_payment(connection, payment.id)
-    assert (
-        sum(row["amount_stroops"] for row in rows if row["account"].startswith("payable:")) == -500
-    )
+    assert sum(row.amount_stroops for row in rows if row.account.startswith("payable:")) == -500
 
 
 async def test_balance_slots_are_spread_and_add_up(scratch: Database) -> None:
@@ -292,8 +289,7 @@ async def test_balance_slots_are_spread_and_add_up(scratch: Database) -> None:
         )
         parts = {row.slot: row.amount_stroops for row in rows}
         balances = {
-            row["account"]: row["balance_stroops"]
-            for row in await journal.list_balances(connection)
+            row.account: row.balance_stroops for row in await journal.list_balances(connection)
         }
     assert len(parts) > SLOTS // 2
     assert sum(parts.values()) == balances["payable:GSPREAD"] == -640

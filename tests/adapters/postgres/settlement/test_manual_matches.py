@@ -114,7 +114,7 @@ async def test_a_reservation_and_a_manual_match_exclude_each_other(
 
     async with scratch.transaction() as connection:
         row, in_attempt = await manual_matches.lock(connection, payment.id)
-        assert (row["id"], in_attempt) == (payment.id, False)
+        assert (row.payment.id, in_attempt) == (payment.id, False)
         reserving = asyncio.create_task(reserve())
 
         async def waits() -> bool:
@@ -137,4 +137,4 @@ async def test_a_reservation_and_a_manual_match_exclude_each_other(
     assert [each.matched for each in await list_out_of_band(scratch, payment)] == [True]
     async with scratch.transaction() as connection:
         row, in_attempt = await manual_matches.lock(connection, payment.id)
-    assert (row["status"], in_attempt) == ("confirmed", True)
+    assert (row.status, in_attempt) == ("confirmed", True)

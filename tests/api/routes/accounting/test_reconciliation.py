@@ -71,7 +71,7 @@ async def close(
 async def read_balances(scratch: Database) -> dict[str, int]:
     async with scratch.autocommit() as connection:
         rows = await journal.list_balances(connection)
-    return {row["account"]: int(row["balance_stroops"]) for row in rows if row["balance_stroops"]}
+    return {row.account: row.balance_stroops for row in rows if row.balance_stroops}
 
 
 async def on_chain(scratch: Database) -> int:
