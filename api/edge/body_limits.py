@@ -1,7 +1,7 @@
 """
 What a caller may send as a body: so much, in time, and as JSON that says everything once.
 
-Bodies are held in memory while they are parsed, so all of them together have a bound as well as each.
+Bodies are in memory while they are parsed, so all of them together have a bound as well as each.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class BodyBudget:
 
     def __init__(self, bytes_max: int = BODIES_BYTES_MAX) -> None:
         self.bytes_max = bytes_max
-        self.held = 0
+        self.in_memory = 0
 
 
 class BodyReader:
@@ -64,10 +64,10 @@ class BodyReader:
 
     def _take(self, body: bytes) -> None:
         self.received += len(body)
-        self.budget.held += len(body)
+        self.budget.in_memory += len(body)
         if self.received > BODY_BYTES_MAX:
             self._refuse(TOO_LARGE)
-        if self.budget.held > self.budget.bytes_max:
+        if self.budget.in_memory > self.budget.bytes_max:
             self._refuse(BODIES_CROWDED)
         if self.json:
             self.parts.append(body)
@@ -78,8 +78,8 @@ class BodyReader:
             raise BodyRefused
 
     def release(self) -> None:
-        """Give back what was held; call it once, when the request is answered."""
-        self.budget.held -= self.received
+        """Give back what was in memory; call it once, when the request is answered."""
+        self.budget.in_memory -= self.received
         self.received, self.parts = 0, []
 
     async def drain(self) -> None:

@@ -25,17 +25,19 @@ CALL = b"POST /api/v1/outages HTTP/1.1\r\nhost: x\r\ncontent-type: application/j
 
 
 @pytest.fixture(scope="module")
-async def strange(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+async def public_stack(
+    stacks: Stacks, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
     async with stacks.start(tmp_path_factory.mktemp("edge")) as running:
         yield running
 
 
 async def test_every_operation_answers_as_it_is_documented(
-    strange: Stack, seed: int, tmp_path: Path
+    public_stack: Stack, seed: int, tmp_path: Path
 ) -> None:
     """Every check of schemathesis, with what fits the document and with what does not."""
     process = await asyncio.create_subprocess_exec(
-        *(SCHEMATHESIS, "--config-file", str(CONFIG), "run", f"{strange.url}/openapi.json"),
+        *(SCHEMATHESIS, "--config-file", str(CONFIG), "run", f"{public_stack.url}/openapi.json"),
         *("--header", f"X-API-Key: {KEY}", "--seed", str(seed), "--max-examples", EXAMPLES),
         *("--continue-on-failure", "--request-timeout", "20", "--suppress-health-check", "all"),
         "--no-color",
@@ -92,10 +94,10 @@ async def send_nested_json(caller: RawCaller) -> None:
     ],
 )
 async def test_what_strangers_send_costs_bounded_memory(
-    strange: Stack, send: Callable[[RawCaller], Awaitable[None]], count: int
+    public_stack: Stack, send: Callable[[RawCaller], Awaitable[None]], count: int
 ) -> None:
     """Without a key; others are served meanwhile."""
-    port, process = get_port(strange), find_api(strange)
+    port, process = get_port(public_stack), find_api(public_stack)
     callers: list[RawCaller] = []
 
     async def call() -> None:
@@ -105,7 +107,7 @@ async def test_what_strangers_send_costs_bounded_memory(
 
     calls = [asyncio.create_task(call()) for _ in range(count)]
     most = 0
-    async with httpx.AsyncClient(base_url=strange.url, trust_env=False, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=public_stack.url, trust_env=False, timeout=30) as client:
         while not all(each.done() for each in calls):
             most = max(most, process.memory_info().rss)
             with suppress(httpx.TransportError):

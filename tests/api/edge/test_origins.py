@@ -50,7 +50,7 @@ async def test_a_page_of_an_allowed_origin_may_call_with_cookies(client: httpx.A
     assert answer.headers["vary"] == "Origin"
 
 
-async def test_a_browser_that_asks_first_is_told_what_it_may_send(
+async def test_a_preflight_names_what_may_be_sent(
     client: httpx.AsyncClient,
 ) -> None:
     answer = await client.options("/outages/OUT-1", headers=PREFLIGHT)
