@@ -68,6 +68,12 @@ STORM: Schedule = [
 
 
 @pytest.fixture(scope="module")
+def server_url(stack: Stack) -> str:
+    """Schedules need a database server, and nothing else of the stack."""
+    return stack.environment["DATABASE_URL"]
+
+
+@pytest.fixture(scope="module")
 def met() -> Counter[str]:
     """What payments that are settled alone met, over all parts."""
     return Counter()
@@ -75,28 +81,28 @@ def met() -> Counter[str]:
 
 @pytest.mark.parametrize(("part", "schedules"), divide(SCHEDULES - BATCHES, PARTS))
 def test_each_payment_is_credited_once_whatever_fails(
-    stack: Stack, met: Counter[str], part: int, schedules: int
+    server_url: str, met: Counter[str], part: int, schedules: int
 ) -> None:
-    met.update(play_single(stack, schedules, f"{COMMAND} -k each_payment", part).met)
+    met.update(play_single(server_url, schedules, f"{COMMAND} -k each_payment", part).met)
     if met["schedules"] >= max(SCHEDULES - BATCHES, ENOUGH):
         assert met.keys() >= {"crash", "overlap", "foreign", "confirmed", "quarantined"}
         assert SCHEDULES < 1000 or met["no-op"]
 
 
-def test_each_payment_is_credited_once_whatever_one_node_says(stack: Stack) -> None:
-    met = play_lies(stack, LIES, f"{COMMAND} -k whatever_one_node_says").met
+def test_each_payment_is_credited_once_whatever_one_node_says(server_url: str) -> None:
+    met = play_lies(server_url, LIES, f"{COMMAND} -k whatever_one_node_says").met
     if LIES >= 20:
         assert met.keys() >= {"fault lying_failed", "fault lying_success", "confirmed"}
 
 
-def test_each_batch_member_is_credited_once_whatever_fails(stack: Stack) -> None:
-    met = play_batches(stack, BATCHES, f"{COMMAND} -k each_batch_member").met
+def test_each_batch_member_is_credited_once_whatever_fails(server_url: str) -> None:
+    met = play_batches(server_url, BATCHES, f"{COMMAND} -k each_batch_member").met
     if BATCHES >= ENOUGH:
         assert met.keys() >= MET_BY_BATCHES
 
 
 @pytest.mark.parametrize("faulty", ALL_FAULTY_SIGNERS, ids=lambda faulty: faulty.__name__)
-def test_a_faulty_signer_is_detected(stack: Stack, faulty: type) -> None:
+def test_a_faulty_signer_is_detected(server_url: str, faulty: type) -> None:
     """
     The proof that the check can fail: each of these pays twice, loses a payment, or hides it.
 
@@ -105,7 +111,7 @@ def test_a_faulty_signer_is_detected(stack: Stack, faulty: type) -> None:
     minutes; `RECORD_SCHEDULES=1` writes that one down.
     """
     name = faulty.__name__
-    with play_signer(stack, faulty) as machine:
+    with play_signer(server_url, faulty) as machine:
         recorded = [] if RECORDS else read_schedules().get(name, [])
         wrong = find_failure(machine, recorded)
         if wrong is None:
@@ -119,10 +125,10 @@ def test_a_faulty_signer_is_detected(stack: Stack, faulty: type) -> None:
     check_failure(name, wrong)
 
 
-def test_a_schedule_meets_the_same_however_slow_the_database_is(stack: Stack) -> None:
+def test_a_schedule_meets_the_same_however_slow_the_database_is(server_url: str) -> None:
     """On a busy machine it would meet other faults, and hypothesis could not make it shorter."""
     met = []
-    with play_signer(stack, PaymentActivitiesImpl) as machine:
+    with play_signer(server_url, PaymentActivitiesImpl) as machine:
         for seconds in (0, 0.02):
             slow_down(machine.scratch.database, seconds)
             with pytest.MonkeyPatch.context() as patch:

@@ -12,7 +12,6 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from adapters.postgres.accounting import invariants
 from adapters.postgres.database import Database
-from devstack.environment.stack import Stack
 from domain.accounting.integrity_checks import Violation
 from tests.simulation.batch_properties import BatchesExactlyOnce
 from tests.simulation.batch_world import patch_batching
@@ -85,39 +84,39 @@ def play(
 
 
 def play_single(
-    stack: Stack, schedules: int, command: str, drawn_from: int | None = None
+    server_url: str, schedules: int, command: str, drawn_from: int | None = None
 ) -> ScratchDatabase:
     """Play payments that are settled alone; print and return what was met."""
     with pytest.MonkeyPatch.context() as patch:
         play_temporal(patch)
-        return _played(stack, ExactlyOnce, schedules, command, drawn_from)
+        return _played(server_url, ExactlyOnce, schedules, command, drawn_from)
 
 
-def play_lies(stack: Stack, schedules: int, command: str) -> ScratchDatabase:
+def play_lies(server_url: str, schedules: int, command: str) -> ScratchDatabase:
     """Play payments that are settled alone while a node lies; print and return what was met."""
     with pytest.MonkeyPatch.context() as patch:
         play_temporal(patch)
-        return _played(stack, LyingNodes, schedules, command, None)
+        return _played(server_url, LyingNodes, schedules, command, None)
 
 
 def play_batches(
-    stack: Stack, schedules: int, command: str, drawn_from: int | None = None
+    server_url: str, schedules: int, command: str, drawn_from: int | None = None
 ) -> ScratchDatabase:
     """Play payments that are settled in batches; print and return what was met."""
     with pytest.MonkeyPatch.context() as patch:
         play_temporal(patch)
         patch_batching(patch)
-        return _played(stack, BatchesExactlyOnce, schedules, command, drawn_from)
+        return _played(server_url, BatchesExactlyOnce, schedules, command, drawn_from)
 
 
 def _played(
-    stack: Stack,
+    server_url: str,
     kind: type[ExactlyOnce | BatchesExactlyOnce],
     schedules: int,
     command: str,
     drawn_from: int | None,
 ) -> ScratchDatabase:
-    with make_scratch_database(stack.environment["DATABASE_URL"]) as scratch:
+    with make_scratch_database(server_url) as scratch:
         machine = type(f"Real{kind.__name__}", (kind,), {"scratch": scratch})
         play(machine, schedules, command, drawn_from=drawn_from)
         assert scratch.loop.run(find_violations(scratch.database)) == []
@@ -126,7 +125,7 @@ def _played(
 
 
 @contextmanager
-def play_signer(stack: Stack, faulty: type) -> Iterator[type[ExactlyOnce | BatchesExactlyOnce]]:
+def play_signer(server_url: str, faulty: type) -> Iterator[type[ExactlyOnce | BatchesExactlyOnce]]:
     """Return the state machine of a faulty signer, with a database of its own."""
     kind: type[ExactlyOnce | BatchesExactlyOnce] = ExactlyOnce
     if faulty in FAULTY_BATCH_SIGNERS:
@@ -135,7 +134,7 @@ def play_signer(stack: Stack, faulty: type) -> Iterator[type[ExactlyOnce | Batch
         kind = LyingNodes
     with (
         pytest.MonkeyPatch.context() as patch,
-        make_scratch_database(stack.environment["DATABASE_URL"]) as scratch,
+        make_scratch_database(server_url) as scratch,
     ):
         play_temporal(patch)
         patch_batching(patch)

@@ -67,6 +67,8 @@ BATCHES_DIFFER = (
     *("in_failing", "after_fail", "after_block"),
 )
 TOGETHER = {"SETTLEMENT_RAIL": "classic", "NETTING_WINDOW_SECONDS": "1"}
+# Each has a stack of its own.
+pytestmark = pytest.mark.apart
 
 
 @pytest.fixture

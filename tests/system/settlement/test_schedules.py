@@ -7,11 +7,12 @@ parts draw from seeds of their own, and share nothing: each may run on another w
 """
 
 import os
+from collections.abc import AsyncIterator
 
 import pytest
 
-from devstack.environment.stack import Stack
 from tests.simulation.runs import MET_BY_BATCHES, divide, play_batches, play_single
+from tests.testkit.stacks import Stacks
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "2000"))
 BATCHES = SCHEDULES // 4
@@ -20,21 +21,30 @@ COMMAND = ".venv/bin/python -m pytest tests/system/settlement/test_schedules.py"
 pytestmark = pytest.mark.apart
 
 
+@pytest.fixture(scope="module")
+async def server_url(
+    stacks: Stacks, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[str]:
+    """A database server: schedules need nothing else of a stack."""
+    async with stacks.start_postgres(tmp_path_factory.mktemp("schedules") / "server") as url:
+        yield url
+
+
 @pytest.mark.parametrize(("part", "schedules"), divide(SCHEDULES - BATCHES, PARTS))
 def test_each_payment_is_credited_once_whatever_is_drawn(
-    stack: Stack, seed: int, part: int, schedules: int
+    server_url: str, seed: int, part: int, schedules: int
 ) -> None:
     command = f"SEED={seed} {COMMAND} -k each_payment"
-    met = play_single(stack, schedules, command, seed + part).met
+    met = play_single(server_url, schedules, command, seed + part).met
     if schedules >= 500:
         assert met.keys() >= {"crash", "overlap", "foreign", "no-op", "quarantined"}
 
 
 @pytest.mark.parametrize(("part", "schedules"), divide(BATCHES, PARTS))
 def test_each_batch_member_is_credited_once_whatever_is_drawn(
-    stack: Stack, seed: int, part: int, schedules: int
+    server_url: str, seed: int, part: int, schedules: int
 ) -> None:
     command = f"SEED={seed} {COMMAND} -k each_batch_member"
-    met = play_batches(stack, schedules, command, seed + part).met
+    met = play_batches(server_url, schedules, command, seed + part).met
     if schedules >= 100:
         assert met.keys() >= MET_BY_BATCHES
