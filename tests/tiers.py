@@ -73,7 +73,7 @@ class Tier:
     test_seconds: float
 
 
-TIERS = {"unit": Tier(75, 10), "test": Tier(960, 20), "system": Tier(2400, 420)}
+TIERS = {"unit": Tier(60, 10), "test": Tier(700, 20), "system": Tier(1400, 240)}
 
 
 @dataclass
