@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from activities.settlement import attempts as attempt_activities
-from activities.settlement import circuit_breakers as breaker_activities
+from activities.settlement import circuit_breakers as circuit_breaker_activities
 from adapters.stellar import rail as rails
 from adapters.stellar.finality import witnesses
 from adapters.stellar.rpc import entry_reads, ledger_clock, nodes, transaction_watcher
@@ -220,6 +220,6 @@ def play_temporal(patch: Any) -> None:
     )
     patch.setattr(witnesses, "PATIENCE_SECONDS", 0.0)
     patch.setattr(entry_reads, "GATHER_SECONDS", 0.0)
-    for module in (nodes, ledger_clock, attempt_activities, breaker_activities):
+    for module in (nodes, ledger_clock, attempt_activities, circuit_breaker_activities):
         patch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0.0))
     patch.setattr(Ledger, "_derive_apply_order", _derive_apply_order)
