@@ -43,8 +43,7 @@ KILLS = int(os.environ.get("KILLS", "1"))
 PAYMENTS_PER_DEATH = 4
 # A dead worker's task is given to the next one after this long, and not after ten seconds.
 TASK_TIMEOUT = timedelta(seconds=2)
-DEATH_SECONDS = 120
-MORE_SECONDS = 10
+DEATH_SECONDS, MORE_SECONDS = 120, 10
 # Deaths in a row, so that what they leave behind does not take all channels.
 BOUT = 8
 REST_SECONDS = 240
@@ -67,7 +66,6 @@ BATCHES_DIFFER = (
     *("in_failing", "after_fail", "after_block"),
 )
 TOGETHER = {"SETTLEMENT_RAIL": "classic", "NETTING_WINDOW_SECONDS": "1"}
-# Each has a stack of its own.
 pytestmark = pytest.mark.apart
 
 
