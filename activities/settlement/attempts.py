@@ -105,6 +105,9 @@ class AttemptActivitiesImpl(AttemptActivities):
             return Observation(AttemptOutcome.OPEN, foreign.ledger, reason=reason)
         if (proof := await read_proof(self.database, attempt)) is not None:
             return proof
+        if attempt.hash not in await self.list_signed_hashes(attempt):
+            reason = "a restored database does not know these bytes: the chain is read, and the payment begins anew"
+            return Observation(AttemptOutcome.FAILED_RETRY, foreign.ledger, reason=reason)
         if (made := await read_receipt_of_member(self.database, attempt)) is None:
             return foreign
         # Bytes of ours that this database does not know, as after a restore; what they paid is booked next.

@@ -5,7 +5,6 @@ the driver, and the results and signals that Temporal would remember.
 
 import asyncio
 from collections.abc import Generator
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -13,7 +12,7 @@ from typing import Any, ClassVar
 
 from adapters.stellar import rail as rails
 from adapters.stellar.finality import witnesses
-from adapters.stellar.rpc import entry_reads, ledger_clock, nodes, transaction_watcher
+from adapters.stellar.rpc import nodes, transaction_watcher
 from domain.settlement.payments import Payment
 from workflows import attempts as attempt_workflows
 from workflows import batches as batch_workflows
@@ -171,67 +170,17 @@ class BatchWorkflowRun(WorkflowRun):
     kind = DrivenBatchWorkflow
 
 
-class WatcherTurns:
-    """
-    Lets the watchers of ledgers look only when a payment waits for one, or has waited: how often they ask the
-    nodes, and so which faults they meet, is then decided by the schedule and not by how slow a database is.
-    """
-
-    def __init__(self) -> None:
-        self._waiting: dict[asyncio.Task[Any], asyncio.Future[None] | None] = {}
-
-    def create_task(self, work: Any) -> "asyncio.Task[None]":
-        """Create the task of a watcher, which begins with its first turn."""
-        return asyncio.create_task(self._begin(work))
-
-    async def sleep(self, _seconds: float) -> None:
-        """Wait for the next turn."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._waiting[task] = turn = asyncio.get_running_loop().create_future()
-        await turn
-
-    async def give(self) -> None:
-        """Let every watcher look once, or end."""
-        for task, turn in list(self._waiting.items()):
-            self._waiting[task] = None
-            if turn is not None and not turn.done():
-                turn.set_result(None)
-            while not task.done() and self._waiting[task] is None:
-                await asyncio.sleep(0)
-            if task.done():
-                del self._waiting[task]
-
-    async def _begin(self, work: Any) -> None:
-        try:
-            await self.sleep(0)
-        except asyncio.CancelledError:
-            work.close()
-            raise
-        await work
-
-
-WATCHERS = WatcherTurns()
-
-
-async def _wait_turns(future: "asyncio.Future[Any]", _seconds: float) -> Any:
+async def _soon(future: "asyncio.Future[Any]", _seconds: float) -> Any:
     """Wait for a chain in this process, and not for the clock."""
-    for _ in range(2):
+    for _ in range(4):
         if future.done():
             return future.result()
-        await WATCHERS.give()
-    if future.done():
-        return future.result()
+        await asyncio.sleep(0)
     raise TimeoutError
 
 
 async def _yield(_seconds: float) -> None:
     await asyncio.sleep(0)
-
-
-def replace_asyncio(**replaced: Any) -> SimpleNamespace:
-    """Return what stands in for asyncio in a module that waits."""
-    return SimpleNamespace(**{**vars(asyncio), **replaced})
 
 
 def play_temporal(patch: Any) -> None:
@@ -240,12 +189,9 @@ def play_temporal(patch: Any) -> None:
         patch.setattr(module, "workflow", TEMPORAL)
     patch.setattr(batch_workflows, "asyncio", SimpleNamespace(gather=_in_turn))
     patch.setattr(batch_workflows, "_get_handle", Address)
-    patch.setattr(rails, "asyncio", SimpleNamespace(wait_for=_wait_turns))
-    watching = replace_asyncio(sleep=WATCHERS.sleep, create_task=WATCHERS.create_task)
-    patch.setattr(transaction_watcher, "asyncio", watching)
-    patch.setattr(entry_reads, "asyncio", replace_asyncio(sleep=_yield))
+    patch.setattr(rails, "asyncio", SimpleNamespace(wait_for=_soon))
+    patch.setattr(
+        transaction_watcher, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": _yield})
+    )
     patch.setattr(witnesses, "PATIENCE_SECONDS", 0.0)
-    for module in (nodes, ledger_clock):
-        patch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0.0))
-    # A machine that stands still for seconds is no node that does not answer.
-    patch.setattr(nodes, "asyncio", replace_asyncio(timeout=lambda _seconds: nullcontext()))
+    patch.setattr(nodes, "time", SimpleNamespace(monotonic=lambda: 0.0))

@@ -34,7 +34,7 @@ from stellar_sandbox.ledger.entries import AccountEntry
 from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.network.genesis import Genesis
 from stellar_sandbox.rpc.transaction_methods import render_transaction
-from tests.simulation.workflow_driver import WATCHERS, Command, WorkflowRun
+from tests.simulation.workflow_driver import Command, WorkflowRun
 from tests.testkit.accounting.chain_history import list_transfers_of
 
 PASSPHRASE = "Standalone ApexChainx Schedules ; 2026"
@@ -178,16 +178,13 @@ class SimulatedWorld:
 
     async def _answer(self, command: Command, runs: int, crash_at: str | None) -> Any:
         step = self.step(command.step)
-        try:
-            with crashing_at(crash_at):
-                for _ in range(runs - 1):
-                    try:
-                        await step(command.message)
-                    except TryAgain:
-                        continue
-                return await step(command.message)
-        finally:
-            await WATCHERS.give()  # nobody waits any more, so they end
+        with crashing_at(crash_at):
+            for _ in range(runs - 1):
+                try:
+                    await step(command.message)
+                except TryAgain:
+                    continue
+            return await step(command.message)
 
     async def restart(self, kept: Callable[[int], int]) -> None:
         """Restart the signer with no memory; `kept` says how much of each workflow Temporal recorded."""
