@@ -43,7 +43,16 @@ ALL_FAULTY_SIGNERS = [
     *FAULTY_COPIES,
 ]
 SEARCH_SCHEDULES_MAX = 1500
+# What some dozens of schedules of batches meet.
+MET_BY_BATCHES = {"crash", "overlap", "duplicate batch workflow", "confirmed", "blocked"}
 PHASES = (Phase.reuse, Phase.generate, Phase.shrink)
+
+
+def divide(schedules: int, parts: int) -> list[tuple[int, int]]:
+    """Return number and size of each part; a schedule that is played again is one part."""
+    count = 1 if "SCHEDULE" in os.environ else parts
+    sizes = [(schedules + part) // count for part in range(count)]
+    return [(part, size) for part, size in enumerate(sizes) if size]
 
 
 def play(

@@ -38,7 +38,7 @@ from tests.testkit.api_client import wait_until
 from tests.testkit.stacks import Stacks
 from workflows.payments import PaymentWorkflow
 
-KILLS = int(os.environ.get("KILLS", "2"))
+KILLS = int(os.environ.get("KILLS", "1"))
 # New payments a death: those that were under way wait until Temporal gives their task up.
 PAYMENTS_PER_DEATH = 4
 # A dead worker's task is given to the next one after this long, and not after ten seconds.

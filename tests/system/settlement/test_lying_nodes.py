@@ -9,7 +9,6 @@ import re
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -33,21 +32,30 @@ SETTINGS = {"RECONCILIATION_EVERY_SECONDS": "1"}
 Fault = dict[str, Any]
 
 
-@pytest.fixture
-async def lied_to(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
-    """A stack of its own, since its circuit breaker opens, with a fast chain of three nodes."""
-    async with stacks.start(tmp_path / "data", settings=SETTINGS) as stack:
+@pytest.fixture(scope="module")
+async def lied_to(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """A stack for these tests, since its circuit breaker opens, with a fast chain of three nodes."""
+    async with stacks.start(tmp_path_factory.mktemp("lied-to"), settings=SETTINGS) as stack:
         yield stack
 
 
-@pytest.fixture
-async def people(lied_to: Stack) -> AsyncIterator[httpx.AsyncClient]:
+@pytest.fixture(scope="module")
+async def calling(lied_to: Stack) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(
         base_url=f"{lied_to.url}/api/v1", headers={"X-API-Key": KEY}, timeout=30, trust_env=False
     ) as api:
         policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "decision_window_seconds": 1}
         (await api.post("/sla/policies", json=policy | {"terms": TERMS})).raise_for_status()
         yield api
+
+
+@pytest.fixture
+async def people(lied_to: Stack, calling: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a stack whose nodes tell the truth, and whose circuit breaker is closed, when a test begins."""
+    yield calling
+    await plan(lied_to)
+    if await is_halted(calling):
+        await close_circuit_breaker(calling)
 
 
 def find_chain(stack: Stack) -> str:

@@ -1,7 +1,6 @@
 """
 The database is the truth, whatever its workflows miss: a worker that dies between a commit and the end of
-its task while the caller has left, workflows that somebody ends in the Web UI, a workflow server that has
-forgotten everything.
+its task while the caller has left, a workflow server that has forgotten everything.
 """
 
 import asyncio
@@ -13,13 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
 from temporalio.client import Client
 
 from adapters.failpoints import OUTAGE_POINTS
 from adapters.postgres.accounting import invariants
 from adapters.postgres.database import Database
-from adapters.postgres.tables import audit_entries
 from devstack.environment.services import is_seed
 from devstack.environment.stack import Stack
 from tests.testkit.api_client import (
@@ -38,12 +35,10 @@ from tests.testkit.truth import (
     ask_and_leave,
     open_api,
     read_outage,
-    read_payment,
     wait_for_agreement,
 )
 
 KNOWN_WITHIN_SECONDS = 15
-STARTED_WITHIN_SECONDS = 60
 LONG = {"site_name": "Mast 9"}
 
 
@@ -168,82 +163,6 @@ async def test_a_worker_killed_after_a_commit_is_followed_by_one_that_knows(
             await wait_for_agreement(database, client, outage_id, KNOWN_WITHIN_SECONDS)
             if point == "after_owe":  # or it would be the one that is killed at the next point
                 await wait_for_lifecycle(api, outage_id, "closed", 60)
-
-
-@pytest.mark.parametrize("end", ["terminate", "reset", "cancel"])
-async def test_outages_whose_workflows_somebody_ends_go_on(
-    api: httpx.AsyncClient, database: Database, client: Client, end: str
-) -> None:
-    declared = await declare_outage(api)
-    judged = await declare_outage(api, policy=BRIEF)
-    await resolve_outage(api, judged)
-    for outage_id in (declared, judged):
-        await end_workflow(client, f"outage/{outage_id}", end)
-    await wait_for_lifecycle(api, judged, "closed", STARTED_WITHIN_SECONDS)
-    if end == "cancel":
-        called_off = await wait_for_lifecycle(api, declared, "cancelled")
-        assert called_off["id"] == declared
-        return
-
-    async def resolves() -> bool:
-        answer = await api.post(f"/outages/{declared}/resolve", json={"mttr_minutes": 25})
-        assert answer.status_code in (200, 503), answer.text
-        return answer.status_code == 200
-
-    await wait_until(resolves, "the outage can be resolved again", STARTED_WITHIN_SECONDS)
-    if end == "terminate":
-        assert await count_restarts(database, f"outage/{declared}") == 1
-
-
-@pytest.mark.parametrize("end", ["terminate", "reset", "cancel"])
-async def test_payments_whose_workflows_somebody_ends_are_made_once(
-    api: httpx.AsyncClient, database: Database, client: Client, end: str
-) -> None:
-    reason = {"action": "open", "reason": "a test"}
-    assert (await api.post("/payments/circuit-breaker", json=reason)).status_code == 200
-    outage_id = await declare_outage(api, policy="at-once")
-    await resolve_outage(api, outage_id)
-
-    async def find_held() -> str | None:
-        found = await read_payment(database, outage_id)
-        return found[0] if found and found[1] == "on_hold" else None
-
-    payment_id = await wait_until(find_held, "the payment is on hold")
-    await end_workflow(client, f"payment/{payment_id}", end)
-    reason["action"] = "close"
-    assert (await api.post("/payments/circuit-breaker", json=reason)).status_code == 200
-    await wait_for_lifecycle(api, outage_id, "closed", 2 * STARTED_WITHIN_SECONDS)
-
-
-async def end_workflow(client: Client, workflow_id: str, end: str) -> None:
-    handle = client.get_workflow_handle(workflow_id)
-    if end == "terminate":
-        await handle.terminate("by an operator")
-    elif end == "cancel":
-        await handle.cancel()
-    else:
-        command = [
-            *("workflow", "reset", "--workflow-id", workflow_id, "--type", "FirstWorkflowTask"),
-            *("--reason", "by an operator", "--address", client.service_client.config.target_host),
-        ]
-        process = await asyncio.create_subprocess_exec(
-            str(Path(sys.executable).with_name("temporal")),
-            *command,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        said, _ = await process.communicate()
-        assert process.returncode == 0, said.decode()
-
-
-async def count_restarts(database: Database, subject: str) -> int:
-    async with database.autocommit() as connection:
-        rows = await connection.execute(
-            select(audit_entries.c.id).where(
-                audit_entries.c.subject == subject, audit_entries.c.action == "workflow.restarted"
-            )
-        )
-        return len(rows.all())
 
 
 async def recover(stack: Stack, *arguments: str) -> tuple[int, str]:
