@@ -44,6 +44,8 @@ ALL_FAULTY_SIGNERS = [
 ]
 SEARCH_SCHEDULES_MAX = 1500
 # What some dozens of schedules of batches meet.
+MET_BY_RESTORED = ("restored", "declared again", "overlap", "confirmed")
+MET_BY_COPIES = ("copied", "both at once", "stopped", "taken over", "confirmed")
 MET_BY_BATCHES = {"crash", "overlap", "duplicate batch workflow", "confirmed", "blocked"}
 PHASES = (Phase.reuse, Phase.generate, Phase.shrink)
 

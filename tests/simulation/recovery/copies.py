@@ -5,7 +5,7 @@ from hypothesis.stateful import precondition
 
 from domain.settlement.attempts import Prepared
 from tests.simulation.properties import PAYMENTS_MAX
-from tests.simulation.recorded_schedules import rule
+from tests.simulation.recorded_schedules import initialize, rule
 from tests.simulation.recovery.engine_world import EngineWorld
 from tests.simulation.recovery.restored_books import RecoveringSchedules
 from tests.simulation.recovery.snapshots import prepare_snapshots
@@ -37,6 +37,14 @@ class Copies(RecoveringSchedules):
     """All that may happen to payments, and a copy of everything that runs beside its original."""
 
     world: PairedEngine
+
+    @initialize(payments=st.integers(1, PAYMENTS_MAX), copied=st.integers(0, 4))
+    def owe_payments(self, payments: int, copied: int = 0) -> None:
+        super().owe_payments(payments)
+        if copied:
+            for _ in range(copied - 1):
+                self.advance_with_time(0, 1)
+            self.copy()
 
     def make_world(self) -> PairedEngine:
         world = PairedEngine(self.scratch.database, self.signer)

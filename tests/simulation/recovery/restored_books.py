@@ -94,7 +94,13 @@ class RecoveringSchedules(ExactlyOnce):
 
 
 class RestoredBooks(RecoveringSchedules):
-    """A database that goes back to a backup."""
+    """A database that goes back to a backup, most often before anything else happens."""
+
+    @initialize(payments=st.integers(1, PAYMENTS_MAX), lost=st.integers(0, 6), memory=st.booleans())
+    def owe_payments(self, payments: int, lost: int = 0, memory: bool = False) -> None:
+        super().owe_payments(payments)
+        if lost:
+            self.lose_what_was_done(memory, True, True, lost)
 
     @rule()
     def back_up(self) -> None:

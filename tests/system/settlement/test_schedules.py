@@ -11,7 +11,16 @@ import os
 import pytest
 
 from devstack.environment.stack import Stack
-from tests.simulation.runs import MET_BY_BATCHES, divide, play_batches, play_single
+from tests.simulation.runs import (
+    MET_BY_BATCHES,
+    MET_BY_COPIES,
+    MET_BY_RESTORED,
+    divide,
+    play_batches,
+    play_copies,
+    play_restored,
+    play_single,
+)
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "2000"))
 BATCHES = SCHEDULES // 4
@@ -20,7 +29,7 @@ COMMAND = ".venv/bin/python -m pytest tests/system/settlement/test_schedules.py"
 pytestmark = pytest.mark.apart
 
 
-@pytest.mark.parametrize(("part", "schedules"), divide(SCHEDULES - BATCHES, PARTS))
+@pytest.mark.parametrize(("part", "schedules"), divide(SCHEDULES - BATCHES - SCHEDULES // 8, PARTS))
 def test_each_payment_is_credited_once_whatever_is_drawn(
     stack: Stack, seed: int, part: int, schedules: int
 ) -> None:
@@ -38,3 +47,15 @@ def test_each_batch_member_is_credited_once_whatever_is_drawn(
     met = play_batches(stack, schedules, command, seed + part).met
     if schedules >= 100:
         assert met.keys() >= MET_BY_BATCHES
+
+
+def test_each_debt_is_paid_once_whatever_is_drawn_and_restored(stack: Stack, seed: int) -> None:
+    command = f"SEED={seed} {COMMAND} -k and_restored"
+    met = play_restored(stack, SCHEDULES // 10, command, seed).met
+    assert SCHEDULES < 1000 or not [move for move in MET_BY_RESTORED if not met[move]]
+
+
+def test_each_debt_is_paid_once_whatever_is_drawn_and_copied(stack: Stack, seed: int) -> None:
+    command = f"SEED={seed} {COMMAND} -k and_copied"
+    met = play_copies(stack, SCHEDULES // 40, command, seed).met
+    assert SCHEDULES < 1000 or not [move for move in MET_BY_COPIES if not met[move]]
