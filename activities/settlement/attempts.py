@@ -105,13 +105,13 @@ class AttemptActivitiesImpl(AttemptActivities):
             return Observation(AttemptOutcome.OPEN, foreign.ledger, reason=reason)
         if (proof := await read_proof(self.database, attempt)) is not None:
             return proof
-        if attempt.hash not in await self.list_signed_hashes(attempt):
-            reason = "a restored database does not know these bytes: the chain is read, and the payment begins anew"
-            return Observation(AttemptOutcome.FAILED_RETRY, foreign.ledger, reason=reason)
-        if (made := await read_receipt_of_member(self.database, attempt)) is None:
-            return foreign
-        # Bytes of ours that this database does not know, as after a restore; what they paid is booked next.
-        reason = f"transaction {made.transaction_hash} has paid payment {made.payment_id} instead"
+        reason = "a restored database does not know these bytes, and what they paid is booked from the chain"
+        if attempt.hash in await self.list_signed_hashes(attempt):
+            if (made := await read_receipt_of_member(self.database, attempt)) is None:
+                return foreign
+            reason = (
+                f"transaction {made.transaction_hash} has paid payment {made.payment_id} instead"
+            )
         return Observation(AttemptOutcome.FAILED_RETRY, foreign.ledger, reason=reason)
 
     @activity.defn
