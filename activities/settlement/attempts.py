@@ -109,9 +109,7 @@ class AttemptActivitiesImpl(AttemptActivities):
         if attempt.hash in await self.list_signed_hashes(attempt):
             if (made := await read_receipt_of_member(self.database, attempt)) is None:
                 return foreign
-            reason = (
-                f"transaction {made.transaction_hash} has paid payment {made.payment_id} instead"
-            )
+            reason = f"{made.transaction_hash} has paid payment {made.payment_id} instead"
         return Observation(AttemptOutcome.FAILED_RETRY, foreign.ledger, reason=reason)
 
     @activity.defn
