@@ -1,12 +1,15 @@
 """/events: everything that happened, in commit order, for whoever prefers to ask."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from api.dependencies import Caller, Database
+from api.access.permissions import require
+from api.dependencies import Database
+from domain.access.permissions import Permission
 from services.integration.events.read_feed import read_feed
 
 router = APIRouter(prefix="/events", tags=["events"])
@@ -27,13 +30,14 @@ class FeedView(BaseModel):
     next: str
 
 
-@router.get("")
+@router.get("", dependencies=[require(Permission.EVENTS_READ)])
 async def list_events(
     database: Database,
-    caller: Caller,
     after: Annotated[str, Query(max_length=40)] = "0-0",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> FeedView:
     """Read the feed from a cursor on. An event is never skipped and never reordered."""
     feed = await read_feed(database, after, limit)
-    return FeedView(items=[EventView.model_validate(each) for each in feed.items], next=feed.next)
+    return FeedView(
+        items=[EventView.model_validate(asdict(each)) for each in feed.items], next=feed.next
+    )

@@ -1,13 +1,16 @@
 """/integrity-checks: whether the journal keeps its invariants, as the last scheduled check found it."""
 
+from dataclasses import asdict
 from datetime import datetime
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from adapters.postgres.accounting import integrity_checks
-from api.dependencies import Caller, Database, Paging
+from api.access.permissions import require
+from api.dependencies import Database, Paging
 from api.views import PageView
+from domain.access.permissions import Permission
 from domain.accounting.invariants import INVARIANT_DESCRIPTIONS, Invariant
 
 router = APIRouter(prefix="/integrity-checks", tags=["integrity"])
@@ -44,17 +47,17 @@ class ViolationView(BaseModel):
     resolved_at: datetime | None
 
 
-@router.get("")
-async def get_integrity_check(database: Database, caller: Caller) -> IntegrityCheckView:
+@router.get("", dependencies=[require(Permission.JOURNAL_READ)])
+async def get_integrity_check(database: Database) -> IntegrityCheckView:
     """Show when the whole journal was last checked, and which invariants are violated."""
     async with database.autocommit() as connection:
         last = await integrity_checks.get_newest(connection)
         counts = await integrity_checks.count_unresolved(connection)
     return IntegrityCheckView(
-        checked_at=None if last is None else last["at"],
-        took_ms=None if last is None else last["took_ms"],
-        clean=None if last is None else last["broken"] == 0,
-        overdue=0 if last is None else last["overdue"],
+        checked_at=None if last is None else last.at,
+        took_ms=None if last is None else last.took_ms,
+        clean=None if last is None else last.broken == 0,
+        overdue=0 if last is None else last.overdue,
         invariants=[
             InvariantView(
                 invariant=invariant, description=description, violations=counts[invariant]
@@ -64,10 +67,9 @@ async def get_integrity_check(database: Database, caller: Caller) -> IntegrityCh
     )
 
 
-@router.get("/violations")
+@router.get("/violations", dependencies=[require(Permission.JOURNAL_READ)])
 async def list_violations(
     database: Database,
-    caller: Caller,
     paging: Paging,
     invariant: Invariant | None = None,
     overdue: bool | None = None,
@@ -75,7 +77,7 @@ async def list_violations(
 ) -> PageView[ViolationView]:
     """List violations, newest first; `unresolved` shows only those that stand, or only those resolved."""
     async with database.autocommit() as connection:
-        rows, total = await integrity_checks.list_page(
+        records, total = await integrity_checks.list_page(
             connection,
             invariant=invariant,
             overdue=overdue,
@@ -83,5 +85,5 @@ async def list_violations(
             offset=paging.offset,
             limit=paging.size,
         )
-    items = [ViolationView.model_validate(dict(row)) for row in rows]
+    items = [ViolationView.model_validate(asdict(record)) for record in records]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)

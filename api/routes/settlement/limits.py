@@ -1,15 +1,16 @@
 """/payments/limits: how much may leave, and how much of it has left today."""
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from adapters.postgres.settlement import limits
-from api.dependencies import Caller, Database
+from api.access.permissions import require
+from api.dependencies import Database
 from api.views import to_number
+from domain.access.permissions import Permission
+from domain.settlement.limits import Spending
 
 router = APIRouter(prefix="/payments/limits", tags=["payments"])
 
@@ -35,12 +36,11 @@ class SpentView(BaseModel):
     left: AmountView | None
 
     @classmethod
-    def of(cls, row: Mapping[str, Any], cap: int | None) -> "SpentView":
-        spent = int(row["spent_stroops"])
-        left = None if cap is None else max(cap - spent, 0)
-        shown = AmountView.of(spent)
+    def of(cls, spending: Spending, cap: int | None) -> "SpentView":
+        left = None if cap is None else max(cap - spending.spent_stroops, 0)
+        shown = AmountView.of(spending.spent_stroops)
         assert shown is not None
-        return cls(account=row["account"], spent=shown, left=AmountView.of(left))
+        return cls(account=spending.account, spent=shown, left=AmountView.of(left))
 
 
 class LimitsView(BaseModel):
@@ -58,8 +58,8 @@ class LimitsView(BaseModel):
     payees: list[SpentView]
 
 
-@router.get("")
-async def get_limits(database: Database, caller: Caller) -> LimitsView:
+@router.get("", dependencies=[require(Permission.PAYMENTS_READ)])
+async def get_limits(database: Database) -> LimitsView:
     day = datetime.now(UTC).date()
     async with database.autocommit() as connection:
         allowed = await limits.get_enforced(connection)
@@ -71,6 +71,6 @@ async def get_limits(database: Database, caller: Caller) -> LimitsView:
         cap_per_payee_per_day=AmountView.of(allowed.cap_per_payee_per_day),
         approval_above=AmountView.of(allowed.approval_above),
         day=day,
-        treasuries=[SpentView.of(dict(row), allowed.cap_per_day) for row in payers],
-        payees=[SpentView.of(dict(row), allowed.cap_per_payee_per_day) for row in payees],
+        treasuries=[SpentView.of(each, allowed.cap_per_day) for each in payers],
+        payees=[SpentView.of(each, allowed.cap_per_payee_per_day) for each in payees],
     )

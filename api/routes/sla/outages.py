@@ -8,11 +8,13 @@ from pydantic import BaseModel
 
 from adapters.postgres.sla import outages, policies
 from api import commands
+from api.access.permissions import require
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
-from api.dependencies import Asked, Caller, Database, Engine, Paging, Running, UpdateId
+from api.dependencies import Asked, Database, Engine, Paging, Running, UpdateId
 from api.payment_views import PaymentView
 from api.responses import declare_problems
 from api.views import STATES, AttestationView, OutageView, PageView, SlaView
+from domain.access.permissions import Permission
 from domain.errors import Conflict, Invalid
 from domain.sla.outage_rules import check_instant, check_resolution
 from domain.sla.outages import (
@@ -45,7 +47,12 @@ class TimelineView(BaseModel):
     items: list[dict[str, Any]]
 
 
-@router.post("", status_code=201, responses=declare_problems(404, 409))
+@router.post(
+    "",
+    dependencies=[require(Permission.OUTAGES_DECLARE)],
+    status_code=201,
+    responses=declare_problems(404, 409),
+)
 async def declare_outage(
     body: OutageBody, response: Response, engine: Running, asked: Asked, update_id: UpdateId
 ) -> OutageView:
@@ -87,13 +94,12 @@ async def _check(
 
 async def _show(engine: Engine, outage_id: str) -> OutageView:
     async with engine.database.autocommit() as connection:
-        return OutageView.of(dict(await outages.get(connection, outage_id)))
+        return OutageView.of(await outages.get(connection, outage_id))
 
 
-@router.get("")
+@router.get("", dependencies=[require(Permission.OUTAGES_READ)])
 async def list_outages(
     database: Database,
-    caller: Caller,
     paging: Paging,
     severity: Severity | None = None,
     status: Literal["open", "resolved", "cancelled"] | None = None,
@@ -109,7 +115,7 @@ async def list_outages(
         statuses = [lifecycle]
     field, descending = _sorting(sort or sort_field, sort_order)
     async with database.autocommit() as connection:
-        rows, total = await outages.list_page(
+        records, total = await outages.list_page(
             connection,
             severity=severity,
             statuses=statuses,
@@ -119,7 +125,7 @@ async def list_outages(
             offset=paging.offset,
             limit=paging.size,
         )
-    items = [OutageView.of(dict(row)) for row in rows]
+    items = [OutageView.of(record) for record in records]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
@@ -133,24 +139,30 @@ def _sorting(field: str | None, order: str | None) -> tuple[str, bool]:
     return name, descending
 
 
-@router.get("/{outage_id}", responses=declare_problems(404))
-async def get_outage(outage_id: OutageId, engine: Running, caller: Caller) -> OutageView:
+@router.get(
+    "/{outage_id}", dependencies=[require(Permission.OUTAGES_READ)], responses=declare_problems(404)
+)
+async def get_outage(outage_id: OutageId, engine: Running) -> OutageView:
     return await _show(engine, outage_id)
 
 
-@router.put("/{outage_id}", responses=declare_problems(404, 409))
+@router.put(
+    "/{outage_id}",
+    dependencies=[require(Permission.OUTAGES_RESOLVE)],
+    responses=declare_problems(404, 409),
+)
 async def amend_outage(
     outage_id: OutageId, body: AmendBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> OutageView:
     """Correct an outage; fields that are not sent stay. Times and identity never change."""
     changes, resolution = body.changes(), body.resolution(asked)
     async with engine.database.autocommit() as connection:
-        row = await outages.get(connection, outage_id)
-    if row["status"] == OutageStatus.DECLARED:
+        record = await outages.get(connection, outage_id)
+    if record.status is OutageStatus.DECLARED:
         if resolution is not None:
-            check_resolution(outages.to_outage(row), resolution, datetime.now(UTC))
+            check_resolution(record.outage, resolution, datetime.now(UTC))
     elif body.timed():
-        raise Conflict(f"outage {outage_id!r} is {row['status']}; its times can no longer change")
+        raise Conflict(f"outage {outage_id!r} is {record.status}; its times can no longer change")
     else:
         resolution = None  # what the caller wants has happened already
     if changes:
@@ -160,25 +172,34 @@ async def amend_outage(
     return await _show(engine, outage_id)
 
 
-@router.post("/{outage_id}/resolve", responses=declare_problems(404, 409))
+@router.post(
+    "/{outage_id}/resolve",
+    dependencies=[require(Permission.OUTAGES_RESOLVE)],
+    responses=declare_problems(404, 409),
+)
 async def resolve_outage(
     outage_id: OutageId, body: ResolveBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> ResolvedView:
     """The service is back: judge the SLA, open the dispute window, and answer the verdict."""
     judgement = await commands.resolve(engine, outage_id, body.resolution(asked), update_id)
     async with engine.database.autocommit() as connection:
-        row = await outages.get(connection, outage_id)
+        record = await outages.get(connection, outage_id)
     # Asked again much later, the newest verdict may be another than the one answered.
-    newest = row["sla_revision"] == judgement.revision
-    attestation = AttestationView.of(dict(row)) if newest else None
+    newest = record.judged is not None and record.judged[0] == judgement.revision
+    attestation = AttestationView.of(record.attestation) if newest else None
     return ResolvedView(
-        outage=OutageView.of(dict(row)),
+        outage=OutageView.of(record),
         sla=SlaView.of(judgement.verdict, judgement.revision, attestation),
         payment=PaymentView.planned(judgement.payment),
     )
 
 
-@router.post("/{outage_id}/cancel", status_code=202, responses=declare_problems(404, 409))
+@router.post(
+    "/{outage_id}/cancel",
+    dependencies=[require(Permission.OUTAGES_RESOLVE)],
+    status_code=202,
+    responses=declare_problems(404, 409),
+)
 async def cancel_outage(
     outage_id: OutageId, body: CancelBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> OutageView:
@@ -187,7 +208,11 @@ async def cancel_outage(
     return await _show(engine, outage_id)
 
 
-@router.get("/{outage_id}/timeline", responses=declare_problems(404))
-async def get_timeline(outage_id: OutageId, database: Database, caller: Caller) -> TimelineView:
+@router.get(
+    "/{outage_id}/timeline",
+    dependencies=[require(Permission.OUTAGES_READ)],
+    responses=declare_problems(404),
+)
+async def get_timeline(outage_id: OutageId, database: Database) -> TimelineView:
     """Show every recorded step of an outage: audit entries, verdicts, payments, deliveries."""
     return TimelineView(outage_id=outage_id, items=await read_timeline(database, outage_id))
