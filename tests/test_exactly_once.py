@@ -45,6 +45,8 @@ from tests.simulation.runs import (
 SCHEDULES = int(os.environ.get("SCHEDULES", "200"))
 # Of those, as many are of payments that go together.
 BATCHES = SCHEDULES // 4
+# And some restore the database or copy it: tests/simulation/recovery/test_recovery_schedules.py.
+SINGLE = SCHEDULES - BATCHES - SCHEDULES // 8
 # So many meet every kind of misfortune.
 ENOUGH = 50
 # And as many more with a node that lies.
@@ -79,12 +81,12 @@ def met() -> Counter[str]:
     return Counter()
 
 
-@pytest.mark.parametrize(("part", "schedules"), divide(SCHEDULES - BATCHES, PARTS))
+@pytest.mark.parametrize(("part", "schedules"), divide(SINGLE, PARTS))
 def test_each_payment_is_credited_once_whatever_fails(
     server_url: str, met: Counter[str], part: int, schedules: int
 ) -> None:
     met.update(play_single(server_url, schedules, f"{COMMAND} -k each_payment", part).met)
-    if met["schedules"] >= max(SCHEDULES - BATCHES, ENOUGH):
+    if met["schedules"] >= max(SINGLE, ENOUGH):
         assert met.keys() >= {"crash", "overlap", "foreign", "confirmed", "quarantined"}
         assert SCHEDULES < 1000 or met["no-op"]
 

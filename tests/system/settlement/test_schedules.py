@@ -11,7 +11,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.simulation.runs import MET_BY_BATCHES, divide, play_batches, play_single
+from tests.simulation.runs import (
+    MET_BY_BATCHES,
+    MET_BY_COPIES,
+    MET_BY_RESTORED,
+    divide,
+    play_batches,
+    play_copies,
+    play_restored,
+    play_single,
+)
 from tests.testkit.stacks import Stacks
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "2000"))
@@ -30,7 +39,7 @@ async def server_url(
         yield url
 
 
-@pytest.mark.parametrize(("part", "schedules"), divide(SCHEDULES - BATCHES, PARTS))
+@pytest.mark.parametrize(("part", "schedules"), divide(SCHEDULES - BATCHES - SCHEDULES // 8, PARTS))
 def test_each_payment_is_credited_once_whatever_is_drawn(
     server_url: str, seed: int, part: int, schedules: int
 ) -> None:
@@ -48,3 +57,15 @@ def test_each_batch_member_is_credited_once_whatever_is_drawn(
     met = play_batches(server_url, schedules, command, seed + part).met
     if schedules >= 100:
         assert met.keys() >= MET_BY_BATCHES
+
+
+def test_each_debt_is_paid_once_whatever_is_drawn_and_restored(server_url: str, seed: int) -> None:
+    command = f"SEED={seed} {COMMAND} -k and_restored"
+    met = play_restored(server_url, SCHEDULES // 10, command, seed).met
+    assert SCHEDULES < 1000 or not [move for move in MET_BY_RESTORED if not met[move]]
+
+
+def test_each_debt_is_paid_once_whatever_is_drawn_and_copied(server_url: str, seed: int) -> None:
+    command = f"SEED={seed} {COMMAND} -k and_copied"
+    met = play_copies(server_url, SCHEDULES // 40, command, seed).met
+    assert SCHEDULES < 1000 or not [move for move in MET_BY_COPIES if not met[move]]
