@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import ColumnElement, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import restorations
+from adapters.postgres.tables import chain_cursor, installation_claims, restorations
 from domain.recovery.restorations import NAMED_MAX, Losses, Restoration
 
 _COLUMNS = (
@@ -15,6 +15,7 @@ _COLUMNS = (
     restorations.c.chain_ledger,
     restorations.c.replaced_database,
 )
+_NEWEST = select(func.max(restorations.c.restored_at))
 # Every table that is no part of PostgreSQL itself, of whichever program.
 _TABLES = text(
     """
@@ -49,6 +50,26 @@ async def get_latest(connection: AsyncConnection) -> Restoration | None:
     found = await connection.execute(select(*_COLUMNS).order_by(restorations.c.id.desc()).limit(1))
     row = found.one_or_none()
     return None if row is None else Restoration(*row)
+
+
+async def get_unread(connection: AsyncConnection) -> datetime | None:
+    """Return when the database was last restored, while no ledger that closed since has been read."""
+    return await _get_later_than(connection, chain_cursor.c.closed_at)
+
+
+async def get_unclaimed(connection: AsyncConnection) -> datetime | None:
+    """Return when the database was last restored, while no settlement worker has claimed the channels since."""
+    return await _get_later_than(connection, installation_claims.c.claimed_at)
+
+
+async def _get_later_than(
+    connection: AsyncConnection, instants: ColumnElement[datetime | None]
+) -> datetime | None:
+    restored, since = (
+        await connection.scalar(_NEWEST),
+        await connection.scalar(select(func.max(instants))),
+    )
+    return restored if restored is not None and (since is None or since < restored) else None
 
 
 async def count_rows(connection: AsyncConnection) -> dict[str, int]:
