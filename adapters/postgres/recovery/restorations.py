@@ -25,6 +25,8 @@ _TABLES = text(
     ORDER BY relname
     """
 )
+# What was confirmed is found by its entry in the journal, which has the database's own time: a payment was
+# confirmed when its ledger closed, in whole seconds, which may be before a backup that does not have it.
 _LOST = text(
     """
     SELECT (SELECT count(*) FROM outages WHERE declared_at > :since) AS outages,
@@ -33,10 +35,13 @@ _LOST = text(
         count(*) FILTER (WHERE created_at > :since) AS payments,
         coalesce(sum(amount_stroops) FILTER (WHERE created_at > :since), 0)::bigint
             AS payments_stroops,
-        count(*) FILTER (WHERE confirmed_at > :since) AS confirmed,
-        coalesce(sum(amount_stroops) FILTER (WHERE confirmed_at > :since), 0)::bigint
+        count(*) FILTER (WHERE booked_at > :since) AS confirmed,
+        coalesce(sum(amount_stroops) FILTER (WHERE booked_at > :since), 0)::bigint
             AS confirmed_stroops
-    FROM payments
+    FROM payments LEFT JOIN LATERAL (
+        SELECT max(booked_at) AS booked_at FROM entries
+        WHERE payment_id = payments.id AND kind = 'settlement' AND status = 'confirmed'
+    ) AS settled ON true
     """
 )
 
