@@ -74,7 +74,7 @@ async def test_a_restore_is_measured_part_by_part(stack: Stack) -> None:
     assert (told["outages"], told["unpaid"]) == (200, 15)
     assert (told["paid_since"], told["recognised"]) == (10, 10)
     parts = {"report", "prepare", "load", "verify", "advance", "replace"}
-    parts |= {"read_chain", "book", "until_signing"}
+    parts |= {"read_chain", "confirm", "until_signing"}
     assert set(told["seconds"]) == parts
     assert told["backup_bytes"] > 100_000
     assert told["total_seconds"] == pytest.approx(sum(told["seconds"].values()), abs=0.01)

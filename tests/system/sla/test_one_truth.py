@@ -13,15 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
 
 from adapters.failpoints import OUTAGE_POINTS
 from adapters.postgres.accounting import invariants
 from adapters.postgres.database import Database
-from adapters.postgres.tables import audit_entries, deliveries
 from devstack.environment.services import is_seed
 from devstack.environment.stack import Stack
 from tests.testkit.api_client import (
@@ -41,10 +37,8 @@ from tests.testkit.truth import (
     ask_and_leave,
     open_api,
     read_outage,
-    read_payment,
     wait_for_agreement,
 )
-from tests.testkit.webhook_receiver import WebhookReceiver
 
 KNOWN_WITHIN_SECONDS = 15
 STARTED_WITHIN_SECONDS = 60
@@ -129,114 +123,6 @@ async def test_a_worker_killed_after_a_commit_is_followed_by_one_that_knows(
                 await wait_for_lifecycle(api, outage_id, "closed", 60)
 
 
-ENDS = ("terminate", "reset", "cancel")
-
-
-async def test_outages_whose_workflows_somebody_ends_go_on(
-    api: httpx.AsyncClient, database: Database, client: Client
-) -> None:
-    async with WebhookReceiver([503]) as subscriber:
-        await lose_delivery(api, database, client, subscriber)
-        await end_workflows(api, database, client)
-        await wait_until(partial(is_called, subscriber, 2), "it is delivered", 60)
-
-
-async def is_called(subscriber: WebhookReceiver, times: int) -> bool:
-    return len(subscriber.received) == times
-
-
-async def lose_delivery(
-    api: httpx.AsyncClient, database: Database, client: Client, subscriber: WebhookReceiver
-) -> None:
-    """Call an outage off, and have the server forget the delivery that says so, which was tried once."""
-    wanted = {"url": subscriber.url, "events": ["outage.cancelled"]}
-    assert (await api.post("/webhooks", json=wanted)).status_code == 201
-    outage_id = await declare_outage(api)
-    called_off = await api.post(f"/outages/{outage_id}/cancel", json={"reason": "a false alarm"})
-    assert called_off.status_code == 202, called_off.text
-    await wait_until(partial(is_called, subscriber, 1), "the subscriber is called")
-    async with database.autocommit() as connection:
-        (delivery_id,) = await connection.scalars(select(deliveries.c.id))
-    forgotten = WorkflowExecution(workflow_id=f"webhook/{delivery_id}")
-    await client.workflow_service.delete_workflow_execution(
-        DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=forgotten)
-    )
-
-
-async def end_workflows(api: httpx.AsyncClient, database: Database, client: Client) -> None:
-    declared = {end: await declare_outage(api) for end in ENDS}
-    judged = {end: await declare_outage(api, policy=BRIEF) for end in ENDS}
-    for end in ENDS:
-        await resolve_outage(api, judged[end])
-        for outage_id in (declared[end], judged[end]):
-            await end_workflow(client, f"outage/{outage_id}", end)
-    for outage_id in judged.values():
-        await wait_for_lifecycle(api, outage_id, "closed", STARTED_WITHIN_SECONDS)
-    await wait_for_lifecycle(api, declared.pop("cancel"), "cancelled")
-
-    async def resolves(outage_id: str) -> bool:
-        answer = await api.post(f"/outages/{outage_id}/resolve", json={"mttr_minutes": 25})
-        assert answer.status_code in (200, 503), answer.text
-        return answer.status_code == 200
-
-    for outage_id in declared.values():
-        again = partial(resolves, outage_id)
-        await wait_until(again, "the outage can be resolved again", STARTED_WITHIN_SECONDS)
-    assert await count_restarts(database, f"outage/{declared['terminate']}") == 1
-
-
-async def test_payments_whose_workflows_somebody_ends_are_made_once(
-    api: httpx.AsyncClient, database: Database, client: Client
-) -> None:
-    reason = {"action": "open", "reason": "a test"}
-    assert (await api.post("/payments/circuit-breaker", json=reason)).status_code == 200
-    outage_ids = [await declare_outage(api, policy="at-once") for _ in ENDS]
-
-    async def find_held(outage_id: str) -> str | None:
-        found = await read_payment(database, outage_id)
-        return found[0] if found and found[1] == "on_hold" else None
-
-    for outage_id, end in zip(outage_ids, ENDS, strict=True):
-        await resolve_outage(api, outage_id)
-        payment_id = await wait_until(partial(find_held, outage_id), "the payment is on hold")
-        await end_workflow(client, f"payment/{payment_id}", end)
-    reason["action"] = "close"
-    assert (await api.post("/payments/circuit-breaker", json=reason)).status_code == 200
-    for outage_id in outage_ids:
-        await wait_for_lifecycle(api, outage_id, "closed", 2 * STARTED_WITHIN_SECONDS)
-
-
-async def end_workflow(client: Client, workflow_id: str, end: str) -> None:
-    handle = client.get_workflow_handle(workflow_id)
-    if end == "terminate":
-        await handle.terminate("by an operator")
-    elif end == "cancel":
-        await handle.cancel()
-    else:
-        command = [
-            *("workflow", "reset", "--workflow-id", workflow_id, "--type", "FirstWorkflowTask"),
-            *("--reason", "by an operator", "--address", client.service_client.config.target_host),
-        ]
-        process = await asyncio.create_subprocess_exec(
-            str(Path(sys.executable).with_name("temporal")),
-            *command,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        said, _ = await process.communicate()
-        assert process.returncode == 0, said.decode()
-
-
-async def count_restarts(database: Database, subject: str) -> int:
-    async with database.autocommit() as connection:
-        rows = await connection.execute(
-            select(audit_entries.c.id).where(
-                audit_entries.c.subject == subject, audit_entries.c.action == "workflow.restarted"
-            )
-        )
-        return len(rows.all())
-
-
 async def recover(stack: Stack, *arguments: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "cli.main", "recover", *arguments),
@@ -252,6 +138,11 @@ async def find_trouble(api: httpx.AsyncClient) -> dict[str, Any] | None:
     """What readiness says of workflows."""
     troubles = (await api.get("/health/readiness")).json()["settling"]["troubles"]
     return next((each for each in troubles if each["code"] == "workflows_missing"), None)
+
+
+async def has_told(api: httpx.AsyncClient) -> bool:
+    trouble = await find_trouble(api)
+    return trouble is not None and trouble["sentence"].startswith("3 outages, 1 of them disputed")
 
 
 async def test_a_workflow_server_that_forgot_everything_is_recovered(
@@ -275,13 +166,8 @@ async def test_a_workflow_server_that_forgot_everything_is_recovered(
         return said if code == 1 and "nothing was changed" in said else None
 
     said = await wait_until(looks, "the server is back, and empty", 60)
-
     # With nobody who looks, readiness tells, a minute after somebody last did.
-    async def tells() -> bool:
-        told = await find_trouble(api)
-        return told is not None and told["sentence"].startswith("3 outages, 1 of them disputed")
-
-    await wait_until(tells, "readiness tells", 150)
+    await wait_until(partial(has_told, api), "readiness tells", 150)
     for outage_id in (declared, judged, disputed):
         assert f"outage/{outage_id}: " in said
     assert f"outage/{paid['id']}" not in said

@@ -40,13 +40,13 @@ _CONFIRMED = text("SELECT id, transaction_hash FROM payments WHERE id = ANY(:ids
 @dataclass(frozen=True)
 class Recognition:
     """
-    Seconds until the chain was read, until everything it has paid was booked, and until new bytes might have been
+    Seconds until the chain was read, until everything it has paid was confirmed, and until new bytes might have been
     signed; `count` payments have the transaction that made them before the disaster.
     """
 
     count: int
     read: float
-    book: float
+    confirm: float
     wait: float
 
 
@@ -90,10 +90,10 @@ async def open_house(network: StellarNetwork, database_url: str) -> AsyncIterato
         yield house
 
 
-async def recognise(
+async def measure_recognition(
     house: SettlementBench, payments: Sequence[Payment], made: dict[str, str | None]
 ) -> Recognition:
-    """Read the chain and book what it has paid of these payments; `made` says by which transactions."""
+    """Read the chain and confirm what it has paid of these payments; `made` says by which transactions."""
     began = time.monotonic()
     readings = _open_readings(house)
     gate = SigningGate(house.database, LIMITS, readings=readings)
@@ -102,16 +102,16 @@ async def recognise(
         while not readings.reading.is_current or not readings.reading.ledger:
             await readings.read()
         read = time.monotonic() - began
-        await _book(activities, payments)
-        book = time.monotonic() - began - read
+        await _confirm(activities, payments)
+        confirm = time.monotonic() - began - read
         while await readings.find_unread() is not None:
             await asyncio.sleep(0.1)
     finally:
         await readings.close()
-    wait = time.monotonic() - began - read - book
+    wait = time.monotonic() - began - read - confirm
     known = await read_hashes(house.database, payments)
     count = sum(hash_ is not None and hash_ == made[id_] for id_, hash_ in known.items())
-    return Recognition(count, round(read, 2), round(book, 2), round(wait, 2))
+    return Recognition(count, round(read, 2), round(confirm, 2), round(wait, 2))
 
 
 def _open_readings(house: SettlementBench) -> ChainReadings:
@@ -124,7 +124,7 @@ def _open_readings(house: SettlementBench) -> ChainReadings:
     return ChainReadings(house.database, history, bound, lambda: rail.nodes.highest)
 
 
-async def _book(activities: PaymentActivitiesImpl, payments: Sequence[Payment]) -> None:
+async def _confirm(activities: PaymentActivitiesImpl, payments: Sequence[Payment]) -> None:
     left = iter(payments)
 
     async def keep_busy() -> None:

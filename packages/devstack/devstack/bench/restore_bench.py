@@ -20,7 +20,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.recovery.databases import open_maintenance
 from devstack.bench import lost_payments, seed_journal, seed_payments
 from devstack.bench.seed_journal import POSTINGS_A_PAYMENT
-from devstack.bench.settlement_throughput import settle_in_batches
+from devstack.bench.settlement_throughput import run_batches
 from domain.requests import Request
 from services.recovery.backups.take_backup import TakeBackup, take_backup
 from services.recovery.restorations.read_source import read_source
@@ -76,7 +76,7 @@ async def measure(server_url: str, outages: int, folder: Path, jobs: int) -> Res
         began = time.monotonic()
         manifest = await take_backup(database, TakeBackup(path, version("apexchainx")))
         took = time.monotonic() - began
-        await settle_in_batches(house, owed)
+        await run_batches(house, owed)
         made = await lost_payments.read_hashes(database, owed)
         name = f"scratch_{uuid4().hex[:8]}"
         server, _ = open_maintenance(server_url)
@@ -84,14 +84,14 @@ async def measure(server_url: str, outages: int, folder: Path, jobs: int) -> Res
             seconds = await _restore(server, name, path, jobs)
             url = make_url(server_url).set(database=name)
             async with lost_payments.open_house(network, _name_url(url)) as restored:
-                found = await lost_payments.recognise(restored, owed, made)
+                found = await lost_payments.measure_recognition(restored, owed, made)
         finally:
             await server.close()
             size = path.stat().st_size
             path.unlink()
             await asyncio.to_thread(_drop, server_url, name)
     journal = manifest.contents.journal
-    parts = {"read_chain": found.read, "book": found.book, "until_signing": found.wait}
+    parts = {"read_chain": found.read, "confirm": found.confirm, "until_signing": found.wait}
     return RestoreTimes(
         journal.outages,
         journal.payments - journal.confirmed,

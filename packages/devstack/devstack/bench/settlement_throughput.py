@@ -30,11 +30,7 @@ from domain.settlement.attempts import (
     Prepared,
     SettlementRail,
 )
-from domain.settlement.batches import (
-    OPERATIONS_MAX,
-    Batch,
-    ObservedBatch,
-)
+from domain.settlement.batches import OPERATIONS_MAX, Batch, ObservedBatch
 from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment
 from workflows.payments import PaymentWorkflow
@@ -95,20 +91,14 @@ async def measure_classic(house: SettlementBench, count: int) -> Throughput:
     """Settle so many payments in batches of a hundred; from the first formed to the last confirmed."""
     owed = await seed_payments.owe(house.database, f"bench-{uuid4().hex[:8]}", count)
     calls = Counter(await house.calls())
-    taken = await settle_in_batches(house, owed)
-    asked = Counter(await house.calls()) - calls
+    taken = await run_batches(house, owed)
+    asked = _per_payment(Counter(await house.calls()) - calls, count)
     bound = OPERATIONS_MAX * IN_FLIGHT_BATCHES / LEDGERS_A_TURN / house.ledger_seconds
-    return Throughput(
-        SettlementRail.CLASSIC,
-        IN_FLIGHT_BATCHES,
-        count,
-        round(count / taken, 1),
-        bound,
-        _per_payment(asked, count),
-    )
+    rate = round(count / taken, 1)
+    return Throughput(SettlementRail.CLASSIC, IN_FLIGHT_BATCHES, count, rate, bound, asked)
 
 
-async def settle_in_batches(house: SettlementBench, owed: Sequence[Payment]) -> float:
+async def run_batches(house: SettlementBench, owed: Sequence[Payment]) -> float:
     """Settle payments in batches of a hundred; return the seconds from the first formed to the last confirmed."""
     gate = SigningGate(house.database, LIMITS)
     activities = PaymentActivitiesImpl(house.database, house.rail, gate, batches_payments=True)
