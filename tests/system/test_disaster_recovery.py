@@ -85,7 +85,7 @@ async def switch(api: httpx.AsyncClient, action: str) -> None:
 class Before:
     """Outages of the time before the disaster, and the transactions that paid those that were paid."""
 
-    held: str  # owed in the backup, paid after it
+    on_hold: str  # owed in the backup, paid after it
     judged: str  # declared in the backup, judged and paid after it
     open: str  # declared in the backup, and not yet judged
     lost: dict[str, object]  # declared and paid after the backup
@@ -99,9 +99,9 @@ async def live(stack: Stack, folder: Path, api: httpx.AsyncClient) -> Before:
     (await api.post("/sla/policies", json=policy | {"terms": TERMS})).raise_for_status()
     kept = await settle_outage(api)
     await switch(api, "open")
-    held, judged, unjudged = [await declare_outage(api, policy=AT_ONCE) for _ in range(3)]
-    await resolve_outage(api, held)
-    await wait_for_lifecycle(api, held, "settling")
+    on_hold, judged, unjudged = [await declare_outage(api, policy=AT_ONCE) for _ in range(3)]
+    await resolve_outage(api, on_hold)
+    await wait_for_lifecycle(api, on_hold, "settling")
     said = await type_commands(stack, folder, back_up, prove)
     assert "1 of them confirmed: 1000 USDC" in said
     assert "every table is as it was backed up" in said
@@ -109,12 +109,12 @@ async def live(stack: Stack, folder: Path, api: httpx.AsyncClient) -> Before:
     await resolve_outage(api, judged)
     lost = build_outage(policy=AT_ONCE)
     await settle_outage(api, **lost)
-    paid = [str(kept["id"]), held, judged, str(lost["id"])]
+    paid = [str(kept["id"]), on_hold, judged, str(lost["id"])]
     receipts = await read_receipts(api, paid)
     said = await type_commands(stack, folder, report)
     assert f"1 outages were declared after the backup: {lost['id']}" in said
     assert "2 payments of 2000 USDC were owed, and 3 of 3000 USDC confirmed, after it" in said
-    return Before(held, judged, unjudged, lost, receipts)
+    return Before(on_hold, judged, unjudged, lost, receipts)
 
 
 async def read_receipts(api: httpx.AsyncClient, outage_ids: Iterable[str]) -> dict[str, str]:
@@ -144,7 +144,7 @@ async def test_the_drill(url: str, tmp_path: Path) -> None:
             assert re.search(r"^clean, ", said, re.MULTILINE), said
             await start_parts(stack, stack._api())
             said = await type_commands(stack, tmp_path, recover)
-            for outage_id in (before.held, before.judged, before.open):
+            for outage_id in (before.on_hold, before.judged, before.open):
                 assert re.search(rf"^outage/{outage_id}: .*; started again$", said, re.MULTILINE)
             assert "payment: 1 lost, 1 started" in said
             await start_parts(stack, *map(stack._worker, QUEUES))

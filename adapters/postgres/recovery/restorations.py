@@ -35,11 +35,11 @@ _LOST = text(
         count(*) FILTER (WHERE created_at > :since) AS payments,
         coalesce(sum(amount_stroops) FILTER (WHERE created_at > :since), 0)::bigint
             AS payments_stroops,
-        count(*) FILTER (WHERE booked_at > :since) AS confirmed,
-        coalesce(sum(amount_stroops) FILTER (WHERE booked_at > :since), 0)::bigint
+        count(*) FILTER (WHERE posted_at > :since) AS confirmed,
+        coalesce(sum(amount_stroops) FILTER (WHERE posted_at > :since), 0)::bigint
             AS confirmed_stroops
     FROM payments LEFT JOIN LATERAL (
-        SELECT max(booked_at) AS booked_at FROM entries
+        SELECT max(posted_at) AS posted_at FROM entries
         WHERE payment_id = payments.id AND kind = 'settlement' AND status = 'confirmed'
     ) AS settled ON true
     """

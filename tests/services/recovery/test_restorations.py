@@ -211,7 +211,7 @@ async def test_the_report_names_what_would_be_lost(
     assert not target.is_empty
 
 
-async def test_the_report_counts_what_was_booked_since_whenever_its_ledger_closed(
+async def test_the_report_counts_what_was_posted_since_whenever_its_ledger_closed(
     url: str, database: Database, tmp_path: Path
 ) -> None:
     """Ledgers close in whole seconds, so that a payment made after a backup may be confirmed before it."""
@@ -254,7 +254,7 @@ async def test_the_event_feed_goes_on_in_a_server_that_counts_from_the_beginning
         await _publish(database, "lost")
         async with database.autocommit() as connection:
             known = await events.list_after(connection, Cursor(), 1_000)
-        cursor = Cursor(known[-1]["transaction"], known[-1]["sequence"])
+        cursor = Cursor(known[-1].transaction, known[-1].sequence)
         new = name_other(other_url, get_name(url))
         await _restore(new, path)
         restored = Database(new, connections_max=1)
@@ -263,9 +263,9 @@ async def test_the_event_feed_goes_on_in_a_server_that_counts_from_the_beginning
             whole = await events.list_after(connection, Cursor(), 1_000)
             later = await events.list_after(connection, cursor, 1_000)
         await restored.close()
-    assert [row["data"]["about"] for row in known] == ["before", "lost"]
-    assert [row["data"]["about"] for row in whole] == ["before", "after"]
-    assert [row["data"]["about"] for row in later] == ["after"]
+    assert [row.data["about"] for row in known] == ["before", "lost"]
+    assert [row.data["about"] for row in whole] == ["before", "after"]
+    assert [row.data["about"] for row in later] == ["after"]
 
 
 async def _count_transactions(url: str) -> int:

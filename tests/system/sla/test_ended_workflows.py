@@ -102,13 +102,13 @@ async def end_payments(api: httpx.AsyncClient, database: Database, client: Clien
     assert (await api.post("/payments/circuit-breaker", json=reason)).status_code == 200
     outage_ids = [await declare_outage(api, policy="at-once") for _ in ENDS]
 
-    async def find_held(outage_id: str) -> str | None:
+    async def find_on_hold(outage_id: str) -> str | None:
         found = await read_payment(database, outage_id)
         return found[0] if found and found[1] == "on_hold" else None
 
     for outage_id, end in zip(outage_ids, ENDS, strict=True):
         await resolve_outage(api, outage_id)
-        payment_id = await wait_until(partial(find_held, outage_id), "the payment is on hold")
+        payment_id = await wait_until(partial(find_on_hold, outage_id), "the payment is on hold")
         await end_workflow(client, f"payment/{payment_id}", end)
     reason["action"] = "close"
     assert (await api.post("/payments/circuit-breaker", json=reason)).status_code == 200

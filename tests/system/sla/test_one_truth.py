@@ -140,7 +140,7 @@ async def find_trouble(api: httpx.AsyncClient) -> dict[str, Any] | None:
     return next((each for each in troubles if each["code"] == "workflows_missing"), None)
 
 
-async def has_told(api: httpx.AsyncClient) -> bool:
+async def is_reported(api: httpx.AsyncClient) -> bool:
     trouble = await find_trouble(api)
     return trouble is not None and trouble["sentence"].startswith("3 outages, 1 of them disputed")
 
@@ -167,7 +167,7 @@ async def test_a_workflow_server_that_forgot_everything_is_recovered(
 
     said = await wait_until(looks, "the server is back, and empty", 60)
     # With nobody who looks, readiness tells, a minute after somebody last did.
-    await wait_until(partial(has_told, api), "readiness tells", 150)
+    await wait_until(partial(is_reported, api), "readiness tells", 150)
     for outage_id in (declared, judged, disputed):
         assert f"outage/{outage_id}: " in said
     assert f"outage/{paid['id']}" not in said
