@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_d7adff8331dc"
+revision = "0001_6c87e07ee8c8"
 down_revision = None
 branch_labels = None
 depends_on = None

@@ -146,7 +146,7 @@ async def _age(database: Database, seconds: int) -> None:
     )
 
 
-async def test_what_no_workflow_takes_up_is_told_with_since_when(scratch: Database) -> None:
+async def test_what_no_workflow_takes_up_is_reported_with_since_when(scratch: Database) -> None:
     first, later = datetime.now(UTC) - timedelta(seconds=30), datetime.now(UTC)
     await record_sweep(scratch, first, 3)
     await record_sweep(scratch, later, 2)

@@ -21,7 +21,7 @@ async def bench(stack: Stack, *arguments: str) -> dict[str, Any]:
         stderr=asyncio.subprocess.PIPE,
         env=os.environ,
     )
-    stdout, stderr = await asyncio.wait_for(process.communicate(), 120)
+    stdout, stderr = await asyncio.wait_for(process.communicate(), 300)
     assert process.returncode == 0, stderr.decode()
     report: dict[str, Any] = json.loads(stdout.splitlines()[-1])
     return report
