@@ -1,22 +1,19 @@
-"""
-Workflows that somebody ends in the Web UI: the database is the truth, and what they were at goes on. All
-on one stack, since none of these tests leaves anything of it behind changed.
-"""
+"""Workflows that somebody ends in the Web UI, or has the server forget, go on from the database."""
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import httpx
-import pytest
 from sqlalchemy import select
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
 
 from adapters.postgres.accounting import invariants
 from adapters.postgres.database import Database
-from adapters.postgres.tables import audit_entries
-from devstack.environment.stack import Stack
+from adapters.postgres.tables import audit_entries, deliveries
 from tests.testkit.api_client import (
     BRIEF,
     TERMS,
@@ -27,92 +24,96 @@ from tests.testkit.api_client import (
 )
 from tests.testkit.stacks import Stacks
 from tests.testkit.truth import open_api, read_payment
+from tests.testkit.webhook_receiver import WebhookReceiver
 
 STARTED_WITHIN_SECONDS = 60
+ENDS = ("terminate", "reset", "cancel")
 
 
-@pytest.fixture(scope="module")
-async def stack(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    async with stacks.start(tmp_path_factory.mktemp("ended")) as running:
-        yield running
+async def test_what_somebody_ends_goes_on(stacks: Stacks, tmp_path: Path) -> None:
+    """On one stack: a delivery, outages and payments."""
+    async with (
+        stacks.start(tmp_path / "data") as stack,
+        WebhookReceiver([503]) as subscriber,
+        open_api(stack) as api,
+    ):
+        client = await Client.connect(stack.environment["TEMPORAL_ADDRESS"])
+        database = Database(stack.environment["DATABASE_URL"], connections_max=4)
+        for name, window in (("at-once", 0), (BRIEF, 3)):
+            policy = {"name": name, "dispute_window_seconds": window, "terms": TERMS}
+            assert (await api.post("/sla/policies", json=policy)).status_code == 201
+        await lose_delivery(api, database, client, subscriber)
+        await end_outages(api, database, client)
+        await end_payments(api, database, client)
+        await wait_until(partial(is_called, subscriber, 2), "it is delivered", 60)
+        async with database.autocommit() as connection:
+            assert await invariants.check(connection) == []
+        await database.close()
 
 
-@pytest.fixture(scope="module")
-async def opened(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    async with open_api(stack) as client:
-        for name, window, patience in (("at-once", 0, 0), (BRIEF, 3, 3600)):
-            policy = {
-                "name": name,
-                "dispute_window_seconds": window,
-                "decision_window_seconds": patience,
-                "terms": TERMS,
-            }
-            assert (await client.post("/sla/policies", json=policy)).status_code == 201
-        yield client
+async def is_called(subscriber: WebhookReceiver, times: int) -> bool:
+    """Whether the first delivery was tried so often."""
+    tried = [each.headers["webhook-id"] for each in subscriber.received]
+    return bool(tried) and tried.count(tried[0]) >= times
 
 
-@pytest.fixture
-async def api(opened: httpx.AsyncClient) -> httpx.AsyncClient:
-    return opened
-
-
-@pytest.fixture
-async def database(stack: Stack) -> AsyncIterator[Database]:
-    opened = Database(stack.environment["DATABASE_URL"], connections_max=4)
-    yield opened
-    async with opened.autocommit() as connection:
-        assert await invariants.check(connection) == []
-    await opened.close()
-
-
-@pytest.fixture
-async def client(stack: Stack) -> Client:
-    return await Client.connect(stack.environment["TEMPORAL_ADDRESS"])
-
-
-@pytest.mark.parametrize("end", ["terminate", "reset", "cancel"])
-async def test_outages_whose_workflows_somebody_ends_go_on(
-    api: httpx.AsyncClient, database: Database, client: Client, end: str
+async def lose_delivery(
+    api: httpx.AsyncClient, database: Database, client: Client, subscriber: WebhookReceiver
 ) -> None:
-    declared = await declare_outage(api)
-    judged = await declare_outage(api, policy=BRIEF)
-    await resolve_outage(api, judged)
-    for outage_id in (declared, judged):
-        await end_workflow(client, f"outage/{outage_id}", end)
-    await wait_for_lifecycle(api, judged, "closed", STARTED_WITHIN_SECONDS)
-    if end == "cancel":
-        called_off = await wait_for_lifecycle(api, declared, "cancelled")
-        assert called_off["id"] == declared
-        return
+    """Call an outage off, and have the server forget the delivery that says so, which was tried once."""
+    wanted = {"url": subscriber.url, "events": ["outage.cancelled"]}
+    assert (await api.post("/webhooks", json=wanted)).status_code == 201
+    outage_id = await declare_outage(api)
+    called_off = await api.post(f"/outages/{outage_id}/cancel", json={"reason": "a false alarm"})
+    assert called_off.status_code == 202, called_off.text
+    await wait_until(partial(is_called, subscriber, 1), "the subscriber is called")
+    async with database.autocommit() as connection:
+        (delivery_id,) = await connection.scalars(select(deliveries.c.id))
+    forgotten = WorkflowExecution(workflow_id=f"webhook/{delivery_id}")
+    await client.workflow_service.delete_workflow_execution(
+        DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=forgotten)
+    )
 
-    async def resolves() -> bool:
-        answer = await api.post(f"/outages/{declared}/resolve", json={"mttr_minutes": 25})
+
+async def end_outages(api: httpx.AsyncClient, database: Database, client: Client) -> None:
+    declared = {end: await declare_outage(api) for end in ENDS}
+    judged = {end: await declare_outage(api, policy=BRIEF) for end in ENDS}
+    for end in ENDS:
+        await resolve_outage(api, judged[end])
+        for outage_id in (declared[end], judged[end]):
+            await end_workflow(client, f"outage/{outage_id}", end)
+    for outage_id in judged.values():
+        await wait_for_lifecycle(api, outage_id, "closed", STARTED_WITHIN_SECONDS)
+    await wait_for_lifecycle(api, declared.pop("cancel"), "cancelled")
+
+    async def resolves(outage_id: str) -> bool:
+        answer = await api.post(f"/outages/{outage_id}/resolve", json={"mttr_minutes": 25})
         assert answer.status_code in (200, 503), answer.text
         return answer.status_code == 200
 
-    await wait_until(resolves, "the outage can be resolved again", STARTED_WITHIN_SECONDS)
-    if end == "terminate":
-        assert await count_restarts(database, f"outage/{declared}") == 1
+    for outage_id in declared.values():
+        again = partial(resolves, outage_id)
+        await wait_until(again, "the outage can be resolved again", STARTED_WITHIN_SECONDS)
+    assert await count_restarts(database, f"outage/{declared['terminate']}") == 1
 
 
-@pytest.mark.parametrize("end", ["terminate", "reset", "cancel"])
-async def test_payments_whose_workflows_somebody_ends_are_made_once(
-    api: httpx.AsyncClient, database: Database, client: Client, end: str
-) -> None:
+async def end_payments(api: httpx.AsyncClient, database: Database, client: Client) -> None:
     reason = {"action": "open", "reason": "a test"}
     assert (await api.post("/payments/circuit-breaker", json=reason)).status_code == 200
-    outage_id = await declare_outage(api, policy="at-once")
-    await resolve_outage(api, outage_id)
+    outage_ids = [await declare_outage(api, policy="at-once") for _ in ENDS]
 
-    async def find_on_hold() -> str | None:
+    async def find_on_hold(outage_id: str) -> str | None:
         found = await read_payment(database, outage_id)
         return found[0] if found and found[1] == "on_hold" else None
 
-    payment_id = await wait_until(find_on_hold, "the payment is on hold")
-    await end_workflow(client, f"payment/{payment_id}", end)
+    for outage_id, end in zip(outage_ids, ENDS, strict=True):
+        await resolve_outage(api, outage_id)
+        payment_id = await wait_until(partial(find_on_hold, outage_id), "the payment is on hold")
+        await end_workflow(client, f"payment/{payment_id}", end)
     reason["action"] = "close"
     assert (await api.post("/payments/circuit-breaker", json=reason)).status_code == 200
-    await wait_for_lifecycle(api, outage_id, "closed", 2 * STARTED_WITHIN_SECONDS)
+    for outage_id in outage_ids:
+        await wait_for_lifecycle(api, outage_id, "closed", 2 * STARTED_WITHIN_SECONDS)
 
 
 async def end_workflow(client: Client, workflow_id: str, end: str) -> None:

@@ -6,7 +6,7 @@ its task while the caller has left, a workflow server that has forgotten everyth
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from tests.testkit.api_client import (
     wait_for_lifecycle,
     wait_until,
 )
+from tests.testkit.recovery.outage_workers import read_end, serve_outages, start_worker
 from tests.testkit.stacks import Stacks
 from tests.testkit.truth import (
     ask_and_leave,
@@ -78,51 +79,6 @@ async def api(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
         yield opened
 
 
-@asynccontextmanager
-async def workers(stack: Stack, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Workers of outages that start at once, and die where they are told to."""
-    environment = {k: v for k, v in stack.signing_environment.items() if not is_seed(k)}
-    with log.open("wb") as said:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.testkit.worker_forkserver", "outages,analytics"),
-            env=environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=said,
-        )
-        assert process.stdin is not None
-        try:
-            yield process
-        finally:
-            process.stdin.write(b"\n")
-            try:
-                await asyncio.wait_for(process.wait(), 30)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-
-
-async def start(process: asyncio.subprocess.Process, order: str) -> None:
-    """Stop the worker that runs, and start another one; return once it serves."""
-    assert process.stdin is not None
-    process.stdin.write(f"{order}\n".encode())
-    await read_line(process, "ready queues")
-
-
-async def read_end(process: asyncio.subprocess.Process) -> list[str]:
-    """Wait until a worker has died, and return how."""
-    return await read_line(process, "gone")
-
-
-async def read_line(process: asyncio.subprocess.Process, beginning: str) -> list[str]:
-    assert process.stdout is not None
-    async with asyncio.timeout(60):
-        while line := (await process.stdout.readline()).decode():
-            if line.startswith(beginning):
-                return line.split()
-    raise AssertionError("whoever starts the workers has died; its log tells why")
-
-
 async def prepare(api: httpx.AsyncClient, point: str) -> tuple[str, str, str, Any]:
     """Bring an outage to where a step can be asked for; return its id and the request."""
     resolution = {"resolved_at": format_time_after(25)}
@@ -151,17 +107,17 @@ async def test_a_worker_killed_after_a_commit_is_followed_by_one_that_knows(
     stack: Stack, api: httpx.AsyncClient, database: Database, client: Client, tmp_path: Path
 ) -> None:
     await stack.stop_part("worker")
-    async with workers(stack, tmp_path / "workers.log") as process:
-        await start(process, "none")
+    async with serve_outages(stack, tmp_path / "workers.log") as process:
+        await start_worker(process, "none")
         for point in OUTAGE_POINTS:
             outage_id, method, path, body = await prepare(api, point)
             before = await read_outage(database, outage_id)
             # The next line ends the worker that is well, and starts the one that dies.
-            await start(process, point)
+            await start_worker(process, point)
             await ask_and_leave(api, method, path, body)
             assert await read_end(process) == ["gone", point, "9"]
             assert await read_outage(database, outage_id) != before, "it was committed"
-            await start(process, "none")
+            await start_worker(process, "none")
             await wait_for_agreement(database, client, outage_id, KNOWN_WITHIN_SECONDS)
             if point == "after_owe":  # or it would be the one that is killed at the next point
                 await wait_for_lifecycle(api, outage_id, "closed", 60)
@@ -176,6 +132,17 @@ async def recover(stack: Stack, *arguments: str) -> tuple[int, str]:
     )
     said, _ = await process.communicate()
     return process.returncode or 0, said.decode()
+
+
+async def find_trouble(api: httpx.AsyncClient) -> dict[str, Any] | None:
+    """What readiness says of workflows."""
+    troubles = (await api.get("/health/readiness")).json()["settling"]["troubles"]
+    return next((each for each in troubles if each["code"] == "workflows_missing"), None)
+
+
+async def is_reported(api: httpx.AsyncClient) -> bool:
+    trouble = await find_trouble(api)
+    return trouble is not None and trouble["sentence"].startswith("3 outages, 1 of them disputed")
 
 
 async def test_a_workflow_server_that_forgot_everything_is_recovered(
@@ -199,6 +166,8 @@ async def test_a_workflow_server_that_forgot_everything_is_recovered(
         return said if code == 1 and "nothing was changed" in said else None
 
     said = await wait_until(looks, "the server is back, and empty", 60)
+    # With nobody who looks, readiness tells, a minute after somebody last did.
+    await wait_until(partial(is_reported, api), "readiness tells", 150)
     for outage_id in (declared, judged, disputed):
         assert f"outage/{outage_id}: " in said
     assert f"outage/{paid['id']}" not in said
@@ -206,11 +175,12 @@ async def test_a_workflow_server_that_forgot_everything_is_recovered(
     assert (code, "outage: 3 lost, 3 started" in said) == (0, True), said
     code, said = await recover(stack)
     assert (code, "nothing is lost" in said) == (0, True), said
-    async with workers(stack, stack.directory.path / "workers.log") as process:
-        await start(process, "none")
+    async with serve_outages(stack, stack.directory.path / "workers.log") as process:
+        await start_worker(process, "none")
         for outage_id in (declared, judged, disputed):
             await wait_for_agreement(database, client, outage_id, 60)
         path = f"/sla/disputes/{dispute['id']}"
+        assert await find_trouble(api) is None
         decided = await api.patch(path, json={"action": "resolve", "mttr_minutes": 5})
         assert decided.status_code == 200, decided.text
         await wait_for_lifecycle(api, disputed, "closed", 60)
