@@ -11,7 +11,7 @@ from adapters.postgres.database import Database
 from api import problems
 from api.access.permissions import PUBLIC, deny_unmarked
 from api.app import create_app
-from api.middleware import Guards
+from api.middleware import PREFIX, Guards
 from domain.access.permissions import Role
 from tests.testkit.access.served_routes import ServedRoute, list_routes
 
@@ -19,6 +19,8 @@ ROUTES = list_routes(create_app())
 # What anybody may ask. A new one is a decision: it belongs into docs/security.md as well.
 PUBLIC_PATHS = {
     *("/health", "/health/liveness", "/health/readiness", "/health/stack"),
+    # /metrics asks for its own token, or for a key.
+    *("/metrics", "/docs", "/redoc", "/docs/errors", "/docs/style.css"),
 }
 
 
@@ -44,6 +46,7 @@ def test_a_route_that_changes_something_does_not_ask_for_reading_alone() -> None
 
 async def test_a_route_that_says_nothing_is_refused_to_everybody() -> None:
     app = FastAPI(dependencies=[Depends(deny_unmarked)])
+    app.state.prefix = PREFIX
     problems.install(app)
     app.add_middleware(Guards)
 
