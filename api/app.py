@@ -10,11 +10,13 @@ from adapters import temporal
 from adapters.postgres.database import Database
 from adapters.settings import ApiSettings, load
 from api import problems, responses
+from api.access.opening import close_access, open_access
 from api.access.permissions import deny_unmarked
 from api.dependencies import Engine, bind_subjects
 from api.middleware import PREFIX, Guards
 from api.parsing.query_parameters import refuse_unknown_parameters
 from api.routes import events, health, webhooks
+from api.routes.access import api_keys, key_sets, people, session_events, sessions
 from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
 from api.routes.settlement import (
     approvals,
@@ -42,9 +44,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     )
     key = settings.bootstrap_api_key.get_secret_value()
     await bootstrap(database, key, _agreement(settings))
-    app.state.engine = Engine(settings, database, client)
-    app.state.principals = {}
+    access = await open_access(settings, database)
+    app.state.engine = Engine(settings, database, client, access)
     yield
+    await close_access(access)
     await database.close()
 
 
@@ -76,7 +79,9 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     # What stands under /payments by a name of its own goes before the payment of any id.
     money = (limits, circuit_breakers, approvals, manual_matches, payments)
     proofs = (reconciliation, break_resolutions, integrity_checks)
+    access = (sessions, session_events, people, api_keys, key_sets)
     nouns = (
+        *access,
         outages,
         disputes,
         policies,
@@ -92,6 +97,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         app.include_router(noun.router, prefix=PREFIX)
     # Probes look for health at the root as well.
     app.include_router(health.router, include_in_schema=False)
+    app.include_router(key_sets.router, include_in_schema=False)
     problems.install(app)
     responses.install(app, [noun.router for noun in nouns])
     app.add_middleware(Guards)

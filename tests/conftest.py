@@ -26,6 +26,7 @@ settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
 KEY = "key-of-the-test-suite-0001"
+JWT_SECRET = "secret-of-the-test-suite-that-closes-keys"
 
 
 @pytest.fixture(scope="session")
@@ -42,10 +43,14 @@ def surroundings() -> Iterator[None]:
                     "SETTLEMENT_",
                     "RECONCILIATION_",
                     "INTEGRITY_CHECK_",
+                    "JWT_",
+                    "SESSION_",
+                    "REGISTRATION",
                 )
             ):
                 patch.delenv(name)
         patch.setenv("BOOTSTRAP_API_KEY", KEY)
+        patch.setenv("JWT_SECRET_KEY", JWT_SECRET)
         yield
 
 

@@ -23,10 +23,15 @@ class SharedError:
 
 
 SHARED: dict[int, SharedError] = {
+    400: SharedError(
+        "WrongCredentials",
+        "The e-mail address or the password is wrong; which one is not said.",
+        {"wrong_credentials": "the e-mail address or the password is wrong"},
+    ),
     401: SharedError(
         "Unauthenticated",
-        "The API key is missing or not known.",
-        {"unauthenticated": "the API key is missing: send it in the header X-API-Key"},
+        "The caller is not known: the API key is missing or wrong, or the session has ended.",
+        {"unauthenticated": "the API key is missing: send it in the header X-API-Key, or log in"},
     ),
     403: SharedError(
         "Forbidden",
@@ -70,6 +75,11 @@ SHARED: dict[int, SharedError] = {
         },
         ("invalid", "detected_at"),
     ),
+    429: SharedError(
+        "TooMany",
+        "This was asked for too often; the headers RateLimit and Retry-After say when to come again.",
+        {"too_many": "too many logins from your address: try again in 30 seconds"},
+    ),
     500: SharedError(
         "InternalError",
         "A defect; the server log has it under the correlation id.",
@@ -93,7 +103,7 @@ def render_shared(status: int) -> dict[str, Any]:
     shared = SHARED[status]
     text = {"schema": {"type": "string"}}
     headers = {"X-Correlation-ID": text | {"description": "finds the request in the logs"}}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
         headers["Retry-After"] = text | {"description": "seconds to wait before repeating"}
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = text | {"description": "the methods that the path knows"}
