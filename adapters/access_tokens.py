@@ -5,7 +5,6 @@ One algorithm and one type, so that a token says nothing of how it is to be chec
 """
 
 import base64
-import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -69,7 +68,7 @@ def verify(token: str, keys: Iterable[SigningKey], now: datetime) -> AccessClaim
             return None
         VerifyKey(key.public).verify(signed.encode(), _decode(signature))
         return _check_claims(_read(body), now)
-    except (ValueError, binascii.Error, BadSignatureError, KeyError, TypeError):
+    except (ValueError, OverflowError, BadSignatureError, KeyError, TypeError):
         return None
 
 

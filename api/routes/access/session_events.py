@@ -16,6 +16,12 @@ from domain.errors import TooMany
 
 router = APIRouter(prefix="/auth", tags=["access"])
 HEARTBEAT_SECONDS = 15.0
+# The frontend knows three reasons; `cause` is the exact one.
+REASONS = {
+    EndReason.LOGOUT: EndReason.SESSION_EXPIRED,
+    EndReason.REFRESH_REUSED: EndReason.SESSION_EXPIRED,
+    EndReason.PERSON_DISABLED: EndReason.ADMIN_LOGOUT,
+}
 STREAMS_MAX = 1000
 STREAMS_A_SESSION_MAX = 20
 
@@ -51,7 +57,8 @@ async def _stream(engine: Running, session_id: str) -> AsyncIterator[bytes]:
             except TimeoutError:
                 yield _format("heartbeat", {})
                 continue
-            yield _format("session_revoked", {"reason": reason})
+            told_as = REASONS.get(reason, reason)
+            yield _format("session_revoked", {"reason": told_as, "cause": reason})
             return
     finally:
         watch.leave(session_id, told)

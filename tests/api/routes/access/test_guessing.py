@@ -86,7 +86,9 @@ async def test_a_browser_that_is_known_does_not_wait_for_a_guesser_beside_it(
         assert (await owner.log_in(person)).status_code == 200
 
 
-async def test_the_right_password_makes_failures_forgotten(browser: Browser, person: Person) -> None:
+async def test_the_right_password_makes_failures_forgotten(
+    browser: Browser, person: Person
+) -> None:
     for _ in range(2):
         for _ in range(2):
             assert (await guess(browser, person.email)).status_code == 400
@@ -95,9 +97,7 @@ async def test_the_right_password_makes_failures_forgotten(browser: Browser, per
 
 
 async def test_an_address_has_so_many_logins_a_minute(browser: Browser) -> None:
-    answers = [
-        await guess(browser, f"{secrets.token_hex(8)}@example.com") for _ in range(31)
-    ]
+    answers = [await guess(browser, f"{secrets.token_hex(8)}@example.com") for _ in range(31)]
     assert {each.status_code for each in answers[:30]} == {400}
     last = answers[-1]
     assert last.status_code == 429

@@ -67,8 +67,7 @@ async def test_a_copy_that_is_used_later_ends_the_session(
     (event,) = [
         each
         for each in feed
-        if each["type"] == "access.refresh_token_reused"
-        and each["data"]["person"] == person.email
+        if each["type"] == "access.refresh_token_reused" and each["data"]["person"] == person.email
     ]
     assert event["data"]["session_id"] == reused["evidence"]["session_id"]
 
@@ -102,7 +101,9 @@ async def test_a_session_slides_while_it_is_used(
     await open_session(browser, person)
     async with database.transaction() as connection:
         await connection.execute(
-            text("UPDATE sessions SET last_seen_at = now() - interval '23 hours' WHERE person_id = :p"),
+            text(
+                "UPDATE sessions SET last_seen_at = now() - interval '23 hours' WHERE person_id = :p"
+            ),
             {"p": person.id},
         )
     assert (await browser.get("auth/me")).status_code == 200
