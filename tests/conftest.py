@@ -16,6 +16,7 @@ from temporalio.client import Client
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
+from tests.testkit.access.second_person import open_second_person
 from tests.testkit.api_client import AT_ONCE, BRIEF, TERMS
 from tests.testkit.problem_checker import check_problem
 from tests.testkit.settlement.payment_factory import open_rail
@@ -91,6 +92,13 @@ async def api(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
             }
             answer = await client.post("/sla/policies", json=policy)
             assert answer.status_code == 201, answer.text
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def decider(api: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
+    """A second person: who declared an outage or filed a dispute does not decide it."""
+    async with await open_second_person(api) as client:
         yield client
 
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from fastapi import Request
 
 from adapters.passwords import PasswordHasher
-from adapters.postgres.access import api_keys, sessions
 from adapters.postgres.database import Database
 from adapters.settings import ApiSettings
 from api.access.csrf import check_csrf
@@ -16,10 +15,11 @@ from api.access.rate_limits import RateLimit
 from api.access.session_watch import SessionWatch
 from api.access.token_keys import TokenKeys
 from domain.access.api_keys import is_mistyped
-from domain.access.people import PersonStatus
 from domain.access.principals import Principal
-from domain.access.sessions import SessionRecord
+from domain.access.sessions import hash_token
 from domain.errors import Unauthenticated
+from services.access.api_keys.use_key import use_key
+from services.access.sessions.use_session import UseSession, use_session
 
 REMEMBERED_MAX = 1000
 REMEMBERED_SECONDS = 2.0
@@ -73,10 +73,7 @@ async def find_principal(
 
 
 async def _find_by_key(request: Request, context: AccessContext, key: str) -> Principal:
-    found = None
-    if not is_mistyped(key):
-        async with context.database.autocommit() as connection:
-            found = await api_keys.find_principal(connection, key)
+    found = None if is_mistyped(key) else await use_key(context.database, key)
     if found is None:
         context.wrong_keys.take(request)
         raise Unauthenticated("the API key is not known: ask an admin for one")
@@ -84,38 +81,22 @@ async def _find_by_key(request: Request, context: AccessContext, key: str) -> Pr
 
 
 async def _find_by_token(request: Request, context: AccessContext, token: str) -> Principal:
-    claims = await context.tokens.verify(token)
-    session = None
+    claims, found = await context.tokens.verify(token), None
     if claims is not None:
-        async with context.database.autocommit() as connection:
-            session = await sessions.find(connection, id=claims.session_id)
-    if session is None:
+        wanted = UseSession(claims.session_id, None, context.idle, datetime.now(UTC))
+        found = await use_session(context.database, wanted)
+    if found is None:
         context.wrong_keys.take(request)
-    return await _use_session(context, session, "the access token is not good any more: refresh it")
+        raise Unauthenticated("the access token is not good any more: refresh it")
+    return found
 
 
 async def _find_by_cookie(request: Request, context: AccessContext, cookie: str) -> Principal:
-    async with context.database.autocommit() as connection:
-        digest = hashlib.sha256(cookie.encode()).digest()
-        session = await sessions.find(connection, digest=digest)
-    return await _use_session(context, session, "the session has ended: log in again")
-
-
-async def _use_session(
-    context: AccessContext, session: SessionRecord | None, ended: str
-) -> Principal:
-    """Let a session that goes on slide, and return whose it is."""
-    now = datetime.now(UTC)
-    if (
-        session is None
-        or session.find_end(now, context.idle)
-        or session.person.status is PersonStatus.DISABLED
-    ):
-        raise Unauthenticated(ended)
-    async with context.database.autocommit() as connection:
-        await sessions.touch(connection, session.id, now)
-    person = session.person
-    return Principal(person.email, person.role, session_id=session.id, person_id=person.id)
+    wanted = UseSession(None, hash_token(cookie), context.idle, datetime.now(UTC))
+    found = await use_session(context.database, wanted)
+    if found is None:
+        raise Unauthenticated("the session has ended: log in again")
+    return found
 
 
 _FINDERS = {"key": _find_by_key, "token": _find_by_token, "cookie": _find_by_cookie}

@@ -19,11 +19,11 @@ from api.access.rate_limits import get_address
 from domain import requests
 from domain.access.login_attempts import compute_wait, derive_counter, name_place
 from domain.access.people import PASSWORD_MAX, Person, normalize_email
+from domain.access.sessions import hash_token
 from domain.digests import derive_id
 from domain.errors import Invalid, TooMany, WrongCredentials
 from services.access.login_attempts.record_failure import RecordFailure, record_failure
 from services.access.sessions.begin_session import WRONG, BeginSession, begin_session
-from services.access.sessions.refresh_session import hash_token
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,14 +33,14 @@ class SessionWatch:
 
     def listen(self, session_id: str) -> "asyncio.Queue[EndReason]":
         """Return a queue in which the reason appears once the session has ended."""
-        told: asyncio.Queue[EndReason] = asyncio.Queue()
-        self.listeners[session_id].add(told)
+        heard: asyncio.Queue[EndReason] = asyncio.Queue()
+        self.listeners[session_id].add(heard)
         if self.looking is None or self.looking.done():
             self.looking = asyncio.create_task(self._look_on())
-        return told
+        return heard
 
-    def leave(self, session_id: str, told: "asyncio.Queue[EndReason]") -> None:
-        self.listeners[session_id].discard(told)
+    def leave(self, session_id: str, heard: "asyncio.Queue[EndReason]") -> None:
+        self.listeners[session_id].discard(heard)
         if not self.listeners[session_id]:
             del self.listeners[session_id]
 
@@ -63,5 +63,5 @@ class SessionWatch:
         async with self.database.autocommit() as connection:
             for session in await sessions.list_some(connection, list(self.listeners)):
                 reason = session.find_end(now, self.idle)
-                for told in self.listeners.get(session.id, ()) if reason else ():
-                    told.put_nowait(reason or EndReason.SESSION_EXPIRED)
+                for heard in self.listeners.get(session.id, ()) if reason else ():
+                    heard.put_nowait(reason or EndReason.SESSION_EXPIRED)

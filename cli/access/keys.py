@@ -18,7 +18,7 @@ from domain.access.permissions import Permission, Role
 from domain.errors import ApexError
 from domain.requests import Request
 from services.access.api_keys.create_key import CreateKey, create_key
-from services.access.api_keys.revoke_key import RevokeKeysOf, revoke_keys_of
+from services.access.api_keys.revoke_keys import RevokeKeys, revoke_keys
 
 BY = Request("operator", "command-line")
 SHOWN_MAX = 1000
@@ -49,27 +49,39 @@ def command(
             asyncio.run(_list(data_dir, now))
             return
         if revoke:
-            count = asyncio.run(_revoke(data_dir, RevokeKeysOf(name, BY, now)))
+            count = asyncio.run(_revoke(data_dir, RevokeKeys(name, BY, now)))
             typer.echo(f"{count} of {name} revoked")
             return
-        key = format_key(secrets.token_bytes(ID_BYTES), secrets.token_bytes(SECRET_BYTES))
-        wanted = CreateKey(
-            f"key_{get_id(key)}",
-            name,
-            role,
-            key,
-            BY,
-            now,
-            frozenset(scope) if scope else None,
-            normalize_email(email) if email else None,
-            None if days is None else now + timedelta(days=days),
-            replaces=True,
-        )
+        until = None if days is None else now + timedelta(days=days)
+        wanted = make_command(name, role, scope or [], email, now, until)
         location = asyncio.run(_keep(data_dir, wanted))
     except (NoDatabase, ApexError) as error:
         raise SystemExit(f"apexchainx: {error}") from None
     print(f"a key for {name} with the role {role}, kept in database {location}:", file=sys.stderr)
-    typer.echo(key)
+    typer.echo(wanted.key)
+
+
+def make_command(
+    name: str,
+    role: Role,
+    scopes: list[Permission],
+    email: str,
+    now: datetime,
+    until: datetime | None,
+) -> CreateKey:
+    key = format_key(secrets.token_bytes(ID_BYTES), secrets.token_bytes(SECRET_BYTES))
+    return CreateKey(
+        f"key_{get_id(key)}",
+        name,
+        role,
+        key,
+        BY,
+        now,
+        frozenset(scopes) if scopes else None,
+        normalize_email(email) if email else None,
+        until,
+        replaces=True,
+    )
 
 
 async def _keep(data_dir: Path | None, wanted: CreateKey) -> str:
@@ -78,9 +90,9 @@ async def _keep(data_dir: Path | None, wanted: CreateKey) -> str:
         return database.location
 
 
-async def _revoke(data_dir: Path | None, wanted: RevokeKeysOf) -> int:
+async def _revoke(data_dir: Path | None, wanted: RevokeKeys) -> int:
     async with open_database(data_dir) as database:
-        return await revoke_keys_of(database, wanted)
+        return await revoke_keys(database, wanted)
 
 
 async def _list(data_dir: Path | None, now: datetime) -> None:

@@ -5,6 +5,9 @@ The token just used is answered with the same successor for some seconds, becaus
 has been copied: whoever shows it, the session ends.
 """
 
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -73,3 +76,14 @@ def judge_refresh(token: RefreshRecord, now: datetime) -> RefreshOutcome:
     if previous and now - token.used_at <= REFRESH_GRACE:
         return RefreshOutcome.REPEAT
     return RefreshOutcome.REUSED
+
+
+def hash_token(token: str) -> bytes:
+    """A token is 256 random bits, so that a fast hash is enough."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def derive_successor(salt: bytes, token: str) -> str:
+    """Return the token after this one: the same, however often it is asked for at the same time."""
+    made = hmac.digest(salt, token.encode(), "sha256")
+    return urlsafe_b64encode(made).rstrip(b"=").decode()

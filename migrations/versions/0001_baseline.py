@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_ef11f0e112e1"
+revision = "0001_996f4fce93a1"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -272,7 +272,7 @@ def upgrade() -> None:
         sa.Column("email", sa.String(length=100), nullable=False),
         sa.Column("full_name", sa.String(length=200), nullable=True),
         sa.Column("role", sa.String(length=20), nullable=False),
-        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("disabled", sa.Boolean(), nullable=False),
         sa.Column("stellar_wallet", sa.String(length=56), nullable=True),
         sa.Column("password_hash", sa.Text(), nullable=False),
         sa.Column(
@@ -286,7 +286,6 @@ def upgrade() -> None:
             "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
             name=op.f("ck_people_role"),
         ),
-        sa.CheckConstraint("(status IN ('active', 'disabled'))", name=op.f("ck_people_status")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
         sa.UniqueConstraint("email", name=op.f("uq_people_email")),
     )

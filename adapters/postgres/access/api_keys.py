@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import api_keys, people
 from domain.access.api_keys import KeyRecord
-from domain.access.people import PersonStatus
 from domain.access.permissions import Permission, Role
 from domain.access.principals import Principal
 from domain.errors import NotFound
@@ -131,12 +130,12 @@ async def find_principal(connection: AsyncConnection, key: str) -> Principal | N
         & (api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > func.now()))
     )
     wanted = (
-        select(api_keys, people.c.email, people.c.status)
+        select(api_keys, people.c.email, people.c.disabled)
         .outerjoin(people, people.c.id == api_keys.c.person_id)
         .where(valid)
     )
     row = (await connection.execute(wanted)).one_or_none()
-    if row is None or row.status == PersonStatus.DISABLED:
+    if row is None or row.disabled:
         return None
     stale = api_keys.c.last_used_at.is_(None) | (api_keys.c.last_used_at < func.now() - _USED_EVERY)
     await connection.execute(

@@ -17,7 +17,7 @@ COLUMNS = (
     people.c.email,
     people.c.full_name,
     people.c.role,
-    people.c.status,
+    people.c.disabled,
     people.c.stellar_wallet,
     people.c.created_at,
 )
@@ -29,7 +29,7 @@ def to_person(row: Any) -> Person:
         row.email,
         row.full_name,
         Role(row.role),
-        PersonStatus(row.status),
+        PersonStatus.DISABLED if row.disabled else PersonStatus.ACTIVE,
         row.stellar_wallet,
         row.created_at,
     )
@@ -42,7 +42,7 @@ async def add(connection: AsyncConnection, person: Person, password_hash: str) -
         "email": person.email,
         "full_name": person.full_name,
         "role": person.role,
-        "status": person.status,
+        "disabled": person.status is PersonStatus.DISABLED,
         "password_hash": password_hash,
         "created_at": person.created_at,
     }
@@ -80,6 +80,9 @@ async def get_password_hash(connection: AsyncConnection, email: str) -> str | No
 
 
 async def change(connection: AsyncConnection, person_id: str, **values: Any) -> None:
+    """Change columns of a person; `status` is kept as whether they are disabled."""
+    if "status" in values:
+        values["disabled"] = values.pop("status") == PersonStatus.DISABLED
     await connection.execute(update(people).where(people.c.id == person_id).values(**values))
 
 

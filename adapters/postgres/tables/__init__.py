@@ -1,6 +1,14 @@
 """Every table of the database, one file for each subject."""
 
-from adapters.postgres.tables.access import api_keys
+from adapters.postgres.tables.access import (
+    api_keys,
+    devices,
+    login_failures,
+    people,
+    refresh_tokens,
+    sessions,
+    signing_keys,
+)
 from adapters.postgres.tables.attestations import (
     attestations,
     contract_calls,
@@ -44,14 +52,6 @@ from adapters.postgres.tables.payments import (
     envelopes,
     payments,
     submissions,
-)
-from adapters.postgres.tables.people import (
-    devices,
-    login_failures,
-    people,
-    refresh_tokens,
-    sessions,
-    signing_keys,
 )
 from adapters.postgres.tables.reconciliation import (
     break_resolutions,

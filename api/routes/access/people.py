@@ -43,7 +43,7 @@ GOVERNS = [require(Permission.PEOPLE_MANAGE)]
 Preferences = dict[str, Any]
 
 
-class RegistrationBody(Body):
+class RegisterBody(Body):
     """`role` is accepted and has no meaning: nobody chooses their own."""
 
     email: str = Field(max_length=320)
@@ -80,7 +80,7 @@ class PersonBody(Body):
     dependencies=[PUBLIC, Depends(check_origin)],
     responses=declare_problems(403, 409, 429),
 )
-async def register(body: RegistrationBody, request: Request, engine: Running) -> PersonView:
+async def register(body: RegisterBody, request: Request, engine: Running) -> PersonView:
     """Register as a viewer, where REGISTRATION is open."""
     if engine.settings.registration != "open":
         raise Forbidden("registration is closed: ask an admin for an account")

@@ -48,20 +48,20 @@ async def stream_session_events(engine: Running, caller: Caller) -> StreamingRes
 
 async def _stream(engine: Running, session_id: str) -> AsyncIterator[bytes]:
     watch = engine.access.watch
-    told = watch.listen(session_id)
+    ended = watch.listen(session_id)
     try:
         yield _format("heartbeat", {})
         while True:
             try:
-                reason: EndReason = await asyncio.wait_for(told.get(), HEARTBEAT_SECONDS)
+                reason: EndReason = await asyncio.wait_for(ended.get(), HEARTBEAT_SECONDS)
             except TimeoutError:
                 yield _format("heartbeat", {})
                 continue
-            told_as = REASONS.get(reason, reason)
-            yield _format("session_revoked", {"reason": told_as, "cause": reason})
+            reason_shown = REASONS.get(reason, reason)
+            yield _format("session_revoked", {"reason": reason_shown, "cause": reason})
             return
     finally:
-        watch.leave(session_id, told)
+        watch.leave(session_id, ended)
 
 
 def _format(event: str, data: dict[str, str]) -> bytes:

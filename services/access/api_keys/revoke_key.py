@@ -8,22 +8,12 @@ from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
 from domain.access.api_keys import KeyRecord
 from domain.audit import make_audit_entry
-from domain.errors import NotFound
 from domain.requests import Request
 
 
 @dataclass(frozen=True, slots=True)
 class RevokeKey:
     key_id: str
-    request: Request
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RevokeKeysOf:
-    """Every key of a name."""
-
-    name: str
     request: Request
     at: datetime
 
@@ -42,22 +32,3 @@ async def revoke_key(database: Database, command: RevokeKey) -> KeyRecord:
                 ),
             )
         return await api_keys.lock(connection, command.key_id)
-
-
-async def revoke_keys_of(database: Database, command: RevokeKeysOf) -> int:
-    """Return how many were revoked; at least one."""
-    async with database.transaction() as connection:
-        count = await api_keys.revoke_by_name(connection, command.name)
-        if not count:
-            raise NotFound(f"{command.name!r} has no API key that is valid")
-        payload = {"name": command.name, "count": count}
-        entry = make_audit_entry(
-            f"key/{command.name}",
-            "key.revoked",
-            command.request,
-            command.at,
-            payload,
-            command.at.isoformat(),
-        )
-        await events.publish(connection, entry)
-    return count

@@ -1,8 +1,5 @@
 """Exchange a refresh token for the next one of its session."""
 
-import hashlib
-import hmac
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,6 +14,8 @@ from domain.access.sessions import (
     RefreshOutcome,
     RefreshRecord,
     SessionRecord,
+    derive_successor,
+    hash_token,
     judge_refresh,
 )
 from domain.audit import make_audit_entry
@@ -44,17 +43,6 @@ class RefusedRefresh:
     """Nothing was given; the ids are of deliveries that announce why."""
 
     deliveries: list[str]
-
-
-def hash_token(token: str) -> bytes:
-    """A token is 256 random bits, so that a fast hash is enough."""
-    return hashlib.sha256(token.encode()).digest()
-
-
-def derive_successor(salt: bytes, token: str) -> str:
-    """Return the token after this one: the same, however often it is asked for at the same time."""
-    made = hmac.digest(salt, token.encode(), "sha256")
-    return urlsafe_b64encode(made).rstrip(b"=").decode()
 
 
 async def refresh_session(

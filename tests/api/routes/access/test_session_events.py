@@ -1,4 +1,4 @@
-"""A browser that listens is told at once that its session has ended, by whatever process."""
+"""A browser that listens learns at once that its session has ended, by whatever process."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -69,8 +69,8 @@ async def test_a_changed_password_is_announced_to_the_others(
     await asyncio.wait_for(ready.wait(), 10)
     said = {"current_password": PASSWORD, "new_password": "another horse battery"}
     assert (await browser.post("auth/me/password", json=said)).status_code == 200
-    told = await asyncio.wait_for(listening, 10)
-    assert told[-1] == (
+    heard = await asyncio.wait_for(listening, 10)
+    assert heard[-1] == (
         "session_revoked",
         {"reason": "password_changed", "cause": "password_changed"},
     )
@@ -86,5 +86,5 @@ async def test_what_another_process_ends_is_announced_too(
     async with database.transaction() as connection:
         reason, now = EndReason.PERSON_DISABLED, datetime.now(UTC)
         assert len(await sessions.end(connection, reason, now, person_id=person.id)) == 1
-    told = await asyncio.wait_for(listening, 10)
-    assert told[-1] == ("session_revoked", {"reason": "admin_logout", "cause": "person_disabled"})
+    heard = await asyncio.wait_for(listening, 10)
+    assert heard[-1] == ("session_revoked", {"reason": "admin_logout", "cause": "person_disabled"})
