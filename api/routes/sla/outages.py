@@ -94,7 +94,7 @@ async def _check(
 
 async def _show(engine: Engine, outage_id: str) -> OutageView:
     async with engine.database.autocommit() as connection:
-        return OutageView.of(dict(await outages.get(connection, outage_id)))
+        return OutageView.of(await outages.get(connection, outage_id))
 
 
 @router.get("", dependencies=[require(Permission.OUTAGES_READ)])
@@ -115,7 +115,7 @@ async def list_outages(
         statuses = [lifecycle]
     field, descending = _sorting(sort or sort_field, sort_order)
     async with database.autocommit() as connection:
-        rows, total = await outages.list_page(
+        records, total = await outages.list_page(
             connection,
             severity=severity,
             statuses=statuses,
@@ -125,7 +125,7 @@ async def list_outages(
             offset=paging.offset,
             limit=paging.size,
         )
-    items = [OutageView.of(dict(row)) for row in rows]
+    items = [OutageView.of(record) for record in records]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
@@ -157,12 +157,12 @@ async def amend_outage(
     """Correct an outage; fields that are not sent stay. Times and identity never change."""
     changes, resolution = body.changes(), body.resolution(asked)
     async with engine.database.autocommit() as connection:
-        row = await outages.get(connection, outage_id)
-    if row["status"] == OutageStatus.DECLARED:
+        record = await outages.get(connection, outage_id)
+    if record.status is OutageStatus.DECLARED:
         if resolution is not None:
-            check_resolution(outages.to_outage(row), resolution, datetime.now(UTC))
+            check_resolution(record.outage, resolution, datetime.now(UTC))
     elif body.timed():
-        raise Conflict(f"outage {outage_id!r} is {row['status']}; its times can no longer change")
+        raise Conflict(f"outage {outage_id!r} is {record.status}; its times can no longer change")
     else:
         resolution = None  # what the caller wants has happened already
     if changes:
@@ -183,12 +183,12 @@ async def resolve_outage(
     """The service is back: judge the SLA, open the dispute window, and answer the verdict."""
     judgement = await commands.resolve(engine, outage_id, body.resolution(asked), update_id)
     async with engine.database.autocommit() as connection:
-        row = await outages.get(connection, outage_id)
+        record = await outages.get(connection, outage_id)
     # Asked again much later, the newest verdict may be another than the one answered.
-    newest = row["sla_revision"] == judgement.revision
-    attestation = AttestationView.of(dict(row)) if newest else None
+    newest = record.judged is not None and record.judged[0] == judgement.revision
+    attestation = AttestationView.of(record.attestation) if newest else None
     return ResolvedView(
-        outage=OutageView.of(dict(row)),
+        outage=OutageView.of(record),
         sla=SlaView.of(judgement.verdict, judgement.revision, attestation),
         payment=PaymentView.planned(judgement.payment),
     )
