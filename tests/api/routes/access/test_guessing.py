@@ -21,20 +21,20 @@ def strip(answer: httpx.Response) -> dict[str, str]:
     return {key: value for key, value in answer.json().items() if key != "correlation_id"}
 
 
-async def test_a_wrong_password_and_a_strange_address_are_answered_alike(
+async def test_a_wrong_password_and_an_unknown_address_are_answered_alike(
     browser: Browser, other: Browser, person: Person
 ) -> None:
     wrong = await guess(browser, person.email)
-    strange = await guess(other, f"{secrets.token_hex(4)}@example.com")
-    assert wrong.status_code == strange.status_code == 400
-    assert strip(wrong) == strip(strange)
+    unknown = await guess(other, f"{secrets.token_hex(4)}@example.com")
+    assert wrong.status_code == unknown.status_code == 400
+    assert strip(wrong) == strip(unknown)
     assert wrong.json()["detail"] == "the e-mail address or the password is wrong"
     for email in ("no-address", "", "x" * 320, person.email):
         answer = await guess(browser, email, "y" * 1000)
         assert answer.status_code in {400, 429}
 
 
-async def test_a_strange_address_takes_as_long_as_a_wrong_password(
+async def test_an_unknown_address_takes_as_long_as_a_wrong_password(
     api: httpx.AsyncClient, person: Person
 ) -> None:
     took: dict[bool, list[float]] = {True: [], False: []}
