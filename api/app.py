@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
@@ -43,7 +44,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         settings.temporal_address, settings.temporal_namespace, lazy=True
     )
     key = settings.bootstrap_api_key.get_secret_value()
-    await bootstrap(database, key, _agreement(settings))
+    await bootstrap(database, key, _agreement(settings), datetime.now(UTC))
     access = await open_access(settings, database)
     app.state.engine = Engine(settings, database, client, access)
     yield

@@ -4,7 +4,8 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import api_keys, people
@@ -63,20 +64,29 @@ async def add(connection: AsyncConnection, record: KeyRecord, key: str) -> None:
 
 async def save_key(
     connection: AsyncConnection, name: str, role: Role, key: str, by: str = "operator"
-) -> None:
-    """Save a `key` that somebody chose as the key of `name`; others of that name are revoked."""
+) -> bool:
+    """
+    Save a `key` that somebody chose as the key of `name`; others of that name are revoked.
+
+    Return whether anything changed.
+    """
     digest = hash_key(key)
     others = (api_keys.c.name == name) & (api_keys.c.digest != digest)
-    await revoke(connection, others)
-    again = {"name": name, "role": role, "revoked_at": None}
-    known = await connection.execute(
-        update(api_keys).where(api_keys.c.digest == digest).values(again)
-    )
-    if not known.rowcount:
+    replaced = await revoke(connection, others)
+    known = (
+        await connection.execute(select(api_keys).where(api_keys.c.digest == digest))
+    ).one_or_none()
+    if known is None:
         id_ = f"key_{digest.hex()[:24]}"
-        await connection.execute(
-            insert(api_keys).values(id=id_, name=name, role=role, digest=digest, created_by=by)
-        )
+        new = insert(api_keys).values(id=id_, name=name, role=role, digest=digest, created_by=by)
+        # Two processes may start at once.
+        made = await connection.scalar(new.on_conflict_do_nothing().returning(api_keys.c.id))
+        return made is not None
+    if (known.name, known.role, known.revoked_at) == (name, role, None):
+        return replaced > 0
+    again = {"name": name, "role": role, "revoked_at": None}
+    await connection.execute(update(api_keys).where(api_keys.c.digest == digest).values(again))
+    return True
 
 
 async def revoke(connection: AsyncConnection, which: Any) -> int:
