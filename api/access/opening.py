@@ -37,4 +37,4 @@ async def open_access(settings: ApiSettings, database: Database) -> AccessContex
 
 async def close_access(context: AccessContext) -> None:
     await context.watch.close()
-    context.hasher.close()
+    await context.hasher.close()

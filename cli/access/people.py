@@ -65,7 +65,7 @@ async def _create(
     try:
         made = await hasher.hash(password)
     finally:
-        hasher.close()
+        await hasher.close()
     wanted = RegisterPerson(
         derive_id("usr", secrets.token_hex(16)), email, full_name, role, made, BY, datetime.now(UTC)
     )

@@ -3,6 +3,7 @@
 import asyncio
 from time import perf_counter
 
+import psutil
 import pytest
 
 from adapters.passwords import LINE_MAX, PasswordHasher, is_outdated
@@ -21,7 +22,21 @@ async def test_a_password_is_known_again_and_no_other() -> None:
     assert not await hasher.verify(None, "pässword")
     assert not is_outdated(made)
     assert is_outdated(OLD)
-    hasher.close()
+    await hasher.close()
+
+
+async def test_a_process_that_died_is_followed_by_another() -> None:
+    hasher = PasswordHasher()
+    made = await hasher.hash("password")
+    (child,) = [
+        each for each in psutil.Process().children() if "adapters.passwords" in each.cmdline()
+    ]
+    child.kill()
+    assert await hasher.verify(made, "password")
+    await hasher.close()
+    assert not [
+        each for each in psutil.Process().children() if "adapters.passwords" in each.cmdline()
+    ]
 
 
 async def test_a_crowd_waits_outside_and_the_event_loop_goes_on() -> None:
@@ -40,4 +55,4 @@ async def test_a_crowd_waits_outside_and_the_event_loop_goes_on() -> None:
         await refused[0]
     # A hash on the loop would hold it for as long as it takes.
     assert sorted(pauses)[len(pauses) // 2] < took / LINE_MAX / 2
-    hasher.close()
+    await hasher.close()

@@ -23,7 +23,9 @@ async def add_person(
 ) -> Person:
     """Put somebody on record whose password is PASSWORD."""
     if not _HASHES:
-        _HASHES.append(await PasswordHasher().hash(PASSWORD))
+        hasher = PasswordHasher()
+        _HASHES.append(await hasher.hash(PASSWORD))
+        await hasher.close()
     address = email or f"{role}-{secrets.token_hex(6)}@example.com"
     id_ = f"usr_{secrets.token_hex(12)}"
     person = Person(id_, address, None, role, PersonStatus.ACTIVE, None, datetime.now(UTC))
