@@ -84,6 +84,25 @@ class ApiSettings(CommonSettings):
     bootstrap_api_key: SecretStr = Field(
         min_length=16, description="first admin's API key, at least 16 characters"
     )
+    jwt_secret_key: SecretStr = Field(
+        min_length=32,
+        description="encrypts the keys that sign access tokens, at least 32 characters",
+    )
+    jwt_access_token_minutes: Whole = Field(
+        10, ge=1, le=60, description="minutes for which an access token is good"
+    )
+    session_idle_hours: Whole = Field(
+        24, ge=1, le=720, description="hours without a request after which a session ends"
+    )
+    session_max_days: Whole = Field(
+        30, ge=1, le=365, description="days after which a session ends in any case"
+    )
+    session_cookie_secure: bool = Field(
+        True, description="send the session's cookies over HTTPS alone"
+    )
+    registration: Literal["closed", "open"] = Field(
+        "closed", description="open: anybody may register, and becomes a viewer"
+    )
     sla_policy: str = Field(
         "standard", max_length=100, description="policy of outages that name none"
     )

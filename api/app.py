@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
@@ -11,6 +12,7 @@ from adapters.postgres.database import Database
 from adapters.setting_types import split_origins
 from adapters.settings import ApiSettings, load
 from api import problems, responses
+from api.access.opening import close_access, open_access
 from api.access.permissions import deny_unmarked
 from api.dependencies import Engine, bind_subjects
 from api.documents import pages
@@ -18,6 +20,7 @@ from api.middleware import PREFIX, Guards
 from api.parsing.content_types import refuse_foreign_content
 from api.parsing.query_parameters import refuse_unknown_parameters
 from api.routes import events, health, metrics, webhooks
+from api.routes.access import api_keys, key_sets, people, session_events, sessions
 from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
 from api.routes.settlement import (
     approvals,
@@ -38,6 +41,7 @@ DESCRIPTION = "From an outage to a paid, disputable, audited SLA settlement."
 MONEY = (limits, circuit_breakers, approvals, manual_matches, payments)
 PROOFS = (reconciliation, break_resolutions, integrity_checks)
 NOUNS = (
+    *(sessions, session_events, people, api_keys, key_sets),
     *(outages, disputes, policies, *MONEY, wallets, payouts),
     *(*PROOFS, events, webhooks, health),
 )
@@ -52,10 +56,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         settings.temporal_address, settings.temporal_namespace, lazy=True
     )
     key = settings.bootstrap_api_key.get_secret_value()
-    await bootstrap(database, key, _agreement(settings))
-    app.state.engine = Engine(settings, database, client)
-    app.state.principals = {}
+    await bootstrap(database, key, _agreement(settings), datetime.now(UTC))
+    access = await open_access(settings, database)
+    app.state.engine = Engine(settings, database, client, access)
     yield
+    await close_access(access)
     await database.close()
 
 
@@ -92,7 +97,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     for noun in NOUNS:
         app.include_router(noun.router, prefix=prefix)
     # Probes look for health at the root as well.
-    for other in (health, metrics, pages):
+    for other in (health, metrics, pages, key_sets):
         app.include_router(other.router, include_in_schema=False)
     problems.install(app)
     responses.install(app, [noun.router for noun in NOUNS], prefix)

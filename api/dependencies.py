@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, cast
@@ -10,22 +9,28 @@ from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from fastapi import Depends, Header, Query, Request
-from fastapi.security import APIKeyHeader
+from fastapi.security import (
+    APIKeyCookie,
+    APIKeyHeader,
+    HTTPAuthorizationCredentials,
+    HTTPBearer,
+)
 from temporalio.client import Client
 
 from adapters import logs
 from adapters.postgres import database
-from adapters.postgres.access import api_keys
 from adapters.settings import ApiSettings
+from api.access.cookies import SESSION_COOKIE
+from api.access.credentials import AccessContext, find_principal
 from domain import requests
 from domain.access.principals import Principal
-from domain.errors import Unauthenticated, Unavailable
+from domain.errors import TooMany, Unauthenticated, Unavailable
 
 # Long enough for a busy worker, and shorter than the time-out of most callers.
 ANSWER_WITHIN = timedelta(seconds=10)
-KEYS_REMEMBERED_MAX = 1000
-KEY_REMEMBERED_SECONDS = 2.0
 _api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="Your API key")
+_bearer = HTTPBearer(auto_error=False, description="An access token, as the login answers it")
+_cookie = APIKeyCookie(name=SESSION_COOKIE, auto_error=False, description="The session of a login")
 
 
 @dataclass
@@ -35,6 +40,7 @@ class Engine:
     settings: ApiSettings
     database: database.Database
     temporal: Client
+    access: AccessContext
     # Commands about one outage are asked one after the other; each lock lives while somebody holds it.
     turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
@@ -64,32 +70,26 @@ async def get_temporal(request: Request) -> Client:
 
 
 async def get_principal(
-    request: Request, key: Annotated[str | None, Depends(_api_key)]
+    request: Request,
+    key: Annotated[str | None, Depends(_api_key)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    cookie: Annotated[str | None, Depends(_cookie)],
 ) -> Principal:
-    """Know the caller by key; one that was replaced or given another role is so in seconds."""
-    if not key:
-        raise Unauthenticated("the API key is missing: send it in the header X-API-Key")
-    known: dict[bytes, tuple[Principal, float]] = request.app.state.principals
-    digest = hashlib.sha256(key.encode()).digest()
-    if digest not in known or time.monotonic() - known[digest][1] > KEY_REMEMBERED_SECONDS:
-        known.pop(digest, None)
-        async with _engine(request).database.autocommit() as connection:
-            found = await api_keys.find_principal(connection, key)
-        if found is None:
-            raise Unauthenticated("the API key is not known: ask an admin for one")
-        if len(known) >= KEYS_REMEMBERED_MAX:
-            known.clear()
-        known[digest] = found, time.monotonic()
-    return known[digest][0]
+    """Know the caller by API key, access token or session; what is revoked is so in seconds."""
+    token = None if bearer is None else bearer.credentials
+    return await find_principal(request, _engine(request).access, key, token, cookie)
 
 
 async def get_known_principal(
-    request: Request, key: Annotated[str | None, Depends(_api_key)]
+    request: Request,
+    key: Annotated[str | None, Depends(_api_key)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    cookie: Annotated[str | None, Depends(_cookie)],
 ) -> Principal | None:
-    """Know the caller where there is a key that is known; None for anybody else."""
+    """Know the caller where they are known; None for anybody else."""
     try:
-        return await get_principal(request, key)
-    except (Unauthenticated, Unavailable):
+        return await get_principal(request, key, bearer, cookie)
+    except (Unauthenticated, Unavailable, TooMany):
         return None
 
 

@@ -27,9 +27,11 @@ from domain.errors import (
     Invalid,
     NotFound,
     Refused,
+    TooMany,
     TryAgain,
     Unauthenticated,
     Unavailable,
+    WrongCredentials,
 )
 
 log = logging.getLogger(__name__)
@@ -40,7 +42,9 @@ STATUSES: dict[str, int] = {
     Conflict.code: 409,
     IllegalTransition.code: 409,
     Unauthenticated.code: 401,
+    WrongCredentials.code: 400,
     Forbidden.code: 403,
+    TooMany.code: 429,
     TryAgain.code: 503,
     Unavailable.code: 503,
     ChainUnavailable.code: 503,
@@ -102,7 +106,13 @@ async def render_apex_error(request: Request, error: Exception) -> JSONResponse:
         log.error("a person must look", exc_info=error)
         return render_defect(request)
     field = error.field if isinstance(error, Invalid) else None
-    return _refused(request, error.code, str(error), field)
+    answer = _refused(request, error.code, str(error), field)
+    if isinstance(error, TooMany):
+        answer.headers["Retry-After"] = str(error.retry_after)
+        answer.headers.update(getattr(request.state, "rate_limit", {}))
+    if isinstance(error, Unauthenticated):
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
 
 
 async def update_failed(request: Request, error: Exception) -> JSONResponse:

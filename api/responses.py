@@ -71,7 +71,7 @@ def derive_statuses(route: APIRoute) -> set[int]:
     found.add(422)  # for a query parameter that the route does not take
     calls = set(list_calls(route.dependant))
     if dependencies.get_principal in calls:
-        found |= {401, 503}
+        found |= {401, 429, 503}
     if any(isinstance(call, PermissionRule) for call in calls):
         found.add(403)
     if calls & {dependencies.get_database, dependencies.get_engine, dependencies.get_temporal}:

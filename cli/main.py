@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import typer
 
+from cli.access import COMMANDS as ACCESS
 from cli.recovery import COMMANDS as RECOVERY
 
 COMMANDS = {
@@ -23,7 +24,6 @@ COMMANDS = {
     "channels": "List, create or release the accounts that payments are sent on.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",
-    "keys": "Give a person an API key of their own.",
     "polling": "Tell whether the workers of this host are polling.",
     "openapi": "Print the OpenAPI document of the HTTP API.",
 }
@@ -33,7 +33,7 @@ PLUGINS = "apexchainx.commands"
 
 def find_commands() -> dict[str, tuple[str, str]]:
     """Every command: the module that holds it, and the line that describes it."""
-    packages = [("cli", COMMANDS), ("cli.recovery", RECOVERY)]
+    packages = [("cli", COMMANDS), ("cli.access", ACCESS), ("cli.recovery", RECOVERY)]
     for plugin in entry_points(group=PLUGINS):
         packages.append((plugin.value, plugin.load().COMMANDS))
     return {

@@ -8,9 +8,11 @@ Errors that this engine raises on purpose.
     + Conflict           the request contradicts what has already happened
       - IllegalTransition  a state machine refused to move
     + Unauthenticated    who is calling is not known
+    + WrongCredentials   the e-mail address or the password is wrong
     + Forbidden          who is calling may not do this
   x TryAgain             nothing is wrong with the request; the same one may succeed later
     + Unavailable        a part of the system is down or slow
+    + TooMany            this was asked for too often; `retry_after` says when to come again
     + ChainUnavailable   the Stellar network is busy or unreachable
   x Stop                 repeating cannot help; a person must look
     + NotDurable         PostgreSQL may forget what it has committed
@@ -75,6 +77,12 @@ class Unauthenticated(Refused):
     code = "unauthenticated"
 
 
+class WrongCredentials(Refused):
+    """The e-mail address or the password is wrong; which one is not said."""
+
+    code = "wrong_credentials"
+
+
 class Forbidden(Refused):
     """Who is calling may not do this."""
 
@@ -91,6 +99,16 @@ class Unavailable(TryAgain):
     """A part of the system is down or slow."""
 
     code = "unavailable"
+
+
+class TooMany(TryAgain):
+    """This was asked for too often."""
+
+    code = "too_many"
+
+    def __init__(self, sentence: str, retry_after: int) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
 
 
 class ChainUnavailable(TryAgain):

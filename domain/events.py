@@ -29,6 +29,7 @@ class EventType(StrEnum):
     BREAK_CLOSED = "reconciliation.break_closed"
     INVARIANT_VIOLATED = "ledger.invariant_violated"
     OBLIGATION_OVERDUE = "ledger.obligation_overdue"
+    REFRESH_TOKEN_REUSED = "access.refresh_token_reused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
+from tests.testkit.access.second_person import open_second_person
 from tests.testkit.api_client import AT_ONCE, BRIEF, TERMS
 from tests.testkit.problem_checker import check_problem
 from tests.testkit.settlement.payment_factory import open_rail
@@ -26,6 +27,7 @@ settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
 KEY = "key-of-the-test-suite-0001"
+JWT_SECRET = "secret-of-the-test-suite-that-closes-keys"
 
 
 @pytest.fixture(scope="session")
@@ -42,10 +44,14 @@ def surroundings() -> Iterator[None]:
                     "SETTLEMENT_",
                     "RECONCILIATION_",
                     "INTEGRITY_CHECK_",
+                    "JWT_",
+                    "SESSION_",
+                    "REGISTRATION",
                 )
             ):
                 patch.delenv(name)
         patch.setenv("BOOTSTRAP_API_KEY", KEY)
+        patch.setenv("JWT_SECRET_KEY", JWT_SECRET)
         yield
 
 
@@ -86,6 +92,13 @@ async def api(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
             }
             answer = await client.post("/sla/policies", json=policy)
             assert answer.status_code == 201, answer.text
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def decider(api: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
+    """A second person: who declared an outage or filed a dispute does not decide it."""
+    async with await open_second_person(api) as client:
         yield client
 
 

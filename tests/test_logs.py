@@ -106,7 +106,7 @@ async def test_a_delivery_bears_the_id_of_the_request_that_caused_it(
 
 
 async def test_each_delivery_of_an_outage_bears_the_id_of_its_own_request(
-    api: httpx.AsyncClient, stack: Stack
+    api: httpx.AsyncClient, decider: httpx.AsyncClient, stack: Stack
 ) -> None:
     """All of them are started by the workflow that the declaration started."""
     url = "http://127.0.0.1:9/planted-key"  # nobody listens there
@@ -116,7 +116,8 @@ async def test_each_delivery_of_an_outage_bears_the_id_of_its_own_request(
 
     async def send(method: str, path: str, body: dict[str, Any], event: str) -> dict[str, Any]:
         headers = {"X-Correlation-ID": asked[event]}
-        answer = await api.request(method, path, json=body, headers=headers)
+        client = decider if method == "PATCH" else api
+        answer = await client.request(method, path, json=body, headers=headers)
         assert answer.is_success, answer.text
         return dict(answer.json())
 

@@ -25,16 +25,19 @@ class SharedError:
 
 
 SHARED: dict[int, SharedError] = {
-    # No operation refers to 400, 408 and 431: they answer what has not become a request.
+    # No operation refers to 408 and 431: they answer what has not become a request, as does `malformed`.
     400: SharedError(
-        "Malformed",
-        "What was sent is no HTTP request.",
-        {MALFORMED.code: MALFORMED.detail},
+        "WrongCredentials",
+        "The e-mail address or the password is wrong, which one is not said; or what was sent is no HTTP request.",
+        {
+            "wrong_credentials": "the e-mail address or the password is wrong",
+            MALFORMED.code: MALFORMED.detail,
+        },
     ),
     401: SharedError(
         "Unauthenticated",
-        "The API key is missing or not known.",
-        {"unauthenticated": "the API key is missing: send it in the header X-API-Key"},
+        "The caller is not known: the API key is missing or wrong, or the session has ended.",
+        {"unauthenticated": "the API key is missing: send it in the header X-API-Key, or log in"},
     ),
     403: SharedError(
         "Forbidden",
@@ -90,6 +93,11 @@ SHARED: dict[int, SharedError] = {
         },
         ("invalid", "detected_at"),
     ),
+    429: SharedError(
+        "TooMany",
+        "This was asked for too often; the headers RateLimit and Retry-After say when to come again.",
+        {"too_many": "too many logins from your address: try again in 30 seconds"},
+    ),
     431: SharedError(
         "HeadTooLarge",
         "The request line and the headers are larger than any request needs.",
@@ -118,7 +126,7 @@ def render_shared(status: int) -> dict[str, Any]:
     shared = SHARED[status]
     text = {"schema": {"type": "string"}}
     headers = {"X-Correlation-ID": text | {"description": "finds the request in the logs"}}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
         headers["Retry-After"] = text | {"description": "seconds to wait before repeating"}
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = text | {"description": "the methods that the path knows"}

@@ -36,6 +36,8 @@ class Permission(StrEnum):
     BREAKS_CLOSE = "breaks:close"
     EVENTS_READ = "events:read"
     WEBHOOKS_MANAGE = "webhooks:manage"
+    KEYS_MANAGE = "keys:manage"
+    PEOPLE_MANAGE = "people:manage"
     AUDIT_READ = "audit:read"
     SELF_MANAGE = "self:manage"  # one's own session, password and preferences
     OWN_READ = "own:read"  # what concerns one's own party

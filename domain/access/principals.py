@@ -9,16 +9,23 @@ from domain.errors import Forbidden
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whoever is known to call. `scopes` are what a key was made for; None: all that its role may."""
+    """
+    Whoever is known to call. `scopes` are what a key was made for; None: all that its role may. A key has no
+    session, and nothing of its own to manage.
+    """
 
     name: str
     role: Role
     scopes: frozenset[Permission] | None = None
+    session_id: str | None = None
+    person_id: str | None = None
 
     @property
     def permissions(self) -> frozenset[Permission]:
         """What the caller may do; scopes never add to a role."""
         granted = PERMISSIONS[self.role]
+        if self.session_id is None:
+            granted -= {Permission.SELF_MANAGE}
         return granted if self.scopes is None else granted & self.scopes
 
     def may(self, permission: Permission) -> bool:
@@ -39,6 +46,8 @@ def describe_permissions(permissions: Iterable[Permission]) -> str:
 
 
 def _describe(principal: Principal, permissions: Iterable[Permission]) -> str:
+    if principal.session_id is None and Permission.SELF_MANAGE in permissions:
+        return "an API key does not have: log in"
     if PERMISSIONS[principal.role].intersection(permissions):
         return "is not among the scopes of your API key"
     return f"the role {principal.role} does not have"

@@ -1,12 +1,12 @@
 """Disputes: objections to a verdict, filed inside the dispute window and decided once."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.errors import Invalid
-from domain.requests import Request
+from domain.errors import Forbidden, Invalid
+from domain.requests import UNVERIFIED, Request
 
 REASON_MAX, NOTE_MAX = 300, 200
 
@@ -145,6 +145,15 @@ class DecideDisputeInput:
     dispute_id: str
     decision: DisputeDecision | None
     at: datetime
+
+
+def check_decider(actor: str, makers: Collection[str]) -> None:
+    """Refuse whoever has a part in what is to be decided: they filed it, or made the verdict it is about."""
+    if {actor, UNVERIFIED + actor} & set(makers):
+        raise Forbidden(
+            f"{actor} declared or resolved the outage, or filed the dispute, and may not decide it; "
+            "ask another person"
+        )
 
 
 def check_dispute(dispute: Dispute) -> None:

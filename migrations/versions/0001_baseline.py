@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_6c87e07ee8c8"
+revision = "0001_03bdee897119"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -39,20 +39,6 @@ def upgrade() -> None:
         sa.Column("provider", sa.String(length=56), nullable=False),
         sa.Column("beneficiary", sa.String(length=56), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_agreements")),
-    )
-    op.create_table(
-        "api_keys",
-        sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("role", sa.String(length=20), nullable=False),
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-        ),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_api_keys")),
-        sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
     )
     op.create_table(
         "audit_entries",
@@ -267,6 +253,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_limits")),
     )
     op.create_table(
+        "login_failures",
+        sa.Column("counter", sa.String(length=64), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("counter", name=op.f("pk_login_failures")),
+    )
+    op.create_index("ix_login_failures_last_at", "login_failures", ["last_at"], unique=False)
+    op.create_table(
         "networks",
         sa.Column("passphrase", sa.String(length=200), nullable=False),
         sa.Column("protocol_version", sa.Integer(), nullable=False),
@@ -274,6 +268,29 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("monitored_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("passphrase", name=op.f("pk_networks")),
+    )
+    op.create_table(
+        "people",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("email", sa.String(length=100), nullable=False),
+        sa.Column("full_name", sa.String(length=200), nullable=True),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column("disabled", sa.Boolean(), nullable=False),
+        sa.Column("stellar_wallet", sa.String(length=56), nullable=True),
+        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column(
+            "preferences",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
+        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
+            name=op.f("ck_people_role"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
+        sa.UniqueConstraint("email", name=op.f("uq_people_email")),
     )
     op.create_table(
         "policies",
@@ -317,6 +334,16 @@ def upgrade() -> None:
         sa.Column("chain_ledger", sa.BigInteger(), nullable=True),
         sa.Column("replaced_database", sa.String(length=63), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_restorations")),
+    )
+    op.create_table(
+        "signing_keys",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("public", sa.LargeBinary(), nullable=False),
+        sa.Column("private", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("signs_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("shown_until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signing_keys")),
     )
     op.create_table(
         "spending",
@@ -394,6 +421,35 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
     )
     op.create_table(
+        "api_keys",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column(
+            "scopes", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("person_id", sa.String(length=40), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
+            name=op.f("ck_api_keys_role"),
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_api_keys_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
+        sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
+    )
+    op.create_index("ix_api_keys_name", "api_keys", ["name"], unique=False)
+    op.create_table(
         "balances",
         sa.Column("account", sa.String(length=100), nullable=False),
         sa.Column("currency", sa.String(length=12), nullable=False),
@@ -406,6 +462,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("account", "currency", "slot", name=op.f("pk_balances")),
         postgresql_with={"fillfactor": "50"},
+    )
+    op.create_table(
+        "devices",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("person_id", sa.String(length=40), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_devices_person_id")),
+        sa.PrimaryKeyConstraint("digest", "person_id", name=op.f("pk_devices")),
     )
     op.create_table(
         "outages",
@@ -497,6 +561,31 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["entry_id"], ["entries.id"], name=op.f("fk_postings_entry_id")),
         sa.PrimaryKeyConstraint("entry_id", "line", name=op.f("pk_postings")),
     )
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("person_id", sa.String(length=40), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("refresh_salt", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("end_reason", sa.String(length=30), nullable=True),
+        sa.Column("address", sa.String(length=60), nullable=False),
+        sa.Column("client", sa.String(length=200), nullable=False),
+        sa.CheckConstraint(
+            "(end_reason IN ('admin_logout', 'logout', 'password_changed', 'person_disabled', 'refresh_reused', 'session_expired'))",
+            name=op.f("ck_sessions_end_reason"),
+        ),
+        sa.CheckConstraint(
+            "(ended_at IS NULL) = (end_reason IS NULL)", name=op.f("ck_sessions_end")
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sessions_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
+        sa.UniqueConstraint("digest", name=op.f("uq_sessions_digest")),
+    )
+    op.create_index("ix_sessions_person_id", "sessions", ["person_id"], unique=False)
     op.create_table(
         "submissions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -651,6 +740,27 @@ def upgrade() -> None:
         ["status"],
         unique=False,
         postgresql_where=sa.text("(status IN ('blocked', 'on_hold', 'pending', 'quarantined'))"),
+    )
+    op.create_table(
+        "refresh_tokens",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("session_id", sa.String(length=40), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name=op.f("fk_refresh_tokens_session_id")
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_refresh_tokens")),
+        sa.UniqueConstraint(
+            "session_id", "sequence", name=op.f("uq_refresh_tokens_session_id_sequence")
+        ),
+    )
+    op.create_index(
+        "ix_refresh_tokens_unused",
+        "refresh_tokens",
+        ["session_id"],
+        unique=True,
+        postgresql_where=sa.text("used_at IS NULL"),
     )
     op.create_table(
         "sla_results",

@@ -1,17 +1,27 @@
 """What the API makes sure of at its start: the first admin's key, and who pays whom by default."""
 
+from datetime import datetime
+
+from adapters.postgres import events
 from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
 from adapters.postgres.sla import policies
 from domain.access.permissions import Role
+from domain.audit import make_audit_entry
+from domain.digests import format_instant
 from domain.errors import Conflict
+from domain.requests import Request
 from domain.sla.policies import Agreement
 
 
-async def bootstrap(database: Database, key: str, wanted: Agreement) -> None:
+async def bootstrap(database: Database, key: str, wanted: Agreement, at: datetime) -> None:
     """Make the bootstrap key the first admin's, and record who pays whom by default."""
     async with database.transaction() as connection:
-        await api_keys.save_key(connection, "admin", Role.ADMIN, key)
+        if await api_keys.save_key(connection, "admin", Role.ADMIN, key, "engine"):
+            payload = {"name": "admin", "role": Role.ADMIN}
+            by = Request("engine", "start")
+            entry = make_audit_entry("key/admin", "key.given", by, at, payload, format_instant(at))
+            await events.publish(connection, entry)
         check_agreement(wanted, await policies.add_agreement(connection, wanted))
 
 

@@ -21,6 +21,7 @@ TESTNET = "Test SDF Network ; September 2015"
 WORLD = {
     "DATABASE_URL": "postgresql://u:p@127.0.0.1:5432/apexchainx",
     "BOOTSTRAP_API_KEY": "a-key-of-sixteen-letters",
+    "JWT_SECRET_KEY": "a-secret-of-thirty-two-characters",
     "STELLAR_BOND_ADDRESS": ADDRESS,
     "STELLAR_POOL_ADDRESS": ADDRESS,
     "STELLAR_PROVIDER_ADDRESS": ADDRESS,
@@ -29,11 +30,7 @@ WORLD = {
     "STELLAR_RPC_URL": "http://127.0.0.1:8001",
     "STELLAR_NETWORK_PASSPHRASE": TESTNET,
     "STELLAR_USDC_ISSUER": ADDRESS,
-    "STELLAR_BOND_SEED": SEED,
-    "STELLAR_POOL_SEED": SEED,
-    "STELLAR_CHANNELS_SEED": SEED,
-    "STELLAR_FEES_SEED": SEED,
-    "STELLAR_OPERATOR_SEED": SEED,
+    **dict.fromkeys(SEEDS, SEED),
 }
 
 
@@ -91,6 +88,8 @@ def test_a_process_that_does_not_sign_refuses_a_seed(
         (WorkerSettings, "DATABASE_URL", "mysql://localhost/x"),
         (WorkerSettings, "STELLAR_NETWORK", "mainnet"),
         (ApiSettings, "BOOTSTRAP_API_KEY", "short"),
+        (ApiSettings, "JWT_SECRET_KEY", "a-secret-of-31-characters-only-"),
+        (ApiSettings, "REGISTRATION", "admin"),
         (ApiSettings, "API_PORT", "65536"),
         (ApiSettings, "STELLAR_BOND_ADDRESS", "GBOND"),
         (SettlementSettings, "STELLAR_BOND_SEED", None),

@@ -1,11 +1,12 @@
 """The facade starts only on settings that agree with the journal on who pays whom."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
+from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import limits
 from adapters.postgres.sla import policies
@@ -13,8 +14,9 @@ from adapters.postgres.tables import audit_entries
 from domain.errors import Conflict
 from domain.settlement.limits import Limits
 from domain.sla.policies import Agreement
-from services.access.bootstrap import check_agreement
+from services.access.bootstrap import bootstrap, check_agreement
 from services.settlement.limits.set_limits import set_limits
+from tests.conftest import KEY
 from tests.testkit.api_client import make_unique_id
 from tests.testkit.settlement.payment_factory import NOW
 
@@ -51,3 +53,26 @@ async def test_limits_that_did_not_change_leave_no_trace(database: Database) -> 
                 )
             )
     assert [later - written[0] for later in written] == [0, 0, 1, 2]
+
+
+async def test_the_first_admins_key_is_on_record_when_it_changes_and_not_at_each_start(
+    database: Database,
+) -> None:
+    wanted, key = replace(KEPT, name=make_unique_id("AGREED")), make_unique_id("key-of-the-admin")
+
+    async def count_entries() -> int:
+        async with database.autocommit() as connection:
+            return len(await read_trail(connection, "key/admin"))
+
+    before = await count_entries()
+    assert before >= 1
+    try:
+        for _ in range(2):
+            await bootstrap(database, key, wanted, datetime.now(UTC))
+        assert await count_entries() == before + 1
+    finally:
+        await bootstrap(database, KEY, wanted, datetime.now(UTC))
+    async with database.autocommit() as connection:
+        entries = await read_trail(connection, "key/admin")
+    assert {each["action"] for each in entries} == {"key.given"}
+    assert key not in str(entries)

@@ -1,1 +1,1 @@
-"""Who may call, in the database: API keys."""
+"""Who may call, in the database: people, sessions and API keys. Of every secret only a digest is kept."""

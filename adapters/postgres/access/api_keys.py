@@ -1,14 +1,21 @@
 """API keys in the database, which holds only their SHA-256 digests."""
 
 import hashlib
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import api_keys
-from domain.access.permissions import Role
+from adapters.postgres.tables import api_keys, people
+from domain.access.api_keys import KeyRecord
+from domain.access.permissions import Permission, Role
 from domain.access.principals import Principal
+from domain.errors import NotFound
+
+# Used again within this time, nothing is written.
+_USED_EVERY = timedelta(minutes=1)
 
 
 def hash_key(key: str) -> bytes:
@@ -17,16 +24,131 @@ def hash_key(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-async def save_key(connection: AsyncConnection, name: str, role: Role, key: str) -> None:
-    """Save `key` as the key of `name`; it replaces an earlier one."""
-    values = {"role": role, "digest": hash_key(key)}
-    statement = insert(api_keys).values(name=name, **values)
-    await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+def _to_record(row: Any) -> KeyRecord:
+    return KeyRecord(
+        row.id,
+        row.name,
+        Role(row.role),
+        _to_scopes(row.scopes),
+        row.person_id,
+        row.created_by,
+        row.created_at,
+        row.expires_at,
+        row.last_used_at,
+        row.revoked_at,
+    )
+
+
+def _to_scopes(names: list[str] | None) -> frozenset[Permission] | None:
+    """A scope that this version does not know allows nothing."""
+    known = set(Permission)
+    return None if names is None else frozenset(Permission(name) for name in names if name in known)
+
+
+async def add(connection: AsyncConnection, record: KeyRecord, key: str) -> None:
+    scopes = None if record.scopes is None else sorted(record.scopes)
+    await connection.execute(
+        insert(api_keys).values(
+            id=record.id,
+            name=record.name,
+            role=record.role,
+            scopes=scopes,
+            person_id=record.person_id,
+            digest=hash_key(key),
+            created_by=record.created_by,
+            created_at=record.created_at,
+            expires_at=record.expires_at,
+        )
+    )
+
+
+async def save_key(
+    connection: AsyncConnection, name: str, role: Role, key: str, by: str = "operator"
+) -> bool:
+    """
+    Save a `key` that somebody chose as the key of `name`; others of that name are revoked.
+
+    Return whether anything changed.
+    """
+    digest = hash_key(key)
+    others = (api_keys.c.name == name) & (api_keys.c.digest != digest)
+    replaced = await revoke(connection, others)
+    known = (
+        await connection.execute(select(api_keys).where(api_keys.c.digest == digest))
+    ).one_or_none()
+    if known is None:
+        id_ = f"key_{digest.hex()[:24]}"
+        new = insert(api_keys).values(id=id_, name=name, role=role, digest=digest, created_by=by)
+        # Two processes may start at once.
+        made = await connection.scalar(new.on_conflict_do_nothing().returning(api_keys.c.id))
+        return made is not None
+    if (known.name, known.role, known.revoked_at) == (name, role, None):
+        return replaced > 0
+    again = {"name": name, "role": role, "revoked_at": None}
+    await connection.execute(update(api_keys).where(api_keys.c.digest == digest).values(again))
+    return True
+
+
+async def revoke(connection: AsyncConnection, which: Any) -> int:
+    revoked = await connection.execute(
+        update(api_keys).where(which, api_keys.c.revoked_at.is_(None)).values(revoked_at=func.now())
+    )
+    return revoked.rowcount
+
+
+async def revoke_key(connection: AsyncConnection, key_id: str) -> bool:
+    """Return whether it was valid until now."""
+    return await revoke(connection, api_keys.c.id == key_id) == 1
+
+
+async def revoke_by_name(connection: AsyncConnection, name: str) -> int:
+    """Return how many keys the name had until now."""
+    return await revoke(connection, api_keys.c.name == name)
+
+
+async def expire(connection: AsyncConnection, key_id: str, at: datetime) -> None:
+    """Let a key end then, if it does not end sooner."""
+    ends = func.least(func.coalesce(api_keys.c.expires_at, at), at)
+    await connection.execute(
+        update(api_keys).where(api_keys.c.id == key_id).values(expires_at=ends)
+    )
+
+
+async def lock(connection: AsyncConnection, key_id: str) -> KeyRecord:
+    wanted = select(api_keys).where(api_keys.c.id == key_id).with_for_update()
+    row = (await connection.execute(wanted)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no API key {key_id!r}")
+    return _to_record(row)
+
+
+async def list_page(
+    connection: AsyncConnection, offset: int, limit: int
+) -> tuple[list[KeyRecord], int]:
+    """Return keys, the newest first; those that are revoked too."""
+    wanted = select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id)
+    rows = await connection.execute(wanted.offset(offset).limit(limit))
+    total = await connection.scalar(select(func.count()).select_from(api_keys))
+    return [_to_record(row) for row in rows], total or 0
 
 
 async def find_principal(connection: AsyncConnection, key: str) -> Principal | None:
-    rows = await connection.execute(
-        select(api_keys.c.name, api_keys.c.role).where(api_keys.c.digest == hash_key(key))
+    """Return whom a valid key stands for, and note that it is used."""
+    valid = (
+        (api_keys.c.digest == hash_key(key))
+        & api_keys.c.revoked_at.is_(None)
+        & (api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > func.now()))
     )
-    row = rows.one_or_none()
-    return None if row is None else Principal(row.name, Role(row.role))
+    wanted = (
+        select(api_keys, people.c.email, people.c.disabled)
+        .outerjoin(people, people.c.id == api_keys.c.person_id)
+        .where(valid)
+    )
+    row = (await connection.execute(wanted)).one_or_none()
+    if row is None or row.disabled:
+        return None
+    stale = api_keys.c.last_used_at.is_(None) | (api_keys.c.last_used_at < func.now() - _USED_EVERY)
+    await connection.execute(
+        update(api_keys).where(api_keys.c.id == row.id, stale).values(last_used_at=func.now())
+    )
+    return Principal(row.email or row.name, Role(row.role), _to_scopes(row.scopes))

@@ -1,6 +1,14 @@
 """Every table of the database, one file for each subject."""
 
-from adapters.postgres.tables.access import api_keys
+from adapters.postgres.tables.access import (
+    api_keys,
+    devices,
+    login_failures,
+    people,
+    refresh_tokens,
+    sessions,
+    signing_keys,
+)
 from adapters.postgres.tables.attestations import (
     attestations,
     contract_calls,
@@ -77,6 +85,7 @@ __all__ = [
     "circuit_breakers",
     "contract_calls",
     "deliveries",
+    "devices",
     "disputes",
     "entries",
     "envelopes",
@@ -86,16 +95,21 @@ __all__ = [
     "installation_claims",
     "integrity_checks",
     "limits",
+    "login_failures",
     "manual_matches",
     "metadata",
     "networks",
     "outages",
     "payments",
     "payouts",
+    "people",
     "policies",
     "postings",
     "reconciliation_runs",
+    "refresh_tokens",
     "restorations",
+    "sessions",
+    "signing_keys",
     "sla_results",
     "spending",
     "submissions",

@@ -7,6 +7,9 @@ raises Conflict when it can never be.
 
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import audit
 from adapters.postgres.database import Database
 from adapters.postgres.sla import disputes, outages
 from domain.errors import Conflict, NotFound
@@ -18,8 +21,12 @@ from domain.sla.disputes import (
     DisputeRecord,
     DisputeStatus,
     Review,
+    check_decider,
     is_same_decision,
 )
+
+# Their actors are the makers of a verdict.
+MAKER_ACTIONS = {"outage.declared", "outage.judged"}
 
 
 async def read_filing(database: Database, dispute: Dispute, now: datetime) -> DisputeRecord | None:
@@ -36,8 +43,9 @@ async def read_filing(database: Database, dispute: Dispute, now: datetime) -> Di
 async def read_review(database: Database, review: Review) -> DisputeRecord | None:
     async with database.autocommit() as connection:
         known = await disputes.get(connection, review.dispute_id)
-    if known.status is DisputeStatus.OPEN:
-        return None
+        if known.status is DisputeStatus.OPEN:
+            check_decider(review.request.actor, await _find_makers(connection, known))
+            return None
     if known.status is DisputeStatus.UNDER_REVIEW and known.reviewed_by == review.request.actor:
         return known
     by = f" by {known.reviewed_by}" if known.status is DisputeStatus.UNDER_REVIEW else ""
@@ -47,8 +55,16 @@ async def read_review(database: Database, review: Review) -> DisputeRecord | Non
 async def read_decision(database: Database, decision: DisputeDecision) -> DisputeRecord | None:
     async with database.autocommit() as connection:
         known = await disputes.get(connection, decision.dispute_id)
-    if known.status in UNDECIDED:
-        return None
+        if known.status in UNDECIDED:
+            check_decider(decision.request.actor, await _find_makers(connection, known))
+            return None
     if not is_same_decision(known, decision):
         raise Conflict(known.describe_decision())
     return known
+
+
+async def _find_makers(connection: AsyncConnection, dispute: DisputeRecord) -> set[str]:
+    """Return who filed a dispute, and who made the verdict that it is about."""
+    trail = await audit.read_trail(connection, f"outage/{dispute.outage_id}")
+    made = {entry["actor"] for entry in trail if entry["action"] in MAKER_ACTIONS}
+    return made | {dispute.filed_by}

@@ -13,6 +13,7 @@ from api.access.permissions import PUBLIC, deny_unmarked
 from api.app import create_app
 from api.middleware import PREFIX, Guards
 from domain.access.permissions import Role
+from tests.testkit.access.browser import PASSWORD, Browser, add_person
 from tests.testkit.access.served_routes import ServedRoute, list_routes
 
 ROUTES = list_routes(create_app())
@@ -21,7 +22,10 @@ PUBLIC_PATHS = {
     *("/health", "/health/liveness", "/health/readiness", "/health/stack"),
     # /metrics asks for its own token, or for a key.
     *("/metrics", "/docs", "/redoc", "/docs/errors", "/docs/style.css"),
+    *("/auth/login", "/auth/logout", "/auth/refresh", "/auth/register", "/.well-known/jwks.json"),
 }
+# They end the session of whoever asks, or do not end themselves: tests of their own ask them.
+ENDS = {"/auth/logout", "/auth/logout-all", "/auth/events"}
 
 
 def test_every_route_says_who_may_call_it() -> None:
@@ -66,10 +70,15 @@ async def test_a_route_that_says_nothing_is_refused_to_everybody() -> None:
 
 
 @pytest.fixture(params=list(Role), ids=str)
-async def caller(
-    request: pytest.FixtureRequest, api: httpx.AsyncClient, database: Database
-) -> AsyncIterator[tuple[Role, httpx.AsyncClient]]:
-    role: Role = request.param
+def role(request: pytest.FixtureRequest) -> Role:
+    found: Role = request.param
+    return found
+
+
+@pytest.fixture
+async def key_holder(
+    role: Role, api: httpx.AsyncClient, database: Database
+) -> AsyncIterator[httpx.AsyncClient]:
     key = f"key-of-somebody-who-is-{role}"
     async with database.transaction() as connection:
         await api_keys.save_key(connection, f"somebody-{role}", role, key)
@@ -78,7 +87,7 @@ async def caller(
     async with httpx.AsyncClient(
         base_url=url, headers=headers, timeout=30, trust_env=False
     ) as client:
-        yield role, client
+        yield client
 
 
 async def _ask(client: httpx.AsyncClient, route: ServedRoute) -> httpx.Response:
@@ -87,21 +96,38 @@ async def _ask(client: httpx.AsyncClient, route: ServedRoute) -> httpx.Response:
     return await client.request(route.method, route.example, json=body)
 
 
-async def test_a_role_may_what_its_permissions_say_on_every_route(
-    caller: tuple[Role, httpx.AsyncClient],
-) -> None:
-    role, client = caller
+async def _find_wrong(
+    client: httpx.AsyncClient, role: Role, routes: list[ServedRoute], *, by_key: bool
+) -> list[tuple[str, str, int]]:
+    """Return what was answered otherwise than the table of permissions says."""
     wrong = []
-    for route in ROUTES:
+    for route in routes:
         answer = await _ask(client, route)
-        expected = route.allows(role)
+        expected = route.allows(role, by_key=by_key)
         if answer.status_code in {401, 500} or (answer.status_code != 403) is not expected:
             wrong.append((route.method, route.path, answer.status_code))
         if not expected:
             detail = answer.json()["detail"]
-            assert f"which the role {role} does not have" in detail
+            assert "does not have" in detail
             assert any(name in detail for name in route.permissions)
-    assert wrong == []
+    return wrong
+
+
+async def test_a_key_may_what_the_permissions_of_its_role_say_on_every_route(
+    role: Role, key_holder: httpx.AsyncClient
+) -> None:
+    assert await _find_wrong(key_holder, role, ROUTES, by_key=True) == []
+
+
+async def test_a_person_may_what_the_permissions_of_their_role_say_on_every_route(
+    role: Role, api: httpx.AsyncClient, database: Database
+) -> None:
+    routes = [route for route in ROUTES if route.path.removeprefix("/api/v1") not in ENDS]
+    async with Browser(str(api.base_url.copy_with(path="/"))) as browser:
+        person = await add_person(database, role)
+        said = {"email": person.email, "password": PASSWORD}
+        assert (await browser.post("api/v1/auth/login", json=said)).status_code == 200
+        assert await _find_wrong(browser, role, routes, by_key=False) == []
 
 
 async def test_without_a_key_only_what_is_public_answers(api: httpx.AsyncClient) -> None:

@@ -24,6 +24,7 @@ from devstack.environment.stack import Stack
 from stellar_sandbox.testing.contract_client import ContractClient
 from tests.conftest import KEY
 from tests.testkit import sla_vectors
+from tests.testkit.access.second_person import open_second_person
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import (
     AT_ONCE,
@@ -183,7 +184,8 @@ async def test_a_new_revision_is_attested_under_a_name_of_its_own(
     first = (await attestation(office, name))["symbol"]
     filed = await office.post("/sla/disputes", json={"outage_id": name, "reason": "I object"})
     decision = {"action": "resolve", "mttr_minutes": 5}
-    ruled = await office.patch(f"/sla/disputes/{filed.json()['id']}", json=decision)
+    async with await open_second_person(office) as decider:
+        ruled = await decider.patch(f"/sla/disputes/{filed.json()['id']}", json=decision)
     assert ruled.status_code == 200, ruled.text
     closed = await wait_for_lifecycle(office, name, "closed", 60)
     verdict = closed["sla_status"]

@@ -19,6 +19,7 @@ from adapters.postgres.accounting import invariants
 from adapters.postgres.database import Database
 from devstack.environment.services import is_seed
 from devstack.environment.stack import Stack
+from tests.testkit.access.second_person import open_second_person
 from tests.testkit.api_client import (
     BRIEF,
     TERMS,
@@ -114,7 +115,8 @@ async def test_a_worker_killed_after_a_commit_is_followed_by_one_that_knows(
             before = await read_outage(database, outage_id)
             # The next line ends the worker that is well, and starts the one that dies.
             await start_worker(process, point)
-            await ask_and_leave(api, method, path, body)
+            async with await open_second_person(api) as decider:
+                await ask_and_leave(decider, method, path, body)
             assert await read_end(process) == ["gone", point, "9"]
             assert await read_outage(database, outage_id) != before, "it was committed"
             await start_worker(process, "none")

@@ -27,8 +27,9 @@ class ServedRoute:
         """Its path, of things that are not there."""
         return re.sub(r"\{[^}]+\}", NOT_THERE, self.path)
 
-    def allows(self, role: Role) -> bool:
-        return not self.permissions or bool(self.permissions & PERMISSIONS[role])
+    def allows(self, role: Role, *, by_key: bool) -> bool:
+        granted = PERMISSIONS[role] - ({Permission.SELF_MANAGE} if by_key else set())
+        return not self.permissions or bool(self.permissions & granted)
 
 
 def list_routes(app: FastAPI) -> list[ServedRoute]:

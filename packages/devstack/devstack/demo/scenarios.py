@@ -138,15 +138,16 @@ async def _object(engine: EngineClient, outage_id: str, objection: Objection) ->
     filing = {"outage_id": outage_id, "reason": objection.reason}
     dispute = await engine.send("POST", "/sla/disputes", filing)
     await asyncio.sleep(BEAT_SECONDS)
-    await engine.send(
-        "PATCH",
-        f"/sla/disputes/{dispute['id']}",
-        {
-            "action": "resolve",
-            "mttr_minutes": objection.mttr_minutes,
-            "resolution_note": objection.note,
-        },
-    )
+    decision = {
+        "action": "resolve",
+        "mttr_minutes": objection.mttr_minutes,
+        "resolution_note": objection.note,
+    }
+    # Who declared the outage, or filed the dispute, does not decide it.
+    given = await engine.send("POST", "/api-keys", {"name": "demo-decider", "role": "finance"})
+    async with EngineClient(engine.url, given["key"]) as decider:
+        await decider.send("PATCH", f"/sla/disputes/{dispute['id']}", decision)
+    await engine.send("DELETE", f"/api-keys/{given['id']}")
 
 
 def _ago(minutes: int) -> str:

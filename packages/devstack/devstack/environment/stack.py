@@ -18,6 +18,10 @@ from devstack.processes.supervisor import Supervisor, run_all_or_none
 READINESS = "/api/v1/health/readiness"
 QUEUES = {"worker": "outages,analytics", "settlement-worker": "settlement,webhooks"}
 SIGNER = "settlement-worker"
+# What the API alone is given, and the files that keep it.
+API_SECRETS = {"BOOTSTRAP_API_KEY": "api-key", "JWT_SECRET_KEY": "jwt-secret"}
+# It serves plain HTTP on this machine, to whoever tries it out.
+LENIENT = {"SESSION_COOKIE_SECURE": "false", "REGISTRATION": "open"}
 # The house stands on these, so it goes first.
 STOP_ORDER = (("api", *QUEUES), ("temporal", "stellar"), ("postgres",))
 
@@ -100,7 +104,7 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """The variables that lead a client here; no seeds."""
         assert self._services is not None, "start the stack first"
-        return self._services.environment | self._bootstrap_key
+        return self._services.environment | self._api_secrets
 
     @property
     def signing_environment(self) -> dict[str, str]:
@@ -122,9 +126,11 @@ class Stack:
         return f"http://{LOOPBACK}:{self._options.port}"
 
     @property
-    def _bootstrap_key(self) -> dict[str, str]:
-        given = os.environ.get("BOOTSTRAP_API_KEY")
-        return {"BOOTSTRAP_API_KEY": given or self.directory.secret("api-key")}
+    def _api_secrets(self) -> dict[str, str]:
+        return {
+            name: os.environ.get(name) or self.directory.secret(file)
+            for name, file in API_SECRETS.items()
+        }
 
     @property
     def _running(self) -> Supervisor:
@@ -173,7 +179,7 @@ class Stack:
             name="api",
             command=make_module_command("api"),
             ready=ready,
-            environment=self._house_environment() | address | self._bootstrap_key,
+            environment=LENIENT | self._house_environment() | address | self._api_secrets,
         )
 
     def _house_environment(self, *, signs: bool = False) -> dict[str, str]:
@@ -181,7 +187,7 @@ class Stack:
         mine = {
             name: value
             for name, value in os.environ.items()
-            if not is_seed(name) and name != "BOOTSTRAP_API_KEY"
+            if not is_seed(name) and name not in API_SECRETS
         }
         return (
             {

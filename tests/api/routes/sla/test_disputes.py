@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 
+from tests.testkit.access.second_person import open_second_person
 from tests.testkit.api_client import (
     AT_ONCE,
     BRIEF,
@@ -64,12 +65,15 @@ async def test_a_second_objection_is_refused_while_one_is_open(api: httpx.AsyncC
     assert answer.json()["detail"] == f"outage {outage_id!r} has an open dispute already"
 
 
-async def test_a_decision_with_other_minutes_is_judged_and_paid(api: httpx.AsyncClient) -> None:
+async def test_a_decision_with_other_minutes_is_judged_and_paid(
+    api: httpx.AsyncClient, decider: httpx.AsyncClient
+) -> None:
     outage_id, dispute = await _disputed(api)
     decision = {"action": "resolve", "mttr_minutes": 8, "resolution_note": "power is not ours"}
-    ruled = await _rule(api, dispute, **decision)
+    ruled = await _rule(decider, dispute, **decision)
     assert ruled.status_code == 200
-    assert (ruled.json()["status"], ruled.json()["decided_by"]) == ("resolved", "admin")
+    assert ruled.json()["status"] == "resolved"
+    assert ruled.json()["decided_by"].startswith("second-")
     assert ruled.json()["resolution_note"] == "power is not ours"
     payment = await _payment(api, outage_id)
     assert (payment["type"], payment["amount"], payment["revision"]) == ("reward", 1125, 2)
@@ -78,40 +82,46 @@ async def test_a_decision_with_other_minutes_is_judged_and_paid(api: httpx.Async
 
 
 async def test_an_upheld_dispute_without_minutes_leaves_the_verdict(
-    api: httpx.AsyncClient,
+    api: httpx.AsyncClient, decider: httpx.AsyncClient
 ) -> None:
     outage_id, dispute = await _disputed(api)
-    assert (await _rule(api, dispute, action="resolve")).json()["status"] == "resolved"
+    assert (await _rule(decider, dispute, action="resolve")).json()["status"] == "resolved"
     payment = await _payment(api, outage_id)
     assert (payment["type"], payment["amount"], payment["revision"]) == ("penalty", 1000, 1)
 
 
-async def test_a_rejected_dispute_leaves_the_verdict(api: httpx.AsyncClient) -> None:
+async def test_a_rejected_dispute_leaves_the_verdict(
+    api: httpx.AsyncClient, decider: httpx.AsyncClient
+) -> None:
     outage_id, dispute = await _disputed(api)
-    assert (await _rule(api, dispute, action="reject")).json()["status"] == "rejected"
+    assert (await _rule(decider, dispute, action="reject")).json()["status"] == "rejected"
     payment = await _payment(api, outage_id)
     assert (payment["amount"], payment["revision"]) == (1000, 1)
 
 
-async def test_a_dispute_is_ruled_on_once(api: httpx.AsyncClient) -> None:
+async def test_a_dispute_is_ruled_on_once(
+    api: httpx.AsyncClient, decider: httpx.AsyncClient
+) -> None:
     outage_id, dispute = await _disputed(api)
-    await _rule(api, dispute, action="reject")
-    assert (await _rule(api, dispute, action="reject")).status_code == 200
-    other = await _rule(api, dispute, action="resolve", mttr_minutes=1)
+    await _rule(decider, dispute, action="reject")
+    assert (await _rule(decider, dispute, action="reject")).status_code == 200
+    other = await _rule(decider, dispute, action="resolve", mttr_minutes=1)
     assert other.status_code == 409
     assert "was rejected by" in other.json()["detail"]
     assert (await _payment(api, outage_id))["revision"] == 1
 
 
-async def test_a_refused_decision_leaves_the_dispute_open(api: httpx.AsyncClient) -> None:
+async def test_a_refused_decision_leaves_the_dispute_open(
+    api: httpx.AsyncClient, decider: httpx.AsyncClient
+) -> None:
     _, dispute = await _disputed(api)
-    answer = await _rule(api, dispute, action="reject", mttr_minutes=5)
+    answer = await _rule(decider, dispute, action="reject", mttr_minutes=5)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "mttr_minutes"
     assert (await api.get(f"/sla/disputes/{dispute['id']}")).json()["status"] == "open"
-    assert (await _rule(api, dispute, action="maybe")).status_code == 422
+    assert (await _rule(decider, dispute, action="maybe")).status_code == 422
     assert (
-        await _rule(api, dispute, action="reject", resolution_note="x" * 201)
+        await _rule(decider, dispute, action="reject", resolution_note="x" * 201)
     ).status_code == 422
 
 
@@ -163,18 +173,16 @@ async def test_the_disputes_of_an_outage_are_listed_newest_first(api: httpx.Asyn
 
 
 async def test_a_dispute_that_somebody_has_taken_up_is_under_review_and_then_ruled_on(
-    api: httpx.AsyncClient,
+    api: httpx.AsyncClient, decider: httpx.AsyncClient
 ) -> None:
     outage_id, dispute = await _disputed(api)
     path = f"/sla/disputes/{dispute['id']}"
     for _ in range(2):  # whoever asks again has it already
-        taken = await api.patch(path, json={"action": "review"})
+        taken = await decider.patch(path, json={"action": "review"})
         assert taken.status_code == 200, taken.text
     shown = taken.json()
-    assert (shown["status"], shown["reviewed_by"], shown["decided_by"]) == (
-        *("under_review", "admin"),
-        None,
-    )
+    assert (shown["status"], shown["decided_by"]) == ("under_review", None)
+    assert shown["reviewed_by"].startswith("second-")
     assert shown["review_began_at"] is not None
     listed = await api.get(
         "/sla/disputes", params={"outage_id": outage_id, "status": "under_review"}
@@ -182,9 +190,9 @@ async def test_a_dispute_that_somebody_has_taken_up_is_under_review_and_then_rul
     assert [item["id"] for item in listed.json()["items"]] == [dispute["id"]]
     # It is the outage's one dispute still.
     assert (await _object(api, outage_id)).status_code == 409
-    ruled = await api.patch(path, json={"action": "reject", "resolution_note": "it stands"})
+    ruled = await decider.patch(path, json={"action": "reject", "resolution_note": "it stands"})
     assert (ruled.status_code, ruled.json()["status"]) == (200, "rejected")
-    late = await api.patch(path, json={"action": "review"})
+    late = await decider.patch(path, json={"action": "review"})
     assert late.status_code == 409
     timeline = (await api.get(f"/outages/{outage_id}/timeline")).json()["items"]
     assert [each["step"] for each in timeline if each["step"].startswith("dispute.")] == [
@@ -199,3 +207,21 @@ async def test_the_same_objection_sent_again_is_the_same_dispute(api: httpx.Asyn
     first, again = await _object(api, outage_id, **key), await _object(api, outage_id, **key)
     assert (first.status_code, again.status_code) == (201, 201)
     assert first.json() == again.json()
+
+
+async def test_who_made_the_verdict_or_filed_the_dispute_does_not_decide_it(
+    api: httpx.AsyncClient, decider: httpx.AsyncClient
+) -> None:
+    """Seen: one key declared, stated the minutes, disputed and decided, and was paid."""
+    outage_id = await declare_outage(api)
+    async with await open_second_person(api) as resolver:
+        await resolve_outage(resolver, outage_id)
+        async with await open_second_person(api) as filer:
+            dispute = (await _object(filer, outage_id)).json()
+            for maker in (api, resolver, filer):
+                for decision in ({"action": "review"}, {"action": "resolve", "mttr_minutes": 5}):
+                    refused = await _rule(maker, dispute, **decision)
+                    assert refused.status_code == 403, refused.text
+                    assert "may not decide it; ask another person" in refused.json()["detail"]
+    assert (await api.get(f"/sla/disputes/{dispute['id']}")).json()["status"] == "open"
+    assert (await _rule(decider, dispute, action="resolve")).status_code == 200

@@ -1,0 +1,200 @@
+"""/auth/register, /auth/me and /people: who may log in, and what they keep."""
+
+import secrets
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import Field
+
+from adapters.postgres.access import people
+from api.access.csrf import check_origin
+from api.access.logins import check_own_password
+from api.access.permissions import PUBLIC, require
+from api.access.views import AdministeredView, LoggedOutView, PersonView
+from api.bodies import Body, Text
+from api.dependencies import Asked, Caller, Paging, Running
+from api.responses import declare_problems
+from api.views import PageView
+from domain.access.people import (
+    EMAIL_MAX,
+    FULL_NAME_MAX,
+    PREFERENCES_BYTES_MAX,
+    Person,
+    PersonStatus,
+    check_password,
+    normalize_email,
+)
+from domain.access.permissions import Permission, Role
+from domain.digests import derive_id
+from domain.errors import Forbidden, Invalid
+from domain.requests import Request as Asking
+from domain.settlement.wallets import check_address
+from services.access.people.change_password import ChangePassword
+from services.access.people.change_password import change_password as change_it
+from services.access.people.change_person import ChangePerson, change_person
+from services.access.people.register_person import RegisterPerson, register_person
+from services.access.people.save_preferences import SavePreferences, save_preferences
+
+router = APIRouter(tags=["access"])
+SELF = [require(Permission.SELF_MANAGE)]
+GOVERNS = [require(Permission.PEOPLE_MANAGE)]
+Preferences = dict[str, Any]
+
+
+class RegisterBody(Body):
+    """`role` is accepted and has no meaning: nobody chooses their own."""
+
+    email: str = Field(max_length=320)
+    password: str = Field(max_length=1000)
+    full_name: str | None = Field(None, max_length=FULL_NAME_MAX)
+    role: str | None = Field(None, max_length=50)
+
+
+class NewPersonBody(Body):
+    email: str = Field(max_length=320)
+    password: str = Field(max_length=1000)
+    full_name: str | None = Field(None, max_length=FULL_NAME_MAX)
+    role: Role
+
+
+class ProfileBody(Body):
+    full_name: str | None = Field(None, max_length=FULL_NAME_MAX)
+    stellar_wallet: str | None = Field(None, max_length=56)
+
+
+class PasswordBody(Body):
+    current_password: str = Field(max_length=1000)
+    new_password: str = Field(max_length=1000)
+
+
+class PersonBody(Body):
+    role: Role | None = None
+    status: PersonStatus | None = None
+
+
+@router.post(
+    "/auth/register",
+    status_code=201,
+    dependencies=[PUBLIC, Depends(check_origin)],
+    responses=declare_problems(403, 409, 429),
+)
+async def register(body: RegisterBody, request: Request, engine: Running) -> PersonView:
+    """Register as a viewer, where REGISTRATION is open."""
+    if engine.settings.registration != "open":
+        raise Forbidden("registration is closed: ask an admin for an account")
+    engine.access.logins.take(request)
+    email = normalize_email(body.email)
+    by = Asking(email, request.state.correlation_id)
+    person = await _add(engine, email, body.password, body.full_name, Role.VIEWER, by)
+    return PersonView.model_validate(person)
+
+
+@router.get("/auth/me", dependencies=SELF)
+async def show_me(engine: Running, caller: Caller) -> PersonView:
+    async with engine.database.autocommit() as connection:
+        return PersonView.model_validate(await people.find(connection, caller.name))
+
+
+@router.patch("/auth/me/profile", dependencies=SELF)
+async def change_profile(
+    body: ProfileBody, engine: Running, caller: Caller, asked: Asked
+) -> PersonView:
+    """Change your name, or the account you call yours; only the fields sent change."""
+    changes = body.model_dump(exclude_unset=True)
+    if changes.get("stellar_wallet"):
+        check_address(changes["stellar_wallet"])
+    wanted = ChangePerson(caller.name, changes, asked, datetime.now(UTC))
+    return PersonView.model_validate(await change_person(engine.database, wanted))
+
+
+@router.post("/auth/me/password", dependencies=SELF, responses=declare_problems(400, 429))
+async def change_password(
+    body: PasswordBody, request: Request, engine: Running, caller: Caller, asked: Asked
+) -> LoggedOutView:
+    """Change your password; all your other sessions end."""
+    check_password(body.new_password, caller.name, "new_password")
+    context = engine.access
+    verified = await check_own_password(request, context, caller.name, body.current_password)
+    wanted = ChangePassword(
+        caller.name,
+        verified,
+        await context.hasher.hash(body.new_password),
+        caller.session_id or "",
+        asked,
+        datetime.now(UTC),
+    )
+    count = await change_it(engine.database, wanted)
+    context.forget()
+    return LoggedOutView(message="the password is changed", sessions_invalidated=count)
+
+
+@router.get("/user/preferences", dependencies=SELF)
+async def get_preferences(engine: Running, caller: Caller) -> Preferences:
+    async with engine.database.autocommit() as connection:
+        return await people.get_preferences(connection, caller.person_id or "")
+
+
+@router.put("/user/preferences", dependencies=SELF)
+async def put_preferences(
+    body: Preferences, engine: Running, caller: Caller, asked: Asked
+) -> Preferences:
+    """Keep an object of at most 16 KiB, whatever its members are."""
+    try:
+        size = len(orjson.dumps(body))
+    except TypeError:
+        raise Invalid("body", "holds what cannot be kept: half of a surrogate pair") from None
+    if size > PREFERENCES_BYTES_MAX or b"\\\\u0000" in orjson.dumps(body):
+        raise Invalid("body", f"must be at most {PREFERENCES_BYTES_MAX} bytes, without null bytes")
+    wanted = SavePreferences(caller.name, body, asked, datetime.now(UTC))
+    await save_preferences(engine.database, wanted)
+    return body
+
+
+@router.get("/people", dependencies=GOVERNS)
+async def list_people(engine: Running, paging: Paging) -> PageView[AdministeredView]:
+    """List everybody who has an account, by address (admin)."""
+    async with engine.database.autocommit() as connection:
+        found, total = await people.list_page(connection, paging.offset, paging.size)
+    items = [AdministeredView.model_validate(each) for each in found]
+    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+
+
+@router.post("/people", status_code=201, dependencies=GOVERNS, responses=declare_problems(409, 429))
+async def add_person(body: NewPersonBody, engine: Running, asked: Asked) -> AdministeredView:
+    """Give somebody an account (admin), with a password that they change."""
+    email = normalize_email(body.email)
+    person = await _add(engine, email, body.password, body.full_name, body.role, asked)
+    return AdministeredView.model_validate(person)
+
+
+@router.patch("/people/{email}", dependencies=GOVERNS, responses=declare_problems(404))
+async def govern_person(
+    email: Annotated[Text, Path(max_length=EMAIL_MAX)],
+    body: PersonBody,
+    engine: Running,
+    asked: Asked,
+) -> AdministeredView:
+    """Change somebody's role or status (admin); who is disabled is logged out."""
+    changes = body.model_dump(exclude_none=True)
+    wanted = ChangePerson(email.casefold(), changes, asked, datetime.now(UTC))
+    person = await change_person(engine.database, wanted)
+    engine.access.forget()
+    return AdministeredView.model_validate(person)
+
+
+async def _add(
+    engine: Running, email: str, password: str, full_name: str | None, role: Role, by: Asking
+) -> Person:
+    check_password(password, email)
+    made = RegisterPerson(
+        derive_id("usr", secrets.token_hex(16)),
+        email,
+        full_name,
+        role,
+        await engine.access.hasher.hash(password),
+        by,
+        datetime.now(UTC),
+    )
+    return await register_person(engine.database, made)

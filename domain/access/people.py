@@ -1,0 +1,49 @@
+"""People: who may log in. One person has one e-mail address, in one spelling, by which the audit trail names them."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.access.permissions import Role
+from domain.errors import Invalid
+
+EMAIL_MAX = 100
+FULL_NAME_MAX = 200
+PASSWORD_MIN = 8
+PASSWORD_MAX = 128
+PREFERENCES_BYTES_MAX = 16_384
+_EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+")
+
+
+class PersonStatus(StrEnum):
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: str
+    email: str
+    full_name: str | None
+    role: Role
+    status: PersonStatus
+    stellar_wallet: str | None
+    created_at: datetime
+
+
+def normalize_email(text: str) -> str:
+    """Return the one spelling of an e-mail address, in small letters."""
+    email = unicodedata.normalize("NFKC", text).strip().casefold()
+    if len(email) > EMAIL_MAX or not _EMAIL.fullmatch(email):
+        raise Invalid("email", f"must be an e-mail address of at most {EMAIL_MAX} characters")
+    return email
+
+
+def check_password(password: str, email: str, field: str = "password") -> None:
+    """Refuse a password that is too short to be kept, or is the address itself."""
+    if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
+        raise Invalid(field, f"must have {PASSWORD_MIN} to {PASSWORD_MAX} characters")
+    if password.casefold() in {email, email.partition("@")[0]} or len(set(password)) < 4:
+        raise Invalid(field, "is too easy to guess: take another one")

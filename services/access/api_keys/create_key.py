@@ -1,0 +1,71 @@
+"""Create an API key: for somebody else's program, or for a person."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from adapters.postgres import events
+from adapters.postgres.access import api_keys, people
+from adapters.postgres.database import Database
+from domain.access.api_keys import KeyRecord
+from domain.access.permissions import Permission, Role
+from domain.audit import make_audit_entry
+from domain.errors import Invalid
+from domain.requests import Request
+
+
+@dataclass(frozen=True, slots=True)
+class CreateKey:
+    """`email`: the person whose it is. `replaces`: other keys of the name are revoked."""
+
+    id: str
+    name: str
+    role: Role
+    key: str = field(repr=False)
+    request: Request
+    at: datetime
+    scopes: frozenset[Permission] | None = None
+    email: str | None = None
+    expires_at: datetime | None = None
+    replaces: bool = False
+
+
+async def create_key(database: Database, command: CreateKey) -> KeyRecord:
+    """Store the digest of the key, and what it may be used for."""
+    request, at = command.request, command.at
+    if command.expires_at is not None and command.expires_at <= at:
+        raise Invalid("expires_at", "must be an instant to come")
+    record = KeyRecord(
+        command.id,
+        command.name,
+        command.role,
+        command.scopes,
+        None,
+        request.actor,
+        at,
+        command.expires_at,
+        None,
+        None,
+    )
+    async with database.transaction() as connection:
+        if command.email is not None:
+            person = await people.lock(connection, command.email)
+            record = replace(record, person_id=person.id)
+        replaced = 0
+        if command.replaces:
+            replaced = await api_keys.revoke_by_name(connection, command.name)
+        await api_keys.add(connection, record, command.key)
+        payload = {
+            "name": command.name,
+            "role": command.role,
+            "key_id": command.id,
+            "scopes": None if command.scopes is None else sorted(command.scopes),
+            "person": command.email,
+            "expires_at": command.expires_at,
+            "replaced": replaced,
+        }
+        subject = f"key/{command.name}"
+        await events.publish(
+            connection,
+            make_audit_entry(subject, "key.given", request, at, payload, command.id),
+        )
+    return record
