@@ -31,6 +31,7 @@ from temporalio.runtime import (
 from temporalio.service import RPCError
 
 from adapters import logs
+from adapters.postgres.unit_of_work import call_after_commit
 from domain.errors import Unavailable
 from domain.webhooks import Delivery
 

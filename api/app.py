@@ -13,6 +13,7 @@ from api import problems, responses
 from api.dependencies import Engine, bind_subjects
 from api.middleware import PREFIX, Guards
 from api.parsing.query_parameters import refuse_unknown_parameters
+from api.protocol.idempotency import Idempotency, guard_routes
 from api.routes import events, health, webhooks
 from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
 from api.routes.settlement import (
@@ -83,11 +84,14 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         webhooks,
         health,
     )
+    guard_routes(noun.router for noun in nouns)
     for noun in nouns:
         app.include_router(noun.router, prefix=PREFIX)
     # Probes look for health at the root as well.
     app.include_router(health.router, include_in_schema=False)
     problems.install(app)
     responses.install(app, [noun.router for noun in nouns])
+    # The last one stands before the others.
+    app.add_middleware(Idempotency)
     app.add_middleware(Guards)
     return app

@@ -24,6 +24,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from adapters import logs
+from adapters.postgres import unit_of_work
 from adapters.postgres.settlement import manual_matches, payments
 from api.dependencies import ANSWER_WITHIN, Engine
 from domain.errors import Conflict, IllegalTransition, TryAgain
@@ -63,7 +64,9 @@ CATCH_UP_SECONDS = (0.1, 0.3, 0.6, 1.0)
 Look = Callable[[], Awaitable[Any]]
 
 
-async def declare(engine: Engine, declaration: Declaration) -> RecordOutageResult | None:
+async def declare(
+    engine: Engine, declaration: Declaration, update_id: str
+) -> RecordOutageResult | None:
     """Start the workflow of an outage; None when it is on record already, with this very content."""
     outage = declaration.outage
     logs.bind(outage_id=outage.id)
@@ -85,7 +88,7 @@ async def declare(engine: Engine, declaration: Declaration) -> RecordOutageResul
             DECLARED,
             declaration.fingerprint,
             start_workflow_operation=start,
-            id=declaration.request.correlation_id,
+            id=update_id,
             rpc_timeout=ANSWER_WITHIN,
         )
         return recorded
@@ -135,6 +138,10 @@ async def review_dispute(engine: Engine, outage_id: str, review: Review, update_
 
 async def retry_payment(engine: Engine, payment_id: str) -> None:
     """Signal a payment to check again; without the signal it does so by itself in a while."""
+    await unit_of_work.call_after_commit(partial(_signal_retry, engine, payment_id))
+
+
+async def _signal_retry(engine: Engine, payment_id: str) -> None:
     handle = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
     try:
         await handle.signal(PaymentWorkflow.retry, rpc_timeout=ANSWER_WITHIN)
@@ -146,6 +153,7 @@ async def match_transfer(
     engine: Engine, payment_id: str, asked: MatchTransferRequest, update_id: str
 ) -> None:
     """Have a payment take a transfer made out of band for itself; one that has is answered once more."""
+    await unit_of_work.conclude()
     handle = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
     try:
         await handle.execute_update(MATCH, asked, id=update_id, rpc_timeout=ANSWER_WITHIN)
@@ -175,6 +183,7 @@ async def _take_turn(engine: Engine, outage_id: str) -> AsyncIterator[None]:
     Wait until nobody else asks the same outage: its workflow takes only some updates at once, and the
     first of many that want the same decides what the others are answered.
     """
+    await unit_of_work.conclude()
     turn = engine.turns.setdefault(outage_id, asyncio.Lock())
     try:
         async with asyncio.timeout(TURN_WITHIN_SECONDS):

@@ -9,13 +9,14 @@ from typing import Annotated, cast
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from fastapi import Depends, Header, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.security import APIKeyHeader
 from temporalio.client import Client
 
 from adapters import logs
 from adapters.postgres import access, database
 from adapters.settings import ApiSettings
+from api.protocol.idempotency import get_keyed_request
 from domain import requests
 from domain.access import Principal, Role
 from domain.errors import Forbidden, Unauthenticated, Unavailable
@@ -79,6 +80,7 @@ async def get_principal(
         if len(known) >= KEYS_REMEMBERED_MAX:
             known.clear()
         known[digest] = found, time.monotonic()
+    request.state.principal = known[digest][0].name
     return known[digest][0]
 
 
@@ -104,21 +106,13 @@ async def get_asked(
     return requests.Request(principal.name, request.state.correlation_id)
 
 
-async def get_update_id(
-    request: Request,
-    key: Annotated[
-        str | None,
-        Header(alias="Idempotency-Key", min_length=1, max_length=200, description="Repeat safely"),
-    ] = None,
-) -> str:
+async def get_update_id(principal: Annotated[Principal, Depends(get_principal)]) -> str:
     """
-    Name the update after the caller's key and what was asked: the same question asked again is
-    answered again, another question under the same key is a new one and judged as such.
+    Name what is asked of a workflow after the caller, the key and the content: the same request repeated
+    reaches the same update. Without a key it is random, and never the correlation id.
     """
-    if key is None:
-        return uuid4().hex  # never the correlation id: a caller may use one for a whole incident
-    asked = request.url.path.encode() + b"\n" + await request.body()
-    return hashlib.sha256(key.encode() + b"\n" + asked).hexdigest()
+    keyed = get_keyed_request()
+    return uuid4().hex if keyed is None else keyed.derive_update_id(principal.name)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_af1102f3ba8b"
+revision = "0001_da598f391d26"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -60,12 +60,31 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("subject", sa.String(length=100), nullable=False),
         sa.Column("action", sa.String(length=50), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("correlation_id", sa.Text(), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_audit_entries")),
         sa.UniqueConstraint("id", name=op.f("uq_audit_entries_id")),
+    )
+    op.create_index(
+        "ix_audit_entries_action", "audit_entries", ["action", "sequence"], unique=False
+    )
+    op.create_index("ix_audit_entries_actor", "audit_entries", ["actor", "sequence"], unique=False)
+    op.create_index(
+        "ix_audit_entries_correlation_id",
+        "audit_entries",
+        ["correlation_id", "sequence"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_audit_entries_recorded_at",
+        "audit_entries",
+        ["recorded_at"],
+        unique=False,
+        postgresql_using="brin",
     )
     op.create_index(
         "ix_audit_entries_subject", "audit_entries", ["subject", "sequence"], unique=False
@@ -216,6 +235,31 @@ def upgrade() -> None:
             "contract_execution_mode IN ('local', 'soroban')", name=op.f("ck_execution_modes_known")
         ),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_execution_modes")),
+    )
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("key_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("holder", sa.String(length=32), nullable=False),
+        sa.Column("held_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=True),
+        sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "(state = 'completed') = (status IS NOT NULL AND headers IS NOT NULL AND body IS NOT NULL)",
+            name=op.f("ck_idempotency_keys_completed"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('in_flight', 'completed')", name=op.f("ck_idempotency_keys_state")
+        ),
+        sa.PrimaryKeyConstraint("principal", "key_digest", name=op.f("pk_idempotency_keys")),
+    )
+    op.create_index(
+        "ix_idempotency_keys_expires_at", "idempotency_keys", ["expires_at"], unique=False
     )
     op.create_table(
         "installation",

@@ -1,6 +1,6 @@
 """Every table of the database, one file for each subject."""
 
-from adapters.postgres.tables.access import api_keys
+from adapters.postgres.tables.access import api_keys, idempotency_keys
 from adapters.postgres.tables.attestations import (
     attestations,
     contract_calls,
@@ -82,6 +82,7 @@ __all__ = [
     "envelopes",
     "events",
     "execution_modes",
+    "idempotency_keys",
     "installation",
     "installation_claims",
     "integrity_checks",

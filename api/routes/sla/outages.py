@@ -59,7 +59,7 @@ async def declare_outage(
     policy = outage.policy or engine.settings.sla_policy
     await _check(engine.database, outage, policy, resolution)
     recorded = await commands.declare(
-        engine, Declaration(outage, asked, policy, engine.settings.sla_agreement)
+        engine, Declaration(outage, asked, policy, engine.settings.sla_agreement), update_id
     )
     if recorded is None or recorded.correlation_id != asked.correlation_id:
         response.status_code = 200
