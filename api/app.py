@@ -13,6 +13,7 @@ from api import problems, responses
 from api.dependencies import Engine, bind_subjects
 from api.middleware import PREFIX, Guards
 from api.parsing.query_parameters import refuse_unknown_parameters
+from api.protocol.etags import EntityTags
 from api.protocol.idempotency import Idempotency, guard_routes
 from api.routes import events, health, webhooks
 from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
@@ -93,5 +94,6 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     responses.install(app, [noun.router for noun in nouns])
     # The last one stands before the others.
     app.add_middleware(Idempotency)
+    app.add_middleware(EntityTags)
     app.add_middleware(Guards)
     return app

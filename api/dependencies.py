@@ -16,6 +16,7 @@ from temporalio.client import Client
 from adapters import logs
 from adapters.postgres import access, database
 from adapters.settings import ApiSettings
+from api.protocol.etags import IfMatch, get_if_match
 from api.protocol.idempotency import get_keyed_request
 from domain import requests
 from domain.access import Principal, Role
@@ -140,4 +141,5 @@ Caller = Annotated[Principal, Depends(get_principal)]
 Admin = Annotated[Principal, Depends(get_admin)]
 Asked = Annotated[requests.Request, Depends(get_asked)]
 UpdateId = Annotated[str, Depends(get_update_id)]
+Condition = Annotated[IfMatch, Depends(get_if_match)]
 Paging = Annotated[Page, Depends(get_page)]

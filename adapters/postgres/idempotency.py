@@ -47,7 +47,7 @@ async def claim(connection: AsyncConnection, claim: IdempotencyClaim, at: dateti
         "expires_at": claim.expires_at,
         "at": at,
     }
-    return await connection.scalar(_CLAIM, wanted) == claim.holder
+    return bool(await connection.scalar(_CLAIM, wanted) == claim.holder)
 
 
 async def find(connection: AsyncConnection, claim: IdempotencyClaim) -> KnownRequest | None:

@@ -187,7 +187,7 @@ def guard_routes(routers: Iterable[APIRouter]) -> None:
     """Let every route that changes something be carried out once for each key; before they are included."""
     for router in routers:
         for route in router.routes:
-            if isinstance(route, APIRoute) and route.methods & UNSAFE:
+            if isinstance(route, APIRoute) and UNSAFE & (route.methods or set()):
                 route.endpoint = _guard(route.endpoint)
 
 

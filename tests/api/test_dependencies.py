@@ -136,20 +136,6 @@ async def test_an_answer_lost_is_given_again_when_all_is_over(api: httpx.AsyncCl
     assert again.json()["payment"]["id"] == first.json()["payment"]["id"]
 
 
-async def test_one_key_may_serve_two_outages(api: httpx.AsyncClient) -> None:
-    key = make_unique_id("key")
-    for outage_id in (await declare_outage(api), await declare_outage(api)):
-        answer = await _resolve(api, outage_id, 25, key)
-        assert (answer.status_code, answer.json()["outage"]["id"]) == (200, outage_id)
-
-
-@pytest.mark.parametrize("key", ["", "x" * 201])
-async def test_a_key_of_no_use_is_refused(api: httpx.AsyncClient, key: str) -> None:
-    answer = await api.post("/outages", json=build_outage(), headers={"Idempotency-Key": key})
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
-
-
 async def test_one_correlation_id_may_follow_a_whole_incident(api: httpx.AsyncClient) -> None:
     """It says what belongs together, not what is the same."""
     headers = {"X-Correlation-ID": make_unique_id("incident")}

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from adapters.postgres.sla import disputes
 from api import commands
 from api.bodies import Body, Minutes, Text
-from api.dependencies import Asked, Caller, Database, Paging, Running, UpdateId
+from api.dependencies import Asked, Caller, Condition, Database, Paging, Running, UpdateId
 from api.responses import declare_problems
 from api.views import PageView
 from domain.digests import derive_id
@@ -110,12 +110,14 @@ async def decide_dispute(
     engine: Running,
     asked: Asked,
     update_id: UpdateId,
+    condition: Condition,
 ) -> DisputeView:
     """
     Take a dispute up, or decide it. Decided, the outage is settled at once by what the decision leaves
     standing.
     """
     dispute = await get_dispute(dispute_id, engine.database)
+    condition.check(dispute, f"dispute {dispute_id}")
     if body.action == "review":
         review = Review(dispute_id, asked)
         await commands.review_dispute(engine, dispute.outage_id, review, update_id)

@@ -9,8 +9,18 @@ from pydantic import BaseModel
 from adapters.postgres.sla import outages, policies
 from api import commands
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
-from api.dependencies import Asked, Caller, Database, Engine, Paging, Running, UpdateId
+from api.dependencies import (
+    Asked,
+    Caller,
+    Condition,
+    Database,
+    Engine,
+    Paging,
+    Running,
+    UpdateId,
+)
 from api.payment_views import PaymentView
+from api.protocol.etags import set_tag
 from api.responses import declare_problems
 from api.views import STATES, AttestationView, OutageView, PageView, SlaView
 from domain.errors import Conflict, Invalid
@@ -63,11 +73,11 @@ async def declare_outage(
     )
     if recorded is None or recorded.correlation_id != asked.correlation_id:
         response.status_code = 200
-    shown = await _show(engine, outage.id)
+    shown = await _show(engine, outage.id, response)
     if resolution is None or shown.status != "open":
         return shown
     await commands.resolve(engine, outage.id, resolution, f"{update_id}-resolve")
-    return await _show(engine, outage.id)
+    return await _show(engine, outage.id, response)
 
 
 async def _check(
@@ -85,9 +95,12 @@ async def _check(
             compute_payable(judge(policy.terms[outage.severity], resolution.get_times(outage)[1]))
 
 
-async def _show(engine: Engine, outage_id: str) -> OutageView:
+async def _show(engine: Engine, outage_id: str, response: Response) -> OutageView:
     async with engine.database.autocommit() as connection:
-        return OutageView.of(dict(await outages.get(connection, outage_id)))
+        row = dict(await outages.get(connection, outage_id))
+    shown = OutageView.of(row)
+    set_tag(response, shown, row["version"])
+    return shown
 
 
 @router.get("")
@@ -134,16 +147,25 @@ def _sorting(field: str | None, order: str | None) -> tuple[str, bool]:
 
 
 @router.get("/{outage_id}", responses=declare_problems(404))
-async def get_outage(outage_id: OutageId, engine: Running, caller: Caller) -> OutageView:
-    return await _show(engine, outage_id)
+async def get_outage(
+    outage_id: OutageId, engine: Running, caller: Caller, response: Response
+) -> OutageView:
+    return await _show(engine, outage_id, response)
 
 
 @router.put("/{outage_id}", responses=declare_problems(404, 409))
 async def amend_outage(
-    outage_id: OutageId, body: AmendBody, engine: Running, asked: Asked, update_id: UpdateId
+    outage_id: OutageId,
+    body: AmendBody,
+    engine: Running,
+    asked: Asked,
+    update_id: UpdateId,
+    condition: Condition,
+    response: Response,
 ) -> OutageView:
     """Correct an outage; fields that are not sent stay. Times and identity never change."""
-    changes, resolution = body.changes(), body.resolution(asked)
+    changes, version = body.changes(), condition.get_version()
+    resolution = body.resolution(asked, None if changes else version)
     async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage_id)
     if row["status"] == OutageStatus.DECLARED:
@@ -154,18 +176,24 @@ async def amend_outage(
     else:
         resolution = None  # what the caller wants has happened already
     if changes:
-        await commands.amend(engine, outage_id, Amendment(asked, changes), update_id)
+        await commands.amend(engine, outage_id, Amendment(asked, changes, version), update_id)
     if resolution is not None:
         await commands.resolve(engine, outage_id, resolution, f"{update_id}-resolve")
-    return await _show(engine, outage_id)
+    return await _show(engine, outage_id, response)
 
 
 @router.post("/{outage_id}/resolve", responses=declare_problems(404, 409))
 async def resolve_outage(
-    outage_id: OutageId, body: ResolveBody, engine: Running, asked: Asked, update_id: UpdateId
+    outage_id: OutageId,
+    body: ResolveBody,
+    engine: Running,
+    asked: Asked,
+    update_id: UpdateId,
+    condition: Condition,
 ) -> ResolvedView:
     """The service is back: judge the SLA, open the dispute window, and answer the verdict."""
-    judgement = await commands.resolve(engine, outage_id, body.resolution(asked), update_id)
+    resolution = body.resolution(asked, condition.get_version())
+    judgement = await commands.resolve(engine, outage_id, resolution, update_id)
     async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage_id)
     # Asked again much later, the newest verdict may be another than the one answered.
@@ -180,11 +208,18 @@ async def resolve_outage(
 
 @router.post("/{outage_id}/cancel", status_code=202, responses=declare_problems(404, 409))
 async def cancel_outage(
-    outage_id: OutageId, body: CancelBody, engine: Running, asked: Asked, update_id: UpdateId
+    outage_id: OutageId,
+    body: CancelBody,
+    engine: Running,
+    asked: Asked,
+    update_id: UpdateId,
+    condition: Condition,
+    response: Response,
 ) -> OutageView:
     """It was never an outage: end it without a verdict."""
-    await commands.cancel(engine, outage_id, Cancellation(asked, body.reason), update_id)
-    return await _show(engine, outage_id)
+    cancellation = Cancellation(asked, body.reason, condition.get_version())
+    await commands.cancel(engine, outage_id, cancellation, update_id)
+    return await _show(engine, outage_id, response)
 
 
 @router.get("/{outage_id}/timeline", responses=declare_problems(404))
