@@ -15,7 +15,7 @@ from api.middleware import PREFIX, Guards
 from api.parsing.query_parameters import refuse_unknown_parameters
 from api.protocol.etags import EntityTags
 from api.protocol.idempotency import Idempotency, guard_routes
-from api.routes import events, health, webhooks
+from api.routes import audit, events, health, webhooks
 from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
 from api.routes.settlement import (
     approvals,
@@ -81,6 +81,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         wallets,
         payouts,
         *proofs,
+        audit,
         events,
         webhooks,
         health,

@@ -23,6 +23,7 @@ COMMANDS = {
     "channels": "List, create or release the accounts that payments are sent on.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",
+    "verify-migrations": "Tell whether the database is what this build makes.",
     "keys": "Give a person an API key of their own.",
     "polling": "Tell whether the workers of this host are polling.",
     "openapi": "Print the OpenAPI document of the HTTP API.",
@@ -37,7 +38,7 @@ def find_commands() -> dict[str, tuple[str, str]]:
     for plugin in entry_points(group=PLUGINS):
         packages.append((plugin.value, plugin.load().COMMANDS))
     return {
-        name: (f"{package}.{name}", line)
+        name: (f"{package}.{name.replace('-', '_')}", line)
         for package, commands in packages
         for name, line in commands.items()
     }

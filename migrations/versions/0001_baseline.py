@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_da598f391d26"
+revision = "0001_7b1f01c3cc2b"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -257,6 +257,7 @@ def upgrade() -> None:
             "state IN ('in_flight', 'completed')", name=op.f("ck_idempotency_keys_state")
         ),
         sa.PrimaryKeyConstraint("principal", "key_digest", name=op.f("pk_idempotency_keys")),
+        info={"rows_are_deleted": True},
     )
     op.create_index(
         "ix_idempotency_keys_expires_at", "idempotency_keys", ["expires_at"], unique=False
@@ -295,6 +296,7 @@ def upgrade() -> None:
         sa.Column("broken", sa.Integer(), nullable=False),
         sa.Column("overdue", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_integrity_checks")),
+        info={"rows_are_deleted": True},
     )
     op.create_index("ix_integrity_checks_at", "integrity_checks", ["at"], unique=False)
     op.create_table(
@@ -347,6 +349,7 @@ def upgrade() -> None:
         sa.Column("new_breaks", sa.Integer(), nullable=False),
         sa.Column("open_breaks", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliation_runs")),
+        info={"rows_are_deleted": True},
     )
     op.create_index("ix_reconciliation_runs_at", "reconciliation_runs", ["at"], unique=False)
     op.create_table(
@@ -377,6 +380,7 @@ def upgrade() -> None:
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("missing_stroops", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("passphrase", "code", "subject", name=op.f("pk_troubles")),
+        info={"rows_are_deleted": True},
     )
     op.create_table(
         "violations",
@@ -923,6 +927,7 @@ def upgrade() -> None:
             ["payment_id"], ["payments.id"], name=op.f("fk_attempts_payment_id")
         ),
         sa.PrimaryKeyConstraint("payment_id", "n", name=op.f("pk_attempts")),
+        info={"rows_are_deleted": True},
     )
     op.create_index(
         "uq_attempts_channel_sequence",
@@ -1026,6 +1031,7 @@ def upgrade() -> None:
             ["payment_id"], ["payments.id"], name=op.f("fk_allocations_payment_id")
         ),
         sa.PrimaryKeyConstraint("lead_payment_id", "n", "payment_id", name=op.f("pk_allocations")),
+        info={"rows_are_deleted": True},
     )
     op.create_index("ix_allocations_number", "allocations", ["number"], unique=False)
     op.create_index(

@@ -146,7 +146,7 @@ def test_every_route_that_a_page_names_is_served() -> None:
 def test_every_command_and_setting_that_a_page_names_exists() -> None:
     kinds = "STELLAR|SETTLEMENT|CIRCUIT_BREAKER|RECONCILIATION|INTEGRITY_CHECK|SLA|API|TEMPORAL|LOG"
     for name, text in _present():
-        commands = set(re.findall(r"(?<![\w/.-])apexchainx ([a-z]+)", text))
+        commands = set(re.findall(r"(?<![\w/.-])apexchainx ([a-z-]+)", text))
         assert commands <= set(find_commands()), name
         settings = set(re.findall(rf"\b(?:{kinds})_[A-Z_]*[A-Z]\b(?!\*|\.md)", text))
         assert settings <= NAMES | OTHERS, name

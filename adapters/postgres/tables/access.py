@@ -39,4 +39,5 @@ idempotency_keys = Table(
         name="completed",
     ),
     Index("ix_idempotency_keys_expires_at", "expires_at"),
+    info={"rows_are_deleted": True},
 )

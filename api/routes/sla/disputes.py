@@ -16,6 +16,7 @@ from domain.digests import derive_id
 from domain.sla.disputes import (
     NOTE_MAX,
     REASON_MAX,
+    UNDECIDED,
     Dispute,
     DisputeDecision,
     DisputeStatus,
@@ -117,7 +118,8 @@ async def decide_dispute(
     standing.
     """
     dispute = await get_dispute(dispute_id, engine.database)
-    condition.check(dispute, f"dispute {dispute_id}")
+    if dispute.status in UNDECIDED:
+        condition.check(dispute, f"dispute {dispute_id}")
     if body.action == "review":
         review = Review(dispute_id, asked)
         await commands.review_dispute(engine, dispute.outage_id, review, update_id)

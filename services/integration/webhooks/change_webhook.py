@@ -8,6 +8,7 @@ from typing import Any
 from adapters.postgres import events, webhooks
 from adapters.postgres.database import Database
 from domain.audit import make_audit_entry
+from domain.digests import format_instant
 from domain.requests import Request
 
 
@@ -25,7 +26,7 @@ async def change_webhook(database: Database, command: ChangeWebhook) -> None:
     webhook_id, changes, request = command.webhook_id, dict(command.changes), command.request
     async with database.transaction() as connection:
         await webhooks.update_subscription(connection, webhook_id, changes)
-        subject, key = f"webhook/{webhook_id}", request.correlation_id
+        subject, key = f"webhook/{webhook_id}", format_instant(command.at)
         await events.publish(
             connection,
             make_audit_entry(subject, "webhook.changed", request, command.at, changes, key),

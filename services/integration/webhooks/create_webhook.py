@@ -7,6 +7,7 @@ from datetime import datetime
 from adapters.postgres import events, webhooks
 from adapters.postgres.database import Database
 from domain.audit import make_audit_entry
+from domain.digests import format_instant
 from domain.events import EventType
 from domain.requests import Request
 
@@ -27,7 +28,7 @@ async def create_webhook(database: Database, command: CreateWebhook) -> None:
     async with database.transaction() as connection:
         await webhooks.subscribe(connection, webhook_id, command.url, wanted, command.secret)
         payload = {"url": command.url, "events": wanted}
-        subject, key = f"webhook/{webhook_id}", request.correlation_id
+        subject, key = f"webhook/{webhook_id}", format_instant(command.at)
         await events.publish(
             connection,
             make_audit_entry(subject, "webhook.created", request, command.at, payload, key),

@@ -6,6 +6,7 @@ from datetime import datetime
 from adapters.postgres import events, webhooks
 from adapters.postgres.database import Database
 from domain.audit import make_audit_entry
+from domain.digests import format_instant
 from domain.requests import Request
 
 
@@ -20,7 +21,7 @@ async def delete_webhook(database: Database, command: DeleteWebhook) -> None:
     webhook_id, request = command.webhook_id, command.request
     async with database.transaction() as connection:
         await webhooks.unsubscribe(connection, webhook_id)
-        subject, key = f"webhook/{webhook_id}", request.correlation_id
+        subject, key = f"webhook/{webhook_id}", format_instant(command.at)
         await events.publish(
             connection, make_audit_entry(subject, "webhook.deleted", request, command.at, {}, key)
         )

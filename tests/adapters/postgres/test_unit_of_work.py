@@ -24,6 +24,12 @@ async def save(database: Database, name: str) -> None:
         await connection.execute(text(SAVE), {"name": name, "digest": name.encode()})
 
 
+async def save_and_fail(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text(SAVE), {"name": "lost", "digest": b"lost"})
+        raise ZeroDivisionError
+
+
 async def has(database: Database, name: str) -> bool:
     async with database.autocommit() as connection:
         found = text("SELECT count(*) FROM api_keys WHERE name = :name")
@@ -54,9 +60,7 @@ async def test_a_part_that_fails_takes_itself_back_and_no_more(scratch: Database
     with unit.activate():
         await save(scratch, "kept")
         with pytest.raises(ZeroDivisionError):
-            async with scratch.transaction() as connection:
-                await connection.execute(text(SAVE), {"name": "lost", "digest": b"lost"})
-                raise ZeroDivisionError
+            await save_and_fail(scratch)
     await unit.commit()
     assert (await has(scratch, "kept"), await has(scratch, "lost")) == (True, False)
 
