@@ -89,7 +89,7 @@ def test_a_process_that_does_not_sign_refuses_a_seed(
     [
         (WorkerSettings, "DATABASE_URL", None),
         (WorkerSettings, "DATABASE_URL", "mysql://localhost/x"),
-        (WorkerSettings, "STELLAR_NETWORK", "mainnet"),
+        (WorkerSettings, "STELLAR_NETWORK", "moonnet"),
         (ApiSettings, "BOOTSTRAP_API_KEY", "short"),
         (ApiSettings, "API_PORT", "65536"),
         (ApiSettings, "STELLAR_BOND_ADDRESS", "GBOND"),
@@ -298,3 +298,42 @@ def test_friendbot_is_refused_on_the_public_network(monkeypatch: pytest.MonkeyPa
         load(SettlementSettings)
     monkeypatch.delenv("STELLAR_FRIENDBOT_URL")
     assert load(SettlementSettings).stellar_friendbot_url is None
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "read"),
+    [
+        ("STELLAR_NETWORK", "mainnet", "public"),
+        ("STELLAR_NETWORK", "standalone", "sandbox"),
+        ("CONTRACT_EXECUTION_MODE", "local_adapter", "local"),
+        ("CONTRACT_EXECUTION_MODE", "soroban_rpc", "soroban"),
+        ("DATABASE_URL", "postgres://u:p@127.0.0.1/x", "postgres://u:p@127.0.0.1/x"),
+        ("DATABASE_URL", "postgresql+asyncpg://u:p@h/x", "postgresql+asyncpg://u:p@h/x"),
+    ],
+)
+def test_names_that_others_use_are_understood(
+    monkeypatch: pytest.MonkeyPatch, name: str, written: str, read: str
+) -> None:
+    monkeypatch.delenv("STELLAR_NETWORK_PASSPHRASE")
+    monkeypatch.setenv(name, written)
+    assert str(getattr(load(WorkerSettings), name.lower())) == read
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "said"),
+    [
+        ("STELLAR_NETWORK", "futurenet", "has no USDC; set it to sandbox, testnet or public"),
+        ("STELLAR_NETWORK", "moon", "'sandbox', 'testnet' or 'public'"),
+        ("CONTRACT_EXECUTION_MODE", "maybe", "'local' or 'soroban'"),
+        ("DATABASE_URL", "mysql://u:p@h/x", "postgresql://user:password@host:port/name"),
+    ],
+)
+def test_a_wrong_one_stops_the_start_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, name: str, written: str, said: str
+) -> None:
+    monkeypatch.setenv(name, written)
+    with pytest.raises(SystemExit) as end:
+        load(WorkerSettings)
+    assert f"{name}: " in str(end.value)
+    assert said in str(end.value)
+    assert "u:p" not in str(end.value)
