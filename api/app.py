@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
@@ -10,6 +11,7 @@ from adapters import temporal
 from adapters.postgres.database import Database
 from adapters.settings import ApiSettings, load
 from api import problems, responses
+from api.access.permissions import deny_unmarked
 from api.dependencies import Engine, bind_subjects
 from api.middleware import PREFIX, Guards
 from api.parsing.query_parameters import refuse_unknown_parameters
@@ -42,7 +44,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         settings.temporal_address, settings.temporal_namespace, lazy=True
     )
     key = settings.bootstrap_api_key.get_secret_value()
-    await bootstrap(database, key, _agreement(settings))
+    await bootstrap(database, key, _agreement(settings), datetime.now(UTC))
     app.state.engine = Engine(settings, database, client)
     app.state.principals = {}
     yield
@@ -67,7 +69,11 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         version=version("apexchainx"),
         description=DESCRIPTION,
         lifespan=lifespan,
-        dependencies=[Depends(bind_subjects), Depends(refuse_unknown_parameters)],
+        dependencies=[
+            Depends(bind_subjects),
+            Depends(deny_unmarked),
+            Depends(refuse_unknown_parameters),
+        ],
     )
     app.state.settings = settings
     # What stands under /payments by a name of its own goes before the payment of any id.

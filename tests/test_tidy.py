@@ -26,7 +26,7 @@ FURNITURE = {
     "activities": set[str](),
     "adapters/postgres": {
         *("closed_outages", "contract_calls", "database", "durability", "guard_digests", "guards"),
-        *("idempotency", "installation", "own_transfers", "unit_of_work"),
+        *("installation", "own_transfers", "unit_of_work"),
     },
 }
 

@@ -8,14 +8,17 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from api.access.permissions import require
 from api.bodies import Day, Text, get_bounds
-from api.dependencies import Admin, Database
+from api.dependencies import Database
 from api.protocol.exports import MEDIA_TYPES, ExportFormat, stream_export
+from domain.access.permissions import Permission
 from domain.digests import INTEGER_MAX
 from services.integration.audit.read_entries import make_filter, read_all_entries, read_entries
 from services.integration.audit.read_verification import read_verification
 
 router = APIRouter(prefix="/audit", tags=["audit"])
+AUDITOR = require(Permission.AUDIT_READ)
 COLUMNS = (
     *("sequence", "id", "at", "subject", "action", "actor"),
     *("correlation_id", "evidence", "leaf_hash"),
@@ -82,10 +85,9 @@ async def get_filter(
 Filter = Annotated[Any, Depends(get_filter)]
 
 
-@router.get("")
+@router.get("", dependencies=[AUDITOR])
 async def list_entries(
     database: Database,
-    admin: Admin,
     wanted: Filter,
     before: Sequence | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -95,10 +97,9 @@ async def list_entries(
     return AuditPageView(items=[AuditEntryView.model_validate(_show(e)) for e in found], next=more)
 
 
-@router.get("/verify")
+@router.get("/verify", dependencies=[AUDITOR])
 async def verify_entries(
     database: Database,
-    admin: Admin,
     after: Sequence = 0,
     limit: Annotated[int, Query(ge=1, le=100_000)] = 100_000,
 ) -> VerificationView:
@@ -108,11 +109,12 @@ async def verify_entries(
 
 @router.get(
     "/export",
+    dependencies=[AUDITOR],
     response_class=StreamingResponse,
     responses={200: {"content": {kind.partition(";")[0]: {} for kind in MEDIA_TYPES.values()}}},
 )
 async def export_entries(
-    database: Database, admin: Admin, wanted: Filter, format: ExportFormat = "jsonl"
+    database: Database, wanted: Filter, format: ExportFormat = "jsonl"
 ) -> StreamingResponse:
     """Export changes, the oldest first, as CSV or as JSON lines."""
     pages = ([_show(entry) for entry in page] async for page in read_all_entries(database, wanted))

@@ -1,18 +1,39 @@
 """What the API makes sure of at its start: the first admin's key, and who pays whom by default."""
 
-from adapters.postgres import access
+from dataclasses import asdict
+from datetime import datetime
+
+from adapters.postgres import events
+from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
 from adapters.postgres.sla import policies
-from domain.access import Role
+from domain.access.permissions import Role
+from domain.access.principals import Principal
+from domain.audit import make_audit_entry, make_engine_request
+from domain.digests import format_instant
 from domain.errors import Conflict
 from domain.sla.policies import Agreement
 
+FIRST = Principal("admin", Role.ADMIN)
 
-async def bootstrap(database: Database, key: str, wanted: Agreement) -> None:
-    """Make the bootstrap key the first admin's, and record who pays whom by default."""
+
+async def bootstrap(database: Database, key: str, wanted: Agreement, at: datetime) -> None:
+    """Make the bootstrap key the first admin's, and record who pays whom by default; each once."""
+    by = make_engine_request("bootstrap")
     async with database.transaction() as connection:
-        await access.save_key(connection, "admin", Role.ADMIN, key)
+        if await api_keys.find_principal(connection, key) != FIRST:
+            await api_keys.save_key(connection, FIRST.name, FIRST.role, key)
+            payload = {"name": FIRST.name, "role": FIRST.role}
+            subject, when = f"key/{FIRST.name}", format_instant(at)
+            await events.publish(
+                connection, make_audit_entry(subject, "key.given", by, at, payload, when)
+            )
         check_agreement(wanted, await policies.add_agreement(connection, wanted))
+        subject = f"agreement/{wanted.name}"
+        # The same entry at each start, so that it is written with the first.
+        await events.publish(
+            connection, make_audit_entry(subject, "agreement.added", by, at, asdict(wanted))
+        )
 
 
 def check_agreement(wanted: Agreement, kept: Agreement) -> None:

@@ -7,11 +7,13 @@ from pydantic import BaseModel
 
 from adapters.postgres.accounting import journal, payment_traces
 from adapters.postgres.settlement import payments
+from api.access.permissions import require
 from api.bodies import Day, Text, get_bounds
-from api.dependencies import Caller, Database, Paging
+from api.dependencies import Database, Paging
 from api.payment_views import PAYMENT_STATES, PaymentView
 from api.responses import declare_problems
 from api.views import PageView
+from domain.access.permissions import Permission
 from domain.sla.verdicts import PaymentType
 
 router = APIRouter(prefix="/payments", tags=["payments"])
@@ -33,10 +35,9 @@ class BalanceView(BaseModel):
     balance_stroops: str
 
 
-@router.get("")
+@router.get("", dependencies=[require(Permission.PAYMENTS_READ)])
 async def list_payments(
     database: Database,
-    caller: Caller,
     paging: Paging,
     status: Literal["pending", "confirmed", "completed", "failed"] | None = None,
     type: PaymentType | None = None,
@@ -61,8 +62,8 @@ async def list_payments(
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
-@router.get("/ledger")
-async def get_balances(database: Database, caller: Caller) -> list[BalanceView]:
+@router.get("/ledger", dependencies=[require(Permission.JOURNAL_READ)])
+async def get_balances(database: Database) -> list[BalanceView]:
     """Show every account of the double-entry journal."""
     async with database.autocommit() as connection:
         return [
@@ -71,16 +72,22 @@ async def get_balances(database: Database, caller: Caller) -> list[BalanceView]:
         ]
 
 
-@router.get("/{payment_id}", responses=declare_problems(404))
-async def get_payment(payment_id: PaymentId, database: Database, caller: Caller) -> PaymentView:
+@router.get(
+    "/{payment_id}",
+    dependencies=[require(Permission.PAYMENTS_READ)],
+    responses=declare_problems(404),
+)
+async def get_payment(payment_id: PaymentId, database: Database) -> PaymentView:
     async with database.autocommit() as connection:
         return PaymentView.of(dict(await payments.get(connection, payment_id)))
 
 
-@router.get("/{payment_id}/trace", responses=declare_problems(404))
-async def explain_payment(
-    payment_id: PaymentId, database: Database, caller: Caller
-) -> PaymentTraceView:
+@router.get(
+    "/{payment_id}/trace",
+    dependencies=[require(Permission.PAYMENTS_READ)],
+    responses=declare_problems(404),
+)
+async def explain_payment(payment_id: PaymentId, database: Database) -> PaymentTraceView:
     """Tell every attempt, envelope, answer and posting of a payment."""
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment_id)

@@ -8,10 +8,10 @@ from pydantic import BaseModel
 
 from adapters.postgres.sla import outages, policies
 from api import commands
+from api.access.permissions import require
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
 from api.dependencies import (
     Asked,
-    Caller,
     Condition,
     Database,
     Engine,
@@ -23,6 +23,7 @@ from api.payment_views import PaymentView
 from api.protocol.etags import set_tag
 from api.responses import declare_problems
 from api.views import STATES, AttestationView, OutageView, PageView, SlaView
+from domain.access.permissions import Permission
 from domain.errors import Conflict, Invalid
 from domain.sla.outage_rules import check_instant, check_resolution
 from domain.sla.outages import (
@@ -55,7 +56,12 @@ class TimelineView(BaseModel):
     items: list[dict[str, Any]]
 
 
-@router.post("", status_code=201, responses=declare_problems(404, 409))
+@router.post(
+    "",
+    dependencies=[require(Permission.OUTAGES_DECLARE)],
+    status_code=201,
+    responses=declare_problems(404, 409),
+)
 async def declare_outage(
     body: OutageBody, response: Response, engine: Running, asked: Asked, update_id: UpdateId
 ) -> OutageView:
@@ -103,10 +109,9 @@ async def _show(engine: Engine, outage_id: str, response: Response) -> OutageVie
     return shown
 
 
-@router.get("")
+@router.get("", dependencies=[require(Permission.OUTAGES_READ)])
 async def list_outages(
     database: Database,
-    caller: Caller,
     paging: Paging,
     severity: Severity | None = None,
     status: Literal["open", "resolved", "cancelled"] | None = None,
@@ -146,14 +151,18 @@ def _sorting(field: str | None, order: str | None) -> tuple[str, bool]:
     return name, descending
 
 
-@router.get("/{outage_id}", responses=declare_problems(404))
-async def get_outage(
-    outage_id: OutageId, engine: Running, caller: Caller, response: Response
-) -> OutageView:
+@router.get(
+    "/{outage_id}", dependencies=[require(Permission.OUTAGES_READ)], responses=declare_problems(404)
+)
+async def get_outage(outage_id: OutageId, engine: Running, response: Response) -> OutageView:
     return await _show(engine, outage_id, response)
 
 
-@router.put("/{outage_id}", responses=declare_problems(404, 409))
+@router.put(
+    "/{outage_id}",
+    dependencies=[require(Permission.OUTAGES_RESOLVE)],
+    responses=declare_problems(404, 409),
+)
 async def amend_outage(
     outage_id: OutageId,
     body: AmendBody,
@@ -182,7 +191,11 @@ async def amend_outage(
     return await _show(engine, outage_id, response)
 
 
-@router.post("/{outage_id}/resolve", responses=declare_problems(404, 409))
+@router.post(
+    "/{outage_id}/resolve",
+    dependencies=[require(Permission.OUTAGES_RESOLVE)],
+    responses=declare_problems(404, 409),
+)
 async def resolve_outage(
     outage_id: OutageId,
     body: ResolveBody,
@@ -206,7 +219,12 @@ async def resolve_outage(
     )
 
 
-@router.post("/{outage_id}/cancel", status_code=202, responses=declare_problems(404, 409))
+@router.post(
+    "/{outage_id}/cancel",
+    dependencies=[require(Permission.OUTAGES_RESOLVE)],
+    status_code=202,
+    responses=declare_problems(404, 409),
+)
 async def cancel_outage(
     outage_id: OutageId,
     body: CancelBody,
@@ -222,7 +240,11 @@ async def cancel_outage(
     return await _show(engine, outage_id, response)
 
 
-@router.get("/{outage_id}/timeline", responses=declare_problems(404))
-async def get_timeline(outage_id: OutageId, database: Database, caller: Caller) -> TimelineView:
+@router.get(
+    "/{outage_id}/timeline",
+    dependencies=[require(Permission.OUTAGES_READ)],
+    responses=declare_problems(404),
+)
+async def get_timeline(outage_id: OutageId, database: Database) -> TimelineView:
     """Show every recorded step of an outage: audit entries, verdicts, payments, deliveries."""
     return TimelineView(outage_id=outage_id, items=await read_timeline(database, outage_id))

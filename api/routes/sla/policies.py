@@ -7,10 +7,12 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from adapters.postgres.sla import policies, verdicts
+from api.access.permissions import require
 from api.bodies import Body, Day, Instant, Text, get_bounds
-from api.dependencies import Admin, Asked, Caller, Database, Running
+from api.dependencies import Asked, Caller, Database, Running
 from api.responses import declare_problems
 from api.views import SlaView, to_number
+from domain.access.permissions import Permission
 from domain.sla.outage_rules import AGE_MINUTES_MAX
 from domain.sla.policies import BEGINNING_OF_TIME, Policy
 from domain.sla.verdicts import Severity, Terms, compute_payable, judge
@@ -18,6 +20,7 @@ from services.sla.policies.publish_policy import PublishPolicy
 from services.sla.policies.publish_policy import publish_policy as publish
 
 router = APIRouter(prefix="/sla", tags=["sla"])
+READ = [require(Permission.POLICIES_READ)]
 DAY = 86_400
 
 
@@ -109,8 +112,8 @@ async def _in_force(database: Database, name: str) -> Policy:
         return await policies.get_in_force(connection, name, datetime.now(UTC))
 
 
-@router.post("/preview")
-async def preview(body: PreviewBody, engine: Running, caller: Caller) -> SlaView:
+@router.post("/preview", dependencies=READ)
+async def preview(body: PreviewBody, engine: Running) -> SlaView:
     """Say what an outage would cost or earn today; fractions of a minute do not count."""
     policy = await _in_force(engine.database, body.policy or engine.settings.sla_policy)
     verdict = judge(policy.terms[body.severity], int(body.mttr_minutes))
@@ -118,22 +121,20 @@ async def preview(body: PreviewBody, engine: Running, caller: Caller) -> SlaView
     return SlaView.of(verdict)
 
 
-@router.get("/config", responses=declare_problems(422))
-async def get_config(engine: Running, caller: Caller) -> dict[Severity, TermsBody]:
+@router.get("/config", dependencies=READ, responses=declare_problems(422))
+async def get_config(engine: Running) -> dict[Severity, TermsBody]:
     """Show the terms in force today for each severity."""
     return PolicyView.of(await _in_force(engine.database, engine.settings.sla_policy)).terms
 
 
-@router.get("/policies")
-async def list_policies(database: Database, caller: Caller) -> list[PolicyView]:
+@router.get("/policies", dependencies=READ)
+async def list_policies(database: Database) -> list[PolicyView]:
     async with database.autocommit() as connection:
         return [PolicyView.of(policy) for policy in await policies.list_versions(connection)]
 
 
-@router.post("/policies", status_code=201)
-async def publish_policy(
-    body: PolicyBody, database: Database, admin: Admin, asked: Asked
-) -> PolicyView:
+@router.post("/policies", dependencies=[require(Permission.POLICIES_WRITE)], status_code=201)
+async def publish_policy(body: PolicyBody, database: Database, asked: Asked) -> PolicyView:
     """
     Publish the next version of a policy. Outages already detected keep the version they are
     bound to; publishing the same version twice changes nothing.
@@ -142,7 +143,7 @@ async def publish_policy(
     return PolicyView.of(await publish(database, wanted))
 
 
-@router.get("/policies/{name}/{version}", responses=declare_problems(404))
+@router.get("/policies/{name}/{version}", dependencies=READ, responses=declare_problems(404))
 async def get_policy(
     name: Annotated[Text, Path(max_length=100)],
     version: Annotated[int, Path(ge=1, le=2**31 - 1)],
@@ -153,10 +154,9 @@ async def get_policy(
         return PolicyView.of(await policies.get_version(connection, name, version))
 
 
-@router.get("/analytics/dashboard")
+@router.get("/analytics/dashboard", dependencies=[require(Permission.OUTAGES_READ)])
 async def get_dashboard(
     database: Database,
-    caller: Caller,
     date_from: Day | None = None,
     date_to: Day | None = None,
     severity: Severity | None = None,

@@ -1,6 +1,6 @@
 """Keep what a request with an idempotency key was answered, with what it did."""
 
-from adapters.postgres import idempotency
+from adapters.postgres.access import idempotency
 from adapters.postgres.database import Database
 from domain.requests import IdempotencyClaim, KeptAnswer
 

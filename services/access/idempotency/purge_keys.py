@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from adapters.postgres import idempotency
+from adapters.postgres.access import idempotency
 from adapters.postgres.database import Database
 
 

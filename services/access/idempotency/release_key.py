@@ -1,6 +1,6 @@
 """Give an idempotency key back, because its request was refused or failed: it has changed nothing."""
 
-from adapters.postgres import idempotency
+from adapters.postgres.access import idempotency
 from adapters.postgres.database import Database
 from domain.requests import IdempotencyClaim
 

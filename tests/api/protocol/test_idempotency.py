@@ -8,9 +8,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from adapters.postgres import access
+from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
-from domain.access import Role
+from domain.access.permissions import Role
 from domain.requests import HELD, KEPT, make_idempotency_claim
 from services.access.idempotency.claim_key import claim_key
 from services.access.idempotency.purge_keys import purge_keys
@@ -29,7 +29,7 @@ def key() -> str:
 async def other(api: httpx.AsyncClient, database: Database) -> AsyncIterator[httpx.AsyncClient]:
     """Another admin."""
     async with database.transaction() as connection:
-        await access.save_key(connection, "other-admin", Role.ADMIN, OTHER)
+        await api_keys.save_key(connection, "other-admin", Role.ADMIN, OTHER)
     headers = {"X-API-Key": OTHER}
     async with httpx.AsyncClient(base_url=api.base_url, headers=headers, trust_env=False) as client:
         yield client
