@@ -57,7 +57,7 @@ SERVERS = {"surroundings", "environment", "process", "supervisor", "running"}
 # Started for a few files, which therefore go to one worker; the stack of all tests is each worker's own.
 SHARED = ("limited",)
 # Who sets one of these has chosen to take longer.
-CHOSEN = {"SCHEDULES", "KILLS", "RECORD_SCHEDULES"}
+CHOSEN = {"SCHEDULES", "KILLS", "RECORD_SCHEDULES", "IDEMPOTENCY_KEYS"}
 # Where durations.json is silent.
 UNKNOWN_SECONDS = 1.0
 

@@ -123,7 +123,7 @@ async def test_the_same_question_under_the_same_key_has_the_same_answer(
     assert {answer.status_code for answer in answers} == {200}
     assert all(answer.json() == answers[0].json() for answer in answers)
     assert (await _resolve(api, outage_id, 25, make_unique_id("key"))).status_code == 409
-    assert (await _resolve(api, outage_id, 26, key)).status_code == 409
+    assert (await _resolve(api, outage_id, 26, key)).status_code == 422
 
 
 async def test_an_answer_lost_is_given_again_when_all_is_over(api: httpx.AsyncClient) -> None:
