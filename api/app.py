@@ -78,7 +78,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     app.state.settings = settings
     # What stands under /payments by a name of its own goes before the payment of any id.
     money = (limits, circuit_breakers, approvals, manual_matches, payments)
-    proofs = (reconciliation, break_resolutions, integrity_checks)
+    proofs = (reconciliation, break_resolutions, integrity_checks, audit)
     nouns = (
         outages,
         disputes,
@@ -87,7 +87,6 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         wallets,
         payouts,
         *proofs,
-        audit,
         events,
         webhooks,
         health,
@@ -100,7 +99,6 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     problems.install(app)
     responses.install(app, [noun.router for noun in nouns])
     # The last one stands before the others.
-    app.add_middleware(Idempotency)
-    app.add_middleware(EntityTags)
-    app.add_middleware(Guards)
+    for middleware in (Idempotency, EntityTags, Guards):
+        app.add_middleware(middleware)
     return app

@@ -23,7 +23,6 @@ COMMANDS = {
     "channels": "List, create or release the accounts that payments are sent on.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",
-    "verify-migrations": "Tell whether the database is what this build makes.",
     "keys": "Give a person an API key of their own.",
     "polling": "Tell whether the workers of this host are polling.",
     "openapi": "Print the OpenAPI document of the HTTP API.",

@@ -37,6 +37,7 @@ SYSTEM = TESTS / "system"
 PRESSURE = Path("/proc/pressure/cpu")
 UNIT = (
     *("domain", "adapters/stellar", "adapters/test_settings.py", "adapters/test_subscribers.py"),
+    "adapters/test_setting_types.py",
     *("../packages/stellar-sandbox/tests", "devstack", "api", "cli/test_main.py"),
     *("docs/test_docs.py", "docs/test_lists.py", "docs/test_copied_examples.py"),
     *("docs/test_pages.py", "test_contract_parity.py", "test_state_codes.py", "test_tidy.py"),

@@ -81,7 +81,7 @@ class Database:
         Within a unit of work it becomes a part of that.
         """
         unit = get_active()
-        with translate_errors():
+        with _translate_errors():
             async with self.engine.begin() if unit is None else self._join(unit) as connection:
                 if durable:
                     await connection.execute(_KEEP_COMMIT)
@@ -106,7 +106,7 @@ class Database:
             connect_args=_CONNECT,
             isolation_level="AUTOCOMMIT",
         )
-        with translate_errors():
+        with _translate_errors():
             async with alone.connect() as connection:
                 yield connection
 
@@ -117,7 +117,7 @@ class Database:
         unit of work that has written something, it is the connection of that, which alone sees it.
         """
         unit = get_active()
-        with translate_errors():
+        with _translate_errors():
             if unit is not None and unit.connection is not None:
                 yield unit.connection
             else:
@@ -134,7 +134,7 @@ class Database:
 
 
 @contextmanager
-def translate_errors() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Turn the driver's errors into Refused and Unavailable."""
     try:
         yield

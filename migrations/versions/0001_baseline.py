@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_7b1f01c3cc2b"
+revision = "0001_fca87ba086ac"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -244,13 +244,13 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("holder", sa.String(length=32), nullable=False),
         sa.Column("held_until", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("status", sa.SmallInteger(), nullable=True),
+        sa.Column("response_status", sa.SmallInteger(), nullable=True),
         sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "(state = 'completed') = (status IS NOT NULL AND headers IS NOT NULL AND body IS NOT NULL)",
+            "(state = 'completed') = (response_status IS NOT NULL AND headers IS NOT NULL AND body IS NOT NULL)",
             name=op.f("ck_idempotency_keys_completed"),
         ),
         sa.CheckConstraint(

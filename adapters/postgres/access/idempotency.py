@@ -21,7 +21,7 @@ _CLAIM = text(
     ON CONFLICT (principal, key_digest) DO UPDATE SET
         fingerprint = excluded.fingerprint, state = 'in_flight', holder = excluded.holder,
         held_until = excluded.held_until, created_at = excluded.created_at,
-        expires_at = excluded.expires_at, status = NULL, headers = NULL, body = NULL
+        expires_at = excluded.expires_at, response_status = NULL, headers = NULL, body = NULL
     WHERE k.expires_at <= :at
        OR (k.state = 'in_flight' AND k.held_until <= :at AND k.fingerprint = excluded.fingerprint)
     RETURNING k.holder
@@ -61,7 +61,9 @@ async def find(connection: AsyncConnection, claim: IdempotencyClaim) -> KnownReq
     if (row := rows.one_or_none()) is None:
         return None
     headers = [(name, value) for name, value in row.headers or ()]
-    answer = None if row.status is None else KeptAnswer(row.status, headers, row.body)
+    answer = (
+        None if row.response_status is None else KeptAnswer(row.response_status, headers, row.body)
+    )
     return KnownRequest(row.fingerprint, answer)
 
 
@@ -76,7 +78,7 @@ async def keep(connection: AsyncConnection, claim: IdempotencyClaim, answer: Kep
         )
         .values(
             state="completed",
-            status=answer.status,
+            response_status=answer.status,
             headers=[list(pair) for pair in answer.headers],
             body=answer.body,
         )

@@ -27,7 +27,7 @@ idempotency_keys = Table(
     # Who carries it out, and until when that one is believed to be alive.
     Column("holder", String(32), nullable=False),
     Column("held_until", Instant, nullable=False),
-    Column("status", sa.SmallInteger),
+    Column("response_status", sa.SmallInteger),
     Column("headers", JSONB),
     # Encrypted: it may hold a secret that is shown once.
     Column("body", sa.LargeBinary),
@@ -35,7 +35,7 @@ idempotency_keys = Table(
     Column("expires_at", Instant, nullable=False),
     sa.CheckConstraint("state IN ('in_flight', 'completed')", name="state"),
     sa.CheckConstraint(
-        "(state = 'completed') = (status IS NOT NULL AND headers IS NOT NULL AND body IS NOT NULL)",
+        "(state = 'completed') = (response_status IS NOT NULL AND headers IS NOT NULL AND body IS NOT NULL)",
         name="completed",
     ),
     Index("ix_idempotency_keys_expires_at", "expires_at"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api.app import create_app
-from tests.testkit.api_changes import list_breaking
+from tests.api.openapi.api_changes import list_breaking
 
 SNAPSHOT = Path(__file__).parents[3] / "docs/openapi.json"
 OUTAGES = "/api/v1/outages"
