@@ -19,7 +19,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters import sealing
+from adapters import failpoints, sealing
 from adapters.postgres.database import Database
 from adapters.postgres.unit_of_work import UnitOfWork
 from api import problems
@@ -133,9 +133,11 @@ class KeyedRequest:
                 kept = await keep_answer(
                     self.database, claim, KeptAnswer(start["status"], headers, sealed)
                 )
+            failpoints.reach("before_answer")
             if wrote and not kept:
                 raise TryAgain("the request took too long; repeat it with the same Idempotency-Key")
             await self.unit.commit()
+            failpoints.reach("after_answer")
         except ApexError as error:
             if wrote:
                 raise

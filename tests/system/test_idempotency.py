@@ -13,6 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from adapters.failpoints import API_POINTS
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
 from tests.conftest import KEY
@@ -37,9 +38,9 @@ class Crowd:
     interrupted: int = 0
 
     async def call(self, client: httpx.AsyncClient) -> None:
-        await asyncio.gather(*(self._call(client) for _ in range(CALLERS)))
+        await asyncio.gather(*(self.call_once(client) for _ in range(CALLERS)))
 
-    async def _call(self, client: httpx.AsyncClient) -> None:
+    async def call_once(self, client: httpx.AsyncClient) -> None:
         """Repeat until there is an answer, as a careful client does."""
         while True:
             try:
@@ -113,4 +114,31 @@ async def test_every_key_has_one_effect_and_one_answer(stack: Stack) -> None:
         assert await count(database, "webhook.created") == subscriptions
         assert await count(database, "outage.judged") == judged
     finally:
+        await database.close()
+
+
+@pytest.mark.parametrize("point", API_POINTS)
+async def test_a_death_beside_the_commit_leaves_one_effect(
+    stacks: Stacks, tmp_path_factory: pytest.TempPathFactory, point: str
+) -> None:
+    """Each API dies at its second command; what was not committed is done anew, what was is answered."""
+    made, settings = tmp_path_factory.mktemp(point), {"FAILPOINT": f"{point}:2"}
+    hook = {"url": "http://127.0.0.1:9/", "events": ["payment.processed"]}
+    async with (
+        stacks.start(made, signs=False, settings=settings) as stack,
+        httpx.AsyncClient(
+            base_url=f"{stack.url}/api/v1", headers={"X-API-Key": KEY}, timeout=60, trust_env=False
+        ) as client,
+    ):
+        before = Crowd(make_unique_id("key"), "/webhooks", hook)
+        await before.call_once(client)
+        dying = Crowd(make_unique_id("key"), "/webhooks", hook)
+        await dying.call_once(client)
+        assert (before.interrupted, dying.interrupted) == (0, 1)
+        replayed = "Idempotent-Replayed" in dying.answers[0].headers
+        assert replayed == (point == "after_answer")
+        listed = {each["id"] for each in (await client.get("/webhooks")).json()}
+        assert listed == {each.answers[0].json()["id"] for each in (before, dying)}
+        database = Database(stack.environment["DATABASE_URL"], connections_max=1)
+        assert await count(database, "webhook.created") == 2
         await database.close()
