@@ -1,12 +1,11 @@
 """Read the audit trail; `events.publish` writes it, in the transaction of each change."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Select, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import audit_entries
@@ -35,6 +34,21 @@ class AuditFilter:
         if self.until is not None:
             found.append(audit_entries.c.recorded_at < self.until)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry as its row has it; what the content says is to be compared with the columns."""
+
+    sequence: int
+    id: str
+    subject: str
+    action: str
+    actor: str
+    correlation_id: str
+    recorded_at: datetime
+    content: bytes
+    hash: bytes
 
 
 async def is_recorded(connection: AsyncConnection, entry_id: str) -> bool:
@@ -69,15 +83,15 @@ async def list_after(
     return await _read(connection, found.where(audit_entries.c.sequence > after))
 
 
-async def list_stored(connection: AsyncConnection, after: int, limit: int) -> Sequence[Row[Any]]:
+async def list_stored(connection: AsyncConnection, after: int, limit: int) -> list[StoredEntry]:
     """Return entries as they are stored, column by column, the oldest first."""
     rows = await connection.execute(
-        select(audit_entries)
+        select(*(audit_entries.c[each.name] for each in fields(StoredEntry)))
         .where(audit_entries.c.sequence > after)
         .order_by(audit_entries.c.sequence)
         .limit(limit)
     )
-    return rows.all()
+    return [StoredEntry(*row) for row in rows]
 
 
 def _select(wanted: AuditFilter) -> Select[Any]:

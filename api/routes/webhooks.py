@@ -1,6 +1,7 @@
 """/webhooks: subscriptions to events, and their deliveries."""
 
 import secrets
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -71,7 +72,9 @@ class DeliveryView(BaseModel):
 @router.get("", dependencies=[require(Permission.WEBHOOKS_MANAGE)])
 async def list_webhooks(database: Database) -> list[WebhookView]:
     async with database.autocommit() as connection:
-        return [WebhookView(**row) for row in await webhooks.list_subscriptions(connection)]
+        return [
+            WebhookView(**asdict(each)) for each in await webhooks.list_subscriptions(connection)
+        ]
 
 
 @router.post("", dependencies=[require(Permission.WEBHOOKS_MANAGE)], status_code=201)
@@ -123,6 +126,6 @@ async def delete_webhook(webhook_id: WebhookId, database: Database, asked: Asked
 )
 async def list_deliveries(webhook_id: WebhookId, database: Database) -> list[DeliveryView]:
     async with database.autocommit() as connection:
-        await webhooks.get(connection, webhook_id)
-        rows = await webhooks.list_deliveries(connection, webhook_id)
-    return [DeliveryView.model_validate({**row, "event": row["type"]}) for row in rows]
+        await webhooks.require(connection, webhook_id)
+        records = await webhooks.list_deliveries(connection, webhook_id)
+    return [DeliveryView.model_validate(asdict(each) | {"event": each.type}) for each in records]

@@ -13,8 +13,10 @@ from typing import Any
 
 from domain.digests import compute_fingerprint
 from domain.requests import Request
+from domain.sla.attestations import AttestationRecord
 from domain.sla.verdicts import (
     Severity,
+    Verdict,
     compute_mttr_minutes,
 )
 
@@ -87,6 +89,26 @@ class Declaration:
     def __post_init__(self) -> None:
         if not self.fingerprint:
             object.__setattr__(self, "fingerprint", self.outage.fingerprint())
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedOutage:
+    """An outage as it stands, with the newest revision of its verdict and the attestation of that."""
+
+    outage: Outage
+    status: OutageStatus
+    version: int
+    declared_at: datetime
+    resolved_at: datetime | None
+    dispute_deadline: datetime | None
+    closed_at: datetime | None
+    root_cause: str | None
+    resolution_notes: str | None
+    policy: str
+    policy_version: int
+    correlation_id: str
+    judged: tuple[int, Verdict] | None
+    attestation: AttestationRecord | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,3 +149,13 @@ def compute_payable(verdict: Verdict) -> int:
             "more than a Stellar balance can hold; check the times",
         )
     return amount
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictTotals:
+    """Counts and sums over the newest verdicts of some outages; both sums are magnitudes."""
+
+    outages: int
+    violations: int
+    rewards_stroops: int
+    penalties_stroops: int

@@ -10,15 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import outages, sla_results
 from domain.money import STROOPS_PER_UNIT
+from domain.sla.attestations import AttestationRecord, AttestationStatus
 from domain.sla.outages import Outage
 from domain.sla.policies import Policy
-from domain.sla.verdicts import (
-    PaymentType,
-    Rating,
-    Severity,
-    SlaStatus,
-    Verdict,
-)
+from domain.sla.verdicts import PaymentType, Rating, Severity, SlaStatus, Verdict, VerdictTotals
 
 
 async def add(
@@ -80,7 +75,7 @@ def _list_conditions(wanted: VerdictFilter) -> Iterator[ColumnElement[bool]]:
 
 async def get_totals(
     connection: AsyncConnection, wanted: VerdictFilter = VerdictFilter()
-) -> RowMapping:
+) -> VerdictTotals:
     """Count verdicts and sum rewards and penalties over the newest revision of each outage."""
     newest = (
         select(sla_results)
@@ -91,7 +86,7 @@ async def get_totals(
         .subquery()
     )
     amount = newest.c.amount_stroops
-    row = await connection.execute(
+    rows = await connection.execute(
         select(
             func.count().label("outages"),
             func.count().filter(newest.c.status == SlaStatus.VIOLATED).label("violations"),
@@ -99,7 +94,9 @@ async def get_totals(
             func.coalesce(-func.sum(amount).filter(amount < 0), 0).label("penalties_stroops"),
         ).select_from(newest)
     )
-    return row.mappings().one()
+    row = rows.one()
+    sums = int(row.rewards_stroops), int(row.penalties_stroops)
+    return VerdictTotals(row.outages, row.violations, *sums)
 
 
 def to_verdict(row: RowMapping) -> Verdict:
@@ -111,3 +108,22 @@ def to_verdict(row: RowMapping) -> Verdict:
         row["threshold_minutes"],
         row["amount_stroops"] // STROOPS_PER_UNIT,
     )
+
+
+ATTESTATION_COLUMNS = (
+    *("status", "problem", "symbol", "contract_id", "transaction_hash", "ledger"),
+    *("config_hash", "config_snapshot", "fresh", "attested_at"),
+)
+
+
+def to_attestation(row: RowMapping) -> AttestationRecord | None:
+    """Return the attestation of a verdict, which may need none, from a row with its labelled columns."""
+    if row["attestation_status"] is None:
+        return None
+    found = {name: row[f"attestation_{name}"] for name in ATTESTATION_COLUMNS}
+    hash_ = found["config_hash"]
+    exact = {
+        "status": AttestationStatus(found["status"]),
+        "config_hash": None if hash_ is None else int(hash_),
+    }
+    return AttestationRecord(**found | exact)

@@ -1,5 +1,6 @@
 """/payments: what was owed, and what the chain did about it."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path
@@ -48,7 +49,7 @@ async def list_payments(
     """List payments, newest first; both dates are inclusive."""
     since, until = get_bounds(date_from, date_to)
     async with database.autocommit() as connection:
-        rows, total = await payments.list_page(
+        records, total = await payments.list_page(
             connection,
             statuses=None if status is None else PAYMENT_STATES[status],
             type_=type,
@@ -58,7 +59,7 @@ async def list_payments(
             offset=paging.offset,
             limit=paging.size,
         )
-    items = [PaymentView.of(dict(row)) for row in rows]
+    items = [PaymentView.of(record) for record in records]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
@@ -67,8 +68,8 @@ async def get_balances(database: Database) -> list[BalanceView]:
     """Show every account of the double-entry journal."""
     async with database.autocommit() as connection:
         return [
-            BalanceView(account=row["account"], balance_stroops=str(row["balance_stroops"]))
-            for row in await journal.list_balances(connection)
+            BalanceView(account=each.account, balance_stroops=str(each.balance_stroops))
+            for each in await journal.list_balances(connection)
         ]
 
 
@@ -79,7 +80,7 @@ async def get_balances(database: Database) -> list[BalanceView]:
 )
 async def get_payment(payment_id: PaymentId, database: Database) -> PaymentView:
     async with database.autocommit() as connection:
-        return PaymentView.of(dict(await payments.get(connection, payment_id)))
+        return PaymentView.of(await payments.get(connection, payment_id))
 
 
 @router.get(
@@ -90,13 +91,13 @@ async def get_payment(payment_id: PaymentId, database: Database) -> PaymentView:
 async def explain_payment(payment_id: PaymentId, database: Database) -> PaymentTraceView:
     """Tell every attempt, envelope, answer and posting of a payment."""
     async with database.autocommit() as connection:
-        row = await payments.get(connection, payment_id)
+        record = await payments.get(connection, payment_id)
         tried = await payment_traces.list_attempts(connection, payment_id)
         posted = await journal.list_by_payment(connection, payment_id)
     return PaymentTraceView(
-        payment=PaymentView.of(dict(row)),
-        attempts=[dict(attempt) for attempt in tried],
+        payment=PaymentView.of(record),
+        attempts=[asdict(attempt) for attempt in tried],
         postings=[
-            {**posting, "amount_stroops": str(posting["amount_stroops"])} for posting in posted
+            asdict(posting) | {"amount_stroops": str(posting.amount_stroops)} for posting in posted
         ],
     )

@@ -103,9 +103,9 @@ async def _check(
 
 async def _show(engine: Engine, outage_id: str, response: Response) -> OutageView:
     async with engine.database.autocommit() as connection:
-        row = dict(await outages.get(connection, outage_id))
-    shown = OutageView.of(row)
-    set_tag(response, shown, row["version"])
+        record = await outages.get(connection, outage_id)
+    shown = OutageView.of(record)
+    set_tag(response, shown, record.version)
     return shown
 
 
@@ -127,7 +127,7 @@ async def list_outages(
         statuses = [lifecycle]
     field, descending = _sorting(sort or sort_field, sort_order)
     async with database.autocommit() as connection:
-        rows, total = await outages.list_page(
+        records, total = await outages.list_page(
             connection,
             severity=severity,
             statuses=statuses,
@@ -137,7 +137,7 @@ async def list_outages(
             offset=paging.offset,
             limit=paging.size,
         )
-    items = [OutageView.of(dict(row)) for row in rows]
+    items = [OutageView.of(record) for record in records]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
@@ -176,12 +176,12 @@ async def amend_outage(
     changes, version = body.changes(), condition.get_version()
     resolution = body.resolution(asked, None if changes else version)
     async with engine.database.autocommit() as connection:
-        row = await outages.get(connection, outage_id)
-    if row["status"] == OutageStatus.DECLARED:
+        record = await outages.get(connection, outage_id)
+    if record.status is OutageStatus.DECLARED:
         if resolution is not None:
-            check_resolution(outages.to_outage(row), resolution, datetime.now(UTC))
+            check_resolution(record.outage, resolution, datetime.now(UTC))
     elif body.timed():
-        raise Conflict(f"outage {outage_id!r} is {row['status']}; its times can no longer change")
+        raise Conflict(f"outage {outage_id!r} is {record.status}; its times can no longer change")
     else:
         resolution = None  # what the caller wants has happened already
     if changes:
@@ -208,12 +208,12 @@ async def resolve_outage(
     resolution = body.resolution(asked, condition.get_version())
     judgement = await commands.resolve(engine, outage_id, resolution, update_id)
     async with engine.database.autocommit() as connection:
-        row = await outages.get(connection, outage_id)
+        record = await outages.get(connection, outage_id)
     # Asked again much later, the newest verdict may be another than the one answered.
-    newest = row["sla_revision"] == judgement.revision
-    attestation = AttestationView.of(dict(row)) if newest else None
+    newest = record.judged is not None and record.judged[0] == judgement.revision
+    attestation = AttestationView.of(record.attestation) if newest else None
     return ResolvedView(
-        outage=OutageView.of(dict(row)),
+        outage=OutageView.of(record),
         sla=SlaView.of(judgement.verdict, judgement.revision, attestation),
         payment=PaymentView.planned(judgement.payment),
     )

@@ -167,10 +167,10 @@ async def get_dashboard(
     wanted = verdicts.VerdictFilter(since, until, severity, site)
     async with database.autocommit() as connection:
         totals = await verdicts.get_totals(connection, wanted)
-    rewards, penalties = int(totals["rewards_stroops"]), int(totals["penalties_stroops"])
+    rewards, penalties = totals.rewards_stroops, totals.penalties_stroops
     return DashboardView(
-        total_outages=totals["outages"],
-        total_violations=totals["violations"],
+        total_outages=totals.outages,
+        total_violations=totals.violations,
         total_rewards=to_number(rewards),
         total_rewards_stroops=str(rewards),
         total_penalties=to_number(penalties),

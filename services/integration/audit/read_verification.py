@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
@@ -49,7 +48,7 @@ async def read_verification(database: Database, after: int, limit: int) -> Audit
     return AuditVerification(verified, last, False, mismatches)
 
 
-def _check(row: Any) -> Iterator[str]:
+def _check(row: audit.StoredEntry) -> Iterator[str]:
     if hash_leaf(row.content) != row.hash:
         yield "its content does not have its hash"
     try:
