@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 UNVERIFIED = "unverified:"
 _NAME_MAX = 80
 # Longer than any request is waited for, and as long as a caller may repeat one.
-HELD = timedelta(seconds=30)
+CLAIM_LASTS = timedelta(seconds=30)
 KEPT = timedelta(days=30)
 
 
@@ -39,14 +39,14 @@ def _clean(said: object) -> str:
 class IdempotencyClaim:
     """
     What a request with an Idempotency-Key claims before it does anything: the key is the principal's, and
-    is for requests with this fingerprint alone. A holder that is silent until `held_until` has died.
+    is for requests with this fingerprint alone. A holder that is silent until `claimed_until` has died.
     """
 
     principal: str
     key_digest: bytes
     fingerprint: bytes
     holder: str
-    held_until: datetime
+    claimed_until: datetime
     expires_at: datetime
 
 
@@ -71,4 +71,4 @@ def make_idempotency_claim(
     principal: str, key: str, fingerprint: bytes, holder: str, at: datetime
 ) -> IdempotencyClaim:
     digest = hashlib.sha256(f"{principal}\x1f{key}".encode()).digest()
-    return IdempotencyClaim(principal, digest, fingerprint, holder, at + HELD, at + KEPT)
+    return IdempotencyClaim(principal, digest, fingerprint, holder, at + CLAIM_LASTS, at + KEPT)

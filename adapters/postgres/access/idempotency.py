@@ -13,17 +13,17 @@ PURGED_AT_ONCE_MAX = 10_000
 _CLAIM = text(
     """
     INSERT INTO idempotency_keys AS k (
-        principal, key_digest, fingerprint, state, holder, held_until, created_at, expires_at
+        principal, key_digest, fingerprint, state, holder, claimed_until, created_at, expires_at
     )
     VALUES (
-        :principal, :key_digest, :fingerprint, 'in_flight', :holder, :held_until, :at, :expires_at
+        :principal, :key_digest, :fingerprint, 'in_flight', :holder, :claimed_until, :at, :expires_at
     )
     ON CONFLICT (principal, key_digest) DO UPDATE SET
         fingerprint = excluded.fingerprint, state = 'in_flight', holder = excluded.holder,
-        held_until = excluded.held_until, created_at = excluded.created_at,
+        claimed_until = excluded.claimed_until, created_at = excluded.created_at,
         expires_at = excluded.expires_at, response_status = NULL, headers = NULL, body = NULL
     WHERE k.expires_at <= :at
-       OR (k.state = 'in_flight' AND k.held_until <= :at AND k.fingerprint = excluded.fingerprint)
+       OR (k.state = 'in_flight' AND k.claimed_until <= :at AND k.fingerprint = excluded.fingerprint)
     RETURNING k.holder
     """
 )
@@ -43,7 +43,7 @@ async def claim(connection: AsyncConnection, claim: IdempotencyClaim, at: dateti
         "key_digest": claim.key_digest,
         "fingerprint": claim.fingerprint,
         "holder": claim.holder,
-        "held_until": claim.held_until,
+        "claimed_until": claim.claimed_until,
         "expires_at": claim.expires_at,
         "at": at,
     }

@@ -26,7 +26,7 @@ idempotency_keys = Table(
     Column("state", String(20), nullable=False),
     # Who carries it out, and until when that one is believed to be alive.
     Column("holder", String(32), nullable=False),
-    Column("held_until", Instant, nullable=False),
+    Column("claimed_until", Instant, nullable=False),
     Column("response_status", sa.SmallInteger),
     Column("headers", JSONB),
     # Encrypted: it may hold a secret that is shown once.

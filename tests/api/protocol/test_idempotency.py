@@ -11,7 +11,7 @@ from sqlalchemy import text
 from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
 from domain.access.permissions import Role
-from domain.requests import HELD, KEPT, make_idempotency_claim
+from domain.requests import CLAIM_LASTS, KEPT, make_idempotency_claim
 from services.access.idempotency.claim_key import claim_key
 from services.access.idempotency.purge_keys import purge_keys
 from tests.testkit.api_client import build_outage, declare_outage, make_unique_id
@@ -166,16 +166,16 @@ async def test_a_key_whose_holder_died_goes_to_who_asks_again(database: Database
     claims = [make_idempotency_claim("somebody", key, b"same", holder, began) for holder in "abc"]
     assert await claim_key(database, claims[0], began) is None
     with pytest.raises(Exception, match="being carried out"):
-        await claim_key(database, claims[1], began + HELD - timedelta(seconds=1))
-    assert await claim_key(database, claims[2], began + HELD) is None
+        await claim_key(database, claims[1], began + CLAIM_LASTS - timedelta(seconds=1))
+    assert await claim_key(database, claims[2], began + CLAIM_LASTS) is None
 
 
 async def test_a_key_is_forgotten_after_thirty_days(database: Database, key: str) -> None:
     began = datetime.now(UTC) - KEPT
     claim = make_idempotency_claim("somebody", key, b"first", "a", began)
     assert await claim_key(database, claim, began) is None
-    held = "SELECT count(*) FROM idempotency_keys WHERE key_digest = :digest"
+    found = "SELECT count(*) FROM idempotency_keys WHERE key_digest = :digest"
     await purge_keys(database, began + KEPT - timedelta(seconds=1))
-    assert await count(database, held, digest=claim.key_digest) == 1
+    assert await count(database, found, digest=claim.key_digest) == 1
     await purge_keys(database, began + KEPT)
-    assert await count(database, held, digest=claim.key_digest) == 0
+    assert await count(database, found, digest=claim.key_digest) == 0
