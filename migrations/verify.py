@@ -5,6 +5,7 @@ The build's migrations are run beside it, into a schema that only this transacti
 back; PostgreSQL then describes both in its own words. Nothing of the database is changed or locked.
 """
 
+import re
 from collections.abc import Iterator
 
 from alembic.migration import MigrationContext
@@ -52,6 +53,7 @@ _PARTS = (
     """,
     f"SELECT 'sequence', relname, '' FROM pg_class c WHERE {_OURS} AND relkind = 'S'",
 )
+_CASTS = re.compile(r"::(character varying|text)(\[\])?|[()]")
 Parts = dict[tuple[str, str], str]
 
 
@@ -117,5 +119,10 @@ def _read_parts(connection: Connection, schema: str) -> Parts:
     parts: Parts = {}
     for statement in _PARTS:
         rows = connection.execute(text(statement), {"schema": schema})
-        parts |= {(str(kind), str(name)): str(what) for kind, name, what in rows}
+        parts |= {(str(kind), str(name)): _normalize(kind, str(what)) for kind, name, what in rows}
     return parts
+
+
+def _normalize(kind: str, what: str) -> str:
+    """A condition that was read back from a backup has its casts of texts in other places."""
+    return _CASTS.sub("", what) if kind in ("constraint", "index") else what

@@ -185,7 +185,7 @@ async def test_a_backup_that_is_killed_leaves_no_file_of_that_name(
     assert "one" not in os.listdir(tmp_path)
     code, said = await run("backup", str(file), DATABASE_URL=url)
     assert code == 0, said
-    assert sorted(os.listdir(tmp_path)) == ["slow", "one"]
+    assert sorted(os.listdir(tmp_path)) == ["one", "slow"]
 
 
 async def test_the_report_says_what_the_chain_knows_since(
