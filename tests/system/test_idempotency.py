@@ -134,7 +134,7 @@ async def test_a_death_beside_the_commit_leaves_one_effect(
         await before.call_once(client)
         dying = Crowd(make_unique_id("key"), "/webhooks", hook)
         await dying.call_once(client)
-        assert (before.interrupted, dying.interrupted) == (0, 1)
+        assert (before.interrupted, dying.interrupted > 0) == (0, True)
         replayed = "Idempotent-Replayed" in dying.answers[0].headers
         assert replayed == (point == "after_answer")
         listed = {each["id"] for each in (await client.get("/webhooks")).json()}
