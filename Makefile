@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # A stack for each of three workers, of which one usually waits; ARGS=-n0 runs in one process, for a debugger.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help demo unit test test-system durations soak check lint types contracts matrix baseline histories lock clean
+.PHONY: help demo unit test test-system durations soak check lint types contracts matrix baseline histories openapi example lock clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -30,6 +30,7 @@ durations: .venv/ready ## measure every tier anew: tests/durations.json
 
 soak: .venv/ready ## hours: 20,000 schedules, fresh searches, 50 deaths at each point, 10,000 settlements under faults
 	@SCHEDULES=20000 KILLS=50 $(BIN)/python -m pytest tests/soak tests/test_exactly_once.py tests/simulation/recovery/test_recovery_schedules.py tests/system/settlement/test_failpoints.py tests/system/settlement/test_two_signers.py $(ARGS)
+	@IDEMPOTENCY_KEYS=200 $(BIN)/python -m pytest tests/system/test_idempotency.py $(ARGS)
 	@$(BIN)/apexchainx soak
 
 check: lint types contracts ## lint, types, import contracts, dead code
@@ -53,6 +54,12 @@ baseline: .venv/ready ## write the migration anew, from the tables and migration
 
 histories: .venv/ready ## record every kind of workflow anew, on two stacks and a stage
 	@$(BIN)/python -m tests.workflows.record_histories
+
+openapi: .venv/ready ## write docs/openapi.json anew, where a break of the API is meant
+	@$(BIN)/apexchainx openapi > docs/openapi.json
+
+example: .venv/ready ## write .env.example anew, from the settings
+	@$(BIN)/python -m tests.docs.write_example
 
 lock: .venv/ready ## pin every dependency with its hashes again
 	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes \

@@ -34,6 +34,12 @@ OUTAGE_POINTS = (
     *("after_file", "after_review", "after_decide"),
 )
 
+# Where the API can die, with the writes of a request that bears an Idempotency-Key.
+API_POINTS = (
+    "before_answer",  # everything is written, nothing is committed
+    "after_answer",  # committed with its answer, which is not sent
+)
+
 _armed: Callable[[str], None] | None = None
 
 
@@ -52,10 +58,11 @@ def arm(strike: Callable[[str], None] | None) -> None:
 def arm_to_die(order: str) -> None:
     """Arm by a text such as "after_store:3": the process dies when it reaches the point the third time."""
     point, _, count = order.partition(":")
-    if point not in POINTS + OUTAGE_POINTS or not (count or "1").isdigit():
+    known = POINTS + OUTAGE_POINTS + API_POINTS
+    if point not in known or not (count or "1").isdigit():
         raise SystemExit(
             f"Cannot start. FAILPOINT={order!r} is not NAME or NAME:COUNT with a name of "
-            f"{', '.join(POINTS + OUTAGE_POINTS)}"
+            f"{', '.join(known)}"
         )
     reached: Counter[str] = Counter()
 

@@ -1,7 +1,7 @@
 """The types of settings, with the checks that an environment variable must pass; errors stop the start."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
@@ -9,7 +9,10 @@ from domain import money
 from domain.errors import Invalid
 from domain.money import convert_to_stroops
 from domain.settlement.wallets import check_address
+from domain.sla.execution_modes import ExecutionMode
 
+# Whatever driver it names, ours is used.
+DATABASE = r"^postgres(ql)?(\+\w+)?://"
 URLS = r"^https?://[^,\s]+(\s*,\s*https?://[^,\s]+)*$"
 
 
@@ -90,6 +93,25 @@ PASSPHRASES = {
     "public": "Public Global Stellar Network ; September 2015",
     "testnet": "Test SDF Network ; September 2015",
 }
+
+
+# As other tools of the field call the same networks.
+_NETWORKS = {"mainnet": "public", "pubnet": "public", "standalone": "sandbox", "local": "sandbox"}
+
+
+def _name_network(name: Any) -> Any:
+    if name == "futurenet":
+        raise ValueError("futurenet has no USDC; set it to sandbox, testnet or public")
+    return _NETWORKS.get(name, name) if isinstance(name, str) else name
+
+
+Network = Annotated[Literal["sandbox", "testnet", "public"], BeforeValidator(_name_network)]
+# An older name of each mode is taken as well.
+_MODES = {"local_adapter": "local", "soroban_rpc": "soroban"}
+Mode = Annotated[
+    ExecutionMode,
+    BeforeValidator(lambda mode: _MODES.get(mode, mode) if isinstance(mode, str) else mode),
+]
 
 
 def check_passphrase(passphrase: str | None, known: ValidationInfo) -> str | None:

@@ -15,11 +15,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from adapters.logs import LogFormat, LogLevel
 from adapters.setting_types import (
     CONTRACT,
+    DATABASE,
     PASSPHRASES,
     URLS,
     Address,
     CoolOff,
     Friendbot,
+    Mode,
+    Network,
     Origins,
     Passphrase,
     Prefix,
@@ -40,16 +43,14 @@ class CommonSettings(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True)
 
     database_url: str = Field(
-        pattern=r"^postgresql(\+psycopg)?://",
+        pattern=DATABASE,
         description="PostgreSQL, as postgresql://user:password@host:port/name",
     )
     temporal_address: str = Field("127.0.0.1:7233", description="Temporal frontend, host:port")
     temporal_namespace: str = Field("default", description="Temporal namespace")
     log_format: LogFormat = Field("json", description="form of the logs: json, or console")
     log_level: LogLevel = Field("INFO", description="least level that is logged: DEBUG to ERROR")
-    stellar_network: Literal["sandbox", "testnet", "public"] = Field(
-        "sandbox", description="which Stellar network money moves on"
-    )
+    stellar_network: Network = Field("sandbox", description="which Stellar network money moves on")
     # Checked against STELLAR_NETWORK, so that a forgotten STELLAR_NETWORK is noticed.
     stellar_network_passphrase: Annotated[str | None, AfterValidator(check_passphrase)] = Field(
         None, description="passphrase of the network, checked against STELLAR_NETWORK"
@@ -128,7 +129,7 @@ class ApiSettings(CommonSettings):
 class JudgingSettings(CommonSettings):
     """The settings that all workers must share: the execution mode of verdicts."""
 
-    contract_execution_mode: ExecutionMode = Field(
+    contract_execution_mode: Mode = Field(
         ExecutionMode.LOCAL,
         description="soroban: verdicts are paid only when the SLA contract confirms them",
     )

@@ -32,6 +32,7 @@ from temporalio.runtime import (
 from temporalio.service import RPCError
 
 from adapters import logs, tracing
+from adapters.postgres.unit_of_work import call_after_commit
 from domain.errors import Unavailable
 from domain.webhooks import Delivery
 
@@ -61,9 +62,13 @@ async def start_deliveries(client: Client, ids: list[str]) -> None:
     Start the workflow of each delivery of an event that no workflow published.
 
     A delivery whose workflow cannot be started stays pending in the database and is logged; the change
-    that its event reports is committed in either case.
+    that its event reports is committed in either case. Within a unit of work they wait for that.
     """
-    await asyncio.gather(*(_start_delivery(client, delivery_id) for delivery_id in ids))
+
+    async def start_all() -> None:
+        await asyncio.gather(*(_start_delivery(client, delivery_id) for delivery_id in ids))
+
+    await call_after_commit(start_all)
 
 
 async def _start_delivery(client: Client, delivery_id: str) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 import uvicorn
 
 from adapters import logs, temporal, tracing
+from adapters.failpoints import arm_to_die
 from adapters.postgres.database import Database
 from adapters.postgres.durability import require_durability
 from adapters.settings import ApiSettings, load
@@ -51,6 +52,8 @@ def run() -> None:
     logs.configure(settings.log_format, settings.log_level)
     asyncio.run(_check_database(settings))
     temporal.forward_logs()
+    if order := os.environ.get("FAILPOINT"):
+        arm_to_die(order)
     # Before anything else is opened: a start that cannot listen should say just that.
     with open_listener(settings.api_host, settings.api_port) as port:
         config = uvicorn.Config(

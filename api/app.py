@@ -19,7 +19,9 @@ from api.documents import pages
 from api.middleware import PREFIX, Guards
 from api.parsing.content_types import refuse_foreign_content
 from api.parsing.query_parameters import refuse_unknown_parameters
-from api.routes import events, health, metrics, webhooks
+from api.protocol.etags import EntityTags
+from api.protocol.idempotency import Idempotency, guard_routes
+from api.routes import audit, events, health, metrics, webhooks
 from api.routes.access import api_keys, key_sets, people, session_events, sessions
 from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
 from api.routes.settlement import (
@@ -39,7 +41,7 @@ DESCRIPTION = "From an outage to a paid, disputable, audited SLA settlement."
 
 # What stands under /payments by a name of its own goes before the payment of any id.
 MONEY = (limits, circuit_breakers, approvals, manual_matches, payments)
-PROOFS = (reconciliation, break_resolutions, integrity_checks)
+PROOFS = (reconciliation, break_resolutions, integrity_checks, audit)
 NOUNS = (
     *(sessions, session_events, people, api_keys, key_sets),
     *(outages, disputes, policies, *MONEY, wallets, payouts),
@@ -94,6 +96,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.prefix = prefix = settings.api_v1_prefix if settings else PREFIX
+    guard_routes(noun.router for noun in NOUNS)
     for noun in NOUNS:
         app.include_router(noun.router, prefix=prefix)
     # Probes look for health at the root as well.
@@ -101,5 +104,8 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         app.include_router(other.router, include_in_schema=False)
     problems.install(app)
     responses.install(app, [noun.router for noun in NOUNS], prefix)
+    # The last one stands before the others.
+    app.add_middleware(Idempotency)
+    app.add_middleware(EntityTags)
     app.add_middleware(Guards, split_origins(settings.allowed_origins) if settings else ())
     return app

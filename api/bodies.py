@@ -138,10 +138,10 @@ class StatusBody(Body):
     def timed(self) -> bool:
         return self.resolved_at is not None or self.mttr_minutes is not None
 
-    def resolution(self, asked: Request) -> Resolution | None:
+    def resolution(self, asked: Request, version: int | None = None) -> Resolution | None:
         """Return the repair, if there was one; a time is never silently dropped."""
         if self.status == "resolved":
-            return Resolution(asked, self.resolved_at, self.mttr_minutes)
+            return Resolution(asked, self.resolved_at, self.mttr_minutes, expected_version=version)
         for name in ("resolved_at", "mttr_minutes"):
             if getattr(self, name) is not None:
                 raise Invalid(name, "may be sent only with status resolved")
@@ -198,13 +198,14 @@ class ResolveBody(Body):
     root_cause: str | None = Field(None, max_length=PROSE_MAX)
     resolution_notes: str | None = Field(None, max_length=PROSE_MAX)
 
-    def resolution(self, asked: Request) -> Resolution:
+    def resolution(self, asked: Request, version: int | None = None) -> Resolution:
         return Resolution(
             asked,
             self.resolved_at,
             self.mttr_minutes,
             self.root_cause,
             self.resolution_notes,
+            version,
         )
 
 

@@ -24,6 +24,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from adapters import logs
+from adapters.postgres import unit_of_work
 from adapters.postgres.settlement import manual_matches, payments
 from api.dependencies import ANSWER_WITHIN, Engine
 from domain.errors import Conflict, IllegalTransition, TryAgain
@@ -136,6 +137,10 @@ async def review_dispute(engine: Engine, outage_id: str, review: Review, update_
 
 async def retry_payment(engine: Engine, payment_id: str) -> None:
     """Signal a payment to check again; without the signal it does so by itself in a while."""
+    await unit_of_work.call_after_commit(partial(_signal_retry, engine, payment_id))
+
+
+async def _signal_retry(engine: Engine, payment_id: str) -> None:
     handle = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
     try:
         await handle.signal(PaymentWorkflow.retry, rpc_timeout=ANSWER_WITHIN)
@@ -147,6 +152,7 @@ async def match_transfer(
     engine: Engine, payment_id: str, asked: MatchTransferRequest, update_id: str
 ) -> None:
     """Have a payment take a transfer made out of band for itself; one that has is answered once more."""
+    await unit_of_work.conclude()
     handle = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
     try:
         await handle.execute_update(MATCH, asked, id=update_id, rpc_timeout=ANSWER_WITHIN)
@@ -176,6 +182,7 @@ async def _take_turn(engine: Engine, outage_id: str) -> AsyncIterator[None]:
     Wait until nobody else asks the same outage: its workflow takes only some updates at once, and the
     first of many that want the same decides what the others are answered.
     """
+    await unit_of_work.conclude()
     turn = engine.turns.setdefault(outage_id, asyncio.Lock())
     try:
         async with asyncio.timeout(TURN_WITHIN_SECONDS):

@@ -1,14 +1,13 @@
 """What a route may ask for."""
 
 import asyncio
-import hashlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, cast
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from fastapi import Depends, Header, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.security import (
     APIKeyCookie,
     APIKeyHeader,
@@ -22,6 +21,8 @@ from adapters.postgres import database
 from adapters.settings import ApiSettings
 from api.access.cookies import SESSION_COOKIE
 from api.access.credentials import AccessContext, find_principal
+from api.protocol.etags import IfMatch, get_if_match
+from api.protocol.idempotency import get_keyed_request
 from domain import requests
 from domain.access.principals import Principal
 from domain.errors import TooMany, Unauthenticated, Unavailable
@@ -77,7 +78,9 @@ async def get_principal(
 ) -> Principal:
     """Know the caller by API key, access token or session; what is revoked is so in seconds."""
     token = None if bearer is None else bearer.credentials
-    return await find_principal(request, _engine(request).access, key, token, cookie)
+    found = await find_principal(request, _engine(request).access, key, token, cookie)
+    request.state.principal = found.name
+    return found
 
 
 async def get_known_principal(
@@ -99,21 +102,13 @@ async def get_asked(
     return requests.Request(principal.name, request.state.correlation_id)
 
 
-async def get_update_id(
-    request: Request,
-    key: Annotated[
-        str | None,
-        Header(alias="Idempotency-Key", min_length=1, max_length=200, description="Repeat safely"),
-    ] = None,
-) -> str:
+async def get_update_id(principal: Annotated[Principal, Depends(get_principal)]) -> str:
     """
-    Name the update after the caller's key and what was asked: the same question asked again is
-    answered again, another question under the same key is a new one and judged as such.
+    Name what is asked of a workflow after the caller, the key and the content: the same request repeated
+    reaches the same update. Without a key it is random, and never the correlation id.
     """
-    if key is None:
-        return uuid4().hex  # never the correlation id: a caller may use one for a whole incident
-    asked = request.url.path.encode() + b"\n" + await request.body()
-    return hashlib.sha256(key.encode() + b"\n" + asked).hexdigest()
+    keyed = get_keyed_request()
+    return uuid4().hex if keyed is None else keyed.derive_update_id(principal.name)
 
 
 @dataclass(frozen=True)
@@ -140,4 +135,5 @@ Known = Annotated[Principal | None, Depends(get_known_principal)]
 Caller = Annotated[Principal, Depends(get_principal)]
 Asked = Annotated[requests.Request, Depends(get_asked)]
 UpdateId = Annotated[str, Depends(get_update_id)]
+Condition = Annotated[IfMatch, Depends(get_if_match)]
 Paging = Annotated[Page, Depends(get_page)]

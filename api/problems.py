@@ -23,10 +23,13 @@ from domain.errors import (
     ChainUnavailable,
     Conflict,
     Forbidden,
+    IdempotencyKeyReused,
     IllegalTransition,
     Invalid,
     NotFound,
+    PreconditionFailed,
     Refused,
+    RequestInFlight,
     TooMany,
     TryAgain,
     Unauthenticated,
@@ -41,6 +44,9 @@ STATUSES: dict[str, int] = {
     NotFound.code: 404,
     Conflict.code: 409,
     IllegalTransition.code: 409,
+    RequestInFlight.code: 409,
+    PreconditionFailed.code: 412,
+    IdempotencyKeyReused.code: 422,
     Unauthenticated.code: 401,
     WrongCredentials.code: 400,
     Forbidden.code: 403,
@@ -91,7 +97,8 @@ def _refused(request: Request, code: str, detail: str, field: str | None) -> JSO
     status = STATUSES[code]
     message = detail.removeprefix(f"{field}: ")
     errors = [{"field": field, "message": message}] if field else None
-    headers = {"Retry-After": "2"} if status == 503 else None
+    waits = "2" if status == 503 else "1" if code == RequestInFlight.code else None
+    headers = None if waits is None else {"Retry-After": waits}
     return render_problem(request, status, code, detail, errors, headers)
 
 

@@ -14,7 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import dependencies
 from api.access.permissions import PermissionRule, list_calls
+from api.openapi.request_headers import KEY_PARAMETER, declare_key
 from api.openapi.shared_errors import SHARED, render_shared
+from api.protocol.etags import get_if_match
+from api.protocol.idempotency import UNSAFE
 
 HEALTH = "/health"
 
@@ -78,6 +81,10 @@ def derive_statuses(route: APIRoute) -> set[int]:
         found.add(503)
     if route.body_field is not None:
         found |= {413, 415}
+    if UNSAFE & (route.methods or set()):
+        found.add(409)  # while the same request is being carried out
+    if get_if_match in calls:
+        found.add(412)
     return found
 
 
@@ -93,7 +100,10 @@ def _complete(document: dict[str, Any], routes: Iterable[APIRoute], prefix: str)
             _declare(operation["responses"], derive_statuses(route))
             if "security" in operation and not requires_caller(route):
                 operation["security"] = [{}, *operation["security"]]
+            if method in UNSAFE:
+                declare_key(operation)
     components = document["components"]
+    components["parameters"] = {"IdempotencyKey": KEY_PARAMETER}
     components["responses"] = {
         shared.name: render_shared(status) for status, shared in SHARED.items()
     }

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
+from adapters.postgres import unit_of_work
 from api.dependencies import ANSWER_WITHIN, Engine
 from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
 from workflows.wallets import (
@@ -37,6 +38,7 @@ async def fund_wallet(engine: Engine, address: str) -> Readiness:
 
 
 async def _run(engine: Engine, run: Any, message: Any, name: str) -> Any:
+    await unit_of_work.conclude()
     return await engine.temporal.execute_workflow(
         run,
         message,

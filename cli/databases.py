@@ -15,6 +15,7 @@ import typer
 from adapters.postgres.database import Database
 from adapters.postgres.recovery.databases import open_maintenance
 
+OWNER_URL = "DATABASE_OWNER_URL"
 RECORD = "stack.json"
 SEEDS = "stellar-keys.json"
 # None when nobody typed it: then the environment goes first, of which APEXCHAINX_DATA_DIR is a part.
@@ -65,6 +66,14 @@ def find_url(data_dir: Path | None) -> str:
     return find_environment(data_dir, "DATABASE_URL")["DATABASE_URL"]
 
 
+def find_owner_url(data_dir: Path | None) -> str:
+    """Return the URL of the database as its owner, for what makes or copies a database; raises NoDatabase."""
+    if not is_local(data_dir, "DATABASE_URL"):
+        return os.environ.get(OWNER_URL) or os.environ["DATABASE_URL"]
+    known = _read(choose_directory(data_dir) / RECORD).get("environment", {})
+    return known.get(OWNER_URL) or find_url(data_dir)
+
+
 def read_seeds(data_dir: Path | None) -> dict[str, str]:
     """Return the signing seeds of a sandbox by their settings; none where there is no sandbox."""
     seeds = _read(choose_directory(data_dir) / SEEDS).get("seeds", {})
@@ -72,9 +81,12 @@ def read_seeds(data_dir: Path | None) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def open_database(data_dir: Path | None) -> AsyncIterator[Database]:
+async def open_database(
+    data_dir: Path | None, *, as_owner: bool = False
+) -> AsyncIterator[Database]:
     """Open the database for a command that looks at it, and close it afterwards; raises NoDatabase."""
-    database = Database(find_url(data_dir), connections_max=2)
+    url = find_owner_url(data_dir) if as_owner else find_url(data_dir)
+    database = Database(url, connections_max=2)
     try:
         yield database
     finally:
@@ -87,7 +99,7 @@ async def open_server(data_dir: Path | None) -> AsyncIterator[tuple[Database, st
     Open the maintenance database of the server, which is there when the database is not, with the name of
     the database; close it afterwards. Raises NoDatabase as `open_database` does.
     """
-    maintenance, name = open_maintenance(find_url(data_dir))
+    maintenance, name = open_maintenance(find_owner_url(data_dir))
     try:
         yield maintenance, name
     finally:

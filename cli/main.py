@@ -37,7 +37,7 @@ def find_commands() -> dict[str, tuple[str, str]]:
     for plugin in entry_points(group=PLUGINS):
         packages.append((plugin.value, plugin.load().COMMANDS))
     return {
-        name: (f"{package}.{name}", line)
+        name: (f"{package}.{name.replace('-', '_')}", line)
         for package, commands in packages
         for name, line in commands.items()
     }

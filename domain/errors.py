@@ -7,12 +7,15 @@ Errors that this engine raises on purpose.
     + NotFound           the caller named something that does not exist
     + Conflict           the request contradicts what has already happened
       - IllegalTransition  a state machine refused to move
+    + IdempotencyKeyReused an Idempotency-Key came with other content before
+    + PreconditionFailed   what is to be changed is not as the caller last saw it
     + Unauthenticated    who is calling is not known
     + WrongCredentials   the e-mail address or the password is wrong
     + Forbidden          who is calling may not do this
   x TryAgain             nothing is wrong with the request; the same one may succeed later
     + Unavailable        a part of the system is down or slow
     + TooMany            this was asked for too often; `retry_after` says when to come again
+    + RequestInFlight    the same request is being carried out at this moment
     + ChainUnavailable   the Stellar network is busy or unreachable
   x Stop                 repeating cannot help; a person must look
     + NotDurable         PostgreSQL may forget what it has committed
@@ -71,6 +74,18 @@ class IllegalTransition(Conflict):
     code = "illegal_transition"
 
 
+class IdempotencyKeyReused(Refused):
+    """An Idempotency-Key came with other content before."""
+
+    code = "idempotency_key_reused"
+
+
+class PreconditionFailed(Refused):
+    """What is to be changed is not as the caller last saw it."""
+
+    code = "precondition_failed"
+
+
 class Unauthenticated(Refused):
     """Who is calling is not known."""
 
@@ -109,6 +124,12 @@ class TooMany(TryAgain):
     def __init__(self, sentence: str, retry_after: int) -> None:
         super().__init__(sentence)
         self.retry_after = retry_after
+
+
+class RequestInFlight(TryAgain):
+    """The same request is being carried out at this moment."""
+
+    code = "request_in_flight"
 
 
 class ChainUnavailable(TryAgain):

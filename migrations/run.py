@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from adapters.postgres.database import make_dialect_url
 from domain.errors import Stop
+from migrations.grants import find_application, grant_privileges
 
 LOCK = 0x41504558  # "APEX"
 
@@ -19,6 +20,11 @@ class MadeByAnotherBuild(Stop):
 
 
 def read_url() -> str:
+    """Return the URL of the owner, who alone changes tables."""
+    return os.environ.get("DATABASE_OWNER_URL") or read_application_url()
+
+
+def read_application_url() -> str:
     url = os.environ.get("DATABASE_URL")
     if not url:
         raise SystemExit("DATABASE_URL is not set; it must be postgresql://user:password@host/name")
@@ -32,8 +38,11 @@ def make_config(url: str) -> Config:
     return alembic
 
 
-def upgrade(url: str) -> None:
-    """Apply every migration that the database has not seen."""
+def upgrade(url: str, application_url: str | None = None) -> None:
+    """
+    Apply every migration that the database has not seen, as the owner at `url`; then grant the role of
+    `application_url`, where it is another one, what it needs.
+    """
     alembic = make_config(url)
     known = {script.revision for script in ScriptDirectory.from_config(alembic).walk_revisions()}
     found = read_revision(url)
@@ -44,6 +53,8 @@ def upgrade(url: str) -> None:
             " start with a new one, by another DATABASE_URL or another --data-dir."
         )
     command.upgrade(alembic, "head")
+    if (application := find_application(url, application_url)) is not None:
+        grant_privileges(url, application)
 
 
 def read_revision(url: str) -> str | None:

@@ -26,7 +26,7 @@ FURNITURE = {
     "activities": set[str](),
     "adapters/postgres": {
         *("closed_outages", "contract_calls", "database", "durability", "guard_digests", "guards"),
-        *("installation", "metrics", "own_transfers"),
+        *("installation", "metrics", "own_transfers", "unit_of_work"),
     },
 }
 

@@ -41,6 +41,7 @@ PRESSURE = Path("/proc/pressure/cpu")
 UNIT = (
     *("domain", "adapters/stellar", "adapters/test_settings.py", "adapters/test_subscribers.py"),
     "adapters/test_tracing.py",
+    "adapters/test_setting_types.py",
     *("../packages/stellar-sandbox/tests", "devstack", "api", "cli/test_main.py"),
     *("docs/test_docs.py", "docs/test_lists.py", "docs/test_copied_examples.py"),
     *("docs/test_pages.py", "test_contract_parity.py", "test_state_codes.py", "test_tidy.py"),
@@ -61,7 +62,7 @@ SERVERS = {"surroundings", "environment", "process", "supervisor", "running"}
 # Started for a few files, which therefore go to one worker; the stack of all tests is each worker's own.
 SHARED = ("limited",)
 # Who sets one of these has chosen to take longer.
-CHOSEN = {"SCHEDULES", "KILLS", "RECORD_SCHEDULES"}
+CHOSEN = {"SCHEDULES", "KILLS", "RECORD_SCHEDULES", "IDEMPOTENCY_KEYS"}
 # Where durations.json is silent.
 UNKNOWN_SECONDS = 1.0
 

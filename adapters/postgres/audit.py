@@ -1,12 +1,54 @@
 """Read the audit trail; `events.publish` writes it, in the transaction of each change."""
 
+from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import audit_entries
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries are meant; None is any. `since` is inclusive, `until` exclusive."""
+
+    subject: str | None = None
+    action: str | None = None
+    actor: str | None = None
+    correlation_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def make_conditions(self) -> list[ColumnElement[bool]]:
+        same = ("subject", "action", "actor", "correlation_id")
+        found = [
+            audit_entries.c[name] == getattr(self, name)
+            for name in same
+            if getattr(self, name) is not None
+        ]
+        if self.since is not None:
+            found.append(audit_entries.c.recorded_at >= self.since)
+        if self.until is not None:
+            found.append(audit_entries.c.recorded_at < self.until)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry as its row has it; what the content says is to be compared with the columns."""
+
+    sequence: int
+    id: str
+    subject: str
+    action: str
+    actor: str
+    correlation_id: str
+    recorded_at: datetime
+    content: bytes
+    hash: bytes
 
 
 async def is_recorded(connection: AsyncConnection, entry_id: str) -> bool:
@@ -19,12 +61,47 @@ async def is_recorded(connection: AsyncConnection, entry_id: str) -> bool:
 
 async def read_trail(connection: AsyncConnection, subject: str) -> list[dict[str, Any]]:
     """Return the audit entries of one subject in the order they were written, with their hashes."""
+    wanted = AuditFilter(subject=subject)
+    return await _read(connection, _select(wanted).order_by(audit_entries.c.sequence))
+
+
+async def list_before(
+    connection: AsyncConnection, wanted: AuditFilter, before: int | None, limit: int
+) -> list[dict[str, Any]]:
+    """Return the newest entries first, those older than a sequence."""
+    found = _select(wanted).order_by(audit_entries.c.sequence.desc()).limit(limit)
+    if before is not None:
+        found = found.where(audit_entries.c.sequence < before)
+    return await _read(connection, found)
+
+
+async def list_after(
+    connection: AsyncConnection, wanted: AuditFilter, after: int, limit: int
+) -> list[dict[str, Any]]:
+    """Return the oldest entries first, those newer than a sequence."""
+    found = _select(wanted).order_by(audit_entries.c.sequence).limit(limit)
+    return await _read(connection, found.where(audit_entries.c.sequence > after))
+
+
+async def list_stored(connection: AsyncConnection, after: int, limit: int) -> list[StoredEntry]:
+    """Return entries as they are stored, column by column, the oldest first."""
     rows = await connection.execute(
-        select(audit_entries.c.content, audit_entries.c.hash, audit_entries.c.sequence)
-        .where(audit_entries.c.subject == subject)
+        select(*(audit_entries.c[each.name] for each in fields(StoredEntry)))
+        .where(audit_entries.c.sequence > after)
         .order_by(audit_entries.c.sequence)
+        .limit(limit)
     )
+    return [StoredEntry(*row) for row in rows]
+
+
+def _select(wanted: AuditFilter) -> Select[Any]:
+    return select(audit_entries.c.content, audit_entries.c.hash, audit_entries.c.sequence).where(
+        *wanted.make_conditions()
+    )
+
+
+async def _read(connection: AsyncConnection, statement: Select[Any]) -> list[dict[str, Any]]:
     return [
         {**orjson.loads(row.content), "hash": row.hash.hex(), "sequence": row.sequence}
-        for row in rows
+        for row in await connection.execute(statement)
     ]

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from adapters.postgres.unit_of_work import UnitOfWork, get_active
 from domain.errors import Refused, Unavailable
 
 
@@ -47,6 +48,7 @@ _KEEP_COMMIT = text(
     "SELECT set_config('synchronous_commit', 'on', true)"
     " WHERE current_setting('synchronous_commit') = 'off'"
 )
+_CHECK_NOW = (text("SET CONSTRAINTS ALL IMMEDIATE"), text("SET CONSTRAINTS ALL DEFERRED"))
 
 
 class Database:
@@ -76,12 +78,23 @@ class Database:
         Open a transaction: commit at the end of the block, roll back on any error.
 
         `durable` waits for the disk even where the database was told not to: for signed bytes and proofs.
+        Within a unit of work it becomes a part of that.
         """
+        unit = get_active()
         with _translate_errors():
-            async with self.engine.begin() as connection:
+            async with self.engine.begin() if unit is None else self._join(unit) as connection:
                 if durable:
                     await connection.execute(_KEEP_COMMIT)
                 yield connection
+
+    @asynccontextmanager
+    async def _join(self, unit: UnitOfWork) -> AsyncIterator[AsyncConnection]:
+        connection = await unit.begin(self.engine)
+        async with connection.begin_nested():
+            yield connection
+            # What is checked at a commit is refused here, where the caller can still be told.
+            for mode in _CHECK_NOW:
+                await connection.execute(mode)
 
     @asynccontextmanager
     async def open_session(self) -> AsyncIterator[AsyncConnection]:
@@ -99,10 +112,17 @@ class Database:
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[AsyncConnection]:
-        """Open a connection on which each statement is a transaction: for reads and single writes."""
+        """
+        Open a connection on which each statement is a transaction: for reads and single writes. Within a
+        unit of work that has written something, it is the connection of that, which alone sees it.
+        """
+        unit = get_active()
         with _translate_errors():
-            async with self.committing.connect() as connection:
-                yield connection
+            if unit is not None and unit.connection is not None:
+                yield unit.connection
+            else:
+                async with self.committing.connect() as connection:
+                    yield connection
 
     async def ping(self) -> None:
         """Check that the database answers; raises Unavailable when it does not."""

@@ -21,9 +21,12 @@ from domain.events import Event, FeedEvent
 _PUBLISH = text(
     """
     WITH entry AS (
-        INSERT INTO audit_entries (id, subject, action, recorded_at, content, hash)
+        INSERT INTO audit_entries (
+            id, subject, action, actor, correlation_id, recorded_at, content, hash
+        )
         SELECT * FROM unnest(
             CAST(:ids AS text[]), CAST(:subjects AS text[]), CAST(:actions AS text[]),
+            CAST(:actors AS text[]), CAST(:correlation_ids AS text[]),
             CAST(:instants AS timestamptz[]), CAST(:contents AS bytea[]), CAST(:hashes AS bytea[])
         )
         ON CONFLICT (id) DO NOTHING RETURNING id
@@ -63,6 +66,8 @@ async def publish_all(
             "ids": [entry.id for entry, _ in changes],
             "subjects": [entry.subject for entry, _ in changes],
             "actions": [entry.action for entry, _ in changes],
+            "actors": [entry.actor for entry, _ in changes],
+            "correlation_ids": [entry.correlation_id for entry, _ in changes],
             "instants": [entry.at for entry, _ in changes],
             "contents": contents,
             "hashes": [hash_leaf(content) for content in contents],

@@ -68,7 +68,13 @@ SHARED: dict[int, SharedError] = {
         {
             "conflict": "outage 'OUT-1' is closed and cannot be resolved",
             "illegal_transition": "payment pay_1 is confirmed and may not become on_hold by this operation",
+            "request_in_flight": "the request with this Idempotency-Key is being carried out: repeat it in a moment",
         },
+    ),
+    412: SharedError(
+        "PreconditionFailed",
+        "What is to be changed is not as `If-Match` says; nothing was written.",
+        {"precondition_failed": "outage 'OUT-1' has changed since you read it: read it again"},
     ),
     413: SharedError(
         "TooLarge",
@@ -90,6 +96,8 @@ SHARED: dict[int, SharedError] = {
         {
             "invalid": "must carry a time zone, for example 2026-01-31T12:00:00Z",
             "refused": "the database cannot hold this value: numeric field overflow",
+            "idempotency_key_reused": "this Idempotency-Key came with another path or body before: "
+            "send a new key with new content",
         },
         ("invalid", "detected_at"),
     ),
@@ -126,7 +134,11 @@ def render_shared(status: int) -> dict[str, Any]:
     shared = SHARED[status]
     text = {"schema": {"type": "string"}}
     headers = {"X-Correlation-ID": text | {"description": "finds the request in the logs"}}
-    if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
+    if status in {
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.CONFLICT,
+    }:
         headers["Retry-After"] = text | {"description": "seconds to wait before repeating"}
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = text | {"description": "the methods that the path knows"}

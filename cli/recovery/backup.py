@@ -43,7 +43,7 @@ def command(
 async def _take(
     file: Path, check: bool, pg_bin: Path | None, data_dir: Path | None
 ) -> BackupManifest:
-    async with open_database(data_dir) as database:
+    async with open_database(data_dir, as_owner=True) as database:
         wanted = TakeBackup(file, version("apexchainx"), pg_bin)
         manifest = await take_backup(database, wanted)
     if check:

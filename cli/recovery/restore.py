@@ -11,11 +11,12 @@ import orjson
 import typer
 
 from adapters.backups.backup_files import read_backup
-from cli.databases import DataDir, NoDatabase, open_server
+from cli.databases import DataDir, NoDatabase, find_owner_url, find_url, open_server
 from cli.recovery.chain_history import read_since
 from cli.recovery.restore_report import describe_backup, describe_chain, describe_target
 from domain.errors import ApexError
 from domain.requests import Request
+from migrations.grants import find_application, grant_privileges
 from services.recovery.backups.rehearse_restore import rehearse_restore
 from services.recovery.restorations.read_source import read_source
 from services.recovery.restorations.read_target import read_target
@@ -91,7 +92,12 @@ async def _apply(
     async with open_server(data_dir) as (server, name):
         source = await read_source(server, file, pg_bin, jobs)
         wanted = RestoreBackup(source, name, replace, by, datetime.now(UTC))
-        return await restore_backup(server, wanted)
+        outcome = await restore_backup(server, wanted)
+    owner = find_owner_url(data_dir)
+    # A backup holds no roles; the server may even be a new one.
+    if (application := find_application(owner, find_url(data_dir))) is not None:
+        await asyncio.to_thread(grant_privileges, owner, application)
+    return outcome
 
 
 def _say(outcome: RestoreBackupOutcome, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.digests import INTEGER_MAX
-from domain.errors import Conflict, Invalid
+from domain.errors import Conflict, Invalid, PreconditionFailed
 from domain.sla.disputes import DisputeDecision, check_decision
 from domain.sla.outages import (
     AMENDABLE_ALWAYS,
@@ -176,6 +176,15 @@ def check_amendment(outage: Outage, changes: dict[str, Any]) -> None:
 
 # Whether a command may be carried out as the outage stands; the workflow asks by what it knows, and the
 # API by what is on record.
+
+
+def check_version(outage_id: str, expected: int | None, version: int) -> None:
+    """Refuse a change by somebody who last saw another version; `expected` is None for who takes any."""
+    if expected not in (None, version):
+        raise PreconditionFailed(
+            f"outage {outage_id!r} has changed since you read it (version {version} now, {expected} "
+            "then): read it again"
+        )
 
 
 def check_resolvable(outage_id: str, status: OutageStatus | None) -> None:

@@ -113,13 +113,14 @@ class RecordedOutage:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The service is back: when, or after how many minutes as stated by the caller."""
+    """The service is back: when, or after how many minutes as stated by the caller; if it is as last seen."""
 
     request: Request
     resolved_at: datetime | None = None
     mttr_minutes: int | None = None
     root_cause: str | None = None
     resolution_notes: str | None = None
+    expected_version: int | None = None
 
     def get_notes(self) -> dict[str, str]:
         """Return the cause and the notes that the resolver gave."""
@@ -147,16 +148,18 @@ AMENDABLE_ALWAYS = frozenset({"description", "assigned_to", "root_cause", "resol
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """A correction: `changes` maps field names to new JSON values."""
+    """A correction: `changes` maps field names to new JSON values; `expected_version` is the one last seen."""
 
     request: Request
     changes: dict[str, Any]
+    expected_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
     request: Request
     reason: str
+    expected_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

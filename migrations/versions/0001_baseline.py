@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_03bdee897119"
+revision = "0001_e3c63fbb363c"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -46,12 +46,31 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("subject", sa.String(length=100), nullable=False),
         sa.Column("action", sa.String(length=50), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("correlation_id", sa.Text(), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_audit_entries")),
         sa.UniqueConstraint("id", name=op.f("uq_audit_entries_id")),
+    )
+    op.create_index(
+        "ix_audit_entries_action", "audit_entries", ["action", "sequence"], unique=False
+    )
+    op.create_index("ix_audit_entries_actor", "audit_entries", ["actor", "sequence"], unique=False)
+    op.create_index(
+        "ix_audit_entries_correlation_id",
+        "audit_entries",
+        ["correlation_id", "sequence"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_audit_entries_recorded_at",
+        "audit_entries",
+        ["recorded_at"],
+        unique=False,
+        postgresql_using="brin",
     )
     op.create_index(
         "ix_audit_entries_subject", "audit_entries", ["subject", "sequence"], unique=False
@@ -204,6 +223,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_execution_modes")),
     )
     op.create_table(
+        "idempotency_keys",
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("key_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("holder", sa.String(length=32), nullable=False),
+        sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("response_status", sa.SmallInteger(), nullable=True),
+        sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "(state = 'completed') = (response_status IS NOT NULL AND headers IS NOT NULL AND body IS NOT NULL)",
+            name=op.f("ck_idempotency_keys_completed"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('in_flight', 'completed')", name=op.f("ck_idempotency_keys_state")
+        ),
+        sa.PrimaryKeyConstraint("principal", "key_digest", name=op.f("pk_idempotency_keys")),
+        info={"rows_are_deleted": True},
+    )
+    op.create_index(
+        "ix_idempotency_keys_expires_at", "idempotency_keys", ["expires_at"], unique=False
+    )
+    op.create_table(
         "installation",
         sa.Column("one", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("id", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
@@ -240,6 +285,7 @@ def upgrade() -> None:
         sa.Column("broken", sa.Integer(), nullable=False),
         sa.Column("overdue", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_integrity_checks")),
+        info={"rows_are_deleted": True},
     )
     op.create_index("ix_integrity_checks_at", "integrity_checks", ["at"], unique=False)
     op.create_table(
@@ -258,6 +304,7 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("counter", name=op.f("pk_login_failures")),
+        info={"rows_are_deleted": True},
     )
     op.create_index("ix_login_failures_last_at", "login_failures", ["last_at"], unique=False)
     op.create_table(
@@ -323,6 +370,7 @@ def upgrade() -> None:
         sa.Column("new_breaks", sa.Integer(), nullable=False),
         sa.Column("open_breaks", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliation_runs")),
+        info={"rows_are_deleted": True},
     )
     op.create_index("ix_reconciliation_runs_at", "reconciliation_runs", ["at"], unique=False)
     op.create_table(
@@ -363,6 +411,7 @@ def upgrade() -> None:
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("missing_stroops", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("passphrase", "code", "subject", name=op.f("pk_troubles")),
+        info={"rows_are_deleted": True},
     )
     op.create_table(
         "violations",
@@ -999,6 +1048,7 @@ def upgrade() -> None:
             ["payment_id"], ["payments.id"], name=op.f("fk_attempts_payment_id")
         ),
         sa.PrimaryKeyConstraint("payment_id", "n", name=op.f("pk_attempts")),
+        info={"rows_are_deleted": True},
     )
     op.create_index(
         "uq_attempts_channel_sequence",
@@ -1102,6 +1152,7 @@ def upgrade() -> None:
             ["payment_id"], ["payments.id"], name=op.f("fk_allocations_payment_id")
         ),
         sa.PrimaryKeyConstraint("lead_payment_id", "n", "payment_id", name=op.f("pk_allocations")),
+        info={"rows_are_deleted": True},
     )
     op.create_index("ix_allocations_number", "allocations", ["number"], unique=False)
     op.create_index(

@@ -1,5 +1,6 @@
 """What the API makes sure of at its start: the first admin's key, and who pays whom by default."""
 
+from dataclasses import asdict
 from datetime import datetime
 
 from adapters.postgres import events
@@ -7,22 +8,26 @@ from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
 from adapters.postgres.sla import policies
 from domain.access.permissions import Role
-from domain.audit import make_audit_entry
+from domain.audit import make_audit_entry, make_engine_request
 from domain.digests import format_instant
 from domain.errors import Conflict
-from domain.requests import Request
 from domain.sla.policies import Agreement
 
 
 async def bootstrap(database: Database, key: str, wanted: Agreement, at: datetime) -> None:
-    """Make the bootstrap key the first admin's, and record who pays whom by default."""
+    """Make the bootstrap key the first admin's, and record who pays whom by default; each once."""
+    by = make_engine_request("bootstrap")
     async with database.transaction() as connection:
-        if await api_keys.save_key(connection, "admin", Role.ADMIN, key, "engine"):
-            payload = {"name": "admin", "role": Role.ADMIN}
-            by = Request("engine", "start")
-            entry = make_audit_entry("key/admin", "key.given", by, at, payload, format_instant(at))
+        if await api_keys.save_key(connection, "admin", Role.ADMIN, key, by.actor):
+            payload, when = {"name": "admin", "role": Role.ADMIN}, format_instant(at)
+            entry = make_audit_entry("key/admin", "key.given", by, at, payload, when)
             await events.publish(connection, entry)
         check_agreement(wanted, await policies.add_agreement(connection, wanted))
+        subject = f"agreement/{wanted.name}"
+        # The same entry at each start, so that it is written with the first.
+        await events.publish(
+            connection, make_audit_entry(subject, "agreement.added", by, at, asdict(wanted))
+        )
 
 
 def check_agreement(wanted: Agreement, kept: Agreement) -> None:

@@ -86,7 +86,7 @@ def test_a_process_that_does_not_sign_refuses_a_seed(
     [
         (WorkerSettings, "DATABASE_URL", None),
         (WorkerSettings, "DATABASE_URL", "mysql://localhost/x"),
-        (WorkerSettings, "STELLAR_NETWORK", "mainnet"),
+        (WorkerSettings, "STELLAR_NETWORK", "moonnet"),
         (ApiSettings, "BOOTSTRAP_API_KEY", "short"),
         (ApiSettings, "JWT_SECRET_KEY", "a-secret-of-31-characters-only-"),
         (ApiSettings, "REGISTRATION", "admin"),

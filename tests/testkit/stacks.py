@@ -111,7 +111,7 @@ async def _make_cluster(folder: Path) -> None:
     await supervisor.start(postgres.program())
     try:
         await postgres.make_database()
-        await asyncio.to_thread(upgrade, postgres.url)
+        await asyncio.to_thread(upgrade, postgres.url, postgres.application_url)
         await asyncio.to_thread(make_template, postgres.url)
     finally:
         await supervisor.stop(["postgres"])

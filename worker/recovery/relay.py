@@ -5,7 +5,7 @@ A step is committed by an activity, and its result can be lost on the way to the
 killed, or the server drops the task of an update whose caller has given up. The relay compares the
 versions of outages that changed not long ago with the versions that their workflows show, and signals
 `catch_up` to those that know less. Twice a minute it goes through everything unfinished, and starts
-workflows that are missing. One process of many does it, which holds a lock in the database.
+workflows that are missing; once an hour it purges idempotency keys. One process of many does it, which holds a lock in the database.
 """
 
 import asyncio
@@ -23,11 +23,13 @@ from adapters.postgres.database import Database
 from adapters.postgres.recovery import unfinished as records
 from domain.accounting.recovery import ChangedOutage
 from domain.errors import ApexError
+from services.access.idempotency.purge_keys import purge_keys
 from worker.recovery.recovery import Recovery
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0
 SWEEP_SECONDS = 25.0
+PURGE_SECONDS = 3600.0
 # A workflow that is not killed knows what it has done within this time.
 GRACE = timedelta(seconds=2)
 # How far back a relay looks that has just begun.
@@ -56,13 +58,21 @@ class Relay:
 
     async def _serve(self, connection: AsyncConnection) -> None:
         """Look again and again, on the connection that holds the lock."""
-        swept = -SWEEP_SECONDS
+        swept, purged = -SWEEP_SECONDS, -PURGE_SECONDS
         while True:
             await self.look(connection)
+            if time.monotonic() - purged >= PURGE_SECONDS:
+                await self.purge()
+                purged = time.monotonic()
             if time.monotonic() - swept >= SWEEP_SECONDS:
                 await self.recovery.sweep()
                 swept = time.monotonic()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def purge(self) -> None:
+        """Forget what requests were answered that nobody may repeat any more."""
+        while await purge_keys(self.database, datetime.now(UTC)):
+            pass
 
     async def look(self, connection: AsyncConnection) -> None:
         """Have the workflows catch up that do not know what was committed."""

@@ -3,6 +3,7 @@
 from adapters.postgres.tables.access import (
     api_keys,
     devices,
+    idempotency_keys,
     login_failures,
     people,
     refresh_tokens,
@@ -91,6 +92,7 @@ __all__ = [
     "envelopes",
     "events",
     "execution_modes",
+    "idempotency_keys",
     "installation",
     "installation_claims",
     "integrity_checks",

@@ -1,4 +1,4 @@
-"""Who may call: people, sessions and API keys. Money is bigint stroops, time is timestamptz in UTC."""
+"""Who may call: people, sessions and API keys; what callers with idempotency keys were answered. Time is timestamptz in UTC."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
@@ -78,6 +78,7 @@ login_failures = Table(
     Column("failures", sa.Integer, nullable=False),
     Column("last_at", Instant, nullable=False),
     Index("ix_login_failures_last_at", "last_at"),
+    info={"rows_are_deleted": True},
 )
 
 signing_keys = Table(
@@ -111,4 +112,31 @@ api_keys = Table(
     Column("revoked_at", Instant),
     sa.CheckConstraint(make_one_of("role", Role), name="role"),
     Index("ix_api_keys_name", "name"),
+)
+
+# What a request with an Idempotency-Key was answered, written in the transaction of what it did.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("principal", sa.Text, primary_key=True),
+    # The key itself opens the answer, so that only its SHA-256 is kept.
+    Column("key_digest", sa.LargeBinary, primary_key=True),
+    Column("fingerprint", sa.LargeBinary, nullable=False),
+    Column("state", String(20), nullable=False),
+    # Who carries it out, and until when that one is believed to be alive.
+    Column("holder", String(32), nullable=False),
+    Column("claimed_until", Instant, nullable=False),
+    Column("response_status", sa.SmallInteger),
+    Column("headers", JSONB),
+    # Encrypted: it may hold a secret that is shown once.
+    Column("body", sa.LargeBinary),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    sa.CheckConstraint("state IN ('in_flight', 'completed')", name="state"),
+    sa.CheckConstraint(
+        "(state = 'completed') = (response_status IS NOT NULL AND headers IS NOT NULL AND body IS NOT NULL)",
+        name="completed",
+    ),
+    Index("ix_idempotency_keys_expires_at", "expires_at"),
+    info={"rows_are_deleted": True},
 )

@@ -13,12 +13,20 @@ audit_entries = Table(
     Column("id", String(64), nullable=False, unique=True),
     Column("subject", String(100), nullable=False),
     Column("action", String(50), nullable=False),
+    # These two stand in the content as well; here they can be looked for.
+    Column("actor", sa.Text, nullable=False),
+    Column("correlation_id", sa.Text, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     # The exact bytes that were hashed, so that the proof never depends on our serialiser.
     Column("content", sa.LargeBinary, nullable=False),
     Column("hash", sa.LargeBinary, nullable=False),
     make_xid_column(),
     Index("ix_audit_entries_subject", "subject", "sequence"),
+    Index("ix_audit_entries_action", "action", "sequence"),
+    Index("ix_audit_entries_actor", "actor", "sequence"),
+    Index("ix_audit_entries_correlation_id", "correlation_id", "sequence"),
+    # Small, because instants follow the order of the rows.
+    Index("ix_audit_entries_recorded_at", "recorded_at", postgresql_using="brin"),
 )
 
 events = Table(

@@ -113,6 +113,7 @@ integrity_checks = Table(
     Column("broken", sa.Integer, nullable=False),
     Column("overdue", sa.Integer, nullable=False),
     Index("ix_integrity_checks_at", "at"),
+    info={"rows_are_deleted": True},
 )
 
 violations = Table(

@@ -28,6 +28,7 @@ troubles = Table(
     Column("sentence", sa.Text, nullable=False),
     Column("since", Instant, nullable=False),
     Column("missing_stroops", sa.BigInteger),
+    info={"rows_are_deleted": True},
 )
 
 restorations = Table(

@@ -116,6 +116,7 @@ attempts = Table(
     # Only a failed attempt may be followed by another: never an open one, never a success. For the
     # payments of a batch, the index on allocations enforces that.
     Index("uq_attempts_one_live", "payment_id", unique=True, postgresql_where=LIVE),
+    info={"rows_are_deleted": True},
 )
 
 allocations = Table(
@@ -138,6 +139,7 @@ allocations = Table(
     # No two transactions can settle one payment.
     Index("uq_allocations_one_live", "payment_id", unique=True, postgresql_where=text("live")),
     Index("ix_allocations_number", "number"),
+    info={"rows_are_deleted": True},
 )
 
 envelopes = Table(

@@ -59,6 +59,7 @@ reconciliation_runs = Table(
     Column("new_breaks", sa.Integer, nullable=False),
     Column("open_breaks", sa.Integer, nullable=False),
     Index("ix_reconciliation_runs_at", "at"),
+    info={"rows_are_deleted": True},
 )
 
 manual_matches = Table(

@@ -10,7 +10,7 @@ from adapters.postgres.sla import disputes
 from api import commands
 from api.access.permissions import require
 from api.bodies import Body, Minutes, Text
-from api.dependencies import Asked, Database, Paging, Running, UpdateId
+from api.dependencies import Asked, Condition, Database, Paging, Running, UpdateId
 from api.responses import declare_problems
 from api.views import PageView
 from domain.access.permissions import Permission
@@ -18,6 +18,7 @@ from domain.digests import derive_id
 from domain.sla.disputes import (
     NOTE_MAX,
     REASON_MAX,
+    UNDECIDED,
     Dispute,
     DisputeDecision,
     DisputeStatus,
@@ -124,12 +125,15 @@ async def decide_dispute(
     engine: Running,
     asked: Asked,
     update_id: UpdateId,
+    condition: Condition,
 ) -> DisputeView:
     """
     Take a dispute up, or decide it. Decided, the outage is settled at once by what the decision leaves
     standing.
     """
     dispute = await get_dispute(dispute_id, engine.database)
+    if dispute.status in UNDECIDED:
+        condition.check(dispute, f"dispute {dispute_id}")
     if body.action == "review":
         review = Review(dispute_id, asked)
         await commands.review_dispute(engine, dispute.outage_id, review, update_id)

@@ -10,9 +10,18 @@ from adapters.postgres.sla import outages, policies
 from api import commands
 from api.access.permissions import require
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
-from api.dependencies import Asked, Database, Engine, Paging, Running, UpdateId
+from api.dependencies import (
+    Asked,
+    Condition,
+    Database,
+    Engine,
+    Paging,
+    Running,
+    UpdateId,
+)
 from api.parsing.patterns import describe_sorting
 from api.payment_views import PaymentView
+from api.protocol.etags import set_tag
 from api.responses import declare_problems
 from api.views import STATES, AttestationView, OutageView, PageView, SlaView
 from domain.access.permissions import Permission
@@ -72,7 +81,7 @@ async def declare_outage(
     )
     if recorded is None:
         response.status_code = 200
-    shown = await _show(engine, outage.id)
+    shown = await _show(engine, outage.id, response)
     if resolution is None:
         return shown
     if shown.resolved_at is not None:
@@ -80,7 +89,7 @@ async def declare_outage(
             raise Conflict(f"outage {outage.id!r} was resolved before with another end")
         return shown
     await commands.resolve(engine, outage.id, resolution, f"{update_id}-resolve")
-    return await _show(engine, outage.id)
+    return await _show(engine, outage.id, response)
 
 
 async def _check(
@@ -98,9 +107,12 @@ async def _check(
             compute_payable(judge(policy.terms[outage.severity], resolution.get_times(outage)[1]))
 
 
-async def _show(engine: Engine, outage_id: str) -> OutageView:
+async def _show(engine: Engine, outage_id: str, response: Response) -> OutageView:
     async with engine.database.autocommit() as connection:
-        return OutageView.of(await outages.get(connection, outage_id))
+        record = await outages.get(connection, outage_id)
+    shown = OutageView.of(record)
+    set_tag(response, shown, record.version)
+    return shown
 
 
 @router.get("", dependencies=[require(Permission.OUTAGES_READ)])
@@ -148,8 +160,8 @@ def _sorting(field: str | None, order: str | None) -> tuple[str, bool]:
 @router.get(
     "/{outage_id}", dependencies=[require(Permission.OUTAGES_READ)], responses=declare_problems(404)
 )
-async def get_outage(outage_id: OutageId, engine: Running) -> OutageView:
-    return await _show(engine, outage_id)
+async def get_outage(outage_id: OutageId, engine: Running, response: Response) -> OutageView:
+    return await _show(engine, outage_id, response)
 
 
 @router.put(
@@ -158,10 +170,17 @@ async def get_outage(outage_id: OutageId, engine: Running) -> OutageView:
     responses=declare_problems(404, 409),
 )
 async def amend_outage(
-    outage_id: OutageId, body: AmendBody, engine: Running, asked: Asked, update_id: UpdateId
+    outage_id: OutageId,
+    body: AmendBody,
+    engine: Running,
+    asked: Asked,
+    update_id: UpdateId,
+    condition: Condition,
+    response: Response,
 ) -> OutageView:
     """Correct an outage; fields that are not sent stay. Times and identity never change."""
-    changes, resolution = body.changes(), body.resolution(asked)
+    changes, version = body.changes(), condition.get_version()
+    resolution = body.resolution(asked, None if changes else version)
     async with engine.database.autocommit() as connection:
         record = await outages.get(connection, outage_id)
     if record.status is OutageStatus.DECLARED:
@@ -172,10 +191,10 @@ async def amend_outage(
     else:
         resolution = None  # what the caller wants has happened already
     if changes:
-        await commands.amend(engine, outage_id, Amendment(asked, changes), update_id)
+        await commands.amend(engine, outage_id, Amendment(asked, changes, version), update_id)
     if resolution is not None:
         await commands.resolve(engine, outage_id, resolution, f"{update_id}-resolve")
-    return await _show(engine, outage_id)
+    return await _show(engine, outage_id, response)
 
 
 @router.post(
@@ -184,10 +203,16 @@ async def amend_outage(
     responses=declare_problems(404, 409),
 )
 async def resolve_outage(
-    outage_id: OutageId, body: ResolveBody, engine: Running, asked: Asked, update_id: UpdateId
+    outage_id: OutageId,
+    body: ResolveBody,
+    engine: Running,
+    asked: Asked,
+    update_id: UpdateId,
+    condition: Condition,
 ) -> ResolvedView:
     """The service is back: judge the SLA, open the dispute window, and answer the verdict."""
-    judgement = await commands.resolve(engine, outage_id, body.resolution(asked), update_id)
+    resolution = body.resolution(asked, condition.get_version())
+    judgement = await commands.resolve(engine, outage_id, resolution, update_id)
     async with engine.database.autocommit() as connection:
         record = await outages.get(connection, outage_id)
     # Asked again much later, the newest verdict may be another than the one answered.
@@ -207,11 +232,18 @@ async def resolve_outage(
     responses=declare_problems(404, 409),
 )
 async def cancel_outage(
-    outage_id: OutageId, body: CancelBody, engine: Running, asked: Asked, update_id: UpdateId
+    outage_id: OutageId,
+    body: CancelBody,
+    engine: Running,
+    asked: Asked,
+    update_id: UpdateId,
+    condition: Condition,
+    response: Response,
 ) -> OutageView:
     """It was never an outage: end it without a verdict."""
-    await commands.cancel(engine, outage_id, Cancellation(asked, body.reason), update_id)
-    return await _show(engine, outage_id)
+    cancellation = Cancellation(asked, body.reason, condition.get_version())
+    await commands.cancel(engine, outage_id, cancellation, update_id)
+    return await _show(engine, outage_id, response)
 
 
 @router.get(

@@ -59,5 +59,5 @@ def check_tables(contents: DatabaseContents, listed: list[str]) -> None:
     dumped = {part[6] for part in parts if part[3:5] == ["TABLE", "DATA"] and len(part) > 6}
     if missing := sorted({*contents.tables} - dumped):
         raise BackupUnusable(
-            f"the dump has no rows of {', '.join(missing)}: the user of DATABASE_URL must be able to read every table"
+            f"the dump has no rows of {', '.join(missing)}: the user of DATABASE_OWNER_URL, or else of DATABASE_URL, must be able to read every table"
         )

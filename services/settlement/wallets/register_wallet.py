@@ -7,6 +7,7 @@ from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets
 from domain.audit import make_audit_entry
+from domain.digests import format_instant
 from domain.requests import Request
 
 
@@ -25,9 +26,10 @@ async def register_wallet(database: Database, command: RegisterWallet) -> bool:
         registered = await wallets.register(connection, address, owner, at)
         if registered:
             payload = {"address": address, "owner": owner}
-            subject = f"wallet/{address}"
+            # It may be registered by another owner, and by this one again.
+            subject, key = f"wallet/{address}", (owner, format_instant(at))
             await events.publish(
                 connection,
-                make_audit_entry(subject, "wallet.registered", command.request, at, payload),
+                make_audit_entry(subject, "wallet.registered", command.request, at, payload, *key),
             )
     return registered

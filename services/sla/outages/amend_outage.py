@@ -22,6 +22,7 @@ async def amend_outage(database: Database, amending: AmendOutageInput) -> int:
         context = await outages.lock(connection, outage_id)
         if await audit.is_recorded(connection, entry.id):
             return context.version
+        outage_rules.check_version(outage_id, amendment.expected_version, context.version)
         outage_rules.check_amendable(outage_id, context.status, amendment.changes)
         version = await outages.advance(connection, outage_id, **amendment.changes)
         await events.publish(connection, entry)

@@ -43,6 +43,8 @@ async def judge_outage(
             if (context.resolution_key or "") != judging.key:
                 outage_rules.check_resolvable(judging.outage_id, context.status)
             return await read_judgement_within(connection, context, network, judging.at)
+        expected = judging.resolution.expected_version
+        outage_rules.check_version(judging.outage_id, expected, context.version)
         return await _judge(
             connection, context, judging, network, requires_attestation=requires_attestation
         )

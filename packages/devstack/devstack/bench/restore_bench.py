@@ -31,8 +31,8 @@ from services.recovery.restorations.restore_backup import RestoreBackup, restore
 CHANGES_AN_OUTAGE = 10
 _TRAIL = (
     """
-    INSERT INTO audit_entries (id, subject, action, recorded_at, content, hash)
-    SELECT 'aud_' || o.id || '_' || i, o.id, 'bench', now(),
+    INSERT INTO audit_entries (id, subject, action, actor, correlation_id, recorded_at, content, hash)
+    SELECT 'aud_' || o.id || '_' || i, o.id, 'bench', 'bench', 'bench', now(),
            convert_to(repeat(md5(o.id || i), 20), 'UTF8'), sha256(convert_to(o.id || i, 'UTF8'))
     FROM outages o, generate_series(1, :changes) AS i
     """,

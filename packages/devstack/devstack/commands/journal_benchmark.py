@@ -25,7 +25,7 @@ async def run_measurement(
 async def _measured(found: Found, postings: int, rounds: int, quiet: bool) -> dict[str, Any]:
     record = found.record
     assert record is not None, "engines are looked for in a directory only"
-    url = record.environment["DATABASE_URL"]
+    url = record.owner_url
     async with seed_journal.make_scratch(url) as database:
         rates = {
             str(writers): await seed_journal.measure_posting(database, writers, PAYMENTS_POSTED)

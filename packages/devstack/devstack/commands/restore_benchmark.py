@@ -23,7 +23,7 @@ async def run_measurement(data_dir: Path, outages: int, *, quiet: bool) -> dict[
 async def _measured(found: Found, outages: int, quiet: bool) -> dict[str, Any]:
     record = found.record
     assert record is not None, "engines are looked for in a directory only"
-    url = record.environment["DATABASE_URL"]
+    url = record.owner_url
     with tempfile.TemporaryDirectory() as folder:
         times = await restore_bench.measure(url, outages, Path(folder), JOBS)
     if not quiet:

@@ -1,5 +1,6 @@
 """A real PostgreSQL 18 on loopback, from a wheel: made once, durable, also for root, also after a `kill -9`."""
 
+import hashlib
 import os
 import secrets
 import signal
@@ -25,6 +26,8 @@ from devstack.processes.programs import CannotStart, Program
 
 DATABASE = "apexchainx"
 OWNER = "apexchainx"
+# What the processes are: it writes rows, and changes no table.
+APPLICATION = "apexchainx_app"
 # PostgreSQL refuses to run as root, and this account is on every Unix.
 UNPRIVILEGED = "nobody"
 
@@ -69,6 +72,13 @@ class Postgres:
     @property
     def url(self) -> str:
         return self._url(DATABASE)
+
+    @property
+    def application_url(self) -> str:
+        """For the processes; its password follows from the owner's, so that there is no other file of it."""
+        owners = self._password_file.read_bytes().strip()
+        password = hashlib.sha256(APPLICATION.encode() + owners).hexdigest()[:32]
+        return f"postgresql://{APPLICATION}:{password}@{LOOPBACK}:{self.port}/{DATABASE}"
 
     @property
     def user(self) -> str | None:

@@ -12,7 +12,11 @@ from devstack.environment.temporal import Temporal
 from devstack.processes.ports import choose, free
 from devstack.processes.programs import CannotStart
 from devstack.processes.supervisor import Supervisor
-from migrations.run import MadeByAnotherBuild, upgrade
+from domain.errors import Stop
+from migrations.run import upgrade
+
+# As the processes use it, and as its owner does.
+DATABASE_URLS = ("DATABASE_URL", "DATABASE_OWNER_URL")
 
 
 @dataclass(frozen=True)
@@ -85,15 +89,14 @@ class Services:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Where everything is; no seeds. Known once everything has started."""
+        """Where everything is; no seeds, and the owner of the database beside its user. Known once everything has started."""
         known = {
             name: value
             for name, value in os.environ.items()
-            if name == "DATABASE_URL" or name.startswith(("TEMPORAL_", "STELLAR_"))
+            if name.startswith(("TEMPORAL_", "STELLAR_"))
             if not name.endswith("_SEED")
         }
-        if self.postgres:
-            known["DATABASE_URL"] = self.postgres.url
+        known |= self._database_environment
         if self.temporal:
             known |= {
                 "TEMPORAL_ADDRESS": self.temporal.address,
@@ -104,6 +107,13 @@ class Services:
             known |= self.network.environment
             known["SLA_POLICY"] = os.environ.get("SLA_POLICY", "sandbox")
         return known
+
+    @property
+    def _database_environment(self) -> dict[str, str]:
+        if self.postgres:
+            urls = self.postgres.application_url, self.postgres.url
+            return dict(zip(DATABASE_URLS, urls, strict=True))
+        return {name: os.environ[name] for name in DATABASE_URLS if os.environ.get(name)}
 
     @property
     def nodes(self) -> dict[str, str]:
@@ -123,10 +133,11 @@ class Services:
             await self.postgres.make()
             await supervisor.start(self.postgres.program())
             await self.postgres.make_database()
-        url = self.postgres.url if self.postgres else os.environ["DATABASE_URL"]
+        known = self._database_environment
+        owner = known.get("DATABASE_OWNER_URL") or known["DATABASE_URL"]
         try:
-            await asyncio.to_thread(upgrade, url)
-        except MadeByAnotherBuild as refusal:
+            await asyncio.to_thread(upgrade, owner, known["DATABASE_URL"])
+        except Stop as refusal:
             raise CannotStart(str(refusal)) from None
 
     async def start_temporal(self, supervisor: Supervisor) -> None:

@@ -102,7 +102,14 @@ class Stack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that lead a client here; no seeds."""
+        """The variables that lead a client here, as the owner of the database; no seeds."""
+        known = self._client_environment
+        owner = known.get("DATABASE_OWNER_URL")
+        return known | ({"DATABASE_URL": owner} if owner else {})
+
+    @property
+    def _client_environment(self) -> dict[str, str]:
+        """The same, as the processes of the product have it."""
         assert self._services is not None, "start the stack first"
         return self._services.environment | self._api_secrets
 
@@ -189,7 +196,7 @@ class Stack:
             for name, value in os.environ.items()
             if not is_seed(name) and name not in API_SECRETS
         }
-        return (
+        made = (
             {
                 "WEBHOOK_ALLOW_PRIVATE": "true",
                 # A worker that starts waits for some of these; on a chain of one's own they may be short.
@@ -204,6 +211,9 @@ class Stack:
             | (self._services.seeds if signs else {})
             | dict(self._options.settings)
         )
+        # No process needs to change a table.
+        made.pop("DATABASE_OWNER_URL", None)
+        return made
 
     def _write_record(self) -> None:
         assert self._services is not None
@@ -214,6 +224,6 @@ class Stack:
                 ports={"api": self._options.port} | self._services.ports,
                 pids=self.pids,
                 urls=self.urls,
-                environment=self.environment,
+                environment=self._client_environment,
             )
         )

@@ -26,7 +26,14 @@ class StackRecord:
     pids: dict[str, int] = field(default_factory=dict)
     urls: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+
     layout: int = LAYOUT
+
+    @property
+    def owner_url(self) -> str:
+        """The database as its owner, who may make others beside it."""
+        known = self.environment
+        return known.get("DATABASE_OWNER_URL") or known["DATABASE_URL"]
 
 
 class DataDirectory:

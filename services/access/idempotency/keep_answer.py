@@ -1,0 +1,11 @@
+"""Keep what a request with an idempotency key was answered, with what it did."""
+
+from adapters.postgres.access import idempotency
+from adapters.postgres.database import Database
+from domain.requests import IdempotencyClaim, KeptAnswer
+
+
+async def keep_answer(database: Database, claim: IdempotencyClaim, answer: KeptAnswer) -> bool:
+    """Return False when another one carries the request out by now; within the unit of work, if one is active."""
+    async with database.transaction() as connection:
+        return await idempotency.keep(connection, claim, answer)
