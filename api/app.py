@@ -22,9 +22,19 @@ from api.routes.settlement import (
     manual_matches,
     payments,
     payouts,
+    user_wallets,
     wallets,
 )
-from api.routes.sla import disputes, outages, policies
+from api.routes.sla import (
+    analytics,
+    configs,
+    disputes,
+    imports,
+    listings,
+    outages,
+    policies,
+    verdicts,
+)
 from domain.sla.policies import Agreement
 from services.access.bootstrap import bootstrap
 
@@ -71,11 +81,15 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     # What stands under /payments by a name of its own goes before the payment of any id.
     money = (limits, circuit_breakers, approvals, manual_matches, payments)
     proofs = (reconciliation, break_resolutions, integrity_checks)
+    # And what stands under /outages and /wallets by a name of its own before the one of any id.
+    promises = (disputes, verdicts, configs, policies, analytics)
     nouns = (
+        imports,
+        listings,
         outages,
-        disputes,
-        policies,
+        *promises,
         *money,
+        user_wallets,
         wallets,
         payouts,
         *proofs,

@@ -15,8 +15,10 @@ log = logging.getLogger(__name__)
 BODY_BYTES_MAX = 1_048_576
 DRAIN_BYTES_MAX = 32 * BODY_BYTES_MAX
 BODY_RULE = f"must be at most {BODY_BYTES_MAX} bytes"
-BODY_TOO_LARGE = f"body: {BODY_RULE}"
 PREFIX = "/api/v1"
+# A file, and what a form puts around it.
+UPLOAD_BYTES_MAX = 10 * BODY_BYTES_MAX + 65_536
+UPLOADS = frozenset({("POST", f"{PREFIX}/outages/bulk")})
 HEADER = b"x-correlation-id"
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}", re.ASCII)
 
@@ -28,13 +30,14 @@ class BodyTooLarge(Exception):
 class Limit:
     """Lets a body through up to the limit, and remembers that it was more."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, bytes_max: int) -> None:
         self.receive = receive
+        self.bytes_max = bytes_max
         self.received = 0
 
     @property
     def exceeded(self) -> bool:
-        return self.received > BODY_BYTES_MAX
+        return self.received > self.bytes_max
 
     async def __call__(self) -> Message:
         message = await self.receive()
@@ -102,10 +105,10 @@ class Guards:
     async def _limited(
         self, scope: Scope, receive: Receive, answer: Answer, headers: dict[bytes, bytes]
     ) -> None:
-        length = headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > BODY_BYTES_MAX:
-            return await _refuse(scope, receive, answer)
-        limit = Limit(receive)
+        length, bytes_max = headers.get(b"content-length", b"0"), choose_limit(scope)
+        if length.isdigit() and int(length) > bytes_max:
+            return await _refuse(scope, receive, answer, bytes_max)
+        limit = Limit(receive, bytes_max)
 
         async def send_unless_too_large(message: Message) -> None:
             # The framework turns whatever goes wrong with a body into an answer of its own.
@@ -115,7 +118,13 @@ class Guards:
         with suppress(BodyTooLarge):
             await self.app(scope, limit, send_unless_too_large)
         if limit.exceeded:
-            await _refuse(scope, receive, answer)
+            await _refuse(scope, receive, answer, bytes_max)
+
+
+def choose_limit(scope: Scope) -> int:
+    """Return how large a body may be: a file is larger than what people write."""
+    upload = (scope["method"], scope["path"]) in UPLOADS
+    return UPLOAD_BYTES_MAX if upload else BODY_BYTES_MAX
 
 
 def get_route(scope: Scope) -> str:
@@ -142,10 +151,11 @@ async def _drain(receive: Receive) -> None:
         more = message.get("more_body", False)
 
 
-async def _refuse(scope: Scope, receive: Receive, answer: Answer) -> None:
+async def _refuse(scope: Scope, receive: Receive, answer: Answer, bytes_max: int) -> None:
     await _drain(receive)
-    errors = [{"field": "body", "message": BODY_RULE}]
-    await _send_problem(scope, answer, 413, "too_large", BODY_TOO_LARGE, errors)
+    rule = f"must be at most {bytes_max} bytes"
+    errors = [{"field": "body", "message": rule}]
+    await _send_problem(scope, answer, 413, "too_large", f"body: {rule}", errors)
 
 
 async def _send_problem(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, RowMapping, cast, func, select, update
+from sqlalchemy import JSON, RowMapping, Select, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -162,13 +162,40 @@ async def abandon(connection: AsyncConnection, delivery_id: str) -> DeliveryStat
     return DeliveryStatus.FAILED
 
 
+async def get_delivery(
+    connection: AsyncConnection, webhook_id: str, delivery_id: str
+) -> RowMapping:
+    """Return a delivery of a subscription, with the type of its event. Raises NotFound."""
+    rows = await connection.execute(
+        _select_deliveries(webhook_id).where(deliveries.c.id == delivery_id)
+    )
+    row: RowMapping | None = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"webhook {webhook_id!r} has no delivery {delivery_id!r}")
+    return row
+
+
+async def reopen_delivery(connection: AsyncConnection, delivery_id: str) -> None:
+    """Let a delivery that was given up be tried again; one that waits goes on waiting."""
+    failed, pending = {DeliveryStatus.FAILED}, DeliveryStatus.PENDING
+    await transitions.move(
+        connection, transitions.DELIVERIES, {"id": delivery_id}, pending, failed, problem=None
+    )
+
+
+def _select_deliveries(webhook_id: str) -> Select[Any]:
+    return (
+        select(deliveries, events.c.type, events.c.outage_id)
+        .join(events, events.c.id == deliveries.c.event_id)
+        .where(deliveries.c.webhook_id == webhook_id)
+    )
+
+
 async def list_deliveries(
     connection: AsyncConnection, webhook_id: str, limit: int = 100
 ) -> list[RowMapping]:
     rows = await connection.execute(
-        select(deliveries, events.c.type, events.c.outage_id)
-        .join(events, events.c.id == deliveries.c.event_id)
-        .where(deliveries.c.webhook_id == webhook_id)
+        _select_deliveries(webhook_id)
         .order_by(deliveries.c.created_at.desc(), deliveries.c.id)
         .limit(limit)
     )

@@ -9,12 +9,15 @@ from pydantic import BaseModel, Field
 
 from adapters.postgres import webhooks
 from adapters.subscribers import check_url
+from api import commands
 from api.bodies import Body, Text
 from api.dependencies import Admin, Asked, Database, Running
 from api.responses import declare_problems
 from domain.digests import derive_id
 from domain.events import EventType
 from domain.webhooks import DeliveryStatus, decode_secret, encode_secret
+from services.integration.deliveries.retry_delivery import RetryDelivery
+from services.integration.deliveries.retry_delivery import retry_delivery as retry
 from services.integration.webhooks.change_webhook import ChangeWebhook
 from services.integration.webhooks.change_webhook import change_webhook as change
 from services.integration.webhooks.create_webhook import CreateWebhook
@@ -108,6 +111,12 @@ async def delete_webhook(
     return Response(status_code=204)
 
 
+@router.get("/{webhook_id}", responses=declare_problems(404))
+async def get_webhook(webhook_id: WebhookId, database: Database, admin: Admin) -> WebhookView:
+    async with database.autocommit() as connection:
+        return WebhookView(**await webhooks.get(connection, webhook_id))
+
+
 @router.get("/{webhook_id}/deliveries", responses=declare_problems(404))
 async def list_deliveries(
     webhook_id: WebhookId, database: Database, admin: Admin
@@ -116,3 +125,19 @@ async def list_deliveries(
         await webhooks.get(connection, webhook_id)
         rows = await webhooks.list_deliveries(connection, webhook_id)
     return [DeliveryView.model_validate({**row, "event": row["type"]}) for row in rows]
+
+
+@router.post("/{webhook_id}/deliveries/{delivery_id}/retry", responses=declare_problems(404, 409))
+async def retry_delivery(
+    webhook_id: WebhookId,
+    delivery_id: Annotated[Text, Path(max_length=64)],
+    engine: Running,
+    admin: Admin,
+    asked: Asked,
+) -> DeliveryView:
+    """Post a delivery again now: one that was given up, or that waits for its next attempt."""
+    await retry(engine.database, RetryDelivery(webhook_id, delivery_id, asked, datetime.now(UTC)))
+    await commands.start_delivery(engine, delivery_id)
+    async with engine.database.autocommit() as connection:
+        row = await webhooks.get_delivery(connection, webhook_id, delivery_id)
+    return DeliveryView.model_validate({**row, "event": row["type"]})

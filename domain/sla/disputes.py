@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.errors import Invalid
+from domain.errors import Forbidden, Invalid
 from domain.requests import Request
 
 REASON_MAX, NOTE_MAX = 300, 200
@@ -16,6 +16,7 @@ class DisputeStatus(StrEnum):
     UNDER_REVIEW = "under_review"
     RESOLVED = "resolved"
     REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
 
 
@@ -25,6 +26,7 @@ TRANSITIONS: Mapping[DisputeStatus, frozenset[DisputeStatus]] = {
             DisputeStatus.UNDER_REVIEW,  # somebody has taken it up
             DisputeStatus.RESOLVED,
             DisputeStatus.REJECTED,
+            DisputeStatus.WITHDRAWN,
             DisputeStatus.EXPIRED,
         }
     ),
@@ -32,11 +34,13 @@ TRANSITIONS: Mapping[DisputeStatus, frozenset[DisputeStatus]] = {
         {
             DisputeStatus.RESOLVED,  # upheld, possibly with a corrected time to repair
             DisputeStatus.REJECTED,  # the verdict stands
+            DisputeStatus.WITHDRAWN,  # by who filed it; the verdict stands
             DisputeStatus.EXPIRED,  # nobody decided in time; the verdict stands
         }
     ),
     DisputeStatus.RESOLVED: frozenset(),
     DisputeStatus.REJECTED: frozenset(),
+    DisputeStatus.WITHDRAWN: frozenset(),
     DisputeStatus.EXPIRED: frozenset(),
 }
 # Nobody has decided it yet: there is at most one of these for each outage.
@@ -86,7 +90,7 @@ class DisputeRecord:
 class DisputeDecision:
     """
     The answer to a dispute. Upheld with `mttr_minutes`, the outage is judged again by it;
-    upheld without, or rejected, the verdict stands.
+    upheld without, or rejected, or withdrawn by who filed it, the verdict stands.
     """
 
     dispute_id: str
@@ -94,12 +98,18 @@ class DisputeDecision:
     request: Request
     note: str = ""
     mttr_minutes: int | None = None
+    withdrawn: bool = False
+
+    @property
+    def status(self) -> DisputeStatus:
+        if self.withdrawn:
+            return DisputeStatus.WITHDRAWN
+        return DisputeStatus.RESOLVED if self.upheld else DisputeStatus.REJECTED
 
 
 def is_same_decision(record: DisputeRecord, decision: DisputeDecision) -> bool:
     """Return whether a decision asked for is the one on record: the same answer of the same person."""
-    status = DisputeStatus.RESOLVED if decision.upheld else DisputeStatus.REJECTED
-    asked = (status, decision.request.actor, decision.note, decision.mttr_minutes)
+    asked = (decision.status, decision.request.actor, decision.note, decision.mttr_minutes)
     return asked == (
         *(record.status, record.decided_by),
         *(record.resolution_note, record.decided_mttr_minutes),
@@ -152,7 +162,15 @@ def check_dispute(dispute: Dispute) -> None:
         raise Invalid("reason", f"must be 1 to {REASON_MAX} characters")
 
 
+def check_withdrawal(record: DisputeRecord, decision: DisputeDecision) -> None:
+    """Refuse to withdraw what somebody else has filed."""
+    if decision.withdrawn and decision.request.actor != record.filed_by:
+        raise Forbidden(f"dispute {record.id!r} can be withdrawn only by who filed it")
+
+
 def check_decision(decision: DisputeDecision) -> None:
+    if decision.withdrawn and decision.upheld:
+        raise Invalid("withdrawn", "a dispute that is withdrawn is not upheld")
     if len(decision.note) > NOTE_MAX:
         raise Invalid("resolution_note", f"must be at most {NOTE_MAX} characters")
     if decision.mttr_minutes is not None and not decision.upheld:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_af1102f3ba8b"
+revision = "0001_e28bb6ed4bdf"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -216,6 +216,25 @@ def upgrade() -> None:
             "contract_execution_mode IN ('local', 'soroban')", name=op.f("ck_execution_modes_known")
         ),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_execution_modes")),
+    )
+    op.create_table(
+        "imports",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("filename", sa.String(length=200), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("imported", sa.Integer(), nullable=False),
+        sa.Column("skipped", sa.Integer(), nullable=False),
+        sa.Column("problems", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("imported_by", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("imported >= 0 AND skipped >= 0", name=op.f("ck_imports_counts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_imports")),
+    )
+    op.create_index(
+        "ix_imports_listing",
+        "imports",
+        [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
     )
     op.create_table(
         "installation",

@@ -1,11 +1,22 @@
 """Payments in the database: one per outage and revision, confirmed at most once."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from psycopg.errors import UniqueViolation
-from sqlalchemy import ColumnElement, RowMapping, exists, func, select, text, true
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    exists,
+    func,
+    select,
+    text,
+    true,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,6 +41,8 @@ from domain.sla.policies import Agreement
 from domain.sla.verdicts import PaymentType, Verdict
 
 _NUMBER = "uq_payments_number"
+# Rows that are read at once where a whole list is streamed.
+CHUNK = 500
 
 
 async def preview_payment(
@@ -239,35 +252,56 @@ async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[Ro
     return list(rows.mappings())
 
 
+@dataclass(frozen=True, slots=True)
+class PaymentFilter:
+    """All of it must hold; `until` is exclusive."""
+
+    statuses: Sequence[PaymentStatus] | None = None
+    type: PaymentType | None = None
+    outage_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def _list_conditions(wanted: PaymentFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.statuses is not None:
+        yield payments.c.status.in_(wanted.statuses)
+    if wanted.type is not None:
+        yield payments.c.type == wanted.type
+    if wanted.outage_id is not None:
+        yield payments.c.outage_id == wanted.outage_id
+    if wanted.since is not None:
+        yield payments.c.created_at >= wanted.since
+    if wanted.until is not None:
+        yield payments.c.created_at < wanted.until
+
+
 async def list_page(
-    connection: AsyncConnection,
-    *,
-    statuses: list[PaymentStatus] | None = None,
-    type_: str | None = None,
-    outage_id: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    offset: int = 0,
-    limit: int = 20,
+    connection: AsyncConnection, wanted: PaymentFilter, offset: int = 0, limit: int = 20
 ) -> tuple[list[RowMapping], int]:
-    """Return one page, newest first, and how many there are in all; `until` is exclusive."""
-    wanted: list[ColumnElement[bool]] = []
-    if statuses is not None:
-        wanted.append(payments.c.status.in_(statuses))
-    if type_ is not None:
-        wanted.append(payments.c.type == type_)
-    if outage_id is not None:
-        wanted.append(payments.c.outage_id == outage_id)
-    if since is not None:
-        wanted.append(payments.c.created_at >= since)
-    if until is not None:
-        wanted.append(payments.c.created_at < until)
-    rows = await connection.execute(
-        select(payments)
-        .where(*wanted)
-        .order_by(payments.c.created_at.desc(), payments.c.id.desc())
-        .offset(offset)
-        .limit(limit)
-    )
-    total = await connection.scalar(select(func.count()).select_from(payments).where(*wanted))
+    """Return one page, newest first, and how many there are in all."""
+    conditions = list(_list_conditions(wanted))
+    rows = await connection.execute(_select_newest(*conditions).offset(offset).limit(limit))
+    total = await connection.scalar(select(func.count()).select_from(payments).where(*conditions))
     return list(rows.mappings()), total or 0
+
+
+def _select_newest(*conditions: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(payments)
+        .where(*conditions)
+        .order_by(payments.c.created_at.desc(), payments.c.id.desc())
+    )
+
+
+async def stream(connection: AsyncConnection, wanted: PaymentFilter) -> AsyncIterator[RowMapping]:
+    """Yield every payment of a filter, newest first; no more than a chunk of them is in memory."""
+    conditions, here = list(_list_conditions(wanted)), tuple_(payments.c.created_at, payments.c.id)
+    more, after = True, list[ColumnElement[bool]]()
+    while more:
+        statement = _select_newest(*conditions, *after).limit(CHUNK)
+        rows = (await connection.execute(statement)).mappings().all()
+        for row in rows:
+            yield row
+        if more := len(rows) == CHUNK:
+            after = [here < tuple_(rows[-1]["created_at"], rows[-1]["id"])]

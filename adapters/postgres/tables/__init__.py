@@ -54,6 +54,7 @@ from adapters.postgres.tables.reconciliation import (
     manual_matches,
     reconciliation_runs,
 )
+from adapters.postgres.tables.sla.imports import imports
 from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
 
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "envelopes",
     "events",
     "execution_modes",
+    "imports",
     "installation",
     "installation_claims",
     "integrity_checks",

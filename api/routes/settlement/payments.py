@@ -1,21 +1,36 @@
 """/payments: what was owed, and what the chain did about it."""
 
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from adapters.postgres.accounting import journal, payment_traces
 from adapters.postgres.settlement import payments
-from api.bodies import Day, Text, get_bounds
-from api.dependencies import Caller, Database, Paging
+from adapters.postgres.settlement.payments import PaymentFilter
+from api import commands
+from api.bodies import Text
+from api.dependencies import Asked, Caller, Database, Paging, Running
+from api.parsing.bounds import Bound, parse_bounds
 from api.payment_views import PAYMENT_STATES, PaymentView
+from api.rendering.spreadsheets import render_csv, stream_file
+from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
 from api.views import PageView
 from domain.sla.verdicts import PaymentType
+from services.settlement.payments.read_history import read_history
+from services.settlement.payments.request_check import CheckKind, RequestCheck, request_check
 
 router = APIRouter(prefix="/payments", tags=["payments"])
 PaymentId = Annotated[Text, Path(max_length=64)]
+COLUMNS = (
+    *("id", "outage_id", "type", "status", "state", "amount", "amount_stroops", "asset_code"),
+    *("from_address", "to_address", "transaction_hash", "ledger", "reason_code", "status_reason"),
+    *("created_at", "confirmed_at"),
+)
 
 
 class PaymentTraceView(BaseModel):
@@ -33,30 +48,29 @@ class BalanceView(BaseModel):
     balance_stroops: str
 
 
-@router.get("")
-async def list_payments(
-    database: Database,
-    caller: Caller,
-    paging: Paging,
+async def get_filter(
     status: Literal["pending", "confirmed", "completed", "failed"] | None = None,
     type: PaymentType | None = None,
     outage_id: Text | None = None,
-    date_from: Day | None = None,
-    date_to: Day | None = None,
+    date_from: Bound = None,
+    date_to: Bound = None,
+) -> PaymentFilter:
+    """Read which payments are meant; both dates are inclusive."""
+    since, until = parse_bounds(date_from, date_to)
+    states = None if status is None else PAYMENT_STATES[status]
+    return PaymentFilter(states, type, outage_id, since, until)
+
+
+Wanted = Annotated[PaymentFilter, Depends(get_filter)]
+
+
+@router.get("")
+async def list_payments(
+    database: Database, caller: Caller, paging: Paging, wanted: Wanted
 ) -> PageView[PaymentView]:
-    """List payments, newest first; both dates are inclusive."""
-    since, until = get_bounds(date_from, date_to)
+    """List payments, newest first."""
     async with database.autocommit() as connection:
-        rows, total = await payments.list_page(
-            connection,
-            statuses=None if status is None else PAYMENT_STATES[status],
-            type_=type,
-            outage_id=outage_id,
-            since=since,
-            until=until,
-            offset=paging.offset,
-            limit=paging.size,
-        )
+        rows, total = await payments.list_page(connection, wanted, paging.offset, paging.size)
     items = [PaymentView.of(dict(row)) for row in rows]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
@@ -71,8 +85,26 @@ async def get_balances(database: Database, caller: Caller) -> list[BalanceView]:
         ]
 
 
+@router.get("/export", response_class=StreamingResponse)
+async def export_payments(database: Database, caller: Caller, wanted: Wanted) -> StreamingResponse:
+    """Download every payment of a filter as CSV, newest first."""
+    pieces = render_csv(COLUMNS, _read_all(database, wanted))
+    return await stream_file(pieces, "payments.csv", "text/csv; charset=utf-8")
+
+
+async def _read_all(database: Database, wanted: PaymentFilter) -> AsyncIterator[list[Any]]:
+    async with database.autocommit() as connection:
+        async for row in payments.stream(connection, wanted):
+            shown = PaymentView.of(dict(row)).model_dump(mode="json")
+            yield [shown[name] for name in COLUMNS]
+
+
 @router.get("/{payment_id}", responses=declare_problems(404))
 async def get_payment(payment_id: PaymentId, database: Database, caller: Caller) -> PaymentView:
+    return await _show(database, payment_id)
+
+
+async def _show(database: Database, payment_id: str) -> PaymentView:
     async with database.autocommit() as connection:
         return PaymentView.of(dict(await payments.get(connection, payment_id)))
 
@@ -93,3 +125,37 @@ async def explain_payment(
             {**posting, "amount_stroops": str(posting["amount_stroops"])} for posting in posted
         ],
     )
+
+
+@router.get("/{payment_id}/history", responses=declare_problems(404))
+async def get_history(
+    payment_id: PaymentId, database: Database, caller: Caller
+) -> list[TrailStepView]:
+    """Show every recorded step of one payment, the first one first, each with who took it."""
+    return [TrailStepView.of(entry) for entry in await read_history(database, payment_id)]
+
+
+@router.post("/{payment_id}/retry", responses=declare_problems(404, 409))
+async def retry_payment(payment_id: PaymentId, engine: Running, asked: Asked) -> PaymentView:
+    """
+    Have a payment try again now: what stopped it is fixed. One that is confirmed is refused (409). It is
+    not sent twice, whoever asks and however often.
+    """
+    return await _check(engine, RequestCheck(payment_id, CheckKind.RETRY, asked, datetime.now(UTC)))
+
+
+@router.post("/{payment_id}/reconcile", responses=declare_problems(404))
+async def reconcile_payment(payment_id: PaymentId, engine: Running, asked: Asked) -> PaymentView:
+    """
+    Have a payment compared with the chain now, whose word is final: nobody can state how it stands. One
+    that is confirmed is answered as it is.
+    """
+    return await _check(
+        engine, RequestCheck(payment_id, CheckKind.RECONCILE, asked, datetime.now(UTC))
+    )
+
+
+async def _check(engine: Running, wanted: RequestCheck) -> PaymentView:
+    if await request_check(engine.database, wanted):
+        await commands.retry_payment(engine, wanted.payment_id)
+    return await _show(engine.database, wanted.payment_id)

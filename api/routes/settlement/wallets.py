@@ -12,11 +12,12 @@ from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running
 from api.responses import declare_problems
 from api.views import to_number
-from domain.errors import Conflict
+from domain.errors import Conflict, NotFound
 from domain.settlement.wallets import (
     SignedChallenge,
     WalletRecord,
     check_address,
+    is_address_like,
 )
 from services.settlement.wallets.register_wallet import RegisterWallet
 from services.settlement.wallets.register_wallet import register_wallet as register
@@ -51,6 +52,11 @@ class WalletView(BaseModel):
     usable: bool
     ledger: int | None
     read_at: datetime | None
+    # The same in the words of the frontend.
+    user_id: str
+    public_key: str
+    active: bool = True
+    last_updated: datetime
 
     @classmethod
     def of(cls, wallet: WalletRecord) -> "WalletView":
@@ -68,6 +74,9 @@ class WalletView(BaseModel):
             usable=wallet.usable,
             ledger=wallet.ledger,
             read_at=wallet.read_at,
+            user_id=wallet.owner,
+            public_key=wallet.address,
+            last_updated=wallet.read_at or wallet.registered_at,
         )
 
 
@@ -103,8 +112,19 @@ async def list_wallets(
 
 @router.get("/wallets/{address}", responses=declare_problems(404))
 async def get_wallet(address: Address, database: Database, caller: Caller) -> WalletView:
+    """Show a wallet by its address, or by the id of its owner: a proven one first, then the newest."""
+    return WalletView.of(await find_wallet(database, address))
+
+
+async def find_wallet(database: Database, holder: str) -> WalletRecord:
+    """Find the wallet at an address, or that of a user. Raises NotFound."""
     async with database.autocommit() as connection:
-        return WalletView.of(await wallets.get(connection, check_address(address)))
+        if is_address_like(holder):
+            return await wallets.get(connection, check_address(holder))
+        found = await wallets.find_by_owner(connection, holder)
+    if found is None:
+        raise NotFound(f"{holder!r} has no wallet: register one, or create one on a test network")
+    return found
 
 
 @router.post("/wallets/{address}/refresh", responses=declare_problems(404))

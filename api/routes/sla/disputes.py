@@ -10,6 +10,7 @@ from adapters.postgres.sla import disputes
 from api import commands
 from api.bodies import Body, Minutes, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running, UpdateId
+from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
 from api.views import PageView
 from domain.digests import derive_id
@@ -22,6 +23,7 @@ from domain.sla.disputes import (
     Review,
 )
 from domain.sla.outage_rules import ID_MAX
+from services.sla.disputes.read_history import read_history
 
 router = APIRouter(prefix="/sla/disputes", tags=["disputes"])
 DisputeId = Annotated[Text, Path(max_length=64)]
@@ -41,6 +43,10 @@ class DecideDisputeBody(Body):
     action: Literal["review", "resolve", "reject"]
     resolution_note: str = Field("", max_length=NOTE_MAX)
     mttr_minutes: Minutes | None = None
+
+
+class WithdrawBody(Body):
+    note: str = Field("", max_length=NOTE_MAX)
 
 
 class DisputeView(BaseModel):
@@ -101,6 +107,30 @@ async def list_disputes(
 @router.get("/{dispute_id}", responses=declare_problems(404))
 async def show_dispute(dispute_id: DisputeId, database: Database, caller: Caller) -> DisputeView:
     return await get_dispute(dispute_id, database)
+
+
+@router.get("/{dispute_id}/history", responses=declare_problems(404))
+async def get_history(
+    dispute_id: DisputeId, database: Database, caller: Caller
+) -> list[TrailStepView]:
+    """Show every recorded step of one dispute, the first one first, each with who took it."""
+    return [TrailStepView.of(entry) for entry in await read_history(database, dispute_id)]
+
+
+@router.post("/{dispute_id}/withdraw", responses=declare_problems(403, 404, 409))
+async def withdraw_dispute(
+    dispute_id: DisputeId,
+    engine: Running,
+    asked: Asked,
+    update_id: UpdateId,
+    body: WithdrawBody | None = None,
+) -> DisputeView:
+    """Take your own dispute back: the verdict stands, and is settled at once."""
+    dispute = await get_dispute(dispute_id, engine.database)
+    note = "" if body is None else body.note
+    decision = DisputeDecision(dispute_id, False, asked, note, withdrawn=True)
+    await commands.decide_dispute(engine, dispute.outage_id, decision, update_id)
+    return await get_dispute(dispute_id, engine.database)
 
 
 @router.patch("/{dispute_id}", responses=declare_problems(404, 409))

@@ -28,9 +28,13 @@ from domain.sla.disputes import (
     DisputeDecision,
     DisputeRecord,
     DisputeStatus,
+    check_withdrawal,
     is_same_decision,
 )
 from domain.sla.verdicts import Verdict, judge
+
+_DECIDED = "dispute.decided"
+_ACTIONS = dict.fromkeys(DisputeStatus, _DECIDED) | {DisputeStatus.WITHDRAWN: "dispute.withdrawn"}
 
 
 async def decide_dispute(
@@ -64,6 +68,8 @@ async def _decide(
     requires_attestation: bool,
 ) -> JudgeOutageResult:
     outage_id, decision, at = deciding.outage_id, deciding.decision, deciding.at
+    if decision is not None:
+        check_withdrawal(dispute, decision)
     by = decision.request if decision else make_engine_request(context.correlation_id)
     status, note = _describe_decision(decision)
     minutes = None if decision is None else decision.mttr_minutes
@@ -78,7 +84,7 @@ async def _decide(
     payload = _make_payload(deciding, status, note, revision, verdict)
     deliveries = await events.publish(
         connection,
-        make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, payload, dispute.id),
+        make_audit_entry(f"outage/{outage_id}", _ACTIONS[status], by, at, payload, dispute.id),
         make_event(EventType.DISPUTE_RESOLVED, outage_id, at, payload, dispute.id),
     )
     debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
@@ -136,7 +142,7 @@ async def _judge_again(
 def _describe_decision(decision: DisputeDecision | None) -> tuple[DisputeStatus, str]:
     if decision is None:
         return DisputeStatus.EXPIRED, "nobody decided in time; the verdict stands"
-    return (DisputeStatus.RESOLVED if decision.upheld else DisputeStatus.REJECTED), decision.note
+    return decision.status, decision.note
 
 
 def _choose_verdict(

@@ -18,6 +18,7 @@ from domain.sla.disputes import (
     DisputeRecord,
     DisputeStatus,
     Review,
+    check_withdrawal,
     is_same_decision,
 )
 from domain.sla.outages import OutageStatus
@@ -48,6 +49,7 @@ async def read_review(database: Database, review: Review) -> DisputeRecord | Non
 async def read_decision(database: Database, decision: DisputeDecision) -> DisputeRecord | None:
     async with database.autocommit() as connection:
         known = await disputes.get(connection, decision.dispute_id)
+    check_withdrawal(known, decision)
     if known.status in UNDECIDED:
         return None
     if not is_same_decision(known, decision):
