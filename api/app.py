@@ -10,6 +10,7 @@ from adapters import temporal
 from adapters.postgres.database import Database
 from adapters.settings import ApiSettings, load
 from api import problems, responses
+from api.access.permissions import deny_unmarked
 from api.dependencies import Engine, bind_subjects
 from api.middleware import PREFIX, Guards
 from api.parsing.query_parameters import refuse_unknown_parameters
@@ -75,7 +76,11 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         version=version("apexchainx"),
         description=DESCRIPTION,
         lifespan=lifespan,
-        dependencies=[Depends(bind_subjects), Depends(refuse_unknown_parameters)],
+        dependencies=[
+            Depends(bind_subjects),
+            Depends(deny_unmarked),
+            Depends(refuse_unknown_parameters),
+        ],
     )
     app.state.settings = settings
     # What stands under /payments by a name of its own goes before the payment of any id.

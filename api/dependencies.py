@@ -14,11 +14,12 @@ from fastapi.security import APIKeyHeader
 from temporalio.client import Client
 
 from adapters import logs
-from adapters.postgres import access, database
+from adapters.postgres import database
+from adapters.postgres.access import api_keys
 from adapters.settings import ApiSettings
 from domain import requests
-from domain.access import Principal, Role
-from domain.errors import Forbidden, Unauthenticated, Unavailable
+from domain.access.principals import Principal
+from domain.errors import Unauthenticated, Unavailable
 
 # Long enough for a busy worker, and shorter than the time-out of most callers.
 ANSWER_WITHIN = timedelta(seconds=10)
@@ -73,7 +74,7 @@ async def get_principal(
     if digest not in known or time.monotonic() - known[digest][1] > KEY_REMEMBERED_SECONDS:
         known.pop(digest, None)
         async with _engine(request).database.autocommit() as connection:
-            found = await access.find_principal(connection, key)
+            found = await api_keys.find_principal(connection, key)
         if found is None:
             raise Unauthenticated("the API key is not known: ask an admin for one")
         if len(known) >= KEYS_REMEMBERED_MAX:
@@ -90,12 +91,6 @@ async def get_known_principal(
         return await get_principal(request, key)
     except (Unauthenticated, Unavailable):
         return None
-
-
-async def get_admin(principal: Annotated[Principal, Depends(get_principal)]) -> Principal:
-    if not principal.may(Role.ADMIN):
-        raise Forbidden("this request needs the role admin")
-    return principal
 
 
 async def get_asked(
@@ -143,7 +138,6 @@ Temporal = Annotated[Client, Depends(get_temporal)]
 Running = Annotated[Engine, Depends(get_engine)]
 Known = Annotated[Principal | None, Depends(get_known_principal)]
 Caller = Annotated[Principal, Depends(get_principal)]
-Admin = Annotated[Principal, Depends(get_admin)]
 Asked = Annotated[requests.Request, Depends(get_asked)]
 UpdateId = Annotated[str, Depends(get_update_id)]
 Paging = Annotated[Page, Depends(get_page)]

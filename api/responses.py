@@ -5,15 +5,15 @@ What the shared dependencies of a route can raise is derived from them; the rest
 contradiction) is declared beside the route with `problems(404, 409)`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import dependencies
+from api.access.permissions import PermissionRule, list_calls
 from api.middleware import PREFIX
 from api.openapi.shared_errors import SHARED, render_shared
 
@@ -70,22 +70,16 @@ def derive_statuses(route: APIRoute) -> set[int]:
     if f"{PREFIX}{route.path}".startswith(HEALTH):
         return found  # it answers what does not answer
     found.add(422)  # for a query parameter that the route does not take
-    calls = {each.call for each in _all(route.dependant)}
+    calls = set(list_calls(route.dependant))
     if dependencies.get_principal in calls:
         found |= {401, 503}
-    if dependencies.get_admin in calls:
+    if any(isinstance(call, PermissionRule) for call in calls):
         found.add(403)
     if calls & {dependencies.get_database, dependencies.get_engine, dependencies.get_temporal}:
         found.add(503)
     if route.body_field is not None:
         found.add(413)
     return found
-
-
-def _all(dependant: Dependant) -> Iterator[Dependant]:
-    yield dependant
-    for each in dependant.dependencies:
-        yield from _all(each)
 
 
 def _complete(document: dict[str, Any], routes: Iterable[APIRoute]) -> dict[str, Any]:

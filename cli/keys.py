@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cli.databases import DataDir, NoDatabase, open_database
-from domain.access import Role
+from domain.access.permissions import Role
 from domain.errors import ApexError
 from domain.requests import Request
 from services.access.create_key import CreateKey, create_key
@@ -22,7 +22,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
 
 def command(
     name: Annotated[str, typer.Argument(help="who it is for, in small letters")],
-    role: Annotated[Role, typer.Option(help="what they may do")] = Role.ENGINEER,
+    role: Annotated[Role, typer.Option(help="what they may do")] = Role.OPERATOR,
     data_dir: DataDir = None,
 ) -> None:
     """

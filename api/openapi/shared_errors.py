@@ -30,8 +30,10 @@ SHARED: dict[int, SharedError] = {
     ),
     403: SharedError(
         "Forbidden",
-        "The role of the API key may not do this.",
-        {"forbidden": "this request needs the role admin"},
+        "The caller is known, and has no permission to do this.",
+        {
+            "forbidden": "this request needs the permission webhooks:manage, which the role operator does not have"
+        },
     ),
     404: SharedError(
         "NotFound",

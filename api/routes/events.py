@@ -6,7 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from api.dependencies import Caller, Database
+from api.access.permissions import require
+from api.dependencies import Database
+from domain.access.permissions import Permission
 from services.integration.events.read_feed import read_feed
 
 router = APIRouter(prefix="/events", tags=["events"])
@@ -27,10 +29,9 @@ class FeedView(BaseModel):
     next: str
 
 
-@router.get("")
+@router.get("", dependencies=[require(Permission.EVENTS_READ)])
 async def list_events(
     database: Database,
-    caller: Caller,
     after: Annotated[str, Query(max_length=40)] = "0-0",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> FeedView:

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from temporalio.service import RPCError
 
+from api.access.permissions import PUBLIC
 from api.dependencies import Engine, Known, Running
 from api.responses import declare_problems
 from domain.accounting.troubles import Trouble, TroubleCode
@@ -16,7 +17,7 @@ from domain.errors import NotFound, Unavailable
 from domain.money import format_amount
 from services.accounting.readiness.read_troubles import read_troubles
 
-router = APIRouter(prefix="/health", tags=["health"])
+router = APIRouter(prefix="/health", tags=["health"], dependencies=[PUBLIC])
 
 
 class HealthView(BaseModel):

@@ -10,9 +10,11 @@ from pydantic import BaseModel, Field
 from adapters.postgres import webhooks
 from adapters.subscribers import check_url
 from api import commands
+from api.access.permissions import require
 from api.bodies import Body, Text
-from api.dependencies import Admin, Asked, Database, Running
+from api.dependencies import Asked, Database, Running
 from api.responses import declare_problems
+from domain.access.permissions import Permission
 from domain.digests import derive_id
 from domain.events import EventType
 from domain.webhooks import DeliveryStatus, decode_secret, encode_secret
@@ -69,16 +71,14 @@ class DeliveryView(BaseModel):
     delivered_at: datetime | None
 
 
-@router.get("")
-async def list_webhooks(database: Database, admin: Admin) -> list[WebhookView]:
+@router.get("", dependencies=[require(Permission.WEBHOOKS_MANAGE)])
+async def list_webhooks(database: Database) -> list[WebhookView]:
     async with database.autocommit() as connection:
         return [WebhookView(**row) for row in await webhooks.list_subscriptions(connection)]
 
 
-@router.post("", status_code=201)
-async def create_webhook(
-    body: WebhookBody, engine: Running, admin: Admin, asked: Asked
-) -> CreatedView:
+@router.post("", dependencies=[require(Permission.WEBHOOKS_MANAGE)], status_code=201)
+async def create_webhook(body: WebhookBody, engine: Running, asked: Asked) -> CreatedView:
     """Subscribe a receiver; every event is signed with the secret answered here."""
     await check_url(body.url, allow_private=engine.settings.webhook_allow_private)
     secret = body.secret or encode_secret(secrets.token_bytes(32))
@@ -90,9 +90,14 @@ async def create_webhook(
     return CreatedView(id=webhook_id, url=body.url, events=names, active=True, secret=secret)
 
 
-@router.patch("/{webhook_id}", status_code=204, responses=declare_problems(404))
+@router.patch(
+    "/{webhook_id}",
+    dependencies=[require(Permission.WEBHOOKS_MANAGE)],
+    status_code=204,
+    responses=declare_problems(404),
+)
 async def change_webhook(
-    webhook_id: WebhookId, body: WebhookChange, engine: Running, admin: Admin, asked: Asked
+    webhook_id: WebhookId, body: WebhookChange, engine: Running, asked: Asked
 ) -> Response:
     changes = body.model_dump(mode="json", exclude_none=True)
     if body.url is not None:
@@ -103,36 +108,48 @@ async def change_webhook(
     return Response(status_code=204)
 
 
-@router.delete("/{webhook_id}", status_code=204, responses=declare_problems(404))
-async def delete_webhook(
-    webhook_id: WebhookId, database: Database, admin: Admin, asked: Asked
-) -> Response:
+@router.delete(
+    "/{webhook_id}",
+    dependencies=[require(Permission.WEBHOOKS_MANAGE)],
+    status_code=204,
+    responses=declare_problems(404),
+)
+async def delete_webhook(webhook_id: WebhookId, database: Database, asked: Asked) -> Response:
     await delete(database, DeleteWebhook(webhook_id, asked, datetime.now(UTC)))
     return Response(status_code=204)
 
 
-@router.get("/{webhook_id}", responses=declare_problems(404))
-async def get_webhook(webhook_id: WebhookId, database: Database, admin: Admin) -> WebhookView:
+@router.get(
+    "/{webhook_id}",
+    dependencies=[require(Permission.WEBHOOKS_MANAGE)],
+    responses=declare_problems(404),
+)
+async def get_webhook(webhook_id: WebhookId, database: Database) -> WebhookView:
     async with database.autocommit() as connection:
         return WebhookView(**await webhooks.get(connection, webhook_id))
 
 
-@router.get("/{webhook_id}/deliveries", responses=declare_problems(404))
-async def list_deliveries(
-    webhook_id: WebhookId, database: Database, admin: Admin
-) -> list[DeliveryView]:
+@router.get(
+    "/{webhook_id}/deliveries",
+    dependencies=[require(Permission.WEBHOOKS_MANAGE)],
+    responses=declare_problems(404),
+)
+async def list_deliveries(webhook_id: WebhookId, database: Database) -> list[DeliveryView]:
     async with database.autocommit() as connection:
         await webhooks.get(connection, webhook_id)
         rows = await webhooks.list_deliveries(connection, webhook_id)
     return [DeliveryView.model_validate({**row, "event": row["type"]}) for row in rows]
 
 
-@router.post("/{webhook_id}/deliveries/{delivery_id}/retry", responses=declare_problems(404, 409))
+@router.post(
+    "/{webhook_id}/deliveries/{delivery_id}/retry",
+    dependencies=[require(Permission.WEBHOOKS_MANAGE)],
+    responses=declare_problems(404, 409),
+)
 async def retry_delivery(
     webhook_id: WebhookId,
     delivery_id: Annotated[Text, Path(max_length=64)],
     engine: Running,
-    admin: Admin,
     asked: Asked,
 ) -> DeliveryView:
     """Post a delivery again now: one that was given up, or that waits for its next attempt."""

@@ -11,7 +11,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.access import Principal, Role
+from domain.access.permissions import Permission
+from domain.access.principals import Principal, check_permission
 from domain.digests import compute_fingerprint
 from domain.errors import Conflict, Forbidden, Invalid
 from domain.money import format_amount
@@ -73,16 +74,15 @@ def needs_approval(payment: Payment, approval_above: int | None) -> bool:
     return approval_above is not None and payment.amount_stroops > approval_above
 
 
-def check_role(who: Principal) -> None:
-    if not who.may(Role.FINANCE):
-        raise Forbidden("approving a payment needs the role finance or admin")
+def check_approver(who: Principal) -> None:
+    check_permission(who, Permission.PAYMENTS_APPROVE)
 
 
 def approve(
     context: ApprovalContext, who: Principal, note: str, approval_above: int | None
 ) -> Approval:
     """Return the approval, or refuse it: the wrong person, too late, twice, or not needed."""
-    check_role(who)
+    check_approver(who)
     if len(note) > NOTE_MAX:
         raise Invalid("note", f"must be at most {NOTE_MAX} characters")
     payment = context.payment

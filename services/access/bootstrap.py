@@ -1,9 +1,9 @@
 """What the API makes sure of at its start: the first admin's key, and who pays whom by default."""
 
-from adapters.postgres import access
+from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
 from adapters.postgres.sla import policies
-from domain.access import Role
+from domain.access.permissions import Role
 from domain.errors import Conflict
 from domain.sla.policies import Agreement
 
@@ -11,7 +11,7 @@ from domain.sla.policies import Agreement
 async def bootstrap(database: Database, key: str, wanted: Agreement) -> None:
     """Make the bootstrap key the first admin's, and record who pays whom by default."""
     async with database.transaction() as connection:
-        await access.save_key(connection, "admin", Role.ADMIN, key)
+        await api_keys.save_key(connection, "admin", Role.ADMIN, key)
         check_agreement(wanted, await policies.add_agreement(connection, wanted))
 
 

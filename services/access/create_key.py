@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from adapters.postgres import access, events
+from adapters.postgres import events
+from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
-from domain.access import Role
+from domain.access.permissions import Role
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.requests import Request
@@ -24,7 +25,7 @@ async def create_key(database: Database, command: CreateKey) -> None:
     """Store the digest of the key; one that the person had before is replaced."""
     name, role, at = command.name, command.role, command.at
     async with database.transaction() as connection:
-        await access.save_key(connection, name, role, command.key)
+        await api_keys.save_key(connection, name, role, command.key)
         payload = {"name": name, "role": role}
         await events.publish(
             connection,

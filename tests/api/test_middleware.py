@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from adapters import logs
+from api.access.permissions import PUBLIC
 from api.app import create_app
 from api.middleware import BODY_BYTES_MAX
 from tests.testkit.api_client import build_outage, make_unique_id
@@ -65,7 +66,7 @@ async def test_a_defect_is_answered_and_logged_without_what_is_secret(
     """An unexpected error: the answer says where to look, the log has the traceback."""
     app = create_app()
 
-    @app.get("/api/v1/broken/{outage_id}")
+    @app.get("/api/v1/broken/{outage_id}", dependencies=[PUBLIC])
     async def broken(outage_id: str) -> None:
         raise RuntimeError("cannot post to https://hooks.example/planted with whsec_cGxhbnRlZA==")
 

@@ -28,7 +28,7 @@ async def test_a_key_is_shown_once_and_works(
     made = key(stack, monkeypatch, name, "--role", "finance")
     assert made.returncode == 0, made.stderr
     shown = made.stdout.strip()
-    # Finance gets as far as to ask for a payment that is not there; an engineer does not.
+    # Finance gets as far as to ask for a payment that is not there; an operator does not.
     path, headers = "/payments/pay_0/approvals", {"X-API-Key": shown}
     assert (await api.post(path, json={}, headers=headers)).status_code == 404
     lesser = key(stack, monkeypatch, make_unique_id("kim").lower())

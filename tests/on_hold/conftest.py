@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from adapters.postgres import access
+from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
-from domain.access import Role
+from domain.access.permissions import Role
 from tests.conftest import KEY
 from tests.testkit.api_client import AT_ONCE, TERMS
 from tests.testkit.stacks import Stacks
@@ -16,8 +16,8 @@ from tests.testkit.stacks import Stacks
 PEOPLE = {
     "ada": Role.FINANCE,
     "bob": Role.FINANCE,
-    "eve": Role.FINANCE,
-    "kim": Role.ENGINEER,
+    "eve": Role.ADMIN,
+    "kim": Role.OPERATOR,
     "root": Role.ADMIN,
 }
 
@@ -43,7 +43,7 @@ async def people(limited: Stack) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
     keys = {"admin": KEY} | {name: f"key-of-{name}-for-the-limits" for name in PEOPLE}
     async with scratch.transaction() as connection:
         for name, role in PEOPLE.items():
-            await access.save_key(connection, name, role, keys[name])
+            await api_keys.save_key(connection, name, role, keys[name])
     await scratch.close()
     found = {
         name: httpx.AsyncClient(

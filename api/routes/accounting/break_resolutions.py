@@ -3,14 +3,16 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from adapters.postgres.accounting import break_resolutions, breaks
+from api.access.permissions import require
 from api.bodies import Body, Text
-from api.dependencies import Asked, Caller, Database, get_admin
+from api.dependencies import Asked, Database
 from api.responses import declare_problems
 from api.views import to_number
+from domain.access.permissions import Permission
 from domain.accounting.break_resolutions import (
     NOTE_MAX,
     BreakResolution,
@@ -56,9 +58,13 @@ class BreakResolutionView(BaseModel):
         )
 
 
-@router.get("/breaks/{break_id}/resolution", responses=declare_problems(404))
+@router.get(
+    "/breaks/{break_id}/resolution",
+    dependencies=[require(Permission.JOURNAL_READ)],
+    responses=declare_problems(404),
+)
 async def show_break_resolution(
-    break_id: BreakId, database: Database, caller: Caller
+    break_id: BreakId, database: Database
 ) -> BreakResolutionView | None:
     """Show what became of the money; null while it is in suspense, or where there never was any."""
     async with database.autocommit() as connection:
@@ -69,7 +75,7 @@ async def show_break_resolution(
 
 @router.post(
     "/breaks/{break_id}/resolution",
-    dependencies=[Depends(get_admin)],
+    dependencies=[require(Permission.BREAKS_CLOSE)],
     responses=declare_problems(404, 409),
 )
 async def resolve_break(

@@ -6,8 +6,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from adapters.postgres.accounting import integrity_checks
-from api.dependencies import Caller, Database, Paging
+from api.access.permissions import require
+from api.dependencies import Database, Paging
 from api.views import PageView
+from domain.access.permissions import Permission
 from domain.accounting.invariants import INVARIANT_DESCRIPTIONS, Invariant
 
 router = APIRouter(prefix="/integrity-checks", tags=["integrity"])
@@ -44,8 +46,8 @@ class ViolationView(BaseModel):
     resolved_at: datetime | None
 
 
-@router.get("")
-async def get_integrity_check(database: Database, caller: Caller) -> IntegrityCheckView:
+@router.get("", dependencies=[require(Permission.JOURNAL_READ)])
+async def get_integrity_check(database: Database) -> IntegrityCheckView:
     """Show when the whole journal was last checked, and which invariants are violated."""
     async with database.autocommit() as connection:
         last = await integrity_checks.get_newest(connection)
@@ -64,10 +66,9 @@ async def get_integrity_check(database: Database, caller: Caller) -> IntegrityCh
     )
 
 
-@router.get("/violations")
+@router.get("/violations", dependencies=[require(Permission.JOURNAL_READ)])
 async def list_violations(
     database: Database,
-    caller: Caller,
     paging: Paging,
     invariant: Invariant | None = None,
     overdue: bool | None = None,

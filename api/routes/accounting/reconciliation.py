@@ -4,15 +4,17 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from adapters.postgres.accounting import breaks, reconciliation
 from api import commands
+from api.access.permissions import require
 from api.bodies import Body, Text
-from api.dependencies import Asked, Caller, Database, Paging, Running, get_admin
+from api.dependencies import Asked, Database, Paging, Running
 from api.responses import declare_problems
 from api.views import PageView, to_number
+from domain.access.permissions import Permission
 from domain.accounting.breaks import (
     NOTE_MAX,
     OWNER_MAX,
@@ -28,6 +30,7 @@ from services.accounting.breaks.close_break import CloseBreak
 from services.accounting.breaks.close_break import close_break as close
 
 router = APIRouter(prefix="/reconciliation", tags=["reconciliation"])
+READ = [require(Permission.JOURNAL_READ)]
 BreakId = Annotated[Text, Path(max_length=64)]
 Seconds = Annotated[int, Query(ge=0, le=10**9)]
 
@@ -93,8 +96,8 @@ class BreakView(BaseModel):
         return cls.model_validate(shown)
 
 
-@router.get("")
-async def get_reconciliation(database: Database, caller: Caller) -> StatusView:
+@router.get("", dependencies=READ)
+async def get_reconciliation(database: Database) -> StatusView:
     """Tell how far journal and chain were compared, and what is open between them."""
     async with database.autocommit() as connection:
         run = await reconciliation.get_last_run(connection)
@@ -113,10 +116,9 @@ async def get_reconciliation(database: Database, caller: Caller) -> StatusView:
     )
 
 
-@router.get("/breaks")
+@router.get("/breaks", dependencies=READ)
 async def list_breaks(
     database: Database,
-    caller: Caller,
     paging: Paging,
     kind: BreakKind | None = None,
     status: BreakStatus | None = None,
@@ -140,13 +142,17 @@ async def list_breaks(
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
-@router.get("/breaks/{break_id}", responses=declare_problems(404))
-async def show_break(break_id: BreakId, database: Database, caller: Caller) -> BreakView:
+@router.get("/breaks/{break_id}", dependencies=READ, responses=declare_problems(404))
+async def show_break(break_id: BreakId, database: Database) -> BreakView:
     async with database.autocommit() as connection:
         return BreakView.of(await breaks.get(connection, break_id), datetime.now(UTC))
 
 
-@router.post("/breaks/{break_id}/owner", responses=declare_problems(404, 409))
+@router.post(
+    "/breaks/{break_id}/owner",
+    dependencies=[require(Permission.BREAKS_ASSIGN)],
+    responses=declare_problems(404, 409),
+)
 async def assign_break(
     break_id: BreakId, body: OwnerBody, database: Database, asked: Asked
 ) -> BreakView:
@@ -157,7 +163,7 @@ async def assign_break(
 
 @router.post(
     "/breaks/{break_id}/close",
-    dependencies=[Depends(get_admin)],
+    dependencies=[require(Permission.BREAKS_CLOSE)],
     responses=declare_problems(404, 409),
 )
 async def close_break(

@@ -8,11 +8,13 @@ from pydantic import BaseModel, Field
 
 from adapters import temporal
 from api import commands
+from api.access.permissions import require
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running
 from api.payment_views import PaymentView
 from api.responses import declare_problems
 from api.views import PageView
+from domain.access.permissions import Permission
 from domain.settlement.approvals import NOTE_MAX, count_needed
 from services.settlement.approvals.approve_payment import ApprovePayment
 from services.settlement.approvals.approve_payment import approve_payment as approve
@@ -63,21 +65,30 @@ class QueuedView(BaseModel):
         )
 
 
-@router.get("/approvals")
-async def list_waiting(database: Database, caller: Caller, paging: Paging) -> PageView[QueuedView]:
+@router.get("/approvals", dependencies=[require(Permission.PAYMENTS_READ)])
+async def list_waiting(database: Database, paging: Paging) -> PageView[QueuedView]:
     """List the payments that wait for approval, the longest first."""
     waiting, total = await list_approval_requests(database, paging.offset, paging.size)
     items = [QueuedView.of(each) for each in waiting]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
-@router.get("/{payment_id}/approvals", responses=declare_problems(404))
-async def show_approvals(payment_id: PaymentId, database: Database, caller: Caller) -> QueuedView:
+@router.get(
+    "/{payment_id}/approvals",
+    dependencies=[require(Permission.PAYMENTS_READ)],
+    responses=declare_problems(404),
+)
+async def show_approvals(payment_id: PaymentId, database: Database) -> QueuedView:
     """Show who approved a payment, void approvals too."""
     return QueuedView.of(await get_approval_request(database, payment_id))
 
 
-@router.post("/{payment_id}/approvals", status_code=201, responses=declare_problems(403, 404, 409))
+@router.post(
+    "/{payment_id}/approvals",
+    dependencies=[require(Permission.PAYMENTS_APPROVE)],
+    status_code=201,
+    responses=declare_problems(403, 404, 409),
+)
 async def approve_payment(
     payment_id: PaymentId, body: ApprovalBody, engine: Running, caller: Caller, asked: Asked
 ) -> QueuedView:
@@ -86,10 +97,14 @@ async def approve_payment(
     deliveries = await approve(engine.database, given)
     await temporal.start_deliveries(engine.temporal, deliveries)
     await commands.retry_payment(engine, payment_id)
-    return await show_approvals(payment_id, engine.database, caller)
+    return await show_approvals(payment_id, engine.database)
 
 
-@router.delete("/{payment_id}/approvals", responses=declare_problems(404, 409))
+@router.delete(
+    "/{payment_id}/approvals",
+    dependencies=[require(Permission.PAYMENTS_APPROVE)],
+    responses=declare_problems(404, 409),
+)
 async def withdraw_approval(
     payment_id: PaymentId, engine: Running, caller: Caller, asked: Asked
 ) -> QueuedView:
@@ -97,4 +112,4 @@ async def withdraw_approval(
     gone = WithdrawApproval(payment_id, caller, asked, datetime.now(UTC))
     await withdraw(engine.database, gone)
     await commands.retry_payment(engine, payment_id)
-    return await show_approvals(payment_id, engine.database, caller)
+    return await show_approvals(payment_id, engine.database)

@@ -11,9 +11,11 @@ from pydantic import BaseModel, Field
 from adapters import temporal
 from adapters.postgres.settlement import circuit_breakers
 from api import commands
+from api.access.permissions import require
 from api.bodies import Body
-from api.dependencies import Admin, Asked, Caller, Database, Engine, Running
+from api.dependencies import Asked, Database, Engine, Running
 from api.responses import declare_problems
+from domain.access.permissions import Permission
 from domain.errors import Conflict
 from domain.settlement.circuit_breakers import REASON_MAX, check_reason
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
@@ -37,8 +39,8 @@ class CircuitBreakerView(BaseModel):
     changed_at: datetime
 
 
-@router.get("")
-async def get_circuit_breaker(database: Database, caller: Caller) -> CircuitBreakerView:
+@router.get("", dependencies=[require(Permission.PAYMENTS_READ)])
+async def get_circuit_breaker(database: Database) -> CircuitBreakerView:
     async with database.autocommit() as connection:
         found = await circuit_breakers.get_state(connection)
     return CircuitBreakerView(
@@ -49,9 +51,11 @@ async def get_circuit_breaker(database: Database, caller: Caller) -> CircuitBrea
     )
 
 
-@router.post("", responses=declare_problems(409))
+@router.post(
+    "", dependencies=[require(Permission.SETTLEMENT_HALT)], responses=declare_problems(409)
+)
 async def switch_circuit_breaker(
-    body: CircuitBreakerBody, engine: Running, admin: Admin, asked: Asked
+    body: CircuitBreakerBody, engine: Running, asked: Asked
 ) -> CircuitBreakerView:
     """
     Open or close the circuit breaker. Every settlement worker obeys within a second; what was held goes
@@ -69,7 +73,7 @@ async def switch_circuit_breaker(
     await temporal.start_deliveries(engine.temporal, deliveries)
     if not to_open:
         await _signal_on_hold(engine)
-    return await get_circuit_breaker(engine.database, admin)
+    return await get_circuit_breaker(engine.database)
 
 
 async def _signal_on_hold(engine: Engine) -> None:

@@ -8,8 +8,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from adapters.postgres.settlement import limits
-from api.dependencies import Caller, Database
+from api.access.permissions import require
+from api.dependencies import Database
 from api.views import to_number
+from domain.access.permissions import Permission
 
 router = APIRouter(prefix="/payments/limits", tags=["payments"])
 
@@ -58,8 +60,8 @@ class LimitsView(BaseModel):
     payees: list[SpentView]
 
 
-@router.get("")
-async def get_limits(database: Database, caller: Caller) -> LimitsView:
+@router.get("", dependencies=[require(Permission.PAYMENTS_READ)])
+async def get_limits(database: Database) -> LimitsView:
     day = datetime.now(UTC).date()
     async with database.autocommit() as connection:
         allowed = await limits.get_enforced(connection)

@@ -8,9 +8,11 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from api import commands
+from api.access.permissions import require
 from api.bodies import Body, Text
-from api.dependencies import Admin, Asked, Caller, Database, Running, UpdateId
+from api.dependencies import Asked, Database, Running, UpdateId
 from api.responses import declare_problems
+from domain.access.permissions import Permission
 from domain.settlement.manual_matches import NOTE_MAX, MatchTransferRequest
 from services.settlement.payments.read_manual_match import read_manual_match
 
@@ -35,13 +37,15 @@ class ManualMatchView(BaseModel):
 
 
 @router.post(
-    "/{payment_id}/manual-match", status_code=201, responses=declare_problems(403, 404, 409)
+    "/{payment_id}/manual-match",
+    dependencies=[require(Permission.PAYMENTS_MATCH)],
+    status_code=201,
+    responses=declare_problems(403, 404, 409),
 )
 async def match_transfer(
     payment_id: PaymentId,
     body: ManualMatchBody,
     engine: Running,
-    admin: Admin,
     asked: Asked,
     update_id: UpdateId,
 ) -> ManualMatchView:
@@ -52,15 +56,13 @@ async def match_transfer(
     """
     wanted = MatchTransferRequest(body.transaction_hash, body.note, asked)
     await commands.match_transfer(engine, payment_id, wanted, update_id)
-    matched = await show_manual_match(payment_id, engine.database, admin)
+    matched = await show_manual_match(payment_id, engine.database)
     assert matched is not None, "it was matched above"
     return matched
 
 
-@router.get("/{payment_id}/manual-match")
-async def show_manual_match(
-    payment_id: PaymentId, database: Database, caller: Caller
-) -> ManualMatchView | None:
+@router.get("/{payment_id}/manual-match", dependencies=[require(Permission.PAYMENTS_READ)])
+async def show_manual_match(payment_id: PaymentId, database: Database) -> ManualMatchView | None:
     """Show the transfer that was matched with a payment; null for one that the engine made, or still owes."""
     found = await read_manual_match(database, payment_id)
     return None if found is None else ManualMatchView.model_validate(asdict(found))

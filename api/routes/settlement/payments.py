@@ -12,14 +12,16 @@ from adapters.postgres.accounting import journal, payment_traces
 from adapters.postgres.settlement import payments
 from adapters.postgres.settlement.payments import PaymentFilter
 from api import commands
+from api.access.permissions import require
 from api.bodies import Text
-from api.dependencies import Asked, Caller, Database, Paging, Running
+from api.dependencies import Asked, Database, Paging, Running
 from api.parsing.bounds import Bound, parse_bounds
 from api.payment_views import PAYMENT_STATES, PaymentView
 from api.rendering.spreadsheets import render_csv, stream_file
 from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
 from api.views import PageView
+from domain.access.permissions import Permission
 from domain.sla.verdicts import PaymentType
 from services.settlement.payments.read_history import read_history
 from services.settlement.payments.request_check import CheckKind, RequestCheck, request_check
@@ -64,9 +66,9 @@ async def get_filter(
 Wanted = Annotated[PaymentFilter, Depends(get_filter)]
 
 
-@router.get("")
+@router.get("", dependencies=[require(Permission.PAYMENTS_READ)])
 async def list_payments(
-    database: Database, caller: Caller, paging: Paging, wanted: Wanted
+    database: Database, paging: Paging, wanted: Wanted
 ) -> PageView[PaymentView]:
     """List payments, newest first."""
     async with database.autocommit() as connection:
@@ -75,8 +77,8 @@ async def list_payments(
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
-@router.get("/ledger")
-async def get_balances(database: Database, caller: Caller) -> list[BalanceView]:
+@router.get("/ledger", dependencies=[require(Permission.JOURNAL_READ)])
+async def get_balances(database: Database) -> list[BalanceView]:
     """Show every account of the double-entry journal."""
     async with database.autocommit() as connection:
         return [
@@ -85,8 +87,10 @@ async def get_balances(database: Database, caller: Caller) -> list[BalanceView]:
         ]
 
 
-@router.get("/export", response_class=StreamingResponse)
-async def export_payments(database: Database, caller: Caller, wanted: Wanted) -> StreamingResponse:
+@router.get(
+    "/export", dependencies=[require(Permission.PAYMENTS_READ)], response_class=StreamingResponse
+)
+async def export_payments(database: Database, wanted: Wanted) -> StreamingResponse:
     """Download every payment of a filter as CSV, newest first."""
     pieces = render_csv(COLUMNS, _read_all(database, wanted))
     return await stream_file(pieces, "payments.csv", "text/csv; charset=utf-8")
@@ -99,8 +103,12 @@ async def _read_all(database: Database, wanted: PaymentFilter) -> AsyncIterator[
             yield [shown[name] for name in COLUMNS]
 
 
-@router.get("/{payment_id}", responses=declare_problems(404))
-async def get_payment(payment_id: PaymentId, database: Database, caller: Caller) -> PaymentView:
+@router.get(
+    "/{payment_id}",
+    dependencies=[require(Permission.PAYMENTS_READ)],
+    responses=declare_problems(404),
+)
+async def get_payment(payment_id: PaymentId, database: Database) -> PaymentView:
     return await _show(database, payment_id)
 
 
@@ -109,10 +117,12 @@ async def _show(database: Database, payment_id: str) -> PaymentView:
         return PaymentView.of(dict(await payments.get(connection, payment_id)))
 
 
-@router.get("/{payment_id}/trace", responses=declare_problems(404))
-async def explain_payment(
-    payment_id: PaymentId, database: Database, caller: Caller
-) -> PaymentTraceView:
+@router.get(
+    "/{payment_id}/trace",
+    dependencies=[require(Permission.PAYMENTS_READ)],
+    responses=declare_problems(404),
+)
+async def explain_payment(payment_id: PaymentId, database: Database) -> PaymentTraceView:
     """Tell every attempt, envelope, answer and posting of a payment."""
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment_id)
@@ -127,15 +137,21 @@ async def explain_payment(
     )
 
 
-@router.get("/{payment_id}/history", responses=declare_problems(404))
-async def get_history(
-    payment_id: PaymentId, database: Database, caller: Caller
-) -> list[TrailStepView]:
+@router.get(
+    "/{payment_id}/history",
+    dependencies=[require(Permission.PAYMENTS_READ)],
+    responses=declare_problems(404),
+)
+async def get_history(payment_id: PaymentId, database: Database) -> list[TrailStepView]:
     """Show every recorded step of one payment, the first one first, each with who took it."""
     return [TrailStepView.of(entry) for entry in await read_history(database, payment_id)]
 
 
-@router.post("/{payment_id}/retry", responses=declare_problems(404, 409))
+@router.post(
+    "/{payment_id}/retry",
+    dependencies=[require(Permission.PAYMENTS_RETRY)],
+    responses=declare_problems(404, 409),
+)
 async def retry_payment(payment_id: PaymentId, engine: Running, asked: Asked) -> PaymentView:
     """
     Have a payment try again now: what stopped it is fixed. One that is confirmed is refused (409). It is
@@ -144,7 +160,11 @@ async def retry_payment(payment_id: PaymentId, engine: Running, asked: Asked) ->
     return await _check(engine, RequestCheck(payment_id, CheckKind.RETRY, asked, datetime.now(UTC)))
 
 
-@router.post("/{payment_id}/reconcile", responses=declare_problems(404))
+@router.post(
+    "/{payment_id}/reconcile",
+    dependencies=[require(Permission.PAYMENTS_RETRY)],
+    responses=declare_problems(404),
+)
 async def reconcile_payment(payment_id: PaymentId, engine: Running, asked: Asked) -> PaymentView:
     """
     Have a payment compared with the chain now, whose word is final: nobody can state how it stands. One

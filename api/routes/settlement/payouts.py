@@ -9,9 +9,11 @@ from pydantic import BaseModel, Field
 
 from adapters.postgres.settlement import wallets
 from api import wallet_commands
+from api.access.permissions import require
 from api.bodies import Body, Text
-from api.dependencies import Admin, Asked, Caller, Database, Running
+from api.dependencies import Asked, Database, Running
 from api.responses import declare_problems
+from domain.access.permissions import Permission
 from domain.settlement.wallets import Payout, PayoutRole, check_address, compute_effective_at
 from services.settlement.payouts.cancel_payout import CancelPayout
 from services.settlement.payouts.cancel_payout import cancel_payout as cancel
@@ -38,9 +40,11 @@ class PayoutView(BaseModel):
     approvals_voided: list[str] = Field(default_factory=list)
 
 
-@router.get("/agreements/{agreement}/payouts/{role}")
+@router.get(
+    "/agreements/{agreement}/payouts/{role}", dependencies=[require(Permission.WALLETS_READ)]
+)
 async def list_payouts(
-    agreement: AgreementName, role: PayoutRole, database: Database, caller: Caller
+    agreement: AgreementName, role: PayoutRole, database: Database
 ) -> list[PayoutView]:
     """List the changes of a party's address, newest first."""
     async with database.autocommit() as connection:
@@ -48,13 +52,16 @@ async def list_payouts(
     return [PayoutView.model_validate(asdict(each)) for each in changes]
 
 
-@router.put("/agreements/{agreement}/payouts/{role}", responses=declare_problems(404, 409))
+@router.put(
+    "/agreements/{agreement}/payouts/{role}",
+    dependencies=[require(Permission.PAYOUTS_WRITE)],
+    responses=declare_problems(404, 409),
+)
 async def change_payout(
     agreement: AgreementName,
     role: PayoutRole,
     body: PayoutBody,
     engine: Running,
-    admin: Admin,
     asked: Asked,
 ) -> PayoutView:
     """
@@ -79,10 +86,13 @@ async def change_payout(
 
 
 @router.delete(
-    "/agreements/{agreement}/payouts/{role}", status_code=204, responses=declare_problems(404)
+    "/agreements/{agreement}/payouts/{role}",
+    dependencies=[require(Permission.PAYOUTS_WRITE)],
+    status_code=204,
+    responses=declare_problems(404),
 )
 async def cancel_payout(
-    agreement: AgreementName, role: PayoutRole, engine: Running, admin: Admin, asked: Asked
+    agreement: AgreementName, role: PayoutRole, engine: Running, asked: Asked
 ) -> None:
     """Call a change of address off while it cools off."""
     wanted = CancelPayout(agreement, role, asked, datetime.now(UTC))

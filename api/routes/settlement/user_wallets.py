@@ -7,10 +7,12 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from api import wallet_commands
+from api.access.permissions import require
 from api.bodies import Body, Text
-from api.dependencies import Asked, Caller, Database, Engine, Running
+from api.dependencies import Asked, Database, Engine, Running
 from api.responses import declare_problems
 from api.routes.settlement.wallets import WalletView, find_wallet
+from domain.access.permissions import Permission
 from domain.errors import Conflict
 from domain.money import format_amount
 from domain.settlement.wallets import Readiness, check_address, is_address_like
@@ -80,7 +82,12 @@ def _refuse_public(engine: Engine, what: str) -> None:
         raise Conflict(f"the public network {what}")
 
 
-@router.post("/create", status_code=201, responses=declare_problems(409))
+@router.post(
+    "/create",
+    dependencies=[require(Permission.WALLETS_WRITE)],
+    status_code=201,
+    responses=declare_problems(409),
+)
 async def create_wallet(
     body: CreateWalletBody, engine: Running, asked: Asked, response: Response
 ) -> CreatedWalletView:
@@ -100,7 +107,9 @@ async def create_wallet(
     )
 
 
-@router.post("/link", responses=declare_problems(409))
+@router.post(
+    "/link", dependencies=[require(Permission.WALLETS_WRITE)], responses=declare_problems(409)
+)
 async def link_wallet(body: LinkWalletBody, engine: Running, asked: Asked) -> UserWalletView:
     """Register an account for a user; 409 when another one has proven that it is theirs."""
     address = check_address(body.public_key, "public_key")
@@ -115,9 +124,13 @@ async def link_wallet(body: LinkWalletBody, engine: Running, asked: Asked) -> Us
     )
 
 
-@router.get("/friendbot", responses=declare_problems(404, 409))
+@router.get(
+    "/friendbot",
+    dependencies=[require(Permission.WALLETS_WRITE)],
+    responses=declare_problems(404, 409),
+)
 async def ask_friendbot(
-    engine: Running, caller: Caller, address: Annotated[Text, Query(max_length=100)]
+    engine: Running, address: Annotated[Text, Query(max_length=100)]
 ) -> WalletView:
     """Have a test network's friendbot fund an account that is registered; one that is funded stays as it is."""
     _refuse_public(engine, "has no friendbot: fund the account from another one")
@@ -126,8 +139,12 @@ async def ask_friendbot(
     return WalletView.of(await find_wallet(engine.database, known.address))
 
 
-@router.get("/{holder}/status", responses=declare_problems(404))
-async def get_status(holder: Holder, engine: Running, caller: Caller) -> WalletStatusView:
+@router.get(
+    "/{holder}/status",
+    dependencies=[require(Permission.WALLETS_READ)],
+    responses=declare_problems(404),
+)
+async def get_status(holder: Holder, engine: Running) -> WalletStatusView:
     """Ask the network whether a wallet can be paid."""
     known = await find_wallet(engine.database, holder)
     read = await wallet_commands.read_wallet(engine, known.address)
@@ -143,15 +160,19 @@ async def get_status(holder: Holder, engine: Running, caller: Caller) -> WalletS
     )
 
 
-@router.get("/{holder}/balance", responses=declare_problems(404))
-async def get_balance(holder: Holder, engine: Running, caller: Caller) -> WalletBalanceView:
+@router.get(
+    "/{holder}/balance",
+    dependencies=[require(Permission.WALLETS_READ)],
+    responses=declare_problems(404),
+)
+async def get_balance(holder: Holder, engine: Running) -> WalletBalanceView:
     """Ask the network what an account holds: any address, or the wallet of a user."""
     return await _read_balance(engine, await _find_address(engine.database, holder))
 
 
-@router.get("/address/{address}/balance")
+@router.get("/address/{address}/balance", dependencies=[require(Permission.WALLETS_READ)])
 async def get_balance_at(
-    address: Annotated[Text, Path(max_length=100)], engine: Running, caller: Caller
+    address: Annotated[Text, Path(max_length=100)], engine: Running
 ) -> WalletBalanceView:
     """Ask the network what the account at an address holds."""
     return await _read_balance(engine, check_address(address))

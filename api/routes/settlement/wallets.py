@@ -8,10 +8,12 @@ from pydantic import BaseModel, Field
 
 from adapters.postgres.settlement import wallets
 from api import wallet_commands
+from api.access.permissions import require
 from api.bodies import Body, Text
-from api.dependencies import Asked, Caller, Database, Paging, Running
+from api.dependencies import Asked, Database, Paging, Running
 from api.responses import declare_problems
 from api.views import to_number
+from domain.access.permissions import Permission
 from domain.errors import Conflict, NotFound
 from domain.settlement.wallets import (
     SignedChallenge,
@@ -88,9 +90,14 @@ class ChallengeView(BaseModel):
     expires_at: datetime
 
 
-@router.post("/wallets", status_code=201, responses=declare_problems(409))
+@router.post(
+    "/wallets",
+    dependencies=[require(Permission.WALLETS_WRITE)],
+    status_code=201,
+    responses=declare_problems(409),
+)
 async def register_wallet(
-    body: RegistrationBody, engine: Running, caller: Caller, asked: Asked, response: Response
+    body: RegistrationBody, engine: Running, asked: Asked, response: Response
 ) -> WalletView:
     """Register an account; answered again with 200 when it is known as the same owner's."""
     address, owner = check_address(body.address), body.owner or asked.actor
@@ -98,20 +105,24 @@ async def register_wallet(
     if not await register(engine.database, wanted):
         response.status_code = 200
     await wallet_commands.read_wallet(engine, address)
-    return await get_wallet(address, engine.database, caller)
+    return await get_wallet(address, engine.database)
 
 
-@router.get("/wallets")
+@router.get("/wallets", dependencies=[require(Permission.WALLETS_READ)])
 async def list_wallets(
-    database: Database, caller: Caller, paging: Paging, owner: Text | None = None
+    database: Database, paging: Paging, owner: Text | None = None
 ) -> list[WalletView]:
     async with database.autocommit() as connection:
         found = await wallets.list_page(connection, owner, paging.offset, paging.size)
     return [WalletView.of(wallet) for wallet in found]
 
 
-@router.get("/wallets/{address}", responses=declare_problems(404))
-async def get_wallet(address: Address, database: Database, caller: Caller) -> WalletView:
+@router.get(
+    "/wallets/{address}",
+    dependencies=[require(Permission.WALLETS_READ)],
+    responses=declare_problems(404),
+)
+async def get_wallet(address: Address, database: Database) -> WalletView:
     """Show a wallet by its address, or by the id of its owner: a proven one first, then the newest."""
     return WalletView.of(await find_wallet(database, address))
 
@@ -127,16 +138,25 @@ async def find_wallet(database: Database, holder: str) -> WalletRecord:
     return found
 
 
-@router.post("/wallets/{address}/refresh", responses=declare_problems(404))
-async def refresh_wallet(address: Address, engine: Running, caller: Caller) -> WalletView:
+@router.post(
+    "/wallets/{address}/refresh",
+    dependencies=[require(Permission.WALLETS_WRITE)],
+    responses=declare_problems(404),
+)
+async def refresh_wallet(address: Address, engine: Running) -> WalletView:
     """Ask the network again what the account can take."""
     await _known(engine.database, address)
     await wallet_commands.read_wallet(engine, address)
-    return await get_wallet(address, engine.database, caller)
+    return await get_wallet(address, engine.database)
 
 
-@router.post("/wallets/{address}/challenges", status_code=201, responses=declare_problems(404, 409))
-async def challenge_wallet(address: Address, engine: Running, caller: Caller) -> ChallengeView:
+@router.post(
+    "/wallets/{address}/challenges",
+    dependencies=[require(Permission.WALLETS_WRITE)],
+    status_code=201,
+    responses=declare_problems(404, 409),
+)
+async def challenge_wallet(address: Address, engine: Running) -> ChallengeView:
     """Ask for a challenge (SEP-10): signed with the wallet's key, it proves who holds it."""
     await _known(engine.database, address)
     given = await wallet_commands.challenge_wallet(engine, address)
@@ -147,24 +167,31 @@ async def challenge_wallet(address: Address, engine: Running, caller: Caller) ->
     )
 
 
-@router.post("/wallets/{address}/proofs", status_code=201, responses=declare_problems(404, 409))
-async def prove_wallet(
-    address: Address, body: ProofBody, engine: Running, caller: Caller
-) -> WalletView:
+@router.post(
+    "/wallets/{address}/proofs",
+    dependencies=[require(Permission.WALLETS_WRITE)],
+    status_code=201,
+    responses=declare_problems(404, 409),
+)
+async def prove_wallet(address: Address, body: ProofBody, engine: Running) -> WalletView:
     """Answer a challenge; each one is used once."""
     await _known(engine.database, address)
     await wallet_commands.prove_wallet(engine, SignedChallenge(address, body.transaction_xdr))
-    return await get_wallet(address, engine.database, caller)
+    return await get_wallet(address, engine.database)
 
 
-@router.post("/wallets/{address}/fund", responses=declare_problems(404, 409))
-async def fund_wallet(address: Address, engine: Running, caller: Caller) -> WalletView:
+@router.post(
+    "/wallets/{address}/fund",
+    dependencies=[require(Permission.WALLETS_WRITE)],
+    responses=declare_problems(404, 409),
+)
+async def fund_wallet(address: Address, engine: Running) -> WalletView:
     """Have a test network's friendbot fund the account."""
     if engine.settings.stellar_network == "public":
         raise Conflict("the public network has no friendbot: fund the account from another one")
     await _known(engine.database, address)
     await wallet_commands.fund_wallet(engine, address)
-    return await get_wallet(address, engine.database, caller)
+    return await get_wallet(address, engine.database)
 
 
 async def _known(database: Database, address: str) -> None:

@@ -7,10 +7,12 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from adapters.postgres.sla import analytics
+from api.access.permissions import require
 from api.bodies import Text
-from api.dependencies import Caller, Database
+from api.dependencies import Database
 from api.parsing.bounds import Bound, parse_bounds
 from api.views import to_number
+from domain.access.permissions import Permission
 from domain.sla.analytics import (
     DAYS_MAX,
     AnalyticsFilter,
@@ -91,8 +93,8 @@ async def _get_totals(database: Database, wanted: AnalyticsFilter) -> Totals:
         return await analytics.get_totals(connection, wanted)
 
 
-@router.get("/analytics/dashboard")
-async def get_dashboard(database: Database, caller: Caller, wanted: Wanted) -> DashboardView:
+@router.get("/analytics/dashboard", dependencies=[require(Permission.OUTAGES_READ)])
+async def get_dashboard(database: Database, wanted: Wanted) -> DashboardView:
     """Count and sum the verdicts on outages detected on those days (UTC, inclusive); `site` is an id or a name."""
     totals = await _get_totals(database, wanted)
     rewards, penalties = totals.rewards_stroops, totals.penalties_stroops
@@ -108,10 +110,9 @@ async def get_dashboard(database: Database, caller: Caller, wanted: Wanted) -> D
     )
 
 
-@router.get("/analytics/trends")
+@router.get("/analytics/trends", dependencies=[require(Permission.OUTAGES_READ)])
 async def get_trends(
     database: Database,
-    caller: Caller,
     wanted: Wanted,
     days: Annotated[int, Query(ge=1, le=DAYS_MAX)] | None = None,
     tz: Literal["UTC"] = "UTC",
@@ -132,8 +133,8 @@ async def get_trends(
     return [TrendPointView.of(each) for each in fill_days(first, last, found)]
 
 
-@router.get("/performance/aggregation")
-async def get_performance(database: Database, caller: Caller, wanted: Wanted) -> PerformanceView:
+@router.get("/performance/aggregation", dependencies=[require(Permission.OUTAGES_READ)])
+async def get_performance(database: Database, wanted: Wanted) -> PerformanceView:
     """Show the share of violations and the mean minutes to repair over the newest verdict of each outage."""
     totals = await _get_totals(database, wanted)
     count = totals.outages or 1

@@ -7,10 +7,12 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from adapters.postgres.sla import policies
+from api.access.permissions import require
 from api.bodies import TermsBody, Text
-from api.dependencies import Admin, Asked, Caller, Engine, Running
+from api.dependencies import Asked, Engine, Running
 from api.responses import declare_problems
 from api.routes.sla.policies import PolicyView
+from domain.access.permissions import Permission
 from domain.errors import Invalid
 from domain.sla.configs import ConfigChange, compute_token
 from domain.sla.policies import Policy
@@ -47,17 +49,16 @@ def _to_map(policy: Policy) -> dict[Severity, TermsBody]:
     return {severity: TermsBody.of(policy.terms[severity]) for severity in Severity}
 
 
-@router.get("", responses=declare_problems(422))
-async def get_config(engine: Running, caller: Caller) -> dict[Severity, TermsBody]:
+@router.get("", dependencies=[require(Permission.POLICIES_READ)], responses=declare_problems(422))
+async def get_config(engine: Running) -> dict[Severity, TermsBody]:
     """Show the terms in force today for each severity."""
     return _to_map(await _get_in_force(engine))
 
 
-@router.put("", responses=declare_problems(409))
+@router.put("", dependencies=[require(Permission.POLICIES_WRITE)], responses=declare_problems(409))
 async def replace_config(
     body: dict[Severity, TermsBody],
     engine: Running,
-    admin: Admin,
     asked: Asked,
     expected_token: Token,
 ) -> dict[Severity, TermsBody]:
@@ -70,14 +71,14 @@ async def replace_config(
     return _to_map(await change(engine.database, command))
 
 
-@router.get("/token")
-async def get_config_token(engine: Running, caller: Caller) -> TokenView:
+@router.get("/token", dependencies=[require(Permission.POLICIES_READ)])
+async def get_config_token(engine: Running) -> TokenView:
     """Show the token of the terms of all four severities."""
     return TokenView(severity=None, token=compute_token(await _get_in_force(engine)))
 
 
-@router.get("/history")
-async def get_history(engine: Running, caller: Caller) -> list[PublishedView]:
+@router.get("/history", dependencies=[require(Permission.POLICIES_READ)])
+async def get_history(engine: Running) -> list[PublishedView]:
     """List every version of the default policy, the newest first, with who published it."""
     return [
         PublishedView(
@@ -89,25 +90,28 @@ async def get_history(engine: Running, caller: Caller) -> list[PublishedView]:
     ]
 
 
-@router.get("/{severity}")
-async def get_terms(severity: Severity, engine: Running, caller: Caller) -> TermsBody:
+@router.get("/{severity}", dependencies=[require(Permission.POLICIES_READ)])
+async def get_terms(severity: Severity, engine: Running) -> TermsBody:
     """Show the terms in force today for one severity."""
     return TermsBody.of((await _get_in_force(engine)).terms[severity])
 
 
-@router.get("/{severity}/token")
-async def get_terms_token(severity: Severity, engine: Running, caller: Caller) -> TokenView:
+@router.get("/{severity}/token", dependencies=[require(Permission.POLICIES_READ)])
+async def get_terms_token(severity: Severity, engine: Running) -> TokenView:
     """Show the token of one severity's terms."""
     policy = await _get_in_force(engine)
     return TokenView(severity=severity, token=compute_token(policy, severity))
 
 
-@router.put("/{severity}", responses=declare_problems(409))
+@router.put(
+    "/{severity}",
+    dependencies=[require(Permission.POLICIES_WRITE)],
+    responses=declare_problems(409),
+)
 async def change_terms(
     severity: Severity,
     body: TermsBody,
     engine: Running,
-    admin: Admin,
     asked: Asked,
     expected_token: Token | None = None,
 ) -> TermsBody:

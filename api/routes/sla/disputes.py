@@ -8,11 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.postgres.sla import disputes
 from api import commands
+from api.access.permissions import require
 from api.bodies import Body, Minutes, Text
-from api.dependencies import Asked, Caller, Database, Paging, Running, UpdateId
+from api.dependencies import Asked, Database, Paging, Running, UpdateId
 from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
 from api.views import PageView
+from domain.access.permissions import Permission
 from domain.digests import derive_id
 from domain.sla.disputes import (
     NOTE_MAX,
@@ -67,7 +69,12 @@ class DisputeView(BaseModel):
     resolution_note: str | None
 
 
-@router.post("", status_code=201, responses=declare_problems(404, 409))
+@router.post(
+    "",
+    dependencies=[require(Permission.DISPUTES_FILE)],
+    status_code=201,
+    responses=declare_problems(404, 409),
+)
 async def file_dispute(
     body: DisputeBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> DisputeView:
@@ -84,10 +91,9 @@ async def get_dispute(dispute_id: str, database: Database) -> DisputeView:
         return DisputeView.model_validate(await disputes.get(connection, dispute_id))
 
 
-@router.get("")
+@router.get("", dependencies=[require(Permission.DISPUTES_READ)])
 async def list_disputes(
     database: Database,
-    caller: Caller,
     paging: Paging,
     outage_id: Text | None = None,
     status: DisputeStatus | None = None,
@@ -104,20 +110,30 @@ async def list_disputes(
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
-@router.get("/{dispute_id}", responses=declare_problems(404))
-async def show_dispute(dispute_id: DisputeId, database: Database, caller: Caller) -> DisputeView:
+@router.get(
+    "/{dispute_id}",
+    dependencies=[require(Permission.DISPUTES_READ)],
+    responses=declare_problems(404),
+)
+async def show_dispute(dispute_id: DisputeId, database: Database) -> DisputeView:
     return await get_dispute(dispute_id, database)
 
 
-@router.get("/{dispute_id}/history", responses=declare_problems(404))
-async def get_history(
-    dispute_id: DisputeId, database: Database, caller: Caller
-) -> list[TrailStepView]:
+@router.get(
+    "/{dispute_id}/history",
+    dependencies=[require(Permission.DISPUTES_READ)],
+    responses=declare_problems(404),
+)
+async def get_history(dispute_id: DisputeId, database: Database) -> list[TrailStepView]:
     """Show every recorded step of one dispute, the first one first, each with who took it."""
     return [TrailStepView.of(entry) for entry in await read_history(database, dispute_id)]
 
 
-@router.post("/{dispute_id}/withdraw", responses=declare_problems(403, 404, 409))
+@router.post(
+    "/{dispute_id}/withdraw",
+    dependencies=[require(Permission.DISPUTES_FILE)],
+    responses=declare_problems(404, 409),
+)
 async def withdraw_dispute(
     dispute_id: DisputeId,
     engine: Running,
@@ -133,7 +149,11 @@ async def withdraw_dispute(
     return await get_dispute(dispute_id, engine.database)
 
 
-@router.patch("/{dispute_id}", responses=declare_problems(404, 409))
+@router.patch(
+    "/{dispute_id}",
+    dependencies=[require(Permission.DISPUTES_DECIDE)],
+    responses=declare_problems(404, 409),
+)
 async def decide_dispute(
     dispute_id: DisputeId,
     body: DecideDisputeBody,

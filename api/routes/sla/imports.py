@@ -14,10 +14,12 @@ from temporalio.exceptions import ApplicationError
 
 from adapters.postgres.sla import imports, outages
 from api import commands
-from api.dependencies import Asked, Caller, Database, Engine, Paging, Running
+from api.access.permissions import require
+from api.dependencies import Asked, Database, Engine, Paging, Running
 from api.parsing.multipart import FORM, parse_file
 from api.responses import declare_problems
 from api.routes.sla.outages import check_declaration
+from domain.access.permissions import Permission
 from domain.errors import Conflict, Invalid, Refused
 from domain.requests import Request
 from domain.sla.imports import ImportedOutage, ImportRecord, RowProblem, parse_rows, read_rows
@@ -86,7 +88,12 @@ def _show_problems(problems: Sequence[RowProblem]) -> Iterator[RowProblemView]:
         yield RowProblemView(row=each.row, field=each.field, message=each.message)
 
 
-@router.post("", responses=declare_problems(413, 422), openapi_extra=FILE_BODY)
+@router.post(
+    "",
+    dependencies=[require(Permission.OUTAGES_DECLARE)],
+    responses=declare_problems(413, 422),
+    openapi_extra=FILE_BODY,
+)
 async def import_outages(request: HttpRequest, engine: Running, asked: Asked) -> ImportResultView:
     """
     Import outages from a file of CSV or JSON (`file`, at most 10 MiB and 1000 rows) with `service_id`,
@@ -164,8 +171,8 @@ async def _import(engine: Engine, item: ImportedOutage, asked: Request) -> bool:
     return recorded is not None and recorded.correlation_id == asked.correlation_id
 
 
-@router.get("/history")
-async def list_imports(database: Database, caller: Caller, paging: Paging) -> list[ImportView]:
+@router.get("/history", dependencies=[require(Permission.OUTAGES_READ)])
+async def list_imports(database: Database, paging: Paging) -> list[ImportView]:
     """List what became of each uploaded file, the newest first."""
     async with database.autocommit() as connection:
         found = await imports.list_newest(connection, paging.offset, paging.size)

@@ -9,11 +9,13 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from adapters.postgres.sla import listings
+from api.access.permissions import require
 from api.bodies import Text
-from api.dependencies import Caller, Database, Paging
+from api.dependencies import Database, Paging
 from api.parsing.bounds import Bound, parse_bounds
 from api.rendering.spreadsheets import render_csv, stream_file
 from api.views import STATES, OutageView, PageView
+from domain.access.permissions import Permission
 from domain.errors import Invalid
 from domain.sla.listings import (
     CURSOR_MAX,
@@ -126,10 +128,9 @@ async def _list(
     )
 
 
-@router.get("")
+@router.get("", dependencies=[require(Permission.OUTAGES_READ)])
 async def list_outages(
     database: Database,
-    caller: Caller,
     paging: Paging,
     wanted: Wanted,
     ordering: Sorted,
@@ -139,10 +140,9 @@ async def list_outages(
     return await _list(database, wanted, ordering, paging, cursor)
 
 
-@router.get("/violations")
+@router.get("/violations", dependencies=[require(Permission.OUTAGES_READ)])
 async def list_violations(
     database: Database,
-    caller: Caller,
     paging: Paging,
     wanted: Wanted,
     ordering: Sorted,
@@ -152,10 +152,11 @@ async def list_violations(
     return await _list(database, replace(wanted, violated=True), ordering, paging, cursor)
 
 
-@router.get("/export", response_class=StreamingResponse)
+@router.get(
+    "/export", dependencies=[require(Permission.OUTAGES_READ)], response_class=StreamingResponse
+)
 async def export_outages(
     database: Database,
-    caller: Caller,
     wanted: Wanted,
     ordering: Sorted,
     format: Literal["csv", "json"] = "json",

@@ -9,12 +9,14 @@ from pydantic import BaseModel
 
 from adapters.postgres.sla import outages, policies
 from api import commands
+from api.access.permissions import require
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
-from api.dependencies import Asked, Caller, Database, Engine, Running, UpdateId
+from api.dependencies import Asked, Database, Engine, Running, UpdateId
 from api.parsing.bounds import Bound, parse_bounds
 from api.payment_views import PaymentView
 from api.responses import declare_problems
 from api.views import AttestationView, OutageView, PageView, SlaView, to_outage_status
+from domain.access.permissions import Permission
 from domain.errors import Conflict
 from domain.sla.outage_rules import CANCEL_REASON_MAX, check_instant, check_resolution
 from domain.sla.outages import (
@@ -59,7 +61,12 @@ class TimelineView(PageView[dict[str, Any]]):
     outage_id: str
 
 
-@router.post("", status_code=201, responses=declare_problems(404, 409))
+@router.post(
+    "",
+    dependencies=[require(Permission.OUTAGES_DECLARE)],
+    status_code=201,
+    responses=declare_problems(404, 409),
+)
 async def declare_outage(
     body: OutageBody, response: Response, engine: Running, asked: Asked, update_id: UpdateId
 ) -> OutageView:
@@ -104,13 +111,23 @@ async def _show(engine: Engine, outage_id: str) -> OutageView:
         return OutageView.of(dict(await outages.get(connection, outage_id)))
 
 
-@router.get("/{outage_id}", responses=declare_problems(404))
-async def get_outage(outage_id: OutageId, engine: Running, caller: Caller) -> OutageView:
+@router.get(
+    "/{outage_id}", dependencies=[require(Permission.OUTAGES_READ)], responses=declare_problems(404)
+)
+async def get_outage(outage_id: OutageId, engine: Running) -> OutageView:
     return await _show(engine, outage_id)
 
 
-@router.put("/{outage_id}", responses=declare_problems(404, 409))
-@router.patch("/{outage_id}", responses=declare_problems(404, 409))
+@router.put(
+    "/{outage_id}",
+    dependencies=[require(Permission.OUTAGES_RESOLVE)],
+    responses=declare_problems(404, 409),
+)
+@router.patch(
+    "/{outage_id}",
+    dependencies=[require(Permission.OUTAGES_RESOLVE)],
+    responses=declare_problems(404, 409),
+)
 async def amend_outage(
     outage_id: OutageId, body: AmendBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> OutageView:
@@ -168,7 +185,11 @@ def _check_same_end(row: Mapping[str, Any], body: AmendBody) -> None:
         raise Conflict(f"outage {row['id']!r} is {status}; its times can no longer change")
 
 
-@router.delete("/{outage_id}", responses=declare_problems(404, 409))
+@router.delete(
+    "/{outage_id}",
+    dependencies=[require(Permission.OUTAGES_RESOLVE)],
+    responses=declare_problems(404, 409),
+)
 async def delete_outage(
     outage_id: OutageId,
     engine: Running,
@@ -181,7 +202,11 @@ async def delete_outage(
     return await _show(engine, outage_id)
 
 
-@router.post("/{outage_id}/resolve", responses=declare_problems(404, 409))
+@router.post(
+    "/{outage_id}/resolve",
+    dependencies=[require(Permission.OUTAGES_RESOLVE)],
+    responses=declare_problems(404, 409),
+)
 async def resolve_outage(
     outage_id: OutageId, body: ResolveBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> ResolvedView:
@@ -199,7 +224,12 @@ async def resolve_outage(
     )
 
 
-@router.post("/{outage_id}/cancel", status_code=202, responses=declare_problems(404, 409))
+@router.post(
+    "/{outage_id}/cancel",
+    dependencies=[require(Permission.OUTAGES_RESOLVE)],
+    status_code=202,
+    responses=declare_problems(404, 409),
+)
 async def cancel_outage(
     outage_id: OutageId, body: CancelBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> OutageView:
@@ -208,8 +238,12 @@ async def cancel_outage(
     return await _show(engine, outage_id)
 
 
-@router.post("/{outage_id}/recompute-sla", responses=declare_problems(404, 409))
-async def recompute_sla(outage_id: OutageId, database: Database, caller: Caller) -> RecomputedView:
+@router.post(
+    "/{outage_id}/recompute-sla",
+    dependencies=[require(Permission.OUTAGES_RESOLVE)],
+    responses=declare_problems(404, 409),
+)
+async def recompute_sla(outage_id: OutageId, database: Database) -> RecomputedView:
     """Compute the verdict again from the terms and times on record. It changes nothing: a dispute does."""
     found = await recompute_verdict(database, outage_id)
     payment = None if found.payment is None else PaymentView.of(found.payment)
@@ -217,11 +251,14 @@ async def recompute_sla(outage_id: OutageId, database: Database, caller: Caller)
     return RecomputedView(sla=sla, payment=payment, agrees=found.verdict == found.recorded)
 
 
-@router.get("/{outage_id}/timeline", responses=declare_problems(404))
+@router.get(
+    "/{outage_id}/timeline",
+    dependencies=[require(Permission.OUTAGES_READ)],
+    responses=declare_problems(404),
+)
 async def get_timeline(
     outage_id: OutageId,
     database: Database,
-    caller: Caller,
     event_type: Annotated[Text, Query(max_length=100)] | None = None,
     start_date: Bound = None,
     end_date: Bound = None,

@@ -7,9 +7,11 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from adapters.postgres.sla import policies
+from api.access.permissions import require
 from api.bodies import Body, Instant, TermsBody, Text
-from api.dependencies import Admin, Asked, Caller, Database
+from api.dependencies import Asked, Database
 from api.responses import declare_problems
+from domain.access.permissions import Permission
 from domain.sla.policies import BEGINNING_OF_TIME, Policy
 from domain.sla.verdicts import Severity
 from services.sla.policies.publish_policy import PublishPolicy
@@ -67,16 +69,14 @@ class PolicyView(BaseModel):
         )
 
 
-@router.get("/policies")
-async def list_policies(database: Database, caller: Caller) -> list[PolicyView]:
+@router.get("/policies", dependencies=[require(Permission.POLICIES_READ)])
+async def list_policies(database: Database) -> list[PolicyView]:
     async with database.autocommit() as connection:
         return [PolicyView.of(policy) for policy in await policies.list_versions(connection)]
 
 
-@router.post("/policies", status_code=201)
-async def publish_policy(
-    body: PolicyBody, database: Database, admin: Admin, asked: Asked
-) -> PolicyView:
+@router.post("/policies", dependencies=[require(Permission.POLICIES_WRITE)], status_code=201)
+async def publish_policy(body: PolicyBody, database: Database, asked: Asked) -> PolicyView:
     """
     Publish the next version of a policy. Outages already detected keep the version they are
     bound to; publishing the same version twice changes nothing.
@@ -85,12 +85,15 @@ async def publish_policy(
     return PolicyView.of(await publish(database, wanted))
 
 
-@router.get("/policies/{name}/{version}", responses=declare_problems(404))
+@router.get(
+    "/policies/{name}/{version}",
+    dependencies=[require(Permission.POLICIES_READ)],
+    responses=declare_problems(404),
+)
 async def get_policy(
     name: Annotated[Text, Path(max_length=100)],
     version: Annotated[int, Path(ge=1, le=2**31 - 1)],
     database: Database,
-    caller: Caller,
 ) -> PolicyView:
     async with database.autocommit() as connection:
         return PolicyView.of(await policies.get_version(connection, name, version))

@@ -7,10 +7,12 @@ from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from adapters.postgres.sla import outages, policies, verdicts
+from api.access.permissions import require
 from api.bodies import Body, Text
-from api.dependencies import Caller, Database, Running
+from api.dependencies import Database, Running
 from api.responses import declare_problems
 from api.views import SlaView
+from domain.access.permissions import Permission
 from domain.sla.outage_rules import AGE_MINUTES_MAX, ID_MAX
 from domain.sla.verdicts import Severity, Verdict, compute_payable, judge
 
@@ -36,8 +38,8 @@ class ResultView(SlaView):
     payment_id: str | None
 
 
-@router.post("/preview")
-async def preview(body: PreviewBody, engine: Running, caller: Caller) -> SlaView:
+@router.post("/preview", dependencies=[require(Permission.POLICIES_READ)])
+async def preview(body: PreviewBody, engine: Running) -> SlaView:
     """Say what an outage would cost or earn today; fractions of a minute do not count."""
     name = body.policy or engine.settings.sla_policy
     async with engine.database.autocommit() as connection:
@@ -50,10 +52,11 @@ def _show(verdict: Verdict) -> SlaView:
     return SlaView.of(verdict)
 
 
-@router.get("/calculate", responses=declare_problems(404))
+@router.get(
+    "/calculate", dependencies=[require(Permission.POLICIES_READ)], responses=declare_problems(404)
+)
 async def calculate(
     database: Database,
-    caller: Caller,
     outage_id: Annotated[Text, Query(max_length=ID_MAX)],
     severity: Severity,
     mttr_minutes: Annotated[float, Query(ge=0, le=AGE_MINUTES_MAX, allow_inf_nan=False)],
@@ -65,9 +68,13 @@ async def calculate(
     return _show(judge(policy.terms[severity], int(mttr_minutes)))
 
 
-@router.get("/results/{outage_id}", responses=declare_problems(404))
+@router.get(
+    "/results/{outage_id}",
+    dependencies=[require(Permission.OUTAGES_READ)],
+    responses=declare_problems(404),
+)
 async def list_results(
-    outage_id: Annotated[Text, Path(max_length=ID_MAX)], database: Database, caller: Caller
+    outage_id: Annotated[Text, Path(max_length=ID_MAX)], database: Database
 ) -> list[ResultView]:
     """List every revision of the verdict on an outage, the newest first; the newest one holds."""
     async with database.autocommit() as connection:

@@ -7,12 +7,12 @@ from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals, limits
 from domain import payloads
-from domain.access import Principal
+from domain.access.principals import Principal
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.events import EventType, make_event
 from domain.requests import Request
-from domain.settlement.approvals import approve, check_role
+from domain.settlement.approvals import approve, check_approver
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class ApprovePayment:
 async def approve_payment(database: Database, command: ApprovePayment) -> list[str]:
     """Record an approval, or refuse it; return the deliveries of its event."""
     payment_id, approver, at = command.payment_id, command.approver, command.at
-    check_role(approver)
+    check_approver(approver)
     async with database.transaction() as connection:
         context = await approvals.lock(connection, payment_id)
         above = (await limits.get_enforced(connection)).approval_above

@@ -6,7 +6,7 @@ from datetime import datetime
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals
-from domain.access import Principal
+from domain.access.principals import Principal
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.requests import Request

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from adapters.postgres import access
+from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
-from domain.access import Role
+from domain.access.permissions import Role
 from tests.conftest import KEY
 from tests.testkit.frontend.browser import Browser
 from tests.testkit.problem_checker import check_problem
@@ -35,7 +35,7 @@ async def browser(stack: Stack, api: httpx.AsyncClient) -> AsyncIterator[Browser
 async def colleague(stack: Stack, database: Database) -> AsyncIterator[Browser]:
     """The browser of somebody else, who is no admin."""
     async with database.transaction() as connection:
-        await access.save_key(connection, "colleague", Role.ENGINEER, COLLEAGUE)
+        await api_keys.save_key(connection, "colleague", Role.OPERATOR, COLLEAGUE)
     client = httpx.AsyncClient(
         base_url=f"{stack.url}/api/v1", headers={"X-API-Key": COLLEAGUE}, trust_env=False
     )

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.access import Principal, Role
+from domain.access.permissions import Role
+from domain.access.principals import Principal
 from domain.errors import Conflict, Forbidden, Invalid
 from domain.settlement.approvals import (
     UNSIGNED,
@@ -49,14 +50,14 @@ def test_the_digest_changes_with_every_field_of_the_payment(change: dict[str, ob
 
 
 @pytest.mark.parametrize(
-    ("role", "may"), [(Role.ADMIN, True), (Role.FINANCE, True), (Role.ENGINEER, False)]
+    ("role", "may"), [(Role.ADMIN, True), (Role.FINANCE, True), (Role.OPERATOR, False)]
 )
 def test_only_finance_and_admins_may_approve(role: Role, may: bool) -> None:
     who = Principal("ada", role)
     if may:
         approve(STANDING, who, "", ABOVE)
     else:
-        with pytest.raises(Forbidden, match="needs the role finance or admin"):
+        with pytest.raises(Forbidden, match="payments:approve, which the role operator"):
             approve(STANDING, who, "", ABOVE)
 
 

@@ -17,7 +17,6 @@ from api.routes.accounting.break_resolutions import (
     show_break_resolution,
 )
 from devstack.environment.stack import Stack
-from domain.access import Principal, Role
 from domain.accounting.break_resolutions import BreakResolutionOutcome
 from domain.accounting.breaks import AdjustmentKind, BreakClosure, BreakKind
 from domain.accounting.reconciliation import Extent
@@ -35,7 +34,6 @@ from tests.testkit.settlement.payment_factory import owe_payment
 
 STRANGER = "GSTRANGER"
 LOST = 30_000_000
-ADA = Principal("ada", Role.ADMIN)
 
 
 @pytest.fixture
@@ -93,15 +91,10 @@ async def test_money_leaves_suspense_once(
     break_id = await unexpected_outflow(scratch, listener)
     await close(scratch, break_id)
     assert (await held(scratch))["suspense:reconciliation"] == LOST
-    assert await show_break_resolution(break_id, scratch, ADA) is None
+    assert await show_break_resolution(break_id, scratch) is None
     answers = await asyncio.gather(*(clear(scratch, break_id, outcome) for _ in range(3)))
     assert (answers[0].amount, answers[0].amount_stroops) == (3, str(LOST))
-    assert (
-        answers[0]
-        == answers[1]
-        == answers[2]
-        == await show_break_resolution(break_id, scratch, ADA)
-    )
+    assert answers[0] == answers[1] == answers[2] == await show_break_resolution(break_id, scratch)
     gone = {} if outcome is BreakResolutionOutcome.RECOVERED else {"treasury:bond": -LOST}
     assert await held(scratch) == left | gone
     assert await check(scratch) == []

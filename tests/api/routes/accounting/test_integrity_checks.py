@@ -15,14 +15,12 @@ from api.routes.accounting.integrity_checks import (
     list_violations,
 )
 from devstack.environment.stack import Stack
-from domain.access import Principal, Role
 from domain.accounting.integrity_checks import Violation, list_complete_kinds
 from domain.accounting.invariants import INVARIANT_DESCRIPTIONS, Invariant
 from tests.testkit import stacks
 from tests.testkit.api_client import wait_until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-ADA = Principal("ada", Role.FINANCE)
 BROKEN = Violation(
     Invariant.BALANCES_MATCH_POSTINGS, "expense:penalty USDC part 3", "the balance is missing"
 )
@@ -44,7 +42,7 @@ async def find(scratch: Database, at: datetime, *found: Violation) -> None:
 
 
 async def listed(scratch: Database, **wanted: bool | Invariant) -> list[ViolationView]:
-    return (await list_violations(scratch, ADA, Page(1, 50), **wanted)).items  # type: ignore[arg-type]
+    return (await list_violations(scratch, Page(1, 50), **wanted)).items  # type: ignore[arg-type]
 
 
 async def test_the_integrity_check_runs_on_a_schedule(api: httpx.AsyncClient) -> None:
@@ -62,13 +60,13 @@ async def test_the_integrity_check_runs_on_a_schedule(api: httpx.AsyncClient) ->
 
 
 async def test_an_unchecked_journal_is_not_reported_clean(scratch: Database) -> None:
-    shown = await get_integrity_check(scratch, ADA)
+    shown = await get_integrity_check(scratch)
     assert (shown.checked_at, shown.clean) == (None, None)
 
 
 async def test_what_breaks_a_promise_is_counted_there(scratch: Database) -> None:
     await find(scratch, NOW, BROKEN, LATE)
-    shown = await get_integrity_check(scratch, ADA)
+    shown = await get_integrity_check(scratch)
     assert (shown.checked_at, shown.took_ms) == (NOW, 2000)
     assert (shown.clean, shown.overdue) == (False, 1)
     counts = {each.invariant: each.violations for each in shown.invariants}
@@ -98,7 +96,7 @@ async def test_findings_are_listed_by_what_they_are(scratch: Database) -> None:
         each.id for each in await listed(scratch, invariant=Invariant.BALANCES_MATCH_POSTINGS)
     ] == [BROKEN.id]
     assert len(await listed(scratch)) == 2
-    assert (await get_integrity_check(scratch, ADA)).clean is False
+    assert (await get_integrity_check(scratch)).clean is False
 
 
 async def test_what_is_no_promise_is_refused_by_name(api: httpx.AsyncClient) -> None:

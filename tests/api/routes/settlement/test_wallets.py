@@ -13,7 +13,6 @@ from adapters.postgres.tables import wallets
 from api.dependencies import Engine
 from api.routes.settlement.wallets import fund_wallet
 from devstack.environment.stack import Stack
-from domain.access import Principal, Role
 from domain.errors import Conflict
 from tests.testkit.settlement.wallet_client import (
     load_beneficiary,
@@ -82,4 +81,4 @@ async def test_a_friendbot_funds_an_account_on_a_test_network(api: httpx.AsyncCl
 async def test_the_public_network_has_no_friendbot() -> None:
     public = cast(Engine, SimpleNamespace(settings=SimpleNamespace(stellar_network="public")))
     with pytest.raises(Conflict, match="the public network has no friendbot"):
-        await fund_wallet(Keypair.random().public_key, public, Principal("ada", Role.ADMIN))
+        await fund_wallet(Keypair.random().public_key, public)

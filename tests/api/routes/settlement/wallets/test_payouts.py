@@ -7,10 +7,10 @@ import pytest
 from stellar_sdk import Keypair
 from temporalio.client import Client
 
-from adapters.postgres import access
+from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
-from domain.access import Role
+from domain.access.permissions import Role
 from tests.testkit.api_client import (
     AT_ONCE,
     declare_outage,
@@ -36,9 +36,9 @@ def beneficiary(stack: Stack) -> Keypair:
 async def test_only_an_admin_changes_where_money_goes(
     stack: Stack, database: Database, beneficiary: Keypair
 ) -> None:
-    key_ = make_unique_id("key-of-an-engineer")
+    key_ = make_unique_id("key-of-an-operator")
     async with database.transaction() as connection:
-        await access.save_key(connection, make_unique_id("kim"), Role.ENGINEER, key_)
+        await api_keys.save_key(connection, make_unique_id("kim"), Role.OPERATOR, key_)
     async with httpx.AsyncClient(
         base_url=f"{stack.url}/api/v1", headers={"X-API-Key": key_}, trust_env=False
     ) as kim:

@@ -7,7 +7,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import api_keys
-from domain.access import Principal, Role
+from domain.access.permissions import Role
+from domain.access.principals import Principal
 
 
 def hash_key(key: str) -> bytes:

@@ -1,0 +1,1 @@
+"""Who may call, in the database: API keys."""
