@@ -27,6 +27,7 @@ from api.routes.settlement import (
     wallets,
 )
 from api.routes.sla import (
+    amendments,
     analytics,
     configs,
     disputes,
@@ -83,25 +84,12 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         ],
     )
     app.state.settings = settings
-    # What stands under /payments by a name of its own goes before the payment of any id.
+    # What stands under /outages, /payments or /wallets by a name of its own goes before the one of any id.
+    sla = (imports, listings, outages, amendments, disputes, verdicts, configs, policies, analytics)
     money = (limits, circuit_breakers, approvals, manual_matches, payments)
+    parties = (user_wallets, wallets, payouts)
     proofs = (reconciliation, break_resolutions, integrity_checks)
-    # And what stands under /outages and /wallets by a name of its own before the one of any id.
-    promises = (disputes, verdicts, configs, policies, analytics)
-    nouns = (
-        imports,
-        listings,
-        outages,
-        *promises,
-        *money,
-        user_wallets,
-        wallets,
-        payouts,
-        *proofs,
-        events,
-        webhooks,
-        health,
-    )
+    nouns = (*sla, *money, *parties, *proofs, events, webhooks, health)
     for noun in nouns:
         app.include_router(noun.router, prefix=PREFIX)
     # Probes look for health at the root as well.

@@ -21,12 +21,12 @@ FURNITURE = {
         *("__main__", "app", "bodies", "commands", "dependencies", "middleware", "payment_views"),
         *("problems", "responses", "sockets", "views", "wallet_commands"),
     },
-    "api/routes": {"health", "payouts"},
+    "api/routes": {"amendments", "health", "payouts", "user_wallets"},
     "workflows": {"outage_states", "runtime"},
     "activities": set[str](),
     "adapters/postgres": {
         *("closed_outages", "contract_calls", "database", "durability", "guard_digests", "guards"),
-        *("installation", "own_transfers"),
+        *("installation", "own_transfers", "payment_listings"),
     },
 }
 

@@ -28,6 +28,7 @@ from services.integration.webhooks.delete_webhook import DeleteWebhook
 from services.integration.webhooks.delete_webhook import delete_webhook as delete
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+MANAGE = [require(Permission.WEBHOOKS_MANAGE)]
 WebhookId = Annotated[Text, Path(max_length=64)]
 
 
@@ -71,13 +72,13 @@ class DeliveryView(BaseModel):
     delivered_at: datetime | None
 
 
-@router.get("", dependencies=[require(Permission.WEBHOOKS_MANAGE)])
+@router.get("", dependencies=MANAGE)
 async def list_webhooks(database: Database) -> list[WebhookView]:
     async with database.autocommit() as connection:
         return [WebhookView(**row) for row in await webhooks.list_subscriptions(connection)]
 
 
-@router.post("", dependencies=[require(Permission.WEBHOOKS_MANAGE)], status_code=201)
+@router.post("", dependencies=MANAGE, status_code=201)
 async def create_webhook(body: WebhookBody, engine: Running, asked: Asked) -> CreatedView:
     """Subscribe a receiver; every event is signed with the secret answered here."""
     await check_url(body.url, allow_private=engine.settings.webhook_allow_private)
@@ -91,10 +92,7 @@ async def create_webhook(body: WebhookBody, engine: Running, asked: Asked) -> Cr
 
 
 @router.patch(
-    "/{webhook_id}",
-    dependencies=[require(Permission.WEBHOOKS_MANAGE)],
-    status_code=204,
-    responses=declare_problems(404),
+    "/{webhook_id}", dependencies=MANAGE, status_code=204, responses=declare_problems(404)
 )
 async def change_webhook(
     webhook_id: WebhookId, body: WebhookChange, engine: Running, asked: Asked
@@ -109,31 +107,20 @@ async def change_webhook(
 
 
 @router.delete(
-    "/{webhook_id}",
-    dependencies=[require(Permission.WEBHOOKS_MANAGE)],
-    status_code=204,
-    responses=declare_problems(404),
+    "/{webhook_id}", dependencies=MANAGE, status_code=204, responses=declare_problems(404)
 )
 async def delete_webhook(webhook_id: WebhookId, database: Database, asked: Asked) -> Response:
     await delete(database, DeleteWebhook(webhook_id, asked, datetime.now(UTC)))
     return Response(status_code=204)
 
 
-@router.get(
-    "/{webhook_id}",
-    dependencies=[require(Permission.WEBHOOKS_MANAGE)],
-    responses=declare_problems(404),
-)
+@router.get("/{webhook_id}", dependencies=MANAGE, responses=declare_problems(404))
 async def get_webhook(webhook_id: WebhookId, database: Database) -> WebhookView:
     async with database.autocommit() as connection:
         return WebhookView(**await webhooks.get(connection, webhook_id))
 
 
-@router.get(
-    "/{webhook_id}/deliveries",
-    dependencies=[require(Permission.WEBHOOKS_MANAGE)],
-    responses=declare_problems(404),
-)
+@router.get("/{webhook_id}/deliveries", dependencies=MANAGE, responses=declare_problems(404))
 async def list_deliveries(webhook_id: WebhookId, database: Database) -> list[DeliveryView]:
     async with database.autocommit() as connection:
         await webhooks.get(connection, webhook_id)
@@ -143,7 +130,7 @@ async def list_deliveries(webhook_id: WebhookId, database: Database) -> list[Del
 
 @router.post(
     "/{webhook_id}/deliveries/{delivery_id}/retry",
-    dependencies=[require(Permission.WEBHOOKS_MANAGE)],
+    dependencies=MANAGE,
     responses=declare_problems(404, 409),
 )
 async def retry_delivery(

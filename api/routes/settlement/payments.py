@@ -9,8 +9,8 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from adapters.postgres.accounting import journal, payment_traces
-from adapters.postgres.settlement import payments
-from adapters.postgres.settlement.payments import PaymentFilter
+from adapters.postgres.settlement import payment_listings, payments
+from adapters.postgres.settlement.payment_listings import PaymentFilter
 from api import commands
 from api.access.permissions import require
 from api.bodies import Text
@@ -23,10 +23,12 @@ from api.responses import declare_problems
 from api.views import PageView
 from domain.access.permissions import Permission
 from domain.sla.verdicts import PaymentType
-from services.settlement.payments.read_history import read_history
-from services.settlement.payments.request_check import CheckKind, RequestCheck, request_check
+from services.settlement.checks.read_history import read_history
+from services.settlement.checks.request_check import CheckKind, RequestCheck, request_check
 
 router = APIRouter(prefix="/payments", tags=["payments"])
+PAYMENTS_READ = [require(Permission.PAYMENTS_READ)]
+RETRY = [require(Permission.PAYMENTS_RETRY)]
 PaymentId = Annotated[Text, Path(max_length=64)]
 COLUMNS = (
     *("id", "outage_id", "type", "status", "state", "amount", "amount_stroops", "asset_code"),
@@ -66,13 +68,15 @@ async def get_filter(
 Wanted = Annotated[PaymentFilter, Depends(get_filter)]
 
 
-@router.get("", dependencies=[require(Permission.PAYMENTS_READ)])
+@router.get("", dependencies=PAYMENTS_READ)
 async def list_payments(
     database: Database, paging: Paging, wanted: Wanted
 ) -> PageView[PaymentView]:
     """List payments, newest first."""
     async with database.autocommit() as connection:
-        rows, total = await payments.list_page(connection, wanted, paging.offset, paging.size)
+        rows, total = await payment_listings.list_page(
+            connection, wanted, paging.offset, paging.size
+        )
     items = [PaymentView.of(dict(row)) for row in rows]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
@@ -87,9 +91,7 @@ async def get_balances(database: Database) -> list[BalanceView]:
         ]
 
 
-@router.get(
-    "/export", dependencies=[require(Permission.PAYMENTS_READ)], response_class=StreamingResponse
-)
+@router.get("/export", dependencies=PAYMENTS_READ, response_class=StreamingResponse)
 async def export_payments(database: Database, wanted: Wanted) -> StreamingResponse:
     """Download every payment of a filter as CSV, newest first."""
     pieces = render_csv(COLUMNS, _read_all(database, wanted))
@@ -98,16 +100,12 @@ async def export_payments(database: Database, wanted: Wanted) -> StreamingRespon
 
 async def _read_all(database: Database, wanted: PaymentFilter) -> AsyncIterator[list[Any]]:
     async with database.autocommit() as connection:
-        async for row in payments.stream(connection, wanted):
+        async for row in payment_listings.stream(connection, wanted):
             shown = PaymentView.of(dict(row)).model_dump(mode="json")
             yield [shown[name] for name in COLUMNS]
 
 
-@router.get(
-    "/{payment_id}",
-    dependencies=[require(Permission.PAYMENTS_READ)],
-    responses=declare_problems(404),
-)
+@router.get("/{payment_id}", dependencies=PAYMENTS_READ, responses=declare_problems(404))
 async def get_payment(payment_id: PaymentId, database: Database) -> PaymentView:
     return await _show(database, payment_id)
 
@@ -117,11 +115,7 @@ async def _show(database: Database, payment_id: str) -> PaymentView:
         return PaymentView.of(dict(await payments.get(connection, payment_id)))
 
 
-@router.get(
-    "/{payment_id}/trace",
-    dependencies=[require(Permission.PAYMENTS_READ)],
-    responses=declare_problems(404),
-)
+@router.get("/{payment_id}/trace", dependencies=PAYMENTS_READ, responses=declare_problems(404))
 async def explain_payment(payment_id: PaymentId, database: Database) -> PaymentTraceView:
     """Tell every attempt, envelope, answer and posting of a payment."""
     async with database.autocommit() as connection:
@@ -137,21 +131,13 @@ async def explain_payment(payment_id: PaymentId, database: Database) -> PaymentT
     )
 
 
-@router.get(
-    "/{payment_id}/history",
-    dependencies=[require(Permission.PAYMENTS_READ)],
-    responses=declare_problems(404),
-)
+@router.get("/{payment_id}/history", dependencies=PAYMENTS_READ, responses=declare_problems(404))
 async def get_history(payment_id: PaymentId, database: Database) -> list[TrailStepView]:
     """Show every recorded step of one payment, the first one first, each with who took it."""
     return [TrailStepView.of(entry) for entry in await read_history(database, payment_id)]
 
 
-@router.post(
-    "/{payment_id}/retry",
-    dependencies=[require(Permission.PAYMENTS_RETRY)],
-    responses=declare_problems(404, 409),
-)
+@router.post("/{payment_id}/retry", dependencies=RETRY, responses=declare_problems(404, 409))
 async def retry_payment(payment_id: PaymentId, engine: Running, asked: Asked) -> PaymentView:
     """
     Have a payment try again now: what stopped it is fixed. One that is confirmed is refused (409). It is
@@ -160,11 +146,7 @@ async def retry_payment(payment_id: PaymentId, engine: Running, asked: Asked) ->
     return await _check(engine, RequestCheck(payment_id, CheckKind.RETRY, asked, datetime.now(UTC)))
 
 
-@router.post(
-    "/{payment_id}/reconcile",
-    dependencies=[require(Permission.PAYMENTS_RETRY)],
-    responses=declare_problems(404),
-)
+@router.post("/{payment_id}/reconcile", dependencies=RETRY, responses=declare_problems(404))
 async def reconcile_payment(payment_id: PaymentId, engine: Running, asked: Asked) -> PaymentView:
     """
     Have a payment compared with the chain now, whose word is final: nobody can state how it stands. One

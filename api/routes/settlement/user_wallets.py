@@ -21,6 +21,8 @@ from services.settlement.wallets.create_wallet import create_wallet as create
 from services.settlement.wallets.register_wallet import RegisterWallet, register_wallet
 
 router = APIRouter(prefix="/wallets", tags=["wallets"])
+WRITE = [require(Permission.WALLETS_WRITE)]
+READ = [require(Permission.WALLETS_READ)]
 Holder = Annotated[Text, Path(max_length=200, description="An address, or the id of a user")]
 ASSET, NATIVE = "USDC", "XLM"
 KEPT = "Keep the secret seed: it is shown this once, and whoever has it has the account."
@@ -82,12 +84,7 @@ def _refuse_public(engine: Engine, what: str) -> None:
         raise Conflict(f"the public network {what}")
 
 
-@router.post(
-    "/create",
-    dependencies=[require(Permission.WALLETS_WRITE)],
-    status_code=201,
-    responses=declare_problems(409),
-)
+@router.post("/create", dependencies=WRITE, status_code=201, responses=declare_problems(409))
 async def create_wallet(
     body: CreateWalletBody, engine: Running, asked: Asked, response: Response
 ) -> CreatedWalletView:
@@ -107,9 +104,7 @@ async def create_wallet(
     )
 
 
-@router.post(
-    "/link", dependencies=[require(Permission.WALLETS_WRITE)], responses=declare_problems(409)
-)
+@router.post("/link", dependencies=WRITE, responses=declare_problems(409))
 async def link_wallet(body: LinkWalletBody, engine: Running, asked: Asked) -> UserWalletView:
     """Register an account for a user; 409 when another one has proven that it is theirs."""
     address = check_address(body.public_key, "public_key")
@@ -124,11 +119,7 @@ async def link_wallet(body: LinkWalletBody, engine: Running, asked: Asked) -> Us
     )
 
 
-@router.get(
-    "/friendbot",
-    dependencies=[require(Permission.WALLETS_WRITE)],
-    responses=declare_problems(404, 409),
-)
+@router.get("/friendbot", dependencies=WRITE, responses=declare_problems(404, 409))
 async def ask_friendbot(
     engine: Running, address: Annotated[Text, Query(max_length=100)]
 ) -> WalletView:
@@ -139,11 +130,7 @@ async def ask_friendbot(
     return WalletView.of(await find_wallet(engine.database, known.address))
 
 
-@router.get(
-    "/{holder}/status",
-    dependencies=[require(Permission.WALLETS_READ)],
-    responses=declare_problems(404),
-)
+@router.get("/{holder}/status", dependencies=READ, responses=declare_problems(404))
 async def get_status(holder: Holder, engine: Running) -> WalletStatusView:
     """Ask the network whether a wallet can be paid."""
     known = await find_wallet(engine.database, holder)
@@ -160,17 +147,13 @@ async def get_status(holder: Holder, engine: Running) -> WalletStatusView:
     )
 
 
-@router.get(
-    "/{holder}/balance",
-    dependencies=[require(Permission.WALLETS_READ)],
-    responses=declare_problems(404),
-)
+@router.get("/{holder}/balance", dependencies=READ, responses=declare_problems(404))
 async def get_balance(holder: Holder, engine: Running) -> WalletBalanceView:
     """Ask the network what an account holds: any address, or the wallet of a user."""
     return await _read_balance(engine, await _find_address(engine.database, holder))
 
 
-@router.get("/address/{address}/balance", dependencies=[require(Permission.WALLETS_READ)])
+@router.get("/address/{address}/balance", dependencies=READ)
 async def get_balance_at(
     address: Annotated[Text, Path(max_length=100)], engine: Running
 ) -> WalletBalanceView:

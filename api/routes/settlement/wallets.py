@@ -25,6 +25,8 @@ from services.settlement.wallets.register_wallet import RegisterWallet
 from services.settlement.wallets.register_wallet import register_wallet as register
 
 router = APIRouter(tags=["wallets"])
+WRITE = [require(Permission.WALLETS_WRITE)]
+READ = [require(Permission.WALLETS_READ)]
 Address = Annotated[Text, Path(max_length=100)]
 
 
@@ -90,12 +92,7 @@ class ChallengeView(BaseModel):
     expires_at: datetime
 
 
-@router.post(
-    "/wallets",
-    dependencies=[require(Permission.WALLETS_WRITE)],
-    status_code=201,
-    responses=declare_problems(409),
-)
+@router.post("/wallets", dependencies=WRITE, status_code=201, responses=declare_problems(409))
 async def register_wallet(
     body: RegistrationBody, engine: Running, asked: Asked, response: Response
 ) -> WalletView:
@@ -108,7 +105,7 @@ async def register_wallet(
     return await get_wallet(address, engine.database)
 
 
-@router.get("/wallets", dependencies=[require(Permission.WALLETS_READ)])
+@router.get("/wallets", dependencies=READ)
 async def list_wallets(
     database: Database, paging: Paging, owner: Text | None = None
 ) -> list[WalletView]:
@@ -117,11 +114,7 @@ async def list_wallets(
     return [WalletView.of(wallet) for wallet in found]
 
 
-@router.get(
-    "/wallets/{address}",
-    dependencies=[require(Permission.WALLETS_READ)],
-    responses=declare_problems(404),
-)
+@router.get("/wallets/{address}", dependencies=READ, responses=declare_problems(404))
 async def get_wallet(address: Address, database: Database) -> WalletView:
     """Show a wallet by its address, or by the id of its owner: a proven one first, then the newest."""
     return WalletView.of(await find_wallet(database, address))
@@ -138,11 +131,7 @@ async def find_wallet(database: Database, holder: str) -> WalletRecord:
     return found
 
 
-@router.post(
-    "/wallets/{address}/refresh",
-    dependencies=[require(Permission.WALLETS_WRITE)],
-    responses=declare_problems(404),
-)
+@router.post("/wallets/{address}/refresh", dependencies=WRITE, responses=declare_problems(404))
 async def refresh_wallet(address: Address, engine: Running) -> WalletView:
     """Ask the network again what the account can take."""
     await _known(engine.database, address)
@@ -152,7 +141,7 @@ async def refresh_wallet(address: Address, engine: Running) -> WalletView:
 
 @router.post(
     "/wallets/{address}/challenges",
-    dependencies=[require(Permission.WALLETS_WRITE)],
+    dependencies=WRITE,
     status_code=201,
     responses=declare_problems(404, 409),
 )
@@ -169,7 +158,7 @@ async def challenge_wallet(address: Address, engine: Running) -> ChallengeView:
 
 @router.post(
     "/wallets/{address}/proofs",
-    dependencies=[require(Permission.WALLETS_WRITE)],
+    dependencies=WRITE,
     status_code=201,
     responses=declare_problems(404, 409),
 )
@@ -180,11 +169,7 @@ async def prove_wallet(address: Address, body: ProofBody, engine: Running) -> Wa
     return await get_wallet(address, engine.database)
 
 
-@router.post(
-    "/wallets/{address}/fund",
-    dependencies=[require(Permission.WALLETS_WRITE)],
-    responses=declare_problems(404, 409),
-)
+@router.post("/wallets/{address}/fund", dependencies=WRITE, responses=declare_problems(404, 409))
 async def fund_wallet(address: Address, engine: Running) -> WalletView:
     """Have a test network's friendbot fund the account."""
     if engine.settings.stellar_network == "public":

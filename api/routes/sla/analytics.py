@@ -24,6 +24,7 @@ from domain.sla.analytics import (
 from domain.sla.verdicts import Severity
 
 router = APIRouter(prefix="/sla", tags=["sla"])
+READ = [require(Permission.OUTAGES_READ)]
 
 
 class DashboardView(BaseModel):
@@ -93,7 +94,7 @@ async def _get_totals(database: Database, wanted: AnalyticsFilter) -> Totals:
         return await analytics.get_totals(connection, wanted)
 
 
-@router.get("/analytics/dashboard", dependencies=[require(Permission.OUTAGES_READ)])
+@router.get("/analytics/dashboard", dependencies=READ)
 async def get_dashboard(database: Database, wanted: Wanted) -> DashboardView:
     """Count and sum the verdicts on outages detected on those days (UTC, inclusive); `site` is an id or a name."""
     totals = await _get_totals(database, wanted)
@@ -110,7 +111,7 @@ async def get_dashboard(database: Database, wanted: Wanted) -> DashboardView:
     )
 
 
-@router.get("/analytics/trends", dependencies=[require(Permission.OUTAGES_READ)])
+@router.get("/analytics/trends", dependencies=READ)
 async def get_trends(
     database: Database,
     wanted: Wanted,
@@ -133,7 +134,7 @@ async def get_trends(
     return [TrendPointView.of(each) for each in fill_days(first, last, found)]
 
 
-@router.get("/performance/aggregation", dependencies=[require(Permission.OUTAGES_READ)])
+@router.get("/performance/aggregation", dependencies=READ)
 async def get_performance(database: Database, wanted: Wanted) -> PerformanceView:
     """Show the share of violations and the mean minutes to repair over the newest verdict of each outage."""
     totals = await _get_totals(database, wanted)

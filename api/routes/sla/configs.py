@@ -22,6 +22,8 @@ from services.sla.policies.change_config import change_config as change
 from services.sla.policies.read_history import read_history
 
 router = APIRouter(prefix="/sla/config", tags=["sla"])
+READ = [require(Permission.POLICIES_READ)]
+WRITE = [require(Permission.POLICIES_WRITE)]
 Token = Annotated[Text, Query(min_length=1, max_length=100)]
 
 
@@ -49,13 +51,13 @@ def _to_map(policy: Policy) -> dict[Severity, TermsBody]:
     return {severity: TermsBody.of(policy.terms[severity]) for severity in Severity}
 
 
-@router.get("", dependencies=[require(Permission.POLICIES_READ)], responses=declare_problems(422))
+@router.get("", dependencies=READ, responses=declare_problems(422))
 async def get_config(engine: Running) -> dict[Severity, TermsBody]:
     """Show the terms in force today for each severity."""
     return _to_map(await _get_in_force(engine))
 
 
-@router.put("", dependencies=[require(Permission.POLICIES_WRITE)], responses=declare_problems(409))
+@router.put("", dependencies=WRITE, responses=declare_problems(409))
 async def replace_config(
     body: dict[Severity, TermsBody],
     engine: Running,
@@ -71,13 +73,13 @@ async def replace_config(
     return _to_map(await change(engine.database, command))
 
 
-@router.get("/token", dependencies=[require(Permission.POLICIES_READ)])
+@router.get("/token", dependencies=READ)
 async def get_config_token(engine: Running) -> TokenView:
     """Show the token of the terms of all four severities."""
     return TokenView(severity=None, token=compute_token(await _get_in_force(engine)))
 
 
-@router.get("/history", dependencies=[require(Permission.POLICIES_READ)])
+@router.get("/history", dependencies=READ)
 async def get_history(engine: Running) -> list[PublishedView]:
     """List every version of the default policy, the newest first, with who published it."""
     return [
@@ -90,24 +92,20 @@ async def get_history(engine: Running) -> list[PublishedView]:
     ]
 
 
-@router.get("/{severity}", dependencies=[require(Permission.POLICIES_READ)])
+@router.get("/{severity}", dependencies=READ)
 async def get_terms(severity: Severity, engine: Running) -> TermsBody:
     """Show the terms in force today for one severity."""
     return TermsBody.of((await _get_in_force(engine)).terms[severity])
 
 
-@router.get("/{severity}/token", dependencies=[require(Permission.POLICIES_READ)])
+@router.get("/{severity}/token", dependencies=READ)
 async def get_terms_token(severity: Severity, engine: Running) -> TokenView:
     """Show the token of one severity's terms."""
     policy = await _get_in_force(engine)
     return TokenView(severity=severity, token=compute_token(policy, severity))
 
 
-@router.put(
-    "/{severity}",
-    dependencies=[require(Permission.POLICIES_WRITE)],
-    responses=declare_problems(409),
-)
+@router.put("/{severity}", dependencies=WRITE, responses=declare_problems(409))
 async def change_terms(
     severity: Severity,
     body: TermsBody,

@@ -28,6 +28,8 @@ from domain.sla.outage_rules import ID_MAX
 from services.sla.disputes.read_history import read_history
 
 router = APIRouter(prefix="/sla/disputes", tags=["disputes"])
+FILE = [require(Permission.DISPUTES_FILE)]
+READ = [require(Permission.DISPUTES_READ)]
 DisputeId = Annotated[Text, Path(max_length=64)]
 
 
@@ -69,12 +71,7 @@ class DisputeView(BaseModel):
     resolution_note: str | None
 
 
-@router.post(
-    "",
-    dependencies=[require(Permission.DISPUTES_FILE)],
-    status_code=201,
-    responses=declare_problems(404, 409),
-)
+@router.post("", dependencies=FILE, status_code=201, responses=declare_problems(404, 409))
 async def file_dispute(
     body: DisputeBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> DisputeView:
@@ -91,7 +88,7 @@ async def get_dispute(dispute_id: str, database: Database) -> DisputeView:
         return DisputeView.model_validate(await disputes.get(connection, dispute_id))
 
 
-@router.get("", dependencies=[require(Permission.DISPUTES_READ)])
+@router.get("", dependencies=READ)
 async def list_disputes(
     database: Database,
     paging: Paging,
@@ -110,30 +107,18 @@ async def list_disputes(
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
-@router.get(
-    "/{dispute_id}",
-    dependencies=[require(Permission.DISPUTES_READ)],
-    responses=declare_problems(404),
-)
+@router.get("/{dispute_id}", dependencies=READ, responses=declare_problems(404))
 async def show_dispute(dispute_id: DisputeId, database: Database) -> DisputeView:
     return await get_dispute(dispute_id, database)
 
 
-@router.get(
-    "/{dispute_id}/history",
-    dependencies=[require(Permission.DISPUTES_READ)],
-    responses=declare_problems(404),
-)
+@router.get("/{dispute_id}/history", dependencies=READ, responses=declare_problems(404))
 async def get_history(dispute_id: DisputeId, database: Database) -> list[TrailStepView]:
     """Show every recorded step of one dispute, the first one first, each with who took it."""
     return [TrailStepView.of(entry) for entry in await read_history(database, dispute_id)]
 
 
-@router.post(
-    "/{dispute_id}/withdraw",
-    dependencies=[require(Permission.DISPUTES_FILE)],
-    responses=declare_problems(404, 409),
-)
+@router.post("/{dispute_id}/withdraw", dependencies=FILE, responses=declare_problems(404, 409))
 async def withdraw_dispute(
     dispute_id: DisputeId,
     engine: Running,

@@ -29,6 +29,7 @@ from domain.sla.outages import OutageStatus
 from domain.sla.verdicts import Severity
 
 router = APIRouter(prefix="/outages", tags=["outages"])
+READ = [require(Permission.OUTAGES_READ)]
 Order = Literal["asc", "desc"]
 Name = Annotated[Text, Query(max_length=200)]
 COLUMNS = (
@@ -128,7 +129,7 @@ async def _list(
     )
 
 
-@router.get("", dependencies=[require(Permission.OUTAGES_READ)])
+@router.get("", dependencies=READ)
 async def list_outages(
     database: Database,
     paging: Paging,
@@ -140,7 +141,7 @@ async def list_outages(
     return await _list(database, wanted, ordering, paging, cursor)
 
 
-@router.get("/violations", dependencies=[require(Permission.OUTAGES_READ)])
+@router.get("/violations", dependencies=READ)
 async def list_violations(
     database: Database,
     paging: Paging,
@@ -152,9 +153,7 @@ async def list_violations(
     return await _list(database, replace(wanted, violated=True), ordering, paging, cursor)
 
 
-@router.get(
-    "/export", dependencies=[require(Permission.OUTAGES_READ)], response_class=StreamingResponse
-)
+@router.get("/export", dependencies=READ, response_class=StreamingResponse)
 async def export_outages(
     database: Database,
     wanted: Wanted,

@@ -18,6 +18,7 @@ from services.sla.policies.publish_policy import PublishPolicy
 from services.sla.policies.publish_policy import publish_policy as publish
 
 router = APIRouter(prefix="/sla", tags=["sla"])
+READ = [require(Permission.POLICIES_READ)]
 DAY = 86_400
 
 
@@ -69,7 +70,7 @@ class PolicyView(BaseModel):
         )
 
 
-@router.get("/policies", dependencies=[require(Permission.POLICIES_READ)])
+@router.get("/policies", dependencies=READ)
 async def list_policies(database: Database) -> list[PolicyView]:
     async with database.autocommit() as connection:
         return [PolicyView.of(policy) for policy in await policies.list_versions(connection)]
@@ -85,11 +86,7 @@ async def publish_policy(body: PolicyBody, database: Database, asked: Asked) -> 
     return PolicyView.of(await publish(database, wanted))
 
 
-@router.get(
-    "/policies/{name}/{version}",
-    dependencies=[require(Permission.POLICIES_READ)],
-    responses=declare_problems(404),
-)
+@router.get("/policies/{name}/{version}", dependencies=READ, responses=declare_problems(404))
 async def get_policy(
     name: Annotated[Text, Path(max_length=100)],
     version: Annotated[int, Path(ge=1, le=2**31 - 1)],

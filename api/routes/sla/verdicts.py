@@ -17,6 +17,7 @@ from domain.sla.outage_rules import AGE_MINUTES_MAX, ID_MAX
 from domain.sla.verdicts import Severity, Verdict, compute_payable, judge
 
 router = APIRouter(prefix="/sla", tags=["sla"])
+POLICIES_READ = [require(Permission.POLICIES_READ)]
 
 
 class PreviewBody(Body):
@@ -38,7 +39,7 @@ class ResultView(SlaView):
     payment_id: str | None
 
 
-@router.post("/preview", dependencies=[require(Permission.POLICIES_READ)])
+@router.post("/preview", dependencies=POLICIES_READ)
 async def preview(body: PreviewBody, engine: Running) -> SlaView:
     """Say what an outage would cost or earn today; fractions of a minute do not count."""
     name = body.policy or engine.settings.sla_policy
@@ -52,9 +53,7 @@ def _show(verdict: Verdict) -> SlaView:
     return SlaView.of(verdict)
 
 
-@router.get(
-    "/calculate", dependencies=[require(Permission.POLICIES_READ)], responses=declare_problems(404)
-)
+@router.get("/calculate", dependencies=POLICIES_READ, responses=declare_problems(404))
 async def calculate(
     database: Database,
     outage_id: Annotated[Text, Query(max_length=ID_MAX)],

@@ -48,6 +48,8 @@ async def decide_dispute(
     async with database.transaction() as connection:
         context = await outages.lock(connection, deciding.outage_id)
         dispute = await disputes.get(connection, deciding.dispute_id)
+        if deciding.decision is not None:
+            check_withdrawal(dispute, deciding.decision)
         return await _decide(
             connection,
             context,
@@ -68,8 +70,6 @@ async def _decide(
     requires_attestation: bool,
 ) -> JudgeOutageResult:
     outage_id, decision, at = deciding.outage_id, deciding.decision, deciding.at
-    if decision is not None:
-        check_withdrawal(dispute, decision)
     by = decision.request if decision else make_engine_request(context.correlation_id)
     status, note = _describe_decision(decision)
     minutes = None if decision is None else decision.mttr_minutes

@@ -1,0 +1,118 @@
+"""/outages/{outage_id}: correct an outage, or cancel what was none."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from adapters.postgres.sla import outages, policies
+from api import commands
+from api.access.permissions import require
+from api.bodies import AmendBody, CancelBody, Text
+from api.dependencies import Asked, Running, UpdateId
+from api.responses import declare_problems
+from api.routes.sla.outages import OutageId, show_outage
+from api.views import OutageView, to_outage_status
+from domain.access.permissions import Permission
+from domain.errors import Conflict
+from domain.sla.outage_rules import CANCEL_REASON_MAX, check_resolution
+from domain.sla.outages import (
+    Amendment,
+    AmendOutageInput,
+    Cancellation,
+    OutageStatus,
+    Resolution,
+)
+from domain.sla.verdicts import Severity, compute_payable, judge
+from services.sla.outages.amend_outage import amend_outage as amend_closed
+
+router = APIRouter(prefix="/outages", tags=["outages"])
+RESOLVE = [require(Permission.OUTAGES_RESOLVE)]
+DELETED = "deleted"
+
+
+@router.put("/{outage_id}", dependencies=RESOLVE, responses=declare_problems(404, 409))
+@router.patch("/{outage_id}", dependencies=RESOLVE, responses=declare_problems(404, 409))
+async def amend_outage(
+    outage_id: OutageId, body: AmendBody, engine: Running, asked: Asked, update_id: UpdateId
+) -> OutageView:
+    """
+    Correct an outage: fields that are not sent stay, and one that is sent with the value it has is no
+    change. Times and identity never change.
+    """
+    now = datetime.now(UTC)
+    async with engine.database.autocommit() as connection:
+        row: Any = await outages.get(connection, outage_id)
+        changes = {name: new for name, new in body.changes().items() if row[name] != new}
+        resolution = None
+        if row["status"] == OutageStatus.DECLARED:
+            resolution = body.resolution(asked, now)
+            await _check_end(connection, row, changes, resolution, now)
+        else:
+            _check_same_end(row, body)
+    if changes and row["status"] == OutageStatus.CLOSED:
+        # Its workflow has ended; what may still be said of it bears on no money.
+        amending = AmendOutageInput(outage_id, Amendment(asked, changes), update_id, now)
+        await amend_closed(engine.database, amending)
+    elif changes:
+        await commands.amend(engine, outage_id, Amendment(asked, changes), update_id)
+    if resolution is not None:
+        await commands.resolve(engine, outage_id, resolution, f"{update_id}-resolve")
+    return await show_outage(engine, outage_id)
+
+
+async def _check_end(
+    connection: Any,
+    row: Any,
+    changes: dict[str, Any],
+    resolution: Resolution | None,
+    now: datetime,
+) -> None:
+    """Refuse an end that cannot be judged, before anything is corrected."""
+    if resolution is None:
+        return
+    outage = outages.to_outage(row)
+    check_resolution(outage, resolution, now)
+    policy = await policies.get_version(connection, row["policy"], row["policy_version"])
+    severity = Severity(changes.get("severity", row["severity"]))
+    compute_payable(judge(policy.terms[severity], resolution.get_times(outage)[1]))
+
+
+def _check_same_end(row: Mapping[str, Any], body: AmendBody) -> None:
+    """Refuse to end an outage anew, or not to have ended; the end on record may be said again."""
+    status = row["status"]
+    if "status" in body.model_fields_set and body.status != to_outage_status(OutageStatus(status)):
+        raise Conflict(
+            f"outage {row['id']!r} is {status}; its status can no longer become {body.status}"
+        )
+    said = ((body.resolved_at, row["resolved_at"]), (body.mttr_minutes, row["sla_mttr_minutes"]))
+    if any(new is not None and new != known for new, known in said):
+        raise Conflict(f"outage {row['id']!r} is {status}; its times can no longer change")
+
+
+@router.delete("/{outage_id}", dependencies=RESOLVE, responses=declare_problems(404, 409))
+async def delete_outage(
+    outage_id: OutageId,
+    engine: Running,
+    asked: Asked,
+    update_id: UpdateId,
+    reason: Annotated[Text, Query(min_length=1, max_length=CANCEL_REASON_MAX)] = DELETED,
+) -> OutageView:
+    """Cancel an outage that was none: it stays on record. One that is judged cannot be deleted."""
+    await commands.cancel(engine, outage_id, Cancellation(asked, reason), update_id)
+    return await show_outage(engine, outage_id)
+
+
+@router.post(
+    "/{outage_id}/cancel",
+    dependencies=RESOLVE,
+    status_code=202,
+    responses=declare_problems(404, 409),
+)
+async def cancel_outage(
+    outage_id: OutageId, body: CancelBody, engine: Running, asked: Asked, update_id: UpdateId
+) -> OutageView:
+    """It was never an outage: end it without a verdict."""
+    await commands.cancel(engine, outage_id, Cancellation(asked, body.reason), update_id)
+    return await show_outage(engine, outage_id)
