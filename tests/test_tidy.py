@@ -26,7 +26,7 @@ FURNITURE = {
     "activities": set[str](),
     "adapters/postgres": {
         *("closed_outages", "contract_calls", "database", "durability", "guard_digests", "guards"),
-        *("installation", "own_transfers", "payment_listings"),
+        *("installation", "own_transfers"),
     },
 }
 

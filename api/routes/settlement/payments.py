@@ -9,8 +9,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from adapters.postgres.accounting import journal, payment_traces
-from adapters.postgres.settlement import payment_listings, payments
-from adapters.postgres.settlement.payment_listings import PaymentFilter
+from adapters.postgres.settlement import payments
+from adapters.postgres.settlement.listings import payments as payment_listings
+from adapters.postgres.settlement.listings.payments import PaymentFilter
 from api import commands
 from api.access.permissions import require
 from api.bodies import Text
