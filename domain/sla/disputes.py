@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from domain.errors import Forbidden, Invalid
 from domain.requests import Request
+from domain.sla.verdicts import Severity
 
 REASON_MAX, NOTE_MAX = 300, 200
 
@@ -75,13 +76,15 @@ class DisputeRecord:
     decided_at: datetime | None
     resolution_note: str | None
     decided_mttr_minutes: int | None
+    decided_severity: Severity | None = None
 
     def describe_decision(self) -> str:
         """Say in a sentence what holds: how it was decided, by whom and when."""
         if self.decided_at is None:
             return f"dispute {self.id!r} is {self.status.replace('_', ' ')}"
-        minutes = self.decided_mttr_minutes
+        minutes, severity = self.decided_mttr_minutes, self.decided_severity
         corrected = "" if minutes is None else f" with {minutes} minutes to repair"
+        corrected += "" if severity is None else f" as {severity}"
         by, at = self.decided_by, self.decided_at.isoformat()
         return f"dispute {self.id!r} was {self.status}{corrected} by {by} at {at}"
 
@@ -89,8 +92,8 @@ class DisputeRecord:
 @dataclass(frozen=True, slots=True)
 class DisputeDecision:
     """
-    The answer to a dispute. Upheld with `mttr_minutes`, the outage is judged again by it;
-    upheld without, or rejected, or withdrawn by who filed it, the verdict stands.
+    The answer to a dispute. Upheld with `mttr_minutes` or a `severity`, the outage is judged again by
+    them; upheld without, or rejected, or withdrawn by who filed it, the verdict stands.
     """
 
     dispute_id: str
@@ -99,6 +102,11 @@ class DisputeDecision:
     note: str = ""
     mttr_minutes: int | None = None
     withdrawn: bool = False
+    severity: Severity | None = None
+
+    @property
+    def corrects(self) -> bool:
+        return self.mttr_minutes is not None or self.severity is not None
 
     @property
     def status(self) -> DisputeStatus:
@@ -109,10 +117,11 @@ class DisputeDecision:
 
 def is_same_decision(record: DisputeRecord, decision: DisputeDecision) -> bool:
     """Return whether a decision asked for is the one on record: the same answer of the same person."""
-    asked = (decision.status, decision.request.actor, decision.note, decision.mttr_minutes)
-    return asked == (
-        *(record.status, record.decided_by),
-        *(record.resolution_note, record.decided_mttr_minutes),
+    asked = (decision.status, decision.request.actor, decision.note)
+    corrected = (decision.mttr_minutes, decision.severity)
+    return (asked, corrected) == (
+        (record.status, record.decided_by, record.resolution_note),
+        (record.decided_mttr_minutes, record.decided_severity),
     )
 
 
@@ -173,5 +182,6 @@ def check_decision(decision: DisputeDecision) -> None:
         raise Invalid("withdrawn", "a dispute that is withdrawn is not upheld")
     if len(decision.note) > NOTE_MAX:
         raise Invalid("resolution_note", f"must be at most {NOTE_MAX} characters")
-    if decision.mttr_minutes is not None and not decision.upheld:
-        raise Invalid("mttr_minutes", "may be corrected only when the dispute is upheld")
+    for name in ("mttr_minutes", "severity"):
+        if getattr(decision, name) is not None and not decision.upheld:
+            raise Invalid(name, "may be corrected only when the dispute is upheld")

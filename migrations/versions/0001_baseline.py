@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_e28bb6ed4bdf"
+revision = "0001_87424ba4d963"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -559,6 +559,7 @@ def upgrade() -> None:
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolution_note", sa.Text(), nullable=True),
         sa.Column("decided_mttr_minutes", sa.BigInteger(), nullable=True),
+        sa.Column("decided_severity", sa.String(length=20), nullable=True),
         sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_disputes_outage_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_disputes")),
     )

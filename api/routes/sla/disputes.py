@@ -25,6 +25,7 @@ from domain.sla.disputes import (
     Review,
 )
 from domain.sla.outage_rules import ID_MAX
+from domain.sla.verdicts import Severity
 from services.sla.disputes.read_history import read_history
 
 router = APIRouter(prefix="/sla/disputes", tags=["disputes"])
@@ -40,13 +41,14 @@ class DisputeBody(Body):
 
 class DecideDisputeBody(Body):
     """
-    `review` takes the dispute up, to be decided later; `resolve` upholds it, with `mttr_minutes` if the
-    outage is to be judged again.
+    `review` takes the dispute up, to be decided later; `resolve` upholds it, with `mttr_minutes` or a
+    `severity` if the outage is to be judged again.
     """
 
     action: Literal["review", "resolve", "reject"]
     resolution_note: str = Field("", max_length=NOTE_MAX)
     mttr_minutes: Minutes | None = None
+    severity: Severity | None = None
 
 
 class WithdrawBody(Body):
@@ -161,6 +163,7 @@ async def decide_dispute(
         asked,
         body.resolution_note,
         body.mttr_minutes,
+        severity=body.severity,
     )
     await commands.decide_dispute(engine, dispute.outage_id, decision, update_id)
     return await get_dispute(dispute_id, engine.database)

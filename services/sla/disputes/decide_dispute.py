@@ -1,5 +1,6 @@
 """Decide a dispute once, and judge the outage again where the decision says so."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -72,14 +73,17 @@ async def _decide(
     outage_id, decision, at = deciding.outage_id, deciding.decision, deciding.at
     by = decision.request if decision else make_engine_request(context.correlation_id)
     status, note = _describe_decision(decision)
-    minutes = None if decision is None else decision.mttr_minutes
     decided = await disputes.decide(
-        connection, deciding.dispute_id, status, by.actor, at, note, minutes
+        connection, deciding.dispute_id, status, by.actor, at, note, decision
     )
     if not decided and decision is not None and not is_same_decision(dispute, decision):
         raise Conflict(dispute.describe_decision())
-    version = await outages.advance(connection, outage_id) if decided else context.version
     # A decision recorded by a run whose answer was lost is final, whatever is decided now.
+    context = _correct_severity(context, decision if decided else None)
+    severity = {"severity": context.outage.severity}
+    version = (
+        await outages.advance(connection, outage_id, **severity) if decided else context.version
+    )
     revision, verdict = _choose_verdict(context, dispute.revision, decision if decided else None)
     payload = _make_payload(deciding, status, note, revision, verdict)
     deliveries = await events.publish(
@@ -145,12 +149,21 @@ def _describe_decision(decision: DisputeDecision | None) -> tuple[DisputeStatus,
     return decision.status, decision.note
 
 
+def _correct_severity(context: OutageContext, decision: DisputeDecision | None) -> OutageContext:
+    """Return the outage with the severity that a decision gives it, by which it is judged then."""
+    if decision is None or decision.severity is None:
+        return context
+    return replace(context, outage=replace(context.outage, severity=decision.severity))
+
+
 def _choose_verdict(
     context: OutageContext, disputed: int, decision: DisputeDecision | None
 ) -> tuple[int, Verdict]:
     """Return the revision and the verdict that hold after a decision on revision `disputed`."""
     if context.judged is None:
         raise Conflict(f"outage {context.outage.id!r} has no verdict to decide a dispute about")
-    if decision is None or decision.mttr_minutes is None or context.judged[0] > disputed:
+    revision, judged = context.judged
+    if decision is None or not decision.corrects or revision > disputed:
         return context.judged
-    return disputed + 1, judge(context.policy.terms[context.outage.severity], decision.mttr_minutes)
+    minutes = judged.mttr_minutes if decision.mttr_minutes is None else decision.mttr_minutes
+    return disputed + 1, judge(context.policy.terms[context.outage.severity], minutes)

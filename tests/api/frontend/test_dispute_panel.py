@@ -63,6 +63,30 @@ async def test_a_dispute_is_decided(
     assert status in await browser.refuse("PATCH", f"/sla/disputes/{dispute_id}", 409, json=body)
 
 
+async def test_a_decision_may_correct_the_severity(browser: Browser, judged: str) -> None:
+    """Before anything is paid: the outage is judged again, by the terms of the other severity."""
+    dispute_id = await _file(browser, judged)
+    body = {"action": "resolve", "severity": "high"}
+    await browser.call("PATCH", f"/sla/disputes/{dispute_id}", json=body)
+    shown = await browser.call("GET", f"/outages/{judged}", OUTAGE)
+    assert (shown["severity"], shown["sla_status"]["threshold_minutes"]) == ("high", 30)
+    assert (shown["sla_status"]["amount"], shown["sla_status"]["revision"]) == (1125, 2)
+    newest, first = await browser.call("GET", f"/sla/results/{judged}")
+    assert (newest["severity"], first["severity"]) == ("high", "critical")
+    # The same decision again is the same; another severity is another decision.
+    await browser.call("PATCH", f"/sla/disputes/{dispute_id}", json=body)
+    other = body | {"severity": "low"}
+    detail = await browser.refuse("PATCH", f"/sla/disputes/{dispute_id}", 409, json=other)
+    assert "as high" in detail
+
+
+async def test_a_rejection_corrects_nothing(browser: Browser, judged: str) -> None:
+    dispute_id = await _file(browser, judged)
+    body = {"action": "reject", "severity": "high"}
+    detail = await browser.refuse("PATCH", f"/sla/disputes/{dispute_id}", 422, json=body)
+    assert detail.startswith("severity: ")
+
+
 async def test_a_dispute_is_withdrawn_by_who_filed_it(browser: Browser, judged: str) -> None:
     dispute_id = await _file(browser, judged)
     found = await browser.call("POST", f"/sla/disputes/{dispute_id}/withdraw", DISPUTE)
