@@ -54,7 +54,7 @@ from workflows.webhooks import WebhookWorkflow
 log = logging.getLogger(__name__)
 # The SDK's types know asynchronous updates of a handle only, not of a start.
 DECLARED: Any = OutageWorkflow.await_recorded
-MATCH: Any = PaymentWorkflow.adopt
+MATCH: Any = PaymentWorkflow.match_transfer
 # A caller waits this long for those before it; then it is asked to come again.
 TURN_WITHIN_SECONDS = 6.0
 # The database is looked at this often while a workflow does not answer.
@@ -173,15 +173,15 @@ async def match_transfer(
 async def _explain_payment(engine: Engine, payment_id: str, asked: MatchTransferRequest) -> None:
     """Answer for a payment without a workflow from the database: it was made, matched, or needs a person."""
     async with engine.database.autocommit() as connection:
-        row = await payments.get(connection, payment_id)
+        record = await payments.get(connection, payment_id)
         matched = await manual_matches.get(connection, payment_id)
-    if row["transaction_hash"] is None:
+    if record.transaction_hash is None:
         raise Conflict(
-            f"payment {payment_id} is {row['status']}, and its workflow payment/{payment_id} does not "
+            f"payment {payment_id} is {record.status}, and its workflow payment/{payment_id} does not "
             "run: repeat the request in a moment; if somebody terminated the workflow, start it again first"
         )
-    if matched is None or row["transaction_hash"] != asked.transaction_hash:
-        raise Conflict(f"payment {payment_id} is confirmed by {row['transaction_hash']}")
+    if matched is None or record.transaction_hash != asked.transaction_hash:
+        raise Conflict(f"payment {payment_id} is confirmed by {record.transaction_hash}")
 
 
 @asynccontextmanager

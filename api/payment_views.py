@@ -1,14 +1,12 @@
 """What callers see of a payment."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel
 
 from api.views import to_number
 from domain.reasons import ReasonCode
-from domain.settlement.payments import Payment, PaymentStatus
+from domain.settlement.payments import Payment, PaymentRecord, PaymentStatus
 from domain.sla.verdicts import PaymentType
 
 
@@ -37,16 +35,18 @@ class PaymentView(BaseModel):
     confirmed_at: datetime | None
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "PaymentView":
-        state = PaymentStatus(row["status"])
-        return cls.model_validate(
-            {
-                **row,
-                "status": to_payment_status(state),
-                "state": state,
-                "number": str(row["number"]),
-                "amount": to_number(row["amount_stroops"]),
-                "amount_stroops": str(row["amount_stroops"]),
+    def of(cls, record: PaymentRecord) -> "PaymentView":
+        return cls.planned(record.payment).model_copy(
+            update={
+                "status": to_payment_status(record.status),
+                "state": record.status,
+                "asset_code": record.asset_code,
+                "transaction_hash": record.transaction_hash,
+                "ledger": record.ledger,
+                "reason_code": record.reason_code,
+                "status_reason": record.status_reason,
+                "created_at": record.created_at,
+                "confirmed_at": record.confirmed_at,
             }
         )
 

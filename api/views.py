@@ -1,21 +1,15 @@
 """What callers see of rows and verdicts: one shape for each noun, whoever asks."""
 
-from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
 from domain.money import format_amount
-from domain.sla.attestations import AttestationStatus
-from domain.sla.outages import Location, OutageStatus
-from domain.sla.verdicts import (
-    PaymentType,
-    Rating,
-    Severity,
-    SlaStatus,
-    Verdict,
-)
+from domain.sla.attestations import AttestationRecord, AttestationStatus
+from domain.sla.outages import Location, OutageStatus, RecordedOutage
+from domain.sla.verdicts import PaymentType, Rating, Severity, SlaStatus, Verdict
 
 Item = TypeVar("Item")
 
@@ -59,12 +53,28 @@ class AttestationView(BaseModel):
     attested_at: datetime | None
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "AttestationView | None":
-        if row["attestation_status"] is None:
+    def of(cls, record: AttestationRecord | None) -> "AttestationView | None":
+        if record is None:
             return None
-        shown = {name: row[f"attestation_{name}"] for name in cls.model_fields}
-        hash_ = shown["config_hash"]
-        return cls.model_validate(shown | {"config_hash": hash_ and str(hash_)})
+        # The hash has more digits than a JSON number keeps everywhere.
+        hash_ = record.config_hash
+        return cls(
+            status=record.status,
+            problem=record.problem,
+            symbol=record.symbol,
+            contract_id=record.contract_id,
+            transaction_hash=record.transaction_hash,
+            ledger=record.ledger,
+            config_hash=None if hash_ is None else str(hash_),
+            config_snapshot=None
+            if record.config_snapshot is None
+            else {
+                Severity(name): TermsView.model_validate(terms)
+                for name, terms in record.config_snapshot.items()
+            },
+            fresh=record.fresh,
+            attested_at=record.attested_at,
+        )
 
 
 class SlaView(BaseModel):
@@ -125,15 +135,25 @@ class OutageView(BaseModel):
     workflow_id: str
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "OutageView":
-        lifecycle = OutageStatus(row["status"])
+    def of(cls, record: RecordedOutage) -> "OutageView":
+        attestation = AttestationView.of(record.attestation)
         return cls.model_validate(
             {
-                **row,
-                "status": to_outage_status(lifecycle),
-                "lifecycle": lifecycle,
-                "sla_status": _sla_of(row),
-                "workflow_id": f"outage/{row['id']}",
+                **asdict(record.outage),
+                "declared_at": record.declared_at,
+                "resolved_at": record.resolved_at,
+                "dispute_deadline": record.dispute_deadline,
+                "closed_at": record.closed_at,
+                "root_cause": record.root_cause,
+                "resolution_notes": record.resolution_notes,
+                "policy": record.policy,
+                "policy_version": record.policy_version,
+                "correlation_id": record.correlation_id,
+                "status": to_outage_status(record.status),
+                "lifecycle": record.status,
+                "sla_status": record.judged
+                and SlaView.of(record.judged[1], record.judged[0], attestation),
+                "workflow_id": f"outage/{record.outage.id}",
             }
         )
 
@@ -153,19 +173,3 @@ STATES = {
 def to_outage_status(lifecycle: OutageStatus) -> str:
     """Fold the lifecycle of an outage into what the frontend knows: open, resolved, cancelled."""
     return next(status for status, lifecycles in STATES.items() if lifecycle in lifecycles)
-
-
-def _sla_of(row: Mapping[str, Any]) -> SlaView | None:
-    if row["sla_revision"] is None:
-        return None
-    return SlaView(
-        status=row["sla_status"],
-        mttr_minutes=row["sla_mttr_minutes"],
-        threshold_minutes=row["sla_threshold_minutes"],
-        amount=to_number(row["sla_amount_stroops"]),
-        amount_stroops=str(row["sla_amount_stroops"]),
-        payment_type=row["sla_payment_type"],
-        rating=row["sla_rating"],
-        revision=row["sla_revision"],
-        attestation=AttestationView.of(row),
-    )

@@ -97,7 +97,7 @@ def render_lines(trace: PaymentTrace) -> Iterator[str]:
     if not trace.tries:
         yield from ("", "No attempt was made.")
     yield from ("", "Postings (debit positive; what the payment then has on the account)")
-    yield from map(_posting, trace.booked)
+    yield from map(_posting, trace.postings)
     yield from ("", trace.standing)
 
 

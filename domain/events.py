@@ -1,5 +1,6 @@
 """Events: what happened, as subscribers receive it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -53,3 +54,16 @@ def make_event(
 
 def derive_event_id(type_: EventType, outage_id: str | None, *key: str) -> str:
     return derive_id("evt", outage_id or "", type_, *key)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEvent:
+    """An event as the feed shows it, with its place in the order of commits."""
+
+    transaction: int
+    sequence: int
+    id: str
+    type: str
+    outage_id: str | None
+    occurred_at: datetime
+    data: Mapping[str, Any]

@@ -9,8 +9,9 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from domain.errors import Invalid
@@ -101,3 +102,32 @@ def verify(secret: str, received: Mapping[str, str], body: bytes, now: int) -> b
     expected = sign(secret, message_id, int(stamp), body)
     tokens = received.get("webhook-signature", "").split(" ")
     return any(hmac.compare_digest(expected.encode(), token.encode()) for token in tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A receiver, and the events that it wants; its secret stays in the database."""
+
+    id: str
+    url: str
+    events: Sequence[str]
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """A delivery as it stands, with the event that it carries and the receiver it is for."""
+
+    id: str
+    event_id: str
+    webhook_id: str
+    status: DeliveryStatus
+    attempts: int
+    response_code: int | None
+    problem: str | None
+    created_at: datetime
+    delivered_at: datetime | None
+    type: str
+    outage_id: str | None
+    url: str
+    correlation_id: str

@@ -90,8 +90,8 @@ def test_the_local_stack_and_the_chain_are_wheels_of_their_own(tmp_path: Path) -
     for folder, package in ((PACKAGES["devstack"], "devstack"), (SANDBOX, "stellar_sandbox")):
         into = tmp_path / package
         into.mkdir()
-        held = {name.split("/")[0] for name in list_wheel(folder, into)}
-        assert {name for name in held if ".dist-info" not in name} == {package}
+        packed = {name.split("/")[0] for name in list_wheel(folder, into)}
+        assert {name for name in packed if ".dist-info" not in name} == {package}
 
 
 def test_all_packages_have_the_version_of_the_service() -> None:

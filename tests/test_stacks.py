@@ -42,8 +42,8 @@ def test_a_scratch_database_is_at_the_newest_migration_and_gone_afterwards(stack
 
 async def test_without_fsync_a_kill_still_loses_nothing(tmp_path: Path) -> None:
     """What is committed was handed to the kernel, and the kernel was not killed."""
-    told: list[str] = []
-    supervisor = Supervisor(tmp_path / "logs", told.append)
+    reported: list[str] = []
+    supervisor = Supervisor(tmp_path / "logs", reported.append)
     postgres = Postgres(tmp_path, free(), durable=False)
     await postgres.make()
     await supervisor.start(postgres.program())
@@ -53,7 +53,7 @@ async def test_without_fsync_a_kill_still_loses_nothing(tmp_path: Path) -> None:
         supervisor.kill("postgres")
 
         async def back() -> bool:
-            return "postgres serves again" in told
+            return "postgres serves again" in reported
 
         await wait_until(back, "the server is back")
         assert await asyncio.to_thread(ask, postgres.url, "SELECT count(*) FROM kept") == [(100,)]

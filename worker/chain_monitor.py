@@ -23,11 +23,17 @@ from domain.money import format_amount
 from domain.networks import NetworkState
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.channels import find_missing
-from worker.channel_survey import ChannelSurvey
+from services.settlement.networks.report_network import (
+    ReportNetwork,
+    mark_monitored,
+    report_network,
+)
+from services.settlement.networks.save_network import save_network
+from worker.channel_monitor import ChannelMonitor
 
 log = logging.getLogger(__name__)
 AGAIN_SECONDS = 2.0
-SURVEY_SECONDS = 5.0
+CHECK_SECONDS = 5.0
 # A problem is logged again once in so many rounds, for as long as it lasts.
 REPORT_EVERY = 6
 # The fee account must be able to pay so many transactions at the fee cap.
@@ -55,14 +61,14 @@ class ChainMonitor:
         self.unproven: list[Trouble] = []
         self.drift = drift
         self.now = now
-        self.survey = ChannelSurvey(database, rail)
+        self.channels = ChannelMonitor(database, rail)
 
     async def begin(self) -> dict[str, int]:
         """
         Return the sequence of each channel account, once the network is known to be the right one.
 
         Repeated until the network answers: a worker may start before its nodes do. A sequence on which
-        the nodes do not agree is left out, and saved by a later survey.
+        the nodes do not agree is left out, and saved by a later check.
         """
         async with self.database.autocommit() as connection:
             known = await networks.get_state(connection, self.rail.passphrase)
@@ -87,7 +93,7 @@ class ChainMonitor:
         """
         rounds, forgetful, reported = 0, False, self._list_doubts()
         while True:
-            await asyncio.sleep(SURVEY_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
             rounds += 1
             try:
                 await readings.read()
@@ -97,27 +103,22 @@ class ChainMonitor:
                 changed = self._notice_unproven(await claim.find_trouble(), readings.describe())
                 changed = changed or (loss is not None) != forgetful
                 forgetful = loss is not None
-                await self._save_survey()
+                await mark_monitored(self.database, self.rail.passphrase, datetime.now(UTC))
                 standing = await self.rail.identity.recheck()
                 if standing is None:
                     continue
-                await self._save(standing)
-                existing = await self.survey.look(self.now())
+                await save_network(self.database, standing)
+                existing = await self.channels.look(self.now())
                 if changed or self._list_doubts() != reported or rounds % REPORT_EVERY == 0:
                     reported = self._list_doubts()
                     await self._report(standing, existing)
             except TryAgain as error:
                 log.warning("%s", error)
 
-    async def _save_survey(self) -> None:
-        """Tell that this worker is there."""
-        async with self.database.autocommit() as connection:
-            await networks.save_survey(connection, self.rail.passphrase, datetime.now(UTC))
-
     def _find_doubts(self) -> list[Trouble]:
         """Return what is wrong with the clock and the channels' sequences, as last seen."""
         clock = self._check_clock()
-        return [*([clock] if clock else []), *self.survey.problems]
+        return [*([clock] if clock else []), *self.channels.problems]
 
     def _list_doubts(self) -> list[tuple[str, str]]:
         return [(each.code, each.subject) for each in self._find_doubts()]
@@ -156,11 +157,7 @@ class ChainMonitor:
         found = [trouble for trouble in seen if trouble is not None]
         for trouble in found:
             log.error("ALARM: %s", trouble)
-        await self._save(standing)
-        now = datetime.now(UTC)
-        async with self.database.autocommit() as connection:
-            await troubles.save_troubles(connection, self.rail.passphrase, found, now)
-        await self._save_survey()
+        await report_network(self.database, ReportNetwork(standing, found, datetime.now(UTC)))
 
     def _notice_unproven(self, unclaimed: str, unread: str) -> bool:
         """Remember what stops every signature; true when one of them begins or ends."""
@@ -215,7 +212,3 @@ class ChainMonitor:
             return None
         sentence = f"the network's validators have frozen {', '.join(found)}, of ours"
         return Trouble(TroubleCode.ACCOUNT_FROZEN, sentence, count=len(found))
-
-    async def _save(self, standing: NetworkState) -> None:
-        async with self.database.autocommit() as connection:
-            await networks.save_state(connection, standing)

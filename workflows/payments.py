@@ -214,14 +214,14 @@ class PaymentWorkflow(AttemptWorkflowBase):
         self.continue_as_new_if_long()
 
     @workflow.update(description="A transfer that was made out of band is this payment")
-    async def adopt(self, asked: MatchTransferRequest) -> None:
+    async def match_transfer(self, asked: MatchTransferRequest) -> None:
         matching = MatchTransferInput(self.payment, asked, workflow.now())
         await run_activity(PaymentActivities.match_transfer, matching)
         self.note(f"{asked.request.actor} matched transaction {asked.transaction_hash}")
         self.retry_requested = True  # prepare_payment then finds that it is paid
 
-    @adopt.validator
-    def check_adopt(self, asked: MatchTransferRequest) -> None:
+    @match_transfer.validator
+    def check_match(self, asked: MatchTransferRequest) -> None:
         check(lambda: check_match_request(asked))
         if self.on_its_way:
             refuse(

@@ -91,7 +91,7 @@ async def read_transfers(database: Database, history: TreasuryHistory) -> ChainR
         raise ChainMismatch(
             f"the transfers read are of network {cursor.passphrase!r}, not {network!r}; check STELLAR_RPC_URL"
         )
-    begin = find_start(read, cursor.first_booked, extent)
+    begin = find_start(read, cursor.first_posted, extent)
     if begin.gap is not None and not extent.all_heard:
         # Ledgers are given up only when nobody has them.
         raise ChainUnavailable(

@@ -17,20 +17,20 @@ from services.settlement.batches.remove_stopped import remove_stopped
 
 async def remove_obstructed(
     database: Database,
-    held: Reservation,
+    reserved: Reservation,
     transfers: Sequence[Transfer],
     obstacles: Mapping[int, Reason],
 ) -> None:
     """Block the payments that cannot be made, before anything is signed for them."""
     out = find_at_fault(transfers, obstacles)
-    await remove_members(database, held, out, datetime.now(UTC))
+    await remove_members(database, reserved, out, datetime.now(UTC))
     reach("after_block")
 
 
 async def withdraw_stopped(
     database: Database,
     gate: SigningGate,
-    held: Reservation,
+    reserved: Reservation,
     members: Mapping[str, Payment],
     transfers: Sequence[Transfer],
 ) -> int:
@@ -48,5 +48,5 @@ async def withdraw_stopped(
         for allocation in transfer.allocations
     ]
     if left:
-        await remove_stopped(database, held, left, stopped)
+        await remove_stopped(database, reserved, left, stopped)
     return len(left)

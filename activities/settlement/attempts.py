@@ -116,28 +116,29 @@ class AttemptActivitiesImpl(AttemptActivities):
         if await self.gate.get_send_obstacle():
             return attempt
         bids = await read_bids(self.database, attempt)
-        held = bids.reservation
-        if held is None or held.envelope is None or held.envelope.inner_hash != attempt.hash:
+        reserved = bids.reservation
+        envelope = reserved.envelope if reserved else None
+        if reserved is None or envelope is None or envelope.inner_hash != attempt.hash:
             return attempt  # it has come to an end, or other bytes have taken its place
-        if held.envelope.hash != attempt.newest_hash:
-            return make_attempt(held, held.envelope, resumed=True)
+        if envelope.hash != attempt.newest_hash:
+            return make_attempt(reserved, envelope, resumed=True)
         signed_at_ledger = attempt.max_ledger - LEDGERS_TO_LIVE
         passed = await self.rail.get_latest_ledger() - signed_at_ledger
         if not needs_raise(bids.answers, bids.raises, passed):
             return attempt
-        higher = self.rail.raise_bid(held.envelope)
+        higher = self.rail.raise_bid(envelope)
         if higher is None:
             return attempt
         await self.gate.require_claim()
         reach("after_raise_sign")
         # Stored before it is sent, as all bytes are.
-        highest = await store_bid(self.database, held, higher)
+        highest = await store_bid(self.database, reserved, higher)
         reach("after_raise_store")
-        return make_attempt(held, highest, resumed=True)
+        return make_attempt(reserved, highest, resumed=True)
 
     async def sign(
         self,
-        held: Reservation,
+        reserved: Reservation,
         transfers: Sequence[Transfer],
         rail: SettlementRail,
         times_signed: int,
@@ -151,16 +152,16 @@ class AttemptActivitiesImpl(AttemptActivities):
         """
         try:
             envelope = await self.rail.sign(
-                transfers, rail, held.channel, held.sequence, times_signed
+                transfers, rail, reserved.channel, reserved.sequence, times_signed
             )
         except Obstructed as error:
-            if held.envelope is None:
+            if reserved.envelope is None:
                 raise
             envelope = await self.rail.sign_noop(
-                held.channel, held.sequence, times_signed, error.reason
+                reserved.channel, reserved.sequence, times_signed, error.reason
             )
         await self.gate.require_claim()
-        if held.envelope is not None and envelope.max_ledger <= held.envelope.max_ledger:
+        if reserved.envelope is not None and envelope.max_ledger <= reserved.envelope.max_ledger:
             raise ChainUnavailable(
                 "the RPC node is behind the ledger that proved the last envelope expired; it is asked again"
             )

@@ -85,49 +85,49 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
     @activity.defn
     async def prepare_batch(self, batch: Batch) -> PrepareBatchResult:
         record = await read_batch(self.database, batch)
-        held, members, transfers = record.reservation, record.members, record.transfers
-        if held is None or held.succeeded:
+        reserved, members, transfers = record.reservation, record.members, record.transfers
+        if reserved is None or reserved.succeeded:
             return await read_preparation(self.database, batch, EmptyBatch())
         times_signed = 0
-        if held.envelope is not None:
-            attempt = make_attempt(held, held.envelope, resumed=True)
+        if reserved.envelope is not None:
+            attempt = make_attempt(reserved, reserved.envelope, resumed=True)
             if not await self.rail.is_expired(attempt):
                 return await read_preparation(self.database, batch, Prepared(attempt))
             times_signed = len(await self.list_signed_hashes(attempt))
         elif transfers and (obstacles := await self.rail.find_obstacles(transfers)):
-            await remove_obstructed(self.database, held, transfers, obstacles)
+            await remove_obstructed(self.database, reserved, transfers, obstacles)
             raise TryAgain(f"batch {batch.id} continues without {len(obstacles)} transfers")
-        again = held.envelope is None and held.n > 1
+        again = reserved.envelope is None and reserved.n > 1
         if transfers and (obstacle := await self.gate.get_signing_obstacle(after_failure=again)):
-            if held.envelope is not None:
+            if reserved.envelope is not None:
                 return await self._stop_members(
-                    batch, held.envelope, obstacle, PaymentStatus.ON_HOLD
+                    batch, reserved.envelope, obstacle, PaymentStatus.ON_HOLD
                 )
             return await read_preparation(self.database, batch, ObstructedBatch(obstacle))
-        if held.envelope is not None and (made := await self.gate.find_out_of_band(*members)):
-            return await self._go_on_without(batch, held, members, list(made.values()))
-        if held.envelope is None and (
-            left := await withdraw_stopped(self.database, self.gate, held, members, transfers)
+        if reserved.envelope is not None and (made := await self.gate.find_out_of_band(*members)):
+            return await self._go_on_without(batch, reserved, members, list(made.values()))
+        if reserved.envelope is None and (
+            left := await withdraw_stopped(self.database, self.gate, reserved, members, transfers)
         ):
             raise TryAgain(f"batch {batch.id} continues without {left} payments")
-        return await self._sign_anew(batch, held, transfers, times_signed)
+        return await self._sign_anew(batch, reserved, transfers, times_signed)
 
     async def _go_on_without(
         self,
         batch: Batch,
-        held: Reservation,
+        reserved: Reservation,
         members: Mapping[str, Payment],
         made: Sequence[OutOfBandTransfer],
     ) -> PrepareBatchResult:
         """End a batch whose bytes expired, when the chain shows some of its payments to be paid otherwise."""
-        assert held.envelope is not None
+        assert reserved.envelope is not None
         paid = [each for each in made if is_receipt(members[each.payment_id], each)]
         if not paid:
             why = make_obstacle(members[made[0].payment_id], made[0])
-            return await self._stop_members(batch, held.envelope, why, PaymentStatus.BLOCKED)
+            return await self._stop_members(batch, reserved.envelope, why, PaymentStatus.BLOCKED)
         reason = f"expired unused, and transaction {paid[0].transaction_hash} has paid {paid[0].payment_id}"
-        dead = make_attempt(held, held.envelope, resumed=True)
-        expired = Observation(AttemptOutcome.EXPIRED, held.envelope.max_ledger, reason=reason)
+        dead = make_attempt(reserved, reserved.envelope, resumed=True)
+        expired = Observation(AttemptOutcome.EXPIRED, reserved.envelope.max_ledger, reason=reason)
         left = await give_up_batch(
             self.database, ObservedBatch(batch, dead, expired, datetime.now(UTC))
         )
@@ -135,31 +135,31 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         return replace(emptied, withdrawn=[*emptied.withdrawn, *left])
 
     async def _sign_anew(
-        self, batch: Batch, held: Reservation, transfers: Sequence[Transfer], times_signed: int
+        self, batch: Batch, reserved: Reservation, transfers: Sequence[Transfer], times_signed: int
     ) -> PrepareBatchResult:
-        if sum(len(transfer.allocations) for transfer in transfers) != held.members:
+        if sum(len(transfer.allocations) for transfer in transfers) != reserved.members:
             raise TryAgain(f"batch {batch.id} lost a payment meanwhile; read it again")
         async with self.database.autocommit() as connection:
             rail = await allocations.get_rail(connection, batch)
         if not transfers:
             emptied = await read_preparation(self.database, batch, EmptyBatch())
-            await release_reservation(self.database, held)
+            await release_reservation(self.database, reserved)
             return emptied
         try:
-            envelope = await self.sign(held, transfers, rail, times_signed)
+            envelope = await self.sign(reserved, transfers, rail, times_signed)
         except Obstructed as error:
-            if held.envelope is not None:
+            if reserved.envelope is not None:
                 return await self._stop_members(
-                    batch, held.envelope, error.reason, PaymentStatus.BLOCKED
+                    batch, reserved.envelope, error.reason, PaymentStatus.BLOCKED
                 )
             obstacles = dict.fromkeys(_list_numbers(transfers), error.reason)
-            await remove_obstructed(self.database, held, transfers, obstacles)
+            await remove_obstructed(self.database, reserved, transfers, obstacles)
             raise TryAgain(f"batch {batch.id} cannot be signed: {error}") from error
         reach("after_sign")
         # Committed before the bytes are sent.
-        stored = await store_batch_envelope(self.database, batch, held, envelope, transfers)
+        stored = await store_batch_envelope(self.database, batch, reserved, envelope, transfers)
         reach("after_store")
-        attempt = make_attempt(held, stored, resumed=stored is not envelope)
+        attempt = make_attempt(reserved, stored, resumed=stored is not envelope)
         return await read_preparation(self.database, batch, Prepared(attempt))
 
     async def _stop_members(

@@ -58,14 +58,14 @@ class SigningGate:
         self.allowed = allowed
         self.circuit_breaker = circuit_breaker or CircuitBreaker(database)
         self.now = now
-        self.held: Reason | None = None
+        self.pause_reason: Reason | None = None
         self.readings = readings
         self.claim = claim
         self.nets = nets
 
     def hold(self, reason: Reason | None) -> None:
         """Let nothing be signed or sent for this reason, until it is None."""
-        self.held = reason
+        self.pause_reason = reason
 
     async def find_hold(self, payment: Payment) -> OnHold | None:
         """
@@ -114,8 +114,8 @@ class SigningGate:
         `after_failure` is for bytes that follow an attempt without effect: only after all that has closed
         by now is read, since the nodes that called it failed may be wrong.
         """
-        if self.held is not None:
-            return OnHold(self.held, self.now() + CIRCUIT_BREAKER_RECHECK)
+        if self.pause_reason is not None:
+            return OnHold(self.pause_reason, self.now() + CIRCUIT_BREAKER_RECHECK)
         reason = await self.circuit_breaker.reason()
         if reason is not None:
             return hold_while_open(reason, self.now())
@@ -149,8 +149,8 @@ class SigningGate:
 
     async def get_send_obstacle(self) -> Reason | None:
         """Check before stored bytes are sent: while the circuit breaker is open, they are only observed."""
-        if self.held is not None:
-            return self.held
+        if self.pause_reason is not None:
+            return self.pause_reason
         reason = await self.circuit_breaker.reason()
         if reason is None:
             return None

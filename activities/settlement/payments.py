@@ -67,48 +67,48 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         if (hold := await self.gate.find_hold(payment)) is not None:
             return await self._stop_unreserved(payment, hold)
         reach("before_reserve")
-        held = await self._reserve(payment, made)
-        if not isinstance(held, Reservation):
-            return held
+        reservation = await self._reserve(payment, made)
+        if not isinstance(reservation, Reservation):
+            return reservation
         reach("after_reserve")
-        if held.succeeded:
+        if reservation.succeeded:
             return AlreadyPaid(await read_receipt(self.database, payment))
-        if held.batched:
+        if reservation.batched:
             return InBatch()
         times_signed = 0
-        if held.envelope is not None:
-            attempt = make_attempt(held, held.envelope, resumed=True)
+        if reservation.envelope is not None:
+            attempt = make_attempt(reservation, reservation.envelope, resumed=True)
             if not await self.rail.is_expired(attempt):
                 return Prepared(attempt)
             times_signed = len(await self.list_signed_hashes(attempt))
-        return await self._sign_anew(payment, held, times_signed)
+        return await self._sign_anew(payment, reservation, times_signed)
 
     async def _sign_anew(
-        self, payment: Payment, held: Reservation, times_signed: int
+        self, payment: Payment, reservation: Reservation, times_signed: int
     ) -> PreparePaymentResult:
         # Checked again after the reservation: an approval voided before it no longer counts, and
         # none is voided after it.
         again = await self.gate.find_holds_again([payment])
-        hold = again.get(payment.id) or await self.gate.pause(after_failure=held.n > 1)
+        hold = again.get(payment.id) or await self.gate.pause(after_failure=reservation.n > 1)
         # Read after the reservation, and after the chain: whoever matches a transfer sees the reservation,
         # or is seen here.
         if made := (await self.gate.find_out_of_band(payment.id)).get(payment.id):
-            if await self._confirm_from_chain(payment, made, held):
+            if await self._confirm_from_chain(payment, made, reservation):
                 return AlreadyPaid(await read_receipt(self.database, payment))
-            return await self._give_back(held, Blocked(make_obstacle(payment, made)))
+            return await self._give_back(reservation, Blocked(make_obstacle(payment, made)))
         if hold is not None:
-            return await self._give_back(held, hold)
+            return await self._give_back(reservation, hold)
         try:
             envelope = await self.sign(
-                held, [make_single_transfer(payment)], SettlementRail.SOROBAN, times_signed
+                reservation, [make_single_transfer(payment)], SettlementRail.SOROBAN, times_signed
             )
         except Obstructed as error:
-            return await self._give_back(held, Blocked(error.reason))
+            return await self._give_back(reservation, Blocked(error.reason))
         reach("after_sign")
         # Committed before the bytes are sent.
-        stored = await store_envelope(self.database, payment, held, envelope)
+        stored = await store_envelope(self.database, payment, reservation, envelope)
         reach("after_store")
-        return Prepared(make_attempt(held, stored, resumed=stored is not envelope))
+        return Prepared(make_attempt(reservation, stored, resumed=stored is not envelope))
 
     async def _confirm_from_chain(
         self, payment: Payment, made: OutOfBandTransfer, expired: Reservation | None = None
@@ -140,9 +140,9 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
     ) -> Reservation | InBatch | AwaitingChannel | Blocked:
         """Reserve a (channel, sequence); or return what the payment waits for instead."""
         if self.batches_payments:
-            held = await mark_ready(self.database, payment.id, wanted=made is None)
-            if held is not None:
-                return held
+            reservation = await mark_ready(self.database, payment.id, wanted=made is None)
+            if reservation is not None:
+                return reservation
             if made is not None:
                 return Blocked(make_obstacle(payment, made))
             return InBatch()
@@ -154,19 +154,19 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
     async def _stop_unreserved(self, payment: Payment, why: OnHold) -> OnHold | Blocked:
         """Return the hold, and free the channel that a run which died may have reserved."""
         async with self.database.autocommit() as connection:
-            held = await attempts.get_reservation(connection, payment.id)
-        if held is None or held.batched:
+            reservation = await attempts.get_reservation(connection, payment.id)
+        if reservation is None or reservation.batched:
             return why
         # It has no bytes that may still be applied: those are never put on hold.
-        return await self._give_back(held, why)
+        return await self._give_back(reservation, why)
 
-    async def _give_back(self, held: Reservation, why: OnHold | Blocked) -> OnHold | Blocked:
+    async def _give_back(self, reservation: Reservation, why: OnHold | Blocked) -> OnHold | Blocked:
         """Free the channel, since nothing can be signed now, unless bytes expired on it."""
-        if held.envelope is not None:
-            return replace(why, dead_after=held.envelope.max_ledger)
-        if not await release_reservation(self.database, held):
+        if reservation.envelope is not None:
+            return replace(why, dead_after=reservation.envelope.max_ledger)
+        if not await release_reservation(self.database, reservation):
             raise TryAgain(
-                f"payment {held.payment_id} was changed by another process meanwhile; read it again"
+                f"payment {reservation.payment_id} was changed by another process meanwhile; read it again"
             )
         return why
 

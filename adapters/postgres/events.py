@@ -7,15 +7,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, bindparam, select, text
+from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import events
 from domain.audit import AuditEntry, hash_leaf
 from domain.digests import format_instant
 from domain.errors import Invalid
-from domain.events import Event
+from domain.events import Event, FeedEvent
 
 # One round trip: the audit entries; the events of each new one; and a delivery of each event to every
 # active subscription for its type. The last line returns what an earlier run of the activity wrote.
@@ -117,7 +116,7 @@ _FEED = text(
 )
 
 
-async def list_after(connection: AsyncConnection, cursor: Cursor, limit: int) -> list[RowMapping]:
+async def list_after(connection: AsyncConnection, cursor: Cursor, limit: int) -> list[FeedEvent]:
     """
     Return one page of all events after a cursor.
 
@@ -128,11 +127,4 @@ async def list_after(connection: AsyncConnection, cursor: Cursor, limit: int) ->
         _FEED,
         {"transaction": cursor.transaction, "sequence": cursor.sequence, "limit": limit},
     )
-    return list(rows.mappings())
-
-
-async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
-    rows = await connection.execute(
-        select(events).where(events.c.outage_id == outage_id).order_by(events.c.sequence)
-    )
-    return list(rows.mappings())
+    return [FeedEvent(*row) for row in rows]

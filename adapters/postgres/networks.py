@@ -24,10 +24,10 @@ async def get_state(connection: AsyncConnection, passphrase: str) -> NetworkStat
     return None if row is None else NetworkState(*row)
 
 
-async def save_survey(connection: AsyncConnection, passphrase: str, at: datetime) -> None:
+async def save_monitored_at(connection: AsyncConnection, passphrase: str, at: datetime) -> None:
     """Save that a settlement worker looks after a network, if anything of the network is on record."""
     await connection.execute(
-        update(networks).where(networks.c.passphrase == passphrase).values(surveyed_at=at)
+        update(networks).where(networks.c.passphrase == passphrase).values(monitored_at=at)
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, RowMapping, Select, cast, func, select, update
+from sqlalchemy import JSON, CursorResult, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,7 +13,7 @@ from adapters.postgres import transitions
 from adapters.postgres.tables import audit_entries, deliveries, events, webhooks
 from domain.errors import IllegalTransition, NotFound
 from domain.events import EventType
-from domain.webhooks import DeliveryResult, DeliveryStatus
+from domain.webhooks import DeliveryRecord, DeliveryResult, DeliveryStatus, Subscription
 
 # Deliveries that one run of the schedule starts; the next run starts the others.
 DISPATCHED_MAX = 500
@@ -61,23 +61,30 @@ async def subscribe(
     )
 
 
-async def list_subscriptions(connection: AsyncConnection) -> list[RowMapping]:
+async def list_subscriptions(connection: AsyncConnection) -> list[Subscription]:
     rows = await connection.execute(
         select(webhooks.c.id, webhooks.c.url, webhooks.c.events, webhooks.c.active)
         .where(webhooks.c.deleted_at.is_(None))
         .order_by(webhooks.c.created_at, webhooks.c.id)
     )
-    return list(rows.mappings())
+    return [Subscription(*row) for row in rows]
 
 
-async def get(connection: AsyncConnection, webhook_id: str) -> RowMapping:
-    rows = await connection.execute(
-        select(webhooks).where(webhooks.c.id == webhook_id, webhooks.c.deleted_at.is_(None))
-    )
-    row = rows.mappings().one_or_none()
-    if row is None:
+async def get(connection: AsyncConnection, webhook_id: str) -> Subscription:
+    """Return a subscription. Raises NotFound."""
+    found = [each for each in await list_subscriptions(connection) if each.id == webhook_id]
+    if not found:
         raise NotFound(f"webhook {webhook_id!r} does not exist")
-    return row
+    return found[0]
+
+
+async def require(connection: AsyncConnection, webhook_id: str) -> None:
+    """Raise NotFound for a webhook that does not exist, or was deleted."""
+    found = await connection.scalar(
+        select(webhooks.c.id).where(webhooks.c.id == webhook_id, webhooks.c.deleted_at.is_(None))
+    )
+    if found is None:
+        raise NotFound(f"webhook {webhook_id!r} does not exist")
 
 
 async def update_subscription(
@@ -162,19 +169,6 @@ async def abandon(connection: AsyncConnection, delivery_id: str) -> DeliveryStat
     return DeliveryStatus.FAILED
 
 
-async def get_delivery(
-    connection: AsyncConnection, webhook_id: str, delivery_id: str
-) -> RowMapping:
-    """Return a delivery of a subscription, with the type of its event. Raises NotFound."""
-    rows = await connection.execute(
-        _select_deliveries(webhook_id).where(deliveries.c.id == delivery_id)
-    )
-    row: RowMapping | None = rows.mappings().one_or_none()
-    if row is None:
-        raise NotFound(f"webhook {webhook_id!r} has no delivery {delivery_id!r}")
-    return row
-
-
 async def reopen_delivery(connection: AsyncConnection, delivery_id: str) -> None:
     """Let a delivery that was given up be tried again; one that waits goes on waiting."""
     failed, pending = {DeliveryStatus.FAILED}, DeliveryStatus.PENDING
@@ -183,36 +177,45 @@ async def reopen_delivery(connection: AsyncConnection, delivery_id: str) -> None
     )
 
 
-def _select_deliveries(webhook_id: str) -> Select[Any]:
-    return (
-        select(deliveries, events.c.type, events.c.outage_id)
-        .join(events, events.c.id == deliveries.c.event_id)
-        .where(deliveries.c.webhook_id == webhook_id)
-    )
+_RECORDS = (
+    select(deliveries, events.c.type, events.c.outage_id, webhooks.c.url, _CORRELATION_ID)
+    .join(events, events.c.id == deliveries.c.event_id)
+    .join(audit_entries, audit_entries.c.id == events.c.entry_id)
+    .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
+)
+
+
+async def get_delivery(
+    connection: AsyncConnection, webhook_id: str, delivery_id: str
+) -> DeliveryRecord:
+    """Return a delivery of a subscription. Raises NotFound."""
+    wanted = _RECORDS.where(deliveries.c.id == delivery_id, deliveries.c.webhook_id == webhook_id)
+    found = _to_records(await connection.execute(wanted))
+    if not found:
+        raise NotFound(f"webhook {webhook_id!r} has no delivery {delivery_id!r}")
+    return found[0]
 
 
 async def list_deliveries(
     connection: AsyncConnection, webhook_id: str, limit: int = 100
-) -> list[RowMapping]:
-    rows = await connection.execute(
-        _select_deliveries(webhook_id)
-        .order_by(deliveries.c.created_at.desc(), deliveries.c.id)
-        .limit(limit)
+) -> list[DeliveryRecord]:
+    newest = _RECORDS.order_by(deliveries.c.created_at.desc(), deliveries.c.id).limit(limit)
+    return _to_records(
+        await connection.execute(newest.where(deliveries.c.webhook_id == webhook_id))
     )
-    return list(rows.mappings())
 
 
-async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
-    """Return the deliveries of an outage's events, with the correlation id of each event."""
-    rows = await connection.execute(
-        select(deliveries, events.c.type, webhooks.c.url, _CORRELATION_ID)
-        .join(events, events.c.id == deliveries.c.event_id)
-        .join(audit_entries, audit_entries.c.id == events.c.entry_id)
-        .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
-        .where(events.c.outage_id == outage_id)
-        .order_by(deliveries.c.created_at, deliveries.c.id)
-    )
-    return list(rows.mappings())
+async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[DeliveryRecord]:
+    """Return the deliveries of an outage's events, the oldest first."""
+    oldest = _RECORDS.order_by(deliveries.c.created_at, deliveries.c.id)
+    return _to_records(await connection.execute(oldest.where(events.c.outage_id == outage_id)))
+
+
+def _to_records(rows: CursorResult[Any]) -> list[DeliveryRecord]:
+    return [
+        DeliveryRecord(**{**row, "status": DeliveryStatus(row["status"])})
+        for row in rows.mappings()
+    ]
 
 
 async def find_deliveries(connection: AsyncConnection, *event_ids: str) -> list[str]:

@@ -1,5 +1,6 @@
 """/events: everything that happened, in commit order, for whoever prefers to ask."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -37,4 +38,6 @@ async def list_events(
 ) -> FeedView:
     """Read the feed from a cursor on. An event is never skipped and never reordered."""
     feed = await read_feed(database, after, limit)
-    return FeedView(items=[EventView.model_validate(each) for each in feed.items], next=feed.next)
+    return FeedView(
+        items=[EventView.model_validate(asdict(each)) for each in feed.items], next=feed.next
+    )

@@ -1,6 +1,7 @@
 """/webhooks: subscriptions to events, and their deliveries."""
 
 import secrets
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from api.responses import declare_problems
 from domain.access.permissions import Permission
 from domain.digests import derive_id
 from domain.events import EventType
-from domain.webhooks import DeliveryStatus, decode_secret, encode_secret
+from domain.webhooks import DeliveryRecord, DeliveryStatus, decode_secret, encode_secret
 from services.integration.deliveries.retry_delivery import RetryDelivery
 from services.integration.deliveries.retry_delivery import retry_delivery as retry
 from services.integration.webhooks.change_webhook import ChangeWebhook
@@ -71,11 +72,17 @@ class DeliveryView(BaseModel):
     created_at: datetime
     delivered_at: datetime | None
 
+    @classmethod
+    def of(cls, record: DeliveryRecord) -> "DeliveryView":
+        return cls.model_validate(asdict(record) | {"event": record.type})
+
 
 @router.get("", dependencies=MANAGE)
 async def list_webhooks(database: Database) -> list[WebhookView]:
     async with database.autocommit() as connection:
-        return [WebhookView(**row) for row in await webhooks.list_subscriptions(connection)]
+        return [
+            WebhookView(**asdict(each)) for each in await webhooks.list_subscriptions(connection)
+        ]
 
 
 @router.post("", dependencies=MANAGE, status_code=201)
@@ -117,15 +124,15 @@ async def delete_webhook(webhook_id: WebhookId, database: Database, asked: Asked
 @router.get("/{webhook_id}", dependencies=MANAGE, responses=declare_problems(404))
 async def get_webhook(webhook_id: WebhookId, database: Database) -> WebhookView:
     async with database.autocommit() as connection:
-        return WebhookView(**await webhooks.get(connection, webhook_id))
+        return WebhookView(**asdict(await webhooks.get(connection, webhook_id)))
 
 
 @router.get("/{webhook_id}/deliveries", dependencies=MANAGE, responses=declare_problems(404))
 async def list_deliveries(webhook_id: WebhookId, database: Database) -> list[DeliveryView]:
     async with database.autocommit() as connection:
-        await webhooks.get(connection, webhook_id)
-        rows = await webhooks.list_deliveries(connection, webhook_id)
-    return [DeliveryView.model_validate({**row, "event": row["type"]}) for row in rows]
+        await webhooks.require(connection, webhook_id)
+        records = await webhooks.list_deliveries(connection, webhook_id)
+    return [DeliveryView.of(record) for record in records]
 
 
 @router.post(
@@ -143,5 +150,4 @@ async def retry_delivery(
     await retry(engine.database, RetryDelivery(webhook_id, delivery_id, asked, datetime.now(UTC)))
     await commands.start_delivery(engine, delivery_id)
     async with engine.database.autocommit() as connection:
-        row = await webhooks.get_delivery(connection, webhook_id, delivery_id)
-    return DeliveryView.model_validate({**row, "event": row["type"]})
+        return DeliveryView.of(await webhooks.get_delivery(connection, webhook_id, delivery_id))

@@ -38,8 +38,8 @@ def describe_target(target: RestoreTarget) -> Iterator[str]:
     if target.is_empty:
         yield f"target    the database {target.name!r} is empty, and is moved away under another name"
     else:
-        held = ", ".join(f"{name} {rows}" for name, rows in sorted(target.rows.items()))
-        yield f"target    the database {target.name!r} holds {held}"
+        rows = ", ".join(f"{name} {rows}" for name, rows in sorted(target.rows.items()))
+        yield f"target    the database {target.name!r} holds {rows}"
         yield "          --replace moves it away under another name; nothing of it is deleted"
     if target.sessions:
         yield f"          {target.sessions} sessions are open in it: stop the services before --apply"

@@ -58,6 +58,30 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
+class ViolationRecord:
+    """A violation on record, since when, and until when."""
+
+    id: str
+    invariant: Invariant
+    overdue: bool
+    subject: str
+    detail: str
+    found_at: datetime
+    last_seen_at: datetime
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrityCheckRecord:
+    """When the journal was checked, and how many violations were found."""
+
+    at: datetime
+    took_ms: int
+    broken: int
+    overdue: int
+
+
+@dataclass(frozen=True, slots=True)
 class CheckIntegrityInput:
     """Ask for an integrity check now."""
 

@@ -115,11 +115,32 @@ class TracedPosting:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptLine:
+    """An attempt, with one of its envelopes and one answer to that; empty where there is none."""
+
+    n: int
+    channel: str
+    sequence: int
+    status: str
+    reason: str | None
+    rail: str
+    number: str
+    amount_stroops: int
+    inner_hash: str | None
+    hash: str | None
+    max_ledger: int | None
+    fee_stroops: int | None
+    noop_reason: str | None
+    answer: str | None
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentTrace:
     owed: TracedPayment
     steps: list[TraceEvent]
     tries: list[TracedAttempt]
-    booked: list[TracedPosting]
+    postings: list[TracedPosting]
 
     @property
     def standing(self) -> str:
@@ -162,7 +183,7 @@ class PaymentTrace:
 
     @property
     def _out_of_band(self) -> str:
-        if any(step.action == "payment.booked_from_chain" for step in self.steps):
+        if any(step.action == "payment.confirmed_from_chain" for step in self.steps):
             return ", as the chain shows; the bytes that made it are not on record"
         matched_by = [
             step.actor for step in self.steps if step.action == "payment.matched_manually"
@@ -172,7 +193,7 @@ class PaymentTrace:
     def _bound(self, money: str) -> str:
         reserved = sum(
             -posting.amount_stroops
-            for posting in self.booked
+            for posting in self.postings
             if posting.account.startswith("reserved:")
         )
         return f"{money} are {'reserved, since signed bytes exist' if reserved else 'owed, and none moved'}"

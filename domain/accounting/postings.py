@@ -1,6 +1,7 @@
 """A posting: an account, and the amount that is moved on it, in whole units of its currency."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 CURRENCY = "USDC"
@@ -47,5 +48,25 @@ def make_account(name: str, currency: str = CURRENCY) -> Account:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
+    account: str
+    amount_stroops: int
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """An account of the journal; a debit balance is positive."""
+
+    account: str
+    balance_stroops: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPosting:
+    """A posting on record, with the entry that it is a line of."""
+
+    entry_id: str
+    kind: str
+    corrects: str | None
+    posted_at: datetime
     account: str
     amount_stroops: int

@@ -159,6 +159,27 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
+class CursorRecord:
+    """How far the chain was read, from which ledger on, and of which network."""
+
+    first_ledger: int
+    ledger: int
+    closed_at: datetime | None
+    passphrase: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A comparison on record: up to which ledger it went, and what it found."""
+
+    at: datetime
+    ledger: int
+    closed_at: datetime | None
+    matched: int
+    matched_stroops: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReconciliationRun:
     """One comparison, and when it began."""
 

@@ -94,9 +94,9 @@ class TransfersSince:
 def check_replaceable(target: RestoreTarget, *, replaces: bool) -> None:
     """Refuse to move a database away that holds something, or that somebody uses."""
     if not target.is_empty and not replaces:
-        held = ", ".join(f"{name} {rows}" for name, rows in sorted(target.rows.items()))
+        contents = ", ".join(f"{name} {rows}" for name, rows in sorted(target.rows.items()))
         raise Conflict(
-            f"the database {target.name!r} is not empty ({held}): with --replace it is moved away, "
+            f"the database {target.name!r} is not empty ({contents}): with --replace it is moved away, "
             "under another name, and nothing of it is deleted"
         )
     if target.sessions:

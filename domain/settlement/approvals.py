@@ -39,6 +39,18 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalRecord:
+    """An approval on record: void once withdrawn, or once the payment is to be made differently."""
+
+    approver: str
+    note: str
+    approved_at: datetime
+    digest: str
+    voided_at: datetime | None
+    voided_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalContext:
     """
     What an approver is asked about: the payment, its makers, and who has approved it. `taken`

@@ -29,6 +29,14 @@ PAST_MIDNIGHT = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
+class Spending:
+    """What an account has paid, or was paid, on a day."""
+
+    account: str
+    spent_stroops: int
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All in stroops; None is no limit. Days are UTC days."""
 

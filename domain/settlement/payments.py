@@ -17,7 +17,7 @@ from uuid import UUID
 
 from domain.digests import canonicalize, derive_id
 from domain.errors import Conflict
-from domain.reasons import Reason
+from domain.reasons import Reason, ReasonCode
 from domain.sla.disputes import FileDisputeResult
 from domain.sla.outages import Outage, OutageStatus
 from domain.sla.policies import Agreement
@@ -122,6 +122,21 @@ class Payment:
     from_address: str
     to_address: str
     correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRecord:
+    """A payment as it stands: with a reason where it waits, with its proof once it is confirmed."""
+
+    payment: Payment
+    status: PaymentStatus
+    asset_code: str
+    transaction_hash: str | None
+    ledger: int | None
+    reason_code: ReasonCode | None
+    status_reason: str | None
+    created_at: datetime
+    confirmed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

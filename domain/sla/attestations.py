@@ -127,6 +127,35 @@ class CallOutcome:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """A call on record: which contract was asked, by which bytes, and what is proven of it."""
+
+    hash: str
+    contract_id: str
+    config_snapshot: dict[str, Any]
+    outcome: CallOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class AttestationRecord:
+    """
+    An attestation as it stands, with the contract's answer once there is one. `config_hash` is the
+    contract's, of the terms in `config_snapshot`.
+    """
+
+    status: AttestationStatus
+    problem: str | None
+    symbol: str
+    contract_id: str | None
+    transaction_hash: str | None
+    ledger: int | None
+    config_hash: int | None
+    config_snapshot: Mapping[str, Any] | None
+    fresh: bool | None
+    attested_at: datetime | None
+
+
 # What preparing a call can come to; `kind` tells them apart again after they have been JSON.
 @dataclass(frozen=True, slots=True)
 class OwnCall:

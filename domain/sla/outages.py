@@ -6,15 +6,17 @@ Outages: their content, their states, and the messages that change them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from domain.digests import compute_fingerprint
 from domain.requests import Request
+from domain.sla.attestations import AttestationRecord
 from domain.sla.verdicts import (
     Severity,
+    Verdict,
     compute_mttr_minutes,
 )
 
@@ -87,6 +89,33 @@ class Declaration:
     def __post_init__(self) -> None:
         if not self.fingerprint:
             object.__setattr__(self, "fingerprint", self.outage.fingerprint())
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedOutage:
+    """An outage as it stands, with the newest revision of its verdict and the attestation of that."""
+
+    outage: Outage
+    status: OutageStatus
+    version: int
+    declared_at: datetime
+    resolved_at: datetime | None
+    dispute_deadline: datetime | None
+    closed_at: datetime | None
+    root_cause: str | None
+    resolution_notes: str | None
+    policy: str
+    policy_version: int
+    correlation_id: str
+    judged: tuple[int, Verdict] | None
+    attestation: AttestationRecord | None
+
+
+def find_changes(recorded: RecordedOutage, sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is sent that differs from what is on record: a form sends all that it shows."""
+    notes = {name: getattr(recorded, name) for name in ("root_cause", "resolution_notes")}
+    known = asdict(recorded.outage) | notes
+    return {name: value for name, value in sent.items() if known[name] != value}
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,3 +149,18 @@ def compute_payable(verdict: Verdict) -> int:
             "more than a Stellar balance can hold; check the times",
         )
     return amount
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedVerdict:
+    """A revision of the verdict on an outage, and what it rests on: `mttr_basis` is measured, stated or decided."""
+
+    outage_id: str
+    revision: int
+    severity: Severity
+    verdict: Verdict
+    mttr_basis: str
+    policy: str
+    policy_version: int
+    judged_at: datetime
+    payment_id: str | None

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_87424ba4d963"
+revision = "0001_6cc1dfcf969f"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -132,7 +132,7 @@ def upgrade() -> None:
         sa.Column("corrects", sa.String(length=64), nullable=True),
         sa.Column("transaction_hash", sa.String(length=64), nullable=True),
         sa.Column(
-            "booked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+            "posted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
         sa.CheckConstraint(
             "(corrects IS NOT NULL) = (kind IN ('release', 'reversal', 'correction'))",
@@ -288,7 +288,7 @@ def upgrade() -> None:
         sa.Column("protocol_version", sa.Integer(), nullable=False),
         sa.Column("ledger", sa.BigInteger(), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("surveyed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("monitored_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("passphrase", name=op.f("pk_networks")),
     )
     op.create_table(

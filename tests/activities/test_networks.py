@@ -59,16 +59,16 @@ class Chain:
         self.now = NOON
         self.history = FakeChainHistory()
         self.history.known_extent = Extent(1, 1000)
-        told: Any = self.history
+        shown: Any = self.history
         bound = ReadingBound(1000, timedelta(seconds=60))
         self.readings = ChainReadings(
-            scratch, cast(TreasuryHistory, told), bound, now=lambda: self.now
+            scratch, cast(TreasuryHistory, shown), bound, now=lambda: self.now
         )
         self.gate = SigningGate(scratch, now=lambda: self.now, readings=self.readings)
 
     async def find_reason(self) -> ReasonCode | None:
-        held = await self.gate.pause()
-        return None if held is None else held.reason.code
+        hold = await self.gate.pause()
+        return None if hold is None else hold.reason.code
 
 
 @pytest.fixture
@@ -84,11 +84,11 @@ async def test_a_payment_waits_until_the_chain_is_read_up_to_the_start(
     activities = PaymentActivitiesImpl(scratch, rail, chain.gate)
     chain.history.transfers = [make_transfer_of(payment, 990)]
     chain.history.unavailable = True
-    held = await activities.prepare_payment(payment)
-    assert isinstance(held, OnHold)
-    assert held.reason.code is ReasonCode.CHAIN_UNREAD
-    assert "not read up to ledger 1000 yet" in held.reason.sentence
-    assert held.check_at - chain.now <= timedelta(seconds=5)
+    hold = await activities.prepare_payment(payment)
+    assert isinstance(hold, OnHold)
+    assert hold.reason.code is ReasonCode.CHAIN_UNREAD
+    assert "not read up to ledger 1000 yet" in hold.reason.sentence
+    assert hold.check_at - chain.now <= timedelta(seconds=5)
     async with scratch.autocommit() as connection:
         assert await attempts.get_reservation(connection, payment.id) is None
     # It goes on by itself, and finds first what was paid.

@@ -165,7 +165,7 @@ def test_a_limit_is_parsed_to_the_stroop(monkeypatch: pytest.MonkeyPatch, name: 
         assert getattr(load(SettlementSettings), field) == stroops
 
 
-BREAKER = ("ALARMS", "UNKNOWNS", "WINDOW_MINUTES")
+CIRCUIT_BREAKER = ("ALARMS", "UNKNOWNS", "WINDOW_MINUTES")
 NUMBERS = [
     (ApiSettings, "API_PORT"),
     (ApiSettings, "PAYOUT_COOL_OFF_HOURS"),
@@ -173,7 +173,7 @@ NUMBERS = [
     (SettlementSettings, "STELLAR_CHANNELS"),
     (SettlementSettings, "STELLAR_FEE_CAP_STROOPS"),
     (SettlementSettings, "NETTING_WINDOW_SECONDS"),
-    *((SettlementSettings, f"CIRCUIT_BREAKER_{name}") for name in BREAKER),
+    *((SettlementSettings, f"CIRCUIT_BREAKER_{name}") for name in CIRCUIT_BREAKER),
 ]
 CROOKED = ["1e3", "NaN", "Infinity", "٣٢", "3_2", " 32 ", "32.0", "-1", str(2**63), "1" * 41]
 

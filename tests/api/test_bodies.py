@@ -108,9 +108,9 @@ class Witness:
         assert await self.traces(correlation) == before
 
     async def never_lived(self, outage_id: str) -> None:
-        with pytest.raises(RPCError) as silence:
+        with pytest.raises(RPCError) as unknown:
             await self.temporal.get_workflow_handle(f"outage/{outage_id}").describe()
-        assert silence.value.status is RPCStatusCode.NOT_FOUND
+        assert unknown.value.status is RPCStatusCode.NOT_FOUND
 
 
 @pytest.fixture

@@ -34,8 +34,8 @@ async def test_an_outage_is_resolved_by_a_signal(api: httpx.AsyncClient, tempora
     await _signal(temporal, outage_id, "resolve", resolved_at="2026-01-31T12:25:00Z")
     shown = await wait_for_lifecycle(api, outage_id, "disputable")
     assert shown["sla_status"]["amount"] == -1000
-    story = (await api.get(f"/outages/{outage_id}/timeline")).json()["items"]
-    assert (story[-1]["actor"], story[-1]["correlation_id"]) == (
+    timeline = (await api.get(f"/outages/{outage_id}/timeline")).json()["items"]
+    assert (timeline[-1]["actor"], timeline[-1]["correlation_id"]) == (
         "unverified:operator",
         "ticket-4711",
     )

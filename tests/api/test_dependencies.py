@@ -100,8 +100,8 @@ async def test_the_trail_names_who_asked(
     operator: httpx.AsyncClient, api: httpx.AsyncClient
 ) -> None:
     outage_id = await declare_outage(operator)
-    story = (await api.get(f"/outages/{outage_id}/timeline")).json()["items"]
-    assert [item["actor"] for item in story] == ["operator"]
+    timeline = (await api.get(f"/outages/{outage_id}/timeline")).json()["items"]
+    assert [item["actor"] for item in timeline] == ["operator"]
 
 
 async def _resolve(
@@ -167,6 +167,6 @@ async def test_one_correlation_id_may_follow_a_whole_incident(api: httpx.AsyncCl
     shown = (await api.get(path)).json()
     assert (shown["description"], shown["assigned_to"]) == ("no power", "crew 2")
     assert shown["sla_status"]["mttr_minutes"] == 25
-    story = (await api.get(f"{path}/timeline")).json()["items"]
-    assert {item["correlation_id"] for item in story} == {headers["X-Correlation-ID"]}
-    assert len(story) == 4
+    timeline = (await api.get(f"{path}/timeline")).json()["items"]
+    assert {item["correlation_id"] for item in timeline} == {headers["X-Correlation-ID"]}
+    assert len(timeline) == 4

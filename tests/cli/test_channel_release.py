@@ -31,7 +31,7 @@ from workflows.payments import PaymentWorkflow
 
 
 @pytest.fixture(autouse=True)
-async def _breaker(api: httpx.AsyncClient) -> AsyncIterator[None]:
+async def _circuit_breaker(api: httpx.AsyncClient) -> AsyncIterator[None]:
     """A quarantine stops all new payments until somebody has looked; the next test is another day."""
     yield
     await close_circuit_breaker(api)
@@ -48,7 +48,7 @@ async def quarantined(steps: BatchActivitiesImpl, batch: Batch, *, sent: bool) -
     return attempt
 
 
-async def waiting_lives(temporal: Client, batch: Batch, *owed: Payment) -> list[str]:
+async def await_waiting(temporal: Client, batch: Batch, *owed: Payment) -> list[str]:
     """Start the workflows that an operator's release has to signal; no worker runs them here."""
     names = [f"payment/{payment.id}" for payment in owed]
     for payment, name in zip(owed, names, strict=True):
@@ -58,9 +58,9 @@ async def waiting_lives(temporal: Client, batch: Batch, *owed: Payment) -> list[
     return [name, *names]
 
 
-async def told_to_retry(temporal: Client, names: list[str]) -> list[str]:
+async def list_retried(temporal: Client, names: list[str]) -> list[str]:
     """Return which of these workflows got the signal; all of them are terminated."""
-    told = []
+    notified = []
     for name in names:
         handle = temporal.get_workflow_handle(name)
         heard = [
@@ -69,9 +69,9 @@ async def told_to_retry(temporal: Client, names: list[str]) -> list[str]:
             if event.HasField("workflow_execution_signaled_event_attributes")
         ]
         if "retry" in heard:
-            told.append(name)
+            notified.append(name)
         await handle.terminate()
-    return told
+    return notified
 
 
 async def test_a_batch_is_released_whole_and_only_when_its_money_cannot_move(
@@ -92,7 +92,7 @@ async def test_a_batch_is_released_whole_and_only_when_its_money_cannot_move(
         return await rail.get_latest_ledger() >= attempt.max_ledger
 
     await wait_until(dead, "the bytes are dead", 60)
-    names = await waiting_lives(temporal, batch, *owed)
+    names = await await_waiting(temporal, batch, *owed)
     code, said = await released(stack, attempt)
     assert code == 0, said
     assert "its signed bytes can never land" in said
@@ -100,7 +100,7 @@ async def test_a_batch_is_released_whole_and_only_when_its_money_cannot_move(
     assert (code, [name for name in names if f"signalled {name} to go on" in said]) == (0, names), (
         said
     )
-    assert await told_to_retry(temporal, names) == names
+    assert await list_retried(temporal, names) == names
     assert [status for status, _ in await read_statuses(database, *owed)] == ["pending"] * 3
     assert (await steps.prepare_batch(batch)).state == EmptyBatch()
 
@@ -127,11 +127,11 @@ async def test_remaining_members_are_signalled_through_the_batch_that_failed(
         (await chain.post("/faults", json={"faults": []})).raise_for_status()
     assert ejection.again is not None
     attempt = await quarantined(steps, ejection.again, sent=True)
-    names = await waiting_lives(temporal, batch, reward)
+    names = await await_waiting(temporal, batch, reward)
     code, said = await released(stack, attempt)
     assert code != 0
     assert "the money moved, in transaction" in said
-    assert await told_to_retry(temporal, names) == names
+    assert await list_retried(temporal, names) == names
 
     seen = await steps.observe_payment(attempt)
     await steps.confirm_batch(ObservedBatch(ejection.again, attempt, seen, NOW))

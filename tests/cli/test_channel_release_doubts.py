@@ -38,7 +38,7 @@ def test_bytes_signed_while_others_were_proven_dead_are_not_called_dead(
 ) -> None:
     """The proof takes its time; the payment's workflow may sign again on the same sequence meanwhile."""
 
-    async def told(here: Scene) -> str:
+    async def read_answer(here: Scene) -> str:
         attempt = await here.dead()
         await here.world.close_circuit_breaker()
         proven, signed = Quorum.is_expired_everywhere, list[Attempt]()
@@ -64,14 +64,14 @@ def test_bytes_signed_while_others_were_proven_dead_are_not_called_dead(
 
     with scene(scratch) as here:
         assert "was changed by another process meanwhile; read it again" in scratch.loop.run(
-            told(here)
+            read_answer(here)
         )
 
 
 def test_a_transfer_that_reconciliation_read_is_not_repeated_though_nodes_forgot(
     scratch: ScratchDatabase,
 ) -> None:
-    async def told(here: Scene, attempt: Attempt) -> str:
+    async def read_answer(here: Scene, attempt: Attempt) -> str:
         await here.reconciled()
         await here.forgotten(attempt)
         with pytest.raises(Conflict) as refused:
@@ -80,7 +80,7 @@ def test_a_transfer_that_reconciliation_read_is_not_repeated_though_nodes_forgot
 
     with scene(scratch) as here:
         attempt = scratch.loop.run(here.sent())
-        said = scratch.loop.run(told(here, attempt))
+        said = scratch.loop.run(read_answer(here, attempt))
         ((hash_, _),) = here.world.read_credits()[here.payment.number]
         assert f"the money moved, in transaction {hash_} of ledger " in said
         assert "must not be made again" in said
@@ -92,7 +92,7 @@ def test_a_transfer_that_reconciliation_read_is_not_repeated_though_nodes_forgot
 def test_a_payment_made_by_unknown_bytes_is_not_paid_again(scratch: ScratchDatabase) -> None:
     """Whoever holds our seeds has paid it by bytes we never stored, on another channel."""
 
-    async def told(here: Scene) -> tuple[str, str]:
+    async def read_answer(here: Scene) -> tuple[str, str]:
         attempt = await here.stolen()
         other = next(key for key in CHANNEL_KEYS if key.public_key != attempt.channel)
         sequence = ((await here.world.rail.read_channels()).sequences)[other.public_key] + 1
@@ -113,7 +113,7 @@ def test_a_payment_made_by_unknown_bytes_is_not_paid_again(scratch: ScratchDatab
         return unexplained.hash, str(refused.value)
 
     with scene(scratch) as here:
-        hash_, said = scratch.loop.run(told(here))
+        hash_, said = scratch.loop.run(read_answer(here))
         assert f"transaction {hash_} of ledger " in said
         assert "by other bytes than its own" in said
         assert "must not be made again" in said
@@ -125,7 +125,7 @@ def test_a_transfer_with_its_number_from_a_foreign_account_does_not_prevent_the_
 ) -> None:
     """Anybody may send a treasury something under any number, or send back what was paid before."""
 
-    async def told(here: Scene) -> None:
+    async def read_answer(here: Scene) -> None:
         attempt = await here.dead()
         transfer = {
             "position": "anybody",
@@ -143,5 +143,5 @@ def test_a_transfer_with_its_number_from_a_foreign_account_does_not_prevent_the_
         await here.release(attempt)
 
     with scene(scratch) as here:
-        scratch.loop.run(told(here))
+        scratch.loop.run(read_answer(here))
         assert scratch.loop.run(here.status()) == "pending"

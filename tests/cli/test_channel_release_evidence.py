@@ -23,16 +23,16 @@ def scratch(stack: Stack) -> Iterator[ScratchDatabase]:
 def test_ledgers_that_reconciliation_has_read_prove_that_nothing_moved(
     scratch: ScratchDatabase,
 ) -> None:
-    async def told(here: Scene) -> dict[str, Any]:
+    async def read_evidence(here: Scene) -> dict[str, Any]:
         attempt = await here.stolen()
         here.world.close_ledgers(40)
         await here.reconciled()
         await here.forgotten(attempt)
         await here.release(attempt)
-        return await here.leaf(attempt)
+        return await here.read_audit_entry(attempt)
 
     with scene(scratch) as here:
-        proof = scratch.loop.run(told(here))["proof"]
+        proof = scratch.loop.run(read_evidence(here))["proof"]
         assert FORGOTTEN in proof
         assert "reconciliation has read" in proof
         assert scratch.loop.run(here.status()) == "pending"
@@ -45,7 +45,7 @@ def test_forgotten_ledgers_without_evidence_do_not_release_a_channel(
 ) -> None:
     """Whether it was paid or not, nothing here can tell: a person has to look elsewhere."""
 
-    async def told(here: Scene) -> str:
+    async def read_evidence(here: Scene) -> str:
         if reads != "nothing":
             await here.reconciled()
         attempt = await (here.sent() if landed else here.stolen())
@@ -60,20 +60,20 @@ def test_forgotten_ledgers_without_evidence_do_not_release_a_channel(
         return str(refused.value)
 
     with scene(scratch) as here:
-        said = scratch.loop.run(told(here))
+        said = scratch.loop.run(read_evidence(here))
         assert "no node remembers" in said
         assert "--evidence" in said
 
 
 def test_what_an_archive_showed_releases_it_and_is_written_down(scratch: ScratchDatabase) -> None:
-    async def told(here: Scene) -> dict[str, Any]:
+    async def read_evidence(here: Scene) -> dict[str, Any]:
         attempt = await here.stolen()
         await here.forgotten(attempt)
         await here.release(attempt, evidence="archive.example: a bump, no payment")
-        return await here.leaf(attempt)
+        return await here.read_audit_entry(attempt)
 
     with scene(scratch) as here:
-        evidence = scratch.loop.run(told(here))
+        evidence = scratch.loop.run(read_evidence(here))
         assert evidence["seen_elsewhere"] == "archive.example: a bump, no payment"
         assert FORGOTTEN in evidence["proof"]
         assert scratch.loop.run(here.status()) == "pending"

@@ -27,7 +27,7 @@ FORGET = {"kind": "short_retention", "value": 2}
 
 
 @pytest.fixture(autouse=True)
-async def _breaker(api: httpx.AsyncClient) -> AsyncIterator[None]:
+async def _circuit_breaker(api: httpx.AsyncClient) -> AsyncIterator[None]:
     yield
     await close_circuit_breaker(api)
 

@@ -34,7 +34,7 @@ def test_a_workflow_that_could_not_be_signalled_is_named_and_signalled_by_the_ne
 ) -> None:
     """The release stands, and without a signal to its workflow the payment would wait for hours."""
 
-    async def told(here: Scene, attempt: Attempt) -> None:
+    async def release_quietly(here: Scene, attempt: Attempt) -> None:
         with pytest.raises(Unavailable, match="again"):
             await here.release(attempt)
         assert await here.status() == "pending"
@@ -42,7 +42,7 @@ def test_a_workflow_that_could_not_be_signalled_is_named_and_signalled_by_the_ne
     with scene(scratch) as here:
         attempt, workflow_id = scratch.loop.run(here.dead()), f"payment/{here.payment.id}"
         here.temporal.trouble = RPCStatusCode.UNAVAILABLE
-        scratch.loop.run(told(here, attempt))
+        scratch.loop.run(release_quietly(here, attempt))
         assert f"could not signal {workflow_id}" in capsys.readouterr().out
         here.temporal.trouble = None
         scratch.loop.run(here.release(attempt))
@@ -63,7 +63,7 @@ def test_a_payment_without_a_workflow_is_named(
 def test_a_paid_payment_is_not_said_to_be_signalled_when_it_was_not(
     scratch: ScratchDatabase,
 ) -> None:
-    async def told(here: Scene) -> str:
+    async def release_quietly(here: Scene) -> str:
         attempt = await here.sent()
         await here.quarantine(attempt, Observation(AttemptOutcome.FOREIGN, reason="unknown"))
         here.temporal.trouble = RPCStatusCode.UNAVAILABLE
@@ -72,7 +72,7 @@ def test_a_paid_payment_is_not_said_to_be_signalled_when_it_was_not(
         return str(refused.value)
 
     with scene(scratch) as here:
-        said = scratch.loop.run(told(here))
+        said = scratch.loop.run(release_quietly(here))
         assert "the money moved, in transaction" in said
         assert "could not be signalled" in said
 
@@ -82,7 +82,7 @@ def test_a_channel_without_its_key_stays_out_of_use(
 ) -> None:
     """The seed was replaced, as it has to be: a payment given to the old channel could not be signed."""
 
-    async def told(here: Scene) -> None:
+    async def release_quietly(here: Scene) -> None:
         attempt = await here.dead()
         replaced = [address for address in CHANNELS if address != attempt.channel]
         await here.release(attempt, channels=replaced)
@@ -107,4 +107,4 @@ def test_a_channel_without_its_key_stays_out_of_use(
             await here.release(attempt, channels=replaced)
 
     with scene(scratch) as here:
-        scratch.loop.run(told(here))
+        scratch.loop.run(release_quietly(here))

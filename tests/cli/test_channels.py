@@ -118,7 +118,7 @@ async def quarantined(
 
 
 @pytest.fixture(autouse=True)
-async def _breaker(api: httpx.AsyncClient) -> AsyncIterator[None]:
+async def _circuit_breaker(api: httpx.AsyncClient) -> AsyncIterator[None]:
     """A quarantine stops all new payments until somebody has looked; the next test is another day."""
     yield
     await close_circuit_breaker(api)
@@ -130,7 +130,7 @@ async def close_circuit_breaker(api: httpx.AsyncClient) -> None:
 
 async def state(database: Database, payment: Payment) -> str:
     async with database.autocommit() as connection:
-        return str((await records.get(connection, payment.id))["status"])
+        return str((await records.get(connection, payment.id)).status)
 
 
 async def released(stack: Stack, attempt: Attempt) -> tuple[int, str]:
@@ -182,15 +182,15 @@ async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
         row = (
             await connection.execute(select(channels).where(channels.c.address == attempt.channel))
         ).one()
-        leaf = await connection.scalar(
+        entry = await connection.scalar(
             select(audit_entries.c.content).where(
                 audit_entries.c.subject == f"channel/{attempt.channel}"
             )
         )
     assert (row.quarantined, row.payment_id, row.sequence) == (False, None, attempt.sequence - 1)
-    assert leaf is not None
-    assert b"ticket 4711" in leaf
-    assert b"Ada" in leaf
+    assert entry is not None
+    assert b"ticket 4711" in entry
+    assert b"Ada" in entry
     # The network still waits for that sequence: whoever is next on the channel has to use it.
     async with database.transaction() as connection:
         this = channels.c.address == attempt.channel

@@ -41,11 +41,11 @@ async def test_the_journal_of_settled_outages_is_clean(
     await settle_outage(api, 25)
     await settle_outage(api, 5)
     directory = ("--data-dir", str(stack.directory.path))
-    told = await apexchainx("journal", "check", *directory)
-    assert told.code == 0, told
-    assert "clean, checked in" in told.out
-    assert told.out.startswith("database ")
-    assert "VIOLATED" not in told.out
+    answer = await apexchainx("journal", "check", *directory)
+    assert answer.code == 0, answer
+    assert "clean, checked in" in answer.out
+    assert answer.out.startswith("database ")
+    assert "VIOLATED" not in answer.out
     found = json.loads((await apexchainx("journal", "check", "--json", *directory)).out)
     assert found["clean"] is True
     # Other tests judge outages that have no workflow, and that nobody will ever pay: these are overdue.
@@ -53,11 +53,11 @@ async def test_the_journal_of_settled_outages_is_clean(
 
 
 async def test_each_invariant_has_a_line_that_begins_with_its_verdict(stack: Stack) -> None:
-    told = await apexchainx(
+    answer = await apexchainx(
         "journal", "check", "--data-dir", str(stack.directory.path), COLUMNS="80"
     )
-    assert told.code == 0, told
-    lines = told.out.splitlines()[1 : len(INVARIANT_DESCRIPTIONS) + 1]
+    assert answer.code == 0, answer
+    lines = answer.out.splitlines()[1 : len(INVARIANT_DESCRIPTIONS) + 1]
     assert [line.split()[:2] for line in lines] == [
         ["kept", each] for each in INVARIANT_DESCRIPTIONS
     ]
@@ -77,11 +77,11 @@ async def test_a_violation_is_printed_with_its_ids_and_sets_the_exit_code(stack:
         async with database.transaction() as connection:
             for statement in (WITHOUT_GUARDS, *statements):
                 await connection.execute(text(statement))
-        told = await apexchainx("journal", "check", **where)
+        answer = await apexchainx("journal", "check", **where)
         found = json.loads((await apexchainx("journal", "check", "--json", **where)).out)
-    assert told.code == 1
-    assert f"VIOLATED {invariant}:  {subject}" in told.out
-    assert told.out.rstrip().splitlines()[-1].startswith("violated, checked in")
+    assert answer.code == 1
+    assert f"VIOLATED {invariant}:  {subject}" in answer.out
+    assert answer.out.rstrip().splitlines()[-1].startswith("violated, checked in")
     assert not found["clean"]
     assert (invariant, subject) in {
         (each["invariant"], each["subject"]) for each in found["violations"]
@@ -90,6 +90,6 @@ async def test_a_violation_is_printed_with_its_ids_and_sets_the_exit_code(stack:
 
 async def test_a_database_that_is_away_is_one_sentence() -> None:
     nowhere = "postgresql://u:p@127.0.0.1:1/x"
-    told = await apexchainx("journal", "check", DATABASE_URL=nowhere)
-    assert (told.code, told.out) == (1, "")
-    assert told.err == "apexchainx: the database does not answer; repeat the request\n"
+    answer = await apexchainx("journal", "check", DATABASE_URL=nowhere)
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err == "apexchainx: the database does not answer; repeat the request\n"

@@ -124,9 +124,9 @@ def test_what_was_never_applied_is_owed_again_and_paid_once(
 async def check_halted(here: Scene) -> None:
     async with here.scratch.database.autocommit() as connection:
         found = await connection.execute(text("SELECT is_open, reason FROM circuit_breakers"))
-        breaker = found.one()
-    assert breaker.is_open
-    assert breaker.reason.startswith("missing_on_chain transfer, see break brk_")
+        circuit_breaker = found.one()
+    assert circuit_breaker.is_open
+    assert circuit_breaker.reason.startswith("missing_on_chain transfer, see break brk_")
 
 
 async def pay_again(here: Scene, attempt: Attempt) -> None:
@@ -156,14 +156,14 @@ async def check_records(here: Scene, attempt: Attempt) -> None:
                 {"id": here.payment.id},
             )
         ).one()
-        told = await connection.scalars(
+        actions = await connection.scalars(
             text("SELECT type FROM events WHERE outage_id = :id"), {"id": here.payment.outage_id}
         )
         open_breaks = await connection.scalar(
             text("SELECT count(*) FROM breaks WHERE payment_id = :id AND status = 'open'"),
             {"id": here.payment.id},
         )
-        assert "payment.reopened" in list(told)
+        assert "payment.reopened" in list(actions)
     last = trail[-1]
     assert (last["action"], last["actor"]) == ("payment.reopened", "Ada")
     assert last["evidence"]["note"] == "ticket 4712"

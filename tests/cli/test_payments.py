@@ -42,10 +42,12 @@ async def test_a_paid_payment_is_explained_by_any_of_its_ids(
     payment = (await settle_outage(api, 25))["payment"]
     attempt = (await api.get(f"/payments/{payment['id']}/trace")).json()["attempts"][-1]
     names = (payment["id"], str(attempt["number"]), payment["transaction_hash"])
-    (code, told), *others = [await explain(stack, name) for name in (*names, attempt["inner_hash"])]
-    assert code == 0, told
-    assert all(other == (code, told) for other in others)
-    assert told.splitlines()[-1] == (
+    (code, printed), *others = [
+        await explain(stack, name) for name in (*names, attempt["inner_hash"])
+    ]
+    assert code == 0, printed
+    assert all(other == (code, printed) for other in others)
+    assert printed.splitlines()[-1] == (
         f"Paid: 1000 USDC reached {payment['to_address']} in ledger {payment['ledger']}, "
         f"by transaction {payment['transaction_hash']}."
     )
@@ -60,8 +62,8 @@ async def test_a_paid_payment_is_explained_by_any_of_its_ids(
         "PENDING",
         f"PROVEN in ledger {payment['ledger']}",
     ):
-        assert said in told, told
-    kinds = [line.split()[2] for line in told.splitlines() if " ent_" in line]
+        assert said in printed, printed
+    kinds = [line.split()[2] for line in printed.splitlines() if " ent_" in line]
     assert kinds == [kind for kind in ("accrual", "reservation", "settlement") for _ in range(2)]
 
 
@@ -78,9 +80,9 @@ async def test_a_payment_that_failed_was_blocked_and_retried_is_explained_whole(
     assert first.observation.outcome is not AttemptOutcome.SUCCEEDED
     await steps.fail_attempt(first)
     await steps.block_payment(BlockPaymentInput(payment, make_reason("the payee is frozen"), NOW))
-    code, told = await explain(stack, payment.id)
-    assert code == 0, told
-    assert told.splitlines()[-1] == (
+    code, printed = await explain(stack, payment.id)
+    assert code == 0, printed
+    assert printed.splitlines()[-1] == (
         "Blocked: the payee is frozen; 1000 USDC are owed, and none moved."
     )
 
@@ -92,20 +94,20 @@ async def test_a_payment_that_failed_was_blocked_and_retried_is_explained_whole(
     _tell_both_tries(json.loads((await explain(stack, payment.id, "--json"))[1]), payment)
 
 
-def _tell_both_tries(story: dict[str, Any], payment: Payment) -> None:
-    assert story["standing"].startswith("Paid: 1000 USDC")
-    assert [tried["status"] for tried in story["tries"]] == ["failed", "succeeded"]
-    assert all(tried["envelopes"][0]["sends"] for tried in story["tries"])
-    assert [step["action"] for step in story["steps"]] == [
+def _tell_both_tries(trace: dict[str, Any], payment: Payment) -> None:
+    assert trace["standing"].startswith("Paid: 1000 USDC")
+    assert [tried["status"] for tried in trace["tries"]] == ["failed", "succeeded"]
+    assert all(tried["envelopes"][0]["sends"] for tried in trace["tries"])
+    assert [step["action"] for step in trace["steps"]] == [
         *("payment.owed", "payment.attempt_failed", "payment.blocked", "payment.confirmed")
     ]
-    booked = [(each["kind"], each["running_stroops"]) for each in story["booked"]]
+    postings = [(each["kind"], each["running_stroops"]) for each in trace["postings"]]
     owed, none = -payment.amount_stroops, 0
-    assert [sum_ for kind, sum_ in booked if kind == "release"] == [owed, none]
-    assert [kind for kind, _ in booked[::2]] == [
+    assert [sum_ for kind, sum_ in postings if kind == "release"] == [owed, none]
+    assert [kind for kind, _ in postings[::2]] == [
         *("accrual", "reservation", "release", "reservation", "settlement")
     ]
-    assert booked[-2:] == [("settlement", none), ("settlement", owed)]
+    assert postings[-2:] == [("settlement", none), ("settlement", owed)]
 
 
 async def test_the_trace_names_who_released_the_channel_and_why(
@@ -122,12 +124,12 @@ async def test_the_trace_names_who_released_the_channel_and_why(
     await wait_until(dead, "the bytes are dead")
     code, said = await released(stack, attempt)
     assert code == 0, said
-    code, told = await explain(stack, payment.id)
-    assert code == 0, told
-    (line,) = [line for line in told.splitlines() if "channel.released" in line]
+    code, printed = await explain(stack, payment.id)
+    assert code == 0, printed
+    (line,) = [line for line in printed.splitlines() if "channel.released" in line]
     for said in ("by Ada", "ticket 4711", "its signed bytes can never land", attempt.channel):
         assert said in line
-    assert told.index("payment.quarantined") < told.index("channel.released")
+    assert printed.index("payment.quarantined") < printed.index("channel.released")
 
     # Whoever uses the channel afterwards has nothing to do with it.
     async with database.transaction() as connection:
@@ -146,6 +148,8 @@ async def seen(steps: PaymentActivitiesImpl, payment: Payment, attempt: Attempt)
 
 
 async def test_an_unknown_payment_is_one_sentence(stack: Stack) -> None:
-    code, told = await explain(stack, "pay_nobody")
+    code, printed = await explain(stack, "pay_nobody")
     assert code == 1
-    assert told == ("apexchainx: no payment has the id, number or transaction hash 'pay_nobody'\n")
+    assert printed == (
+        "apexchainx: no payment has the id, number or transaction hash 'pay_nobody'\n"
+    )

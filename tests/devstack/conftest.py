@@ -12,14 +12,14 @@ from devstack.processes.supervisor import Supervisor
 
 
 @pytest.fixture
-def told() -> list[str]:
+def reported() -> list[str]:
     """Return what the supervisor printed for the user."""
     return []
 
 
 @pytest.fixture
-async def supervisor(tmp_path: Path, told: list[str]) -> AsyncIterator[Supervisor]:
-    each = Supervisor(tmp_path / "logs", told.append)
+async def supervisor(tmp_path: Path, reported: list[str]) -> AsyncIterator[Supervisor]:
+    each = Supervisor(tmp_path / "logs", reported.append)
     yield each
     await each.stop(list(each.restarts))
 

@@ -89,9 +89,9 @@ def test_every_reason_is_explained_with_the_state_it_is_of() -> None:
     section = (
         read_document("docs/operations.md").split("## Why a payment waits")[1].split("\n## ")[0]
     )
-    told = re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE)
-    assert sorted(code for code, _ in told) == sorted(ReasonCode)
-    assert {state for _, state in told} == {*STOPPED, PaymentStatus.SUBMITTED}
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE)
+    assert sorted(code for code, _ in rows) == sorted(ReasonCode)
+    assert {state for _, state in rows} == {*STOPPED, PaymentStatus.SUBMITTED}
 
 
 def test_every_status_is_the_one_documented() -> None:

@@ -18,8 +18,8 @@ OUTAGE = Outage("OUT-1", "Tower 7", Severity.CRITICAL, START)
 def test_the_evidence_of_a_verdict_is_enough_to_repeat_it() -> None:
     end = START + timedelta(minutes=25)
     verdict = judge(TERMS[Severity.CRITICAL], 25)
-    told = payloads.describe_verdict(OUTAGE, 1, verdict, POLICY, end, "measured")
-    read = json.loads(canonicalize(told))
+    payload = payloads.describe_verdict(OUTAGE, 1, verdict, POLICY, end, "measured")
+    read = json.loads(canonicalize(payload))
     assert read["policy_digest"] == POLICY.digest()
     minutes = datetime.fromisoformat(read["resolved_at"]) - datetime.fromisoformat(
         read["detected_at"]
@@ -30,7 +30,7 @@ def test_the_evidence_of_a_verdict_is_enough_to_repeat_it() -> None:
 
 
 def test_money_in_evidence_is_a_string() -> None:
-    told = payloads.describe_verdict(
+    payload = payloads.describe_verdict(
         OUTAGE, 1, judge(TERMS[Severity.LOW], 0), POLICY, START, "stated"
     )
-    assert isinstance(told["amount_stroops"], str)
+    assert isinstance(payload["amount_stroops"], str)

@@ -46,25 +46,25 @@ async def test_the_circuit_breaker_stops_new_payments_while_sent_ones_are_observ
     assert (opened.json()["is_open"], opened.json()["changed_by"]) == (True, "admin")
     await asyncio.sleep(1)  # every worker sees the switch within a second
     late = await asyncio.gather(*(declare_resolved_outage(admin, 25) for _ in range(4)))
-    held = [await wait_for_payment(admin, outage_id, "on_hold") for outage_id in late]
-    assert {payment["status_reason"] for payment in held} == {
+    on_hold = [await wait_for_payment(admin, outage_id, "on_hold") for outage_id in late]
+    assert {payment["status_reason"] for payment in on_hold} == {
         "the circuit breaker is open: something is odd"
     }
     for outage_id in early:
         await wait_for_lifecycle(admin, outage_id, "closed", 30)
     chain = await count_transfers(limited)
     assert [chain[number] for number in sent] == [1] * len(sent)
-    assert [chain[payment["number"]] for payment in held] == [0] * len(held)
+    assert [chain[payment["number"]] for payment in on_hold] == [0] * len(on_hold)
 
     closed = await admin.post(CIRCUIT_BREAKER, json={"action": "close", "reason": "it was not odd"})
     assert closed.json()["is_open"] is False
     for outage_id in late:
         await wait_for_lifecycle(admin, outage_id, "closed", 30)
     chain = await count_transfers(limited)
-    assert [chain[payment["number"]] for payment in held] == [1] * len(held)
+    assert [chain[payment["number"]] for payment in on_hold] == [1] * len(on_hold)
     feed = (await list_events(admin))[before:]
-    told = [item for item in feed if item["type"].startswith("settlement.circuit_breaker")]
-    assert [(item["type"], item["data"]["reason"], item["outage_id"]) for item in told] == [
+    reported = [item for item in feed if item["type"].startswith("settlement.circuit_breaker")]
+    assert [(item["type"], item["data"]["reason"], item["outage_id"]) for item in reported] == [
         ("settlement.circuit_breaker_opened", "something is odd", None),
         ("settlement.circuit_breaker_closed", "it was not odd", None),
     ]

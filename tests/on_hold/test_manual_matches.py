@@ -90,18 +90,18 @@ async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
     assert other.status_code == 422
     assert (await admin.get(manual_match)).json() is None
 
-    adopted = await admin.post(manual_match, json=body | {"transaction_hash": hash_})
-    assert adopted.status_code == 201, adopted.text
-    assert (adopted.json()["matched_by"], adopted.json()["note"]) == ("admin", "ticket 7")
+    matched = await admin.post(manual_match, json=body | {"transaction_hash": hash_})
+    assert matched.status_code == 201, matched.text
+    assert (matched.json()["matched_by"], matched.json()["note"]) == ("admin", "ticket 7")
     await wait_for_lifecycle(admin, outage_id, "closed", 20)
     again = await admin.post(manual_match, json=body | {"transaction_hash": hash_})
-    assert again.json() == adopted.json() == (await admin.get(manual_match)).json()
+    assert again.json() == matched.json() == (await admin.get(manual_match)).json()
 
     assert (await count_transfers(limited))[payment["number"]] == 1
     paid = await wait_for_payment(admin, outage_id, "confirmed")
     assert paid["transaction_hash"] == hash_
     assert await describe_standing(limited, payment["id"]) == (
-        f"Paid: 5200 USDC reached {payment['to_address']} in ledger {adopted.json()['ledger']}, "
+        f"Paid: 5200 USDC reached {payment['to_address']} in ledger {matched.json()['ledger']}, "
         f"by transaction {hash_}, which was made out of band and matched by admin."
     )
     assert await list_matchers(admin, outage_id) == ["admin"]

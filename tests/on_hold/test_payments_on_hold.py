@@ -113,11 +113,11 @@ async def test_a_withdrawn_approval_does_not_count(
     assert gone.json()["approvals"][0]["voided_reason"] == "withdrawn"
     assert (await approve_payment(people["bob"], payment["id"])).status_code == 201
 
-    async def told() -> bool:
+    async def says_who() -> bool:
         shown = (await people["admin"].get(f"/payments/{payment['id']}")).json()
         return str(shown["status_reason"]).endswith("1 has approved")
 
-    await wait_until(told, "the payment says who is missing")
+    await wait_until(says_who, "the payment says who is missing")
     assert (await count_transfers(limited))[payment["number"]] == 0
     assert (await approve_payment(people["ada"], payment["id"])).status_code == 201
     await wait_for_lifecycle(people["admin"], outage_id, "closed", 20)

@@ -59,7 +59,7 @@ async def test_a_changed_payout_address_voids_earlier_approvals(
 
 async def wait_for_missing_approvals(client: httpx.AsyncClient, payment_id: str) -> None:
     async def waits() -> bool:
-        told = (await client.get(f"/payments/{payment_id}")).json()["status_reason"]
-        return str(told).endswith("waits for approval by 2 people, 0 have approved")
+        sentence = (await client.get(f"/payments/{payment_id}")).json()["status_reason"]
+        return str(sentence).endswith("waits for approval by 2 people, 0 have approved")
 
     await wait_until(waits, "it waits for approval anew", 90)

@@ -108,12 +108,12 @@ class BatchChecks(NetworkMoves):
         async with self.scratch.database.autocommit() as connection:
             ids = [run.payment.id for run in self.world.runs]
             rows = await connection.execute(TRANSFERS, {"ids": ids})
-            booked = {(row.transaction_hash, row.number): row.amount for row in rows}
+            recorded = {(row.transaction_hash, row.number): row.amount for row in rows}
         moved = {
             (hash_, number): amount
             for number, seen in self.world.read_credits().items()
             for hash_, amount in seen
         }
-        unknown = {place: amount for place, amount in moved.items() if place not in booked}
-        assert booked.items() <= moved.items(), f"allocations {booked} of transfers {moved}"
+        unknown = {place: amount for place, amount in moved.items() if place not in recorded}
+        assert recorded.items() <= moved.items(), f"allocations {recorded} of transfers {moved}"
         assert not unknown or self.world.forgetful or self.world.foreign, f"unbooked: {unknown}"

@@ -63,8 +63,8 @@ def patch_batching(patch: Any) -> None:
     patch.setattr(batch_steps, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
     patch.setattr(batch_steps, "asyncio", SimpleNamespace(sleep=_yield))
     patch.setattr(batch_steps, "datetime", SimpleNamespace(now=_later))
-    told = SimpleNamespace(info=lambda: SimpleNamespace(attempt=1), heartbeat=lambda: None)
-    patch.setattr(batch_steps, "activity", told)
+    context = SimpleNamespace(info=lambda: SimpleNamespace(attempt=1), heartbeat=lambda: None)
+    patch.setattr(batch_steps, "activity", context)
 
 
 async def _yield(_seconds: float) -> None:

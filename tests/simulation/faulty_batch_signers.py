@@ -62,14 +62,17 @@ class SignsForWhoIsLeftOut(BatchActivitiesImpl):
 
     async def prepare_batch(self, batch: Batch) -> PrepareBatchResult:
         async with self.database.autocommit() as connection:
-            held = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
+            reserved = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
             _, everybody = await allocations.get_members(connection, batch)
             rail = await allocations.get_rail(connection, batch) if everybody else None
-        if batch.resubmitted or held is None or held.envelope or rail is not SettlementRail.CLASSIC:
+        unsigned = reserved is not None and not reserved.envelope
+        if batch.resubmitted or not unsigned or rail is not SettlementRail.CLASSIC:
             return await super().prepare_batch(batch)
         if batch.id not in self.signed_first:
             try:
-                signed = await self.rail.sign(everybody, rail, held.channel, held.sequence, 0)
+                signed = await self.rail.sign(
+                    everybody, rail, reserved.channel, reserved.sequence, 0
+                )
             except Obstructed:
                 return await super().prepare_batch(batch)
             numbers = [transfer.number for transfer in everybody]

@@ -91,15 +91,15 @@ class StoredAfterSending(PaymentActivitiesImpl):
 
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
         async with self.database.autocommit() as connection:
-            held = await attempts.reserve(connection, payment.id, self.rail.channels)
-        if held.envelope is not None or held.succeeded:
+            reservation = await attempts.reserve(connection, payment.id, self.rail.channels)
+        if reservation.envelope is not None or reservation.succeeded:
             return await super().prepare_payment(payment)
         try:
             envelope = await self.rail.sign(
                 [make_single_transfer(payment)],
                 SettlementRail.SOROBAN,
-                held.channel,
-                held.sequence,
+                reservation.channel,
+                reservation.sequence,
                 0,
             )
         except Obstructed:
@@ -108,8 +108,8 @@ class StoredAfterSending(PaymentActivitiesImpl):
         # What the real one does before it sends comes only now, if it comes at all.
         reach("after_sign")
         async with self.database.autocommit() as connection:
-            stored = await envelopes.store(connection, held, envelope)
-        return Prepared(make_attempt(held, stored, resumed=False))
+            stored = await envelopes.store(connection, reservation, envelope)
+        return Prepared(make_attempt(reservation, stored, resumed=False))
 
 
 class UnknownBytesMeanRetry(PaymentActivitiesImpl):

@@ -59,8 +59,8 @@ KEYS = Keys(
 
 def _genesis() -> Genesis:
     def row(owner: Keypair, usdc: int | None) -> dict[str, Any]:
-        held = {"native_stroops": 1_000 * XLM, "usdc_stroops": usdc}
-        return {"address": owner.public_key} | held
+        balances = {"native_stroops": 1_000 * XLM, "usdc_stroops": usdc}
+        return {"address": owner.public_key} | balances
 
     # The pool pays three rewards, and no fourth.
     funded = [row(BOND, 1_000 * XLM), row(POOL, 3 * XLM), row(PROVIDER, 0), row(BENEFICIARY, 0)]
@@ -168,9 +168,9 @@ class SimulatedWorld:
         """Check that the database shows why a payment waits."""
         async with self.database.autocommit() as connection:
             row = await payments.get(connection, blocking.payment.id)
-        told = (row["status"], row["reason_code"], row["status_reason"])
+        reported = (row.status, row.reason_code, row.status_reason)
         said = (blocking.status, blocking.reason.code, blocking.reason.sentence)
-        assert told == said, f"waits without its reason: {told}"
+        assert reported == said, f"waits without its reason: {reported}"
 
     def step(self, name: str) -> Callable[[Any], Awaitable[Any]]:
         found: Callable[[Any], Awaitable[Any]] = getattr(self.steps, name)

@@ -25,7 +25,7 @@ from tests.testkit.api_client import (
 )
 from workflows.payments import PaymentWorkflow
 
-LIVES = 12
+OUTAGES = 12
 SEND = "sendTransaction"
 
 
@@ -72,7 +72,7 @@ async def test_whatever_a_send_is_answered_each_payment_is_made_once(
         {"kind": "bad_gateway", "method": "getTransactions", "rate": 0.2, "times": 10},
         *sends,
     )
-    outage_ids = [await declare_outage(api, policy=AT_ONCE) for _ in range(LIVES)]
+    outage_ids = [await declare_outage(api, policy=AT_ONCE) for _ in range(OUTAGES)]
     for outage_id in outage_ids:
         await resolve_outage(api, outage_id)
     await wait_until(lambda: closed(api, outage_ids), "every outage is closed", 90)
@@ -133,11 +133,11 @@ async def test_a_payee_without_a_trustline_is_paid_once_it_has_one_again(
     outage_id = await declare_outage(api, id=make_unique_id("PARKED"), policy=AT_ONCE)
     await resolve_outage(api, outage_id)
 
-    async def parked() -> dict[str, Any] | None:
+    async def find_blocked() -> dict[str, Any] | None:
         payment = await payment_of(api, outage_id)
         return payment if payment and payment["state"] == "blocked" else None
 
-    payment = await wait_until(parked, "the payment is blocked")
+    payment = await wait_until(find_blocked, "the payment is blocked")
     assert payment["status"] == "failed"
     assert "no trustline" in payment["status_reason"]
     assert (await api.get(f"/outages/{outage_id}")).json()["lifecycle"] == "settling"

@@ -124,8 +124,8 @@ async def test_each_trouble_shows_while_it_lasts(house: Stack, caller: httpx.Asy
     bond = house.environment["STELLAR_BOND_ADDRESS"]
     keys = ledger_entries.make_keys([bond], rail.asset)
     reply = await rail.nodes.ask(lambda server: server.get_ledger_entries(keys), at_least=0)
-    held = ledger_entries.parse_accounts(reply).lines[bond].spendable_stroops
-    await TreasuryIntruder(house, rail).send(None, held - 100 * USDC)
+    spendable = ledger_entries.parse_accounts(reply).lines[bond].spendable_stroops
+    await TreasuryIntruder(house, rail).send(None, spendable - 100 * USDC)
     await rail.close()
     await wait_for_codes(caller, "breaks_open")
     outage_id = await owe(caller)

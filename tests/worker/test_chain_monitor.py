@@ -52,12 +52,12 @@ async def box() -> AsyncIterator[StellarSandbox]:
     made.network.close()
 
 
-def survey_of(
+def make_monitor(
     box: StellarSandbox, database: Database, *, issuer: Keypair = ISSUER, **changed: object
 ) -> ChainMonitor:
-    nodes, held = build_nodes(box), replace(KEYS, **changed)  # type: ignore[arg-type]
-    rail = Rail(nodes, box.network.passphrase, issuer.public_key, held)
-    accounts = ChannelAccounts(nodes, rail.passphrase, held, rail.fee_cap_stroops)
+    nodes, changed_keys = build_nodes(box), replace(KEYS, **changed)  # type: ignore[arg-type]
+    rail = Rail(nodes, box.network.passphrase, issuer.public_key, changed_keys)
+    accounts = ChannelAccounts(nodes, rail.passphrase, changed_keys, rail.fee_cap_stroops)
     # Ledgers of a network in memory close by the test's own clock.
     return ChainMonitor(
         database, rail, accounts, now=lambda: datetime.fromtimestamp(box.clock.now, UTC)
@@ -99,7 +99,7 @@ async def test_a_healthy_chain_is_recorded_with_its_network(
     database: Database,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    sequences = await survey_of(box, database).begin()
+    sequences = await make_monitor(box, database).begin()
     assert set(sequences) == set(CHANNELS)
     async with database.autocommit() as connection:
         known = await networks.get_state(connection, box.network.passphrase)
@@ -119,7 +119,7 @@ async def test_missing_channels_and_a_short_fee_account_are_reported(
     assert fees is not None
     box.network.change_entries([replace(fees, balance=3 * 10_000_000)], [])
     with caplog.at_level(logging.ERROR):
-        sequences = await survey_of(box, database, channels=SIX).begin()
+        sequences = await make_monitor(box, database, channels=SIX).begin()
     assert len(sequences) == 4
     said = await troubles(database)
     assert "2 of 6 channel accounts do not exist" in said
@@ -127,16 +127,16 @@ async def test_missing_channels_and_a_short_fee_account_are_reported(
     assert caplog.text.count("ALARM") == 2
     # Mended, it is reported no longer.
     box.network.change_entries([replace(fees, balance=10**12)], [])
-    await survey_of(box, database).begin()
+    await make_monitor(box, database).begin()
     assert await troubles(database) == ""
 
 
 async def test_a_missing_fee_account_is_reported(
     api: httpx.AsyncClient, box: StellarSandbox, database: Database
 ) -> None:
-    await survey_of(box, database, fees=STRANGER).begin()
+    await make_monitor(box, database, fees=STRANGER).begin()
     assert f"the fee account {STRANGER.public_key} does not exist" in await troubles(database)
-    await survey_of(box, database).begin()
+    await make_monitor(box, database).begin()
 
 
 async def test_an_asset_without_an_issuer_is_reported(
@@ -146,14 +146,14 @@ async def test_an_asset_without_an_issuer_is_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.ERROR):
-        await survey_of(box, database, issuer=STRANGER).begin()
+        await make_monitor(box, database, issuer=STRANGER).begin()
     said = await troubles(database)
     assert "the asset's contract does not exist on this network" in said
     assert f"STELLAR_USDC_ISSUER is {STRANGER.public_key}" in said
     assert f"the bond treasury {PAYER.public_key} has no trustline for the asset" in said
     assert f"the pool treasury {PAYER.public_key} has no trustline for the asset" in said
     assert caplog.text.count("ALARM") == 3
-    await survey_of(box, database).begin()
+    await make_monitor(box, database).begin()
     assert await troubles(database) == ""
 
 
@@ -162,12 +162,12 @@ async def test_a_treasury_without_a_trustline_is_reported(
 ) -> None:
     treasuries = {Treasury.BOND: STRANGER, Treasury.POOL: PAYER}
     plan_faults(box, {"kind": "frozen_trustline", "address": PAYER.public_key})
-    await survey_of(box, database, treasuries=treasuries).begin()
+    await make_monitor(box, database, treasuries=treasuries).begin()
     said = await troubles(database)
     assert f"the bond treasury {STRANGER.public_key} does not exist" in said
     assert f"the issuer has frozen the pool treasury {PAYER.public_key}" in said
     plan_faults(box)
-    await survey_of(box, database).begin()
+    await make_monitor(box, database).begin()
 
 
 @pytest.mark.parametrize("frozen", [PAYER, FEES, *list(CHANNELS.values())[:1]])
@@ -175,11 +175,11 @@ async def test_a_frozen_key_of_ours_is_reported(
     api: httpx.AsyncClient, box: StellarSandbox, database: Database, frozen: Keypair
 ) -> None:
     plan_faults(box, {"kind": "frozen_key", "address": frozen.public_key})
-    await survey_of(box, database).begin()
+    await make_monitor(box, database).begin()
     said = await troubles(database)
     assert said == f"the network's validators have frozen {frozen.public_key}, of ours"
     plan_faults(box)
-    await survey_of(box, database).begin()
+    await make_monitor(box, database).begin()
     assert await troubles(database) == ""
 
 
@@ -192,7 +192,7 @@ async def test_it_waits_for_nodes_that_are_not_there_yet(
 ) -> None:
     monkeypatch.setattr(chain_monitor, "AGAIN_SECONDS", 0.01)
     plan_faults(box, {"kind": "node_down", "times": 9})
-    assert len(await survey_of(box, database).begin()) == len(CHANNELS)
+    assert len(await make_monitor(box, database).begin()) == len(CHANNELS)
     assert "no RPC node answers; asking again" in caplog.text
 
 
@@ -206,8 +206,8 @@ async def test_a_clock_that_differs_from_the_ledgers_is_reported_and_binds_nothi
     seconds: int,
     way: str,
 ) -> None:
-    monkeypatch.setattr(chain_monitor, "SURVEY_SECONDS", 0.05)
-    monitor = survey_of(box, database)
+    monkeypatch.setattr(chain_monitor, "CHECK_SECONDS", 0.05)
+    monitor = make_monitor(box, database)
     await monitor.begin()
     started = box.clock.now
     monitor.now = lambda: datetime.fromtimestamp(box.clock.now - seconds, UTC)

@@ -128,7 +128,7 @@ async def reaches(
     await until(lambda: handle.query(OutageWorkflow.state), lambda found: found == status)
 
 
-async def adopt_transfer(handle: WorkflowHandle[Any, Any], asked: MatchTransferRequest) -> None:
+async def match_transfer(handle: WorkflowHandle[Any, Any], asked: MatchTransferRequest) -> None:
     """
     Send the update adopt; send it again, as callers of the API do, where the server says not ready.
 
@@ -137,7 +137,7 @@ async def adopt_transfer(handle: WorkflowHandle[Any, Any], asked: MatchTransferR
     while True:
         try:
             return await handle.execute_update(
-                PaymentWorkflow.adopt, asked, id=asked.transaction_hash
+                PaymentWorkflow.match_transfer, asked, id=asked.transaction_hash
             )
         except RPCError as error:
             if error.status is not RPCStatusCode.FAILED_PRECONDITION:

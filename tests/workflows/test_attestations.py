@@ -51,9 +51,9 @@ async def test_a_verdict_is_attested_before_it_is_owed(
         "prepare_call 1",
         "conclude_attestation",
     ]
-    story = await notes(handle)
-    owed = next(place for place, line in enumerate(story) if line.startswith("paying"))
-    assert story.index("confirmed by the SLA contract: hash-1") < owed
+    timeline = await notes(handle)
+    owed = next(place for place, line in enumerate(timeline) if line.startswith("paying"))
+    assert timeline.index("confirmed by the SLA contract: hash-1") < owed
 
 
 async def halted(
@@ -64,7 +64,9 @@ async def halted(
     with environment.with_time_skipping_disabled():
         handle = await declared(environment.client, name)
         await handle.execute_update(OutageWorkflow.resolve, LATE)
-        await until(lambda: notes(handle), lambda story: story[-1] == f"nothing is paid: {PROBLEM}")
+        await until(
+            lambda: notes(handle), lambda timeline: timeline[-1] == f"nothing is paid: {PROBLEM}"
+        )
     return handle
 
 
@@ -119,8 +121,8 @@ async def test_an_open_call_of_another_attestation_is_finished_first(
     turns = [step for step in fakes.attestations.asked if not step.startswith("prepare")]
     mine = ["execute_call"] * 3  # nothing proven, then expired, then answered
     assert turns == ["help", *mine, "conclude_attestation"]
-    told = await notes(environment.client.get_workflow_handle("attestation/queued/1"))
-    assert "of outage other, which is in the way" in told[0]
+    noted = await notes(environment.client.get_workflow_handle("attestation/queued/1"))
+    assert "of outage other, which is in the way" in noted[0]
 
 
 async def test_a_retry_during_the_halt_is_not_lost(
@@ -136,7 +138,7 @@ async def test_a_retry_during_the_halt_is_not_lost(
             id="attestation/answered-early/1",
             task_queue="settlement",
         )
-        await until(lambda: notes(handle), lambda story: "cannot conclude" in str(story))
+        await until(lambda: notes(handle), lambda timeline: "cannot conclude" in str(timeline))
         await handle.signal(AttestationWorkflow.retry)
         del fakes.attestations.troubles["conclude_attestation"]
         await environment.fast_forward(handle, timedelta(minutes=1))

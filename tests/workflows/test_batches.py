@@ -42,12 +42,12 @@ async def test_a_batch_obstacle_is_checked_every_minute_and_noted_once(
     )
     assert await handle.result() == 1
     assert fakes.payments.asked.count("prepare_batch") == 4
-    told = await handle.query(BatchWorkflow.timeline)
-    assert [entry.what for entry in told] == [
+    timeline = await handle.query(BatchWorkflow.timeline)
+    assert [entry.what for entry in timeline] == [
         "nothing can be signed: the circuit breaker is open",
         "hash-4: PENDING; watching for it in a ledger",
     ]
-    assert told[1].at - told[0].at >= timedelta(minutes=3)
+    assert timeline[1].at - timeline[0].at >= timedelta(minutes=3)
 
 
 async def test_a_stale_removal_does_not_block_a_payment_again(
@@ -118,6 +118,6 @@ async def test_a_quarantined_batch_is_checked_again_in_case_a_signal_was_lost(
     )
     async with asyncio.timeout(LIMIT_SECONDS):
         assert await handle.result() == 1
-    told = await handle.query(BatchWorkflow.timeline)
-    looks = [entry.at for entry in told if "quarantined: " in entry.what]
+    timeline = await handle.query(BatchWorkflow.timeline)
+    looks = [entry.at for entry in timeline if "quarantined: " in entry.what]
     assert looks[1] - looks[0] >= timedelta(hours=1)

@@ -97,8 +97,8 @@ async def test_signals_do_what_updates_do_and_ignore_what_is_refused(
         await handle.execute_update(OutageWorkflow.file_dispute, dispute)
         await handle.signal("resolve_dispute", DisputeDecision("dsp-6", False, ASKER, "stands"))
     assert await handle.result() is OutageStatus.CLOSED
-    story = [entry.what for entry in await handle.query(OutageWorkflow.timeline)]
-    assert any(line.startswith("signal ignored: resolved_at") for line in story)
+    timeline = [entry.what for entry in await handle.query(OutageWorkflow.timeline)]
+    assert any(line.startswith("signal ignored: resolved_at") for line in timeline)
 
 
 async def test_a_cancelled_outage_owes_nothing(

@@ -68,8 +68,8 @@ async def test_a_blocked_payment_retries_when_signalled_or_after_an_hour(
     fakes.payments.obstacles = ["the payee has no trustline"]
     await (await begun(environment, "patient")).result()
     assert "block_payment the payee has no trustline" in fakes.payments.asked
-    told = environment.client.get_workflow_handle("webhook/dlv-blocked-patient")
-    assert await told.result() == "success"
+    delivery = environment.client.get_workflow_handle("webhook/dlv-blocked-patient")
+    assert await delivery.result() == "success"
 
     fakes.payments.obstacles = ["the payee has no trustline"]
     with environment.with_time_skipping_disabled():
@@ -132,8 +132,8 @@ async def test_failed_transactions_are_followed_after_growing_pauses(
     handle = await begun(environment, "failing")
     async with asyncio.timeout(LIMIT_SECONDS):
         await handle.result()
-    told = await handle.query(PaymentWorkflow.timeline)
-    failed = [entry.at for entry in told if "signing anew" in entry.what]
+    delivery = await handle.query(PaymentWorkflow.timeline)
+    failed = [entry.at for entry in delivery if "signing anew" in entry.what]
     pauses = [(after - before).total_seconds() for before, after in itertools.pairwise(failed)]
     shortest = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
     assert all(least <= pause < least + 30 for least, pause in zip(shortest, pauses, strict=True))

@@ -87,8 +87,8 @@ async def test_a_payment_outlasts_a_network_that_is_down_for_days(stage: Stage, 
 
 async def test_an_update_is_answered_when_the_database_is_back(stage: Stage) -> None:
     """However long it takes: nothing is refused because a part is down."""
-    book, environment = stage.activities.outages, stage.environment
-    book.troubles["amend_outage"] = down
+    fake_outages, environment = stage.activities.outages, stage.environment
+    fake_outages.troubles["amend_outage"] = down
     with environment.with_time_skipping_disabled():
         handle = await declared(stage.client, "kept-waiting")
         amendment = Amendment(ASKER, {"site_name": "Mast 8"})
@@ -96,7 +96,7 @@ async def test_an_update_is_answered_when_the_database_is_back(stage: Stage) -> 
         await until(lambda: said(handle), lambda details: "cannot amend outage: every" in details)
         await later(stage, handle, timedelta(hours=1))
         assert not asked.done()
-        del book.troubles["amend_outage"]
+        del fake_outages.troubles["amend_outage"]
         await later(stage, handle, timedelta(minutes=10))
         await asked
     await handle.terminate()

@@ -86,7 +86,7 @@ async def lock_unproven(connection: AsyncConnection, payment_id: str) -> Unprove
     if row is None:
         found = await payments.get(connection, payment_id)
         raise Conflict(
-            f"payment {payment_id} is {found['status']}: only one that the engine confirmed by its own "
+            f"payment {payment_id} is {found.status}: only one that the engine confirmed by its own "
             "transaction can be reopened"
         )
     open_breaks = (await connection.scalars(_BREAKS, {"hash": row.transaction_hash})).all()

@@ -1,15 +1,21 @@
 """Integrity checks of the journal, and the violations they found, in the database."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, RowMapping, case, delete, func, select, text, tuple_, update
+from sqlalchemy import ColumnElement, case, delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.accounting import guards
 from adapters.postgres.tables import integrity_checks, violations
-from domain.accounting.integrity_checks import Violation, is_due
+from domain.accounting.integrity_checks import (
+    IntegrityCheckRecord,
+    Violation,
+    ViolationRecord,
+    is_due,
+)
 from domain.accounting.invariants import Invariant
 
 CHECKS_KEPT = timedelta(days=7)
@@ -27,8 +33,10 @@ async def find_obstacle(connection: AsyncConnection, now: datetime) -> str | Non
         # Guards that another version created would look like guards that somebody changed.
         return f"the database is at migration {known}, and this worker knows {guards.REVISION}"
     last = await get_newest(connection)
-    if last is not None and not is_due(last["at"], timedelta(milliseconds=last["took_ms"]), now):
-        return f"the integrity check of {last['at']:%H:%M:%S} took {last['took_ms']} ms; the next one waits"
+    if last is not None and not is_due(last.at, timedelta(milliseconds=last.took_ms), now):
+        return (
+            f"the integrity check of {last.at:%H:%M:%S} took {last.took_ms} ms; the next one waits"
+        )
     return None
 
 
@@ -109,11 +117,14 @@ async def save(
     )
 
 
-async def get_newest(connection: AsyncConnection) -> RowMapping | None:
+async def get_newest(connection: AsyncConnection) -> IntegrityCheckRecord | None:
     rows = await connection.execute(
         select(integrity_checks).order_by(integrity_checks.c.id.desc()).limit(1)
     )
-    return rows.mappings().one_or_none()
+    row = rows.one_or_none()
+    if row is None:
+        return None
+    return IntegrityCheckRecord(row.at, row.took_ms, row.broken, row.overdue)
 
 
 async def count_unresolved(connection: AsyncConnection) -> dict[str, int]:
@@ -134,7 +145,7 @@ async def list_page(
     unresolved: bool | None,
     offset: int,
     limit: int,
-) -> tuple[list[RowMapping], int]:
+) -> tuple[list[ViolationRecord], int]:
     """Return one page of violations, newest first, and how many there are in all."""
     wanted: list[ColumnElement[bool]] = []
     if invariant is not None:
@@ -144,12 +155,17 @@ async def list_page(
     if unresolved is not None:
         resolved_at = violations.c.resolved_at
         wanted.append(resolved_at.is_(None) if unresolved else resolved_at.is_not(None))
+    columns = [violations.c[each.name] for each in fields(ViolationRecord)]
     rows = await connection.execute(
-        select(violations)
+        select(*columns)
         .where(*wanted)
         .order_by(violations.c.found_at.desc(), violations.c.id.desc())
         .offset(offset)
         .limit(limit)
     )
     total = await connection.execute(select(func.count()).select_from(violations).where(*wanted))
-    return list(rows.mappings()), total.scalar_one()
+    found = [
+        ViolationRecord(**{**row, "invariant": Invariant(row["invariant"])})
+        for row in rows.mappings()
+    ]
+    return found, total.scalar_one()

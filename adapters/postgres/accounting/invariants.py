@@ -82,7 +82,7 @@ _BALANCES = (
 _OBLIGATIONS = (
     """
     booked AS MATERIALIZED (
-        SELECT e.payment_id, max(e.booked_at) AS changed_at,
+        SELECT e.payment_id, max(e.posted_at) AS changed_at,
             bool_or(e.currency <> 'USDC') AS foreign_currency,
             coalesce(sum(g.amount_stroops)
                 FILTER (WHERE e.kind = 'accrual' AND g.account ^@ 'expense:'), 0) AS accrued,
@@ -222,7 +222,7 @@ _SETTLEMENTS = (
     FROM settled e LEFT JOIN proven r ON r.payment_id = e.payment_id
     LEFT JOIN manually_matched h ON h.payment_id = e.payment_id
     WHERE CASE WHEN h.payment_id IS NULL
-          THEN r.payment_id IS NULL OR NOT r.signed OR r.signed_at > e.booked_at
+          THEN r.payment_id IS NULL OR NOT r.signed OR r.signed_at > e.posted_at
           ELSE r.payment_id IS NOT NULL OR h.owed IS NOT TRUE
                OR h.transaction_hash <> e.transaction_hash END
     """,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import chain
 
-from sqlalchemy import RowMapping, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import balances as rows_of_balances
@@ -15,7 +15,7 @@ from domain.accounting.journal import (
     make_correction,
     make_reversal,
 )
-from domain.accounting.postings import Posting
+from domain.accounting.postings import Balance, Posting, RecordedPosting
 from domain.settlement.payments import Payment
 
 # One statement that always locks in the same order, so that no two can deadlock: entries by id, accounts
@@ -157,7 +157,7 @@ async def post_entries(connection: AsyncConnection, posted: Sequence[Entry]) -> 
     return moved.rowcount > 0
 
 
-async def list_balances(connection: AsyncConnection) -> list[RowMapping]:
+async def list_balances(connection: AsyncConnection) -> list[Balance]:
     """Return every account with its balance in stroops; a debit balance is positive."""
     total = func.sum(rows_of_balances.c.amount_stroops)
     rows = await connection.execute(
@@ -165,21 +165,21 @@ async def list_balances(connection: AsyncConnection) -> list[RowMapping]:
         .group_by(rows_of_balances.c.account)
         .order_by(rows_of_balances.c.account)
     )
-    return list(rows.mappings())
+    return [Balance(row.account, int(row.balance_stroops)) for row in rows]
 
 
-async def list_by_payment(connection: AsyncConnection, payment_id: str) -> list[RowMapping]:
+async def list_by_payment(connection: AsyncConnection, payment_id: str) -> list[RecordedPosting]:
     rows = await connection.execute(
         select(
             entries.c.id.label("entry_id"),
             entries.c.kind,
             entries.c.corrects,
-            entries.c.booked_at,
+            entries.c.posted_at,
             postings.c.account,
             postings.c.amount_stroops,
         )
         .join(postings, postings.c.entry_id == entries.c.id)
         .where(entries.c.payment_id == payment_id)
-        .order_by(entries.c.booked_at, entries.c.id, postings.c.line)
+        .order_by(entries.c.posted_at, entries.c.id, postings.c.line)
     )
-    return list(rows.mappings())
+    return [RecordedPosting(*row) for row in rows]

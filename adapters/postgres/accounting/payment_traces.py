@@ -1,6 +1,7 @@
 """Payment traces: everything the database has of one payment, as of one moment."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres.accounting import journal
 from adapters.postgres.tables import allocations, attempts, envelopes, submissions
 from domain.accounting.payment_traces import (
+    AttemptLine,
     PaymentTrace,
     TracedAttempt,
     TracedEnvelope,
@@ -122,8 +124,8 @@ async def load_trace(connection: AsyncConnection, payment_id: str) -> PaymentTra
     entries = [orjson.loads(content) for content in found.scalars()]
     attempted = (await connection.execute(_ATTEMPTS, {"id": payment_id})).mappings().all()
     postings = [
-        {("at" if name == "booked_at" else name): value for name, value in row.items()}
-        for row in await journal.list_by_payment(connection, payment_id)
+        {("at" if name == "posted_at" else name): value for name, value in asdict(line).items()}
+        for line in await journal.list_by_payment(connection, payment_id)
     ]
     return PaymentTrace(
         TracedPayment(**payment),
@@ -169,7 +171,7 @@ def _to_envelopes(rows: Sequence[RowMapping]) -> list[TracedEnvelope]:
     return signed
 
 
-async def list_attempts(connection: AsyncConnection, payment_id: str) -> list[RowMapping]:
+async def list_attempts(connection: AsyncConnection, payment_id: str) -> list[AttemptLine]:
     """Return every attempt with its envelopes and the answers to each send, oldest first."""
     rows = await connection.execute(
         select(
@@ -206,4 +208,4 @@ async def list_attempts(connection: AsyncConnection, payment_id: str) -> list[Ro
             attempts.c.opened_at, envelopes.c.max_ledger, envelopes.c.fee_stroops, submissions.c.id
         )
     )
-    return list(rows.mappings())
+    return [AttemptLine(*row) for row in rows]

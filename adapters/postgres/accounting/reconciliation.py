@@ -26,9 +26,11 @@ from domain.accounting.reconciliation import (
     ChainSide,
     ChainTransfer,
     Comparison,
+    CursorRecord,
     Gap,
     JournalSide,
     ObservedTransaction,
+    RunRecord,
     Start,
     Suspect,
 )
@@ -37,12 +39,15 @@ from domain.settlement.payments import Treasury
 RUNS_KEPT = timedelta(days=7)
 
 
-async def get_cursor(connection: AsyncConnection) -> RowMapping | None:
+async def get_cursor(connection: AsyncConnection) -> CursorRecord | None:
     """Return how far the chain was read, and of which network; None before the first page."""
-    return (await connection.execute(select(chain_cursor))).mappings().one_or_none()
+    row = (await connection.execute(select(chain_cursor))).one_or_none()
+    if row is None:
+        return None
+    return CursorRecord(row.first_ledger, row.ledger, row.closed_at, row.passphrase)
 
 
-async def get_first_booked_ledger(connection: AsyncConnection) -> int | None:
+async def get_first_posted_ledger(connection: AsyncConnection) -> int | None:
     """Return the ledger of the oldest payment in the journal."""
     rows = await connection.execute(select(func.min(payments.c.ledger)))
     first: int | None = rows.scalar_one()
@@ -186,7 +191,7 @@ SUSPECTS = text(
 
 
 async def list_suspects(
-    connection: AsyncConnection, reading: RowMapping, treasuries: Mapping[str, Treasury]
+    connection: AsyncConnection, reading: CursorRecord, treasuries: Mapping[str, Treasury]
 ) -> list[Suspect]:
     """Join journal and chain both ways; return every row where they are not plainly the same."""
     rows = await connection.execute(SUSPECTS, _make_scope(reading, treasuries))
@@ -199,11 +204,11 @@ async def list_suspects(
     ]
 
 
-def _make_scope(reading: RowMapping, treasuries: Mapping[str, Treasury]) -> dict[str, Any]:
+def _make_scope(reading: CursorRecord, treasuries: Mapping[str, Treasury]) -> dict[str, Any]:
     return {
-        "first_ledger": reading["first_ledger"],
-        "ledger": reading["ledger"],
-        "closed_at": reading["closed_at"],
+        "first_ledger": reading.first_ledger,
+        "ledger": reading.ledger,
+        "closed_at": reading.closed_at,
         "treasuries": list(treasuries),
     }
 
@@ -258,16 +263,16 @@ _OUTFLOWS = text(
 
 
 async def sum_outflows(
-    connection: AsyncConnection, reading: RowMapping, treasuries: Mapping[str, Treasury]
+    connection: AsyncConnection, reading: CursorRecord, treasuries: Mapping[str, Treasury]
 ) -> tuple[int, int]:
     """Return the number of transfers out of the treasuries and their sum in stroops, as far as read."""
-    scope = {"ledger": reading["ledger"], "treasuries": list(treasuries)}
+    scope = {"ledger": reading.ledger, "treasuries": list(treasuries)}
     row = (await connection.execute(_OUTFLOWS, scope)).one()
     return row.transfers, int(row.stroops)
 
 
 async def save_run(
-    connection: AsyncConnection, at: datetime, reading: RowMapping, found: Comparison
+    connection: AsyncConnection, at: datetime, reading: CursorRecord, found: Comparison
 ) -> None:
     """Save a comparison, up to which ledger it went, and its counts; delete those older than a week."""
     await connection.execute(
@@ -276,8 +281,8 @@ async def save_run(
     await connection.execute(
         insert(reconciliation_runs).values(
             at=at,
-            ledger=reading["ledger"],
-            closed_at=reading["closed_at"],
+            ledger=reading.ledger,
+            closed_at=reading.closed_at,
             matched=found.matched,
             matched_stroops=found.matched_stroops,
             new_breaks=found.new_breaks,
@@ -286,7 +291,10 @@ async def save_run(
     )
 
 
-async def get_last_run(connection: AsyncConnection) -> RowMapping | None:
+async def get_last_run(connection: AsyncConnection) -> RunRecord | None:
     runs = reconciliation_runs
     rows = await connection.execute(select(runs).order_by(runs.c.id.desc()).limit(1))
-    return rows.mappings().one_or_none()
+    run = rows.one_or_none()
+    if run is None:
+        return None
+    return RunRecord(run.at, run.ledger, run.closed_at, run.matched, run.matched_stroops)

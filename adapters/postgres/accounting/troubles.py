@@ -64,8 +64,8 @@ _LIST = text(
         SELECT FROM reconciliation_runs WHERE at >= now() - CAST(:unread AS interval))
     UNION ALL
     SELECT '{TroubleCode.SETTLEMENT_WORKER_SILENT}', 'no settlement worker has reported for a while: start one, or '
-           'look in its log', '', max(surveyed_at), NULL, NULL
-    FROM networks HAVING coalesce(max(surveyed_at), '-infinity') < now() - CAST(:silent AS interval)
+           'look in its log', '', max(monitored_at), NULL, NULL
+    FROM networks HAVING coalesce(max(monitored_at), '-infinity') < now() - CAST(:silent AS interval)
     ORDER BY since NULLS FIRST, code
     """
 )

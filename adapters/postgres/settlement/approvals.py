@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
-from sqlalchemy import RowMapping, distinct, exists, func, literal, select, true, update
+from sqlalchemy import distinct, exists, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.settlement.payments import to_payment
+from adapters.postgres.settlement.payments import to_payment, to_record
 from adapters.postgres.tables import (
     allocations,
     approvals,
@@ -25,10 +25,11 @@ from domain.settlement.approvals import (
     UNSIGNED,
     Approval,
     ApprovalContext,
+    ApprovalRecord,
     compute_digest,
 )
 from domain.settlement.limits import Limits, find_ceiling
-from domain.settlement.payments import Payment, PaymentStatus
+from domain.settlement.payments import Payment, PaymentRecord, PaymentStatus
 
 # The actions that a verdict follows from: their actors are its makers.
 MAKER_ACTIONS = ("outage.declared", "outage.amended", "outage.judged")
@@ -190,20 +191,21 @@ async def get_admitted_at(connection: AsyncConnection, payment_id: str) -> datet
 
 async def list_by_payment(
     connection: AsyncConnection, payment_ids: Sequence[str]
-) -> dict[str, list[RowMapping]]:
+) -> dict[str, list[ApprovalRecord]]:
     """Return all approvals of each payment, voided ones included, oldest first."""
     rows = await connection.execute(
         select(approvals).where(approvals.c.payment_id.in_(payment_ids)).order_by(approvals.c.id)
     )
-    found: dict[str, list[RowMapping]] = {payment_id: [] for payment_id in payment_ids}
-    for row in rows.mappings():
-        found[row["payment_id"]].append(row)
+    found: dict[str, list[ApprovalRecord]] = {payment_id: [] for payment_id in payment_ids}
+    for row in rows:
+        given = (row.approver, row.note, row.approved_at, row.digest)
+        found[row.payment_id].append(ApprovalRecord(*given, row.voided_at, row.voided_reason))
     return found
 
 
 async def list_waiting(
     connection: AsyncConnection, enforced: Limits, offset: int, limit: int
-) -> tuple[list[RowMapping], int]:
+) -> tuple[list[PaymentRecord], int]:
     """Return a page of the payments that wait for approval alone, oldest first, and how many there are."""
     if enforced.approval_above is None:
         return [], 0
@@ -230,4 +232,4 @@ async def list_waiting(
         .limit(limit)
     )
     total = await connection.scalar(select(func.count()).select_from(payments).where(*wanted))
-    return list(rows.mappings()), total or 0
+    return [to_record(row) for row in rows.mappings()], total or 0

@@ -41,13 +41,13 @@ class Reservation:
     members: int = 1
 
 
-def make_attempt(held: Reservation, envelope: Envelope, *, resumed: bool) -> Attempt:
+def make_attempt(reserved: Reservation, envelope: Envelope, *, resumed: bool) -> Attempt:
     """Return the attempt of a reservation and the bytes stored for it."""
     return Attempt(
-        held.payment_id,
-        held.n,
-        held.channel,
-        held.sequence,
+        reserved.payment_id,
+        reserved.n,
+        reserved.channel,
+        reserved.sequence,
         envelope.max_ledger,
         envelope.inner_hash,
         envelope.xdr,

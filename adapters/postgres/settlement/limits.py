@@ -3,12 +3,12 @@
 from dataclasses import asdict
 from datetime import date, datetime
 
-from sqlalchemy import RowMapping, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import limits, spending
-from domain.settlement.limits import Limits
+from domain.settlement.limits import Limits, Spending
 
 NAME = "settlement"
 LIMITS = (
@@ -42,7 +42,7 @@ async def get_enforced(connection: AsyncConnection) -> Limits:
 
 async def list_spent(
     connection: AsyncConnection, day: date, side: str, most: int = 10
-) -> list[RowMapping]:
+) -> list[Spending]:
     """Return the stroops spent on a day, by treasury (payer) or by payee, the largest first."""
     rows = await connection.execute(
         select(spending.c.account, spending.c.spent_stroops)
@@ -50,4 +50,4 @@ async def list_spent(
         .order_by(spending.c.spent_stroops.desc(), spending.c.account)
         .limit(most)
     )
-    return list(rows.mappings())
+    return [Spending(row.account, int(row.spent_stroops)) for row in rows]

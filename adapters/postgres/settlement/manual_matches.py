@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import CursorResult, RowMapping, exists, select, text
+from sqlalchemy import CursorResult, exists, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
+from adapters.postgres.settlement.payments import to_record
 from adapters.postgres.tables import allocations, manual_matches, payments
 from domain.errors import NotFound
 from domain.settlement.manual_matches import (
@@ -17,7 +18,7 @@ from domain.settlement.manual_matches import (
     ManualMatch,
     OutOfBandTransfer,
 )
-from domain.settlement.payments import PaymentStatus
+from domain.settlement.payments import PaymentRecord, PaymentStatus
 
 # The bytes on record whose transfers explain themselves. Those of an attempt that is closed as failed do
 # not: a node said so, and the chain shows otherwise.
@@ -112,7 +113,7 @@ def _to_transfers(rows: CursorResult[Any]) -> list[OutOfBandTransfer]:
     ]
 
 
-async def lock(connection: AsyncConnection, payment_id: str) -> tuple[RowMapping, bool]:
+async def lock(connection: AsyncConnection, payment_id: str) -> tuple[PaymentRecord, bool]:
     """
     Lock a payment; return it, and whether it is in an attempt. No attempt begins before the commit.
 
@@ -128,14 +129,17 @@ async def lock(connection: AsyncConnection, payment_id: str) -> tuple[RowMapping
     row = rows.mappings().one_or_none()
     if row is None:
         raise NotFound(f"payment {payment_id!r} does not exist")
-    return row, row["in_attempt"]
+    return to_record(row), row["in_attempt"]
 
 
-async def get(connection: AsyncConnection, payment_id: str) -> RowMapping | None:
+async def get(connection: AsyncConnection, payment_id: str) -> ManualMatch | None:
     rows = await connection.execute(
         select(manual_matches).where(manual_matches.c.payment_id == payment_id)
     )
-    return rows.mappings().one_or_none()
+    row = rows.one_or_none()
+    if row is None:
+        return None
+    return ManualMatch(row.payment_id, row.position, row.matched_by, row.note, row.matched_at)
 
 
 async def match(

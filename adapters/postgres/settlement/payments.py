@@ -15,11 +15,12 @@ from adapters.postgres.settlement.wallets import get_agreement_at
 from adapters.postgres.sla.outages import OutageContext
 from adapters.postgres.tables import allocations, attempts, payments
 from domain.errors import Conflict, NotFound
-from domain.reasons import Reason
+from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import Attempt
 from domain.settlement.payments import (
     SENT,
     Payment,
+    PaymentRecord,
     PaymentStatus,
     Treasury,
     derive_number,
@@ -114,6 +115,21 @@ def to_payment(row: RowMapping) -> Payment:
         from_address=row["from_address"],
         to_address=row["to_address"],
         correlation_id=row["correlation_id"],
+    )
+
+
+def to_record(row: RowMapping) -> PaymentRecord:
+    code = row["reason_code"]
+    return PaymentRecord(
+        to_payment(row),
+        PaymentStatus(row["status"]),
+        row["asset_code"],
+        row["transaction_hash"],
+        row["ledger"],
+        None if code is None else ReasonCode(code),
+        row["status_reason"],
+        row["created_at"],
+        row["confirmed_at"],
     )
 
 
@@ -219,21 +235,21 @@ async def confirm(connection: AsyncConnection, payment_id: str, **proof: Any) ->
     to, key = PaymentStatus.CONFIRMED, {"id": payment_id}
     if await transitions.move(connection, transitions.PAYMENTS, key, to, SENT, **proof):
         return
-    row = await get(connection, payment_id)
-    if row["transaction_hash"] != proof["transaction_hash"]:
-        raise Conflict(f"payment {payment_id} is confirmed by {row['transaction_hash']}")
+    known = (await get(connection, payment_id)).transaction_hash
+    if known != proof["transaction_hash"]:
+        raise Conflict(f"payment {payment_id} is confirmed by {known}")
 
 
-async def get(connection: AsyncConnection, payment_id: str) -> RowMapping:
+async def get(connection: AsyncConnection, payment_id: str) -> PaymentRecord:
     rows = await connection.execute(select(payments).where(payments.c.id == payment_id))
     row = rows.mappings().one_or_none()
     if row is None:
         raise NotFound(f"payment {payment_id!r} does not exist")
-    return row
+    return to_record(row)
 
 
-async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
+async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[PaymentRecord]:
     rows = await connection.execute(
         select(payments).where(payments.c.outage_id == outage_id).order_by(payments.c.revision)
     )
-    return list(rows.mappings())
+    return [to_record(row) for row in rows.mappings()]

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,6 +27,7 @@ from domain.errors import NotFound
 from domain.sla.attestations import (
     Attestation,
     AttestationStatus,
+    CallRecord,
     CallStatus,
     make_symbol,
 )
@@ -82,7 +83,7 @@ class AttestationCase:
     verdict: Verdict
     policy: Policy
     # The newest call made for it, if there was one.
-    call: RowMapping | None
+    call: CallRecord | None
     # Whether the contract may have stored the result of an earlier call of ours.
     remembered: bool
     times_expired: int  # how many calls in a row expired, up to the newest
@@ -125,28 +126,30 @@ async def lock(connection: AsyncConnection, attestation: Attestation) -> Attesta
         to_verdict(row),
         to_policy({name.removeprefix("of_"): value for name, value in row.items()}),
         calls[0] if calls else None,
-        any(call["status"] in (CallStatus.REJECTED, CallStatus.LOST) for call in calls),
-        len([*takewhile(lambda call: call["status"] == CallStatus.EXPIRED, calls)]),
+        any(call.outcome.status in (CallStatus.REJECTED, CallStatus.LOST) for call in calls),
+        len([*takewhile(lambda call: call.outcome.status == CallStatus.EXPIRED, calls)]),
     )
 
 
 async def attest(
-    connection: AsyncConnection, attestation: Attestation, call: RowMapping, at: datetime
+    connection: AsyncConnection, attestation: Attestation, call: CallRecord, at: datetime
 ) -> bool:
     """Record the contract's confirmation with its proof; False when it was recorded before."""
+    outcome = call.outcome
+    assert outcome.contract_result is not None, "there is nothing to attest without one"
     return await transitions.move(
         connection,
         transitions.ATTESTATIONS,
         _make_key(attestation),
         AttestationStatus.ATTESTED,
         problem=None,
-        contract_id=call["contract_id"],
-        transaction_hash=call["hash"],
-        ledger=call["ledger"],
-        config_hash=int(call["result"]["config_version_hash"]),
-        config_snapshot=call["config_snapshot"],
-        result=call["result"],
-        fresh=call["fresh"],
+        contract_id=call.contract_id,
+        transaction_hash=call.hash,
+        ledger=outcome.ledger,
+        config_hash=outcome.contract_result.config_version_hash,
+        config_snapshot=call.config_snapshot,
+        result=outcome.contract_result.json(),
+        fresh=outcome.fresh,
         attested_at=at,
     )
 

@@ -15,6 +15,7 @@ from domain.sla.attestations import (
     Attestation,
     Call,
     CallOutcome,
+    CallRecord,
     CallStatus,
     ContractResult,
     SignedCall,
@@ -22,7 +23,7 @@ from domain.sla.attestations import (
 from domain.sla.contract_parity import encode_config
 
 
-async def list_calls(connection: AsyncConnection, attestation: Attestation) -> list[RowMapping]:
+async def list_calls(connection: AsyncConnection, attestation: Attestation) -> list[CallRecord]:
     rows = await connection.execute(
         select(contract_calls)
         .where(
@@ -31,7 +32,10 @@ async def list_calls(connection: AsyncConnection, attestation: Attestation) -> l
         )
         .order_by(contract_calls.c.n.desc())
     )
-    return list(rows.mappings())
+    return [
+        CallRecord(row["hash"], row["contract_id"], row["config_snapshot"], _to_outcome(row))
+        for row in rows.mappings()
+    ]
 
 
 async def find_open_call(connection: AsyncConnection, source: str) -> Call | None:
@@ -127,7 +131,7 @@ async def record_outcome(connection: AsyncConnection, call: Call, outcome: CallO
         )
 
 
-def to_outcome(call: RowMapping) -> CallOutcome:
+def _to_outcome(call: RowMapping) -> CallOutcome:
     """Return the recorded outcome of a call; without a contract result, `reason` says why."""
     status, ledger, result = CallStatus(call["status"]), call["ledger"], call["result"]
     if result is None:
@@ -137,8 +141,6 @@ def to_outcome(call: RowMapping) -> CallOutcome:
     return CallOutcome(status, ledger, ContractResult(**(result | integers)), bool(call["fresh"]))
 
 
-async def reject(connection: AsyncConnection, call: RowMapping) -> None:
+async def reject(connection: AsyncConnection, call: CallRecord) -> None:
     """Record that the contract's answer to this call differs from the verdict."""
-    await transitions.move(
-        connection, transitions.CALLS, {"hash": call["hash"]}, CallStatus.REJECTED
-    )
+    await transitions.move(connection, transitions.CALLS, {"hash": call.hash}, CallStatus.REJECTED)

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, case, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.sla.outages import select_with_verdict
+from adapters.postgres.sla.outages import select_with_verdict, to_record
 from adapters.postgres.tables import outages, sla_results
 from domain.sla.listings import (
     SEVERITY_ORDER,
@@ -17,6 +17,7 @@ from domain.sla.listings import (
     Place,
     SortField,
 )
+from domain.sla.outages import RecordedOutage
 from domain.sla.verdicts import SlaStatus
 
 # Rows that are read at once where a whole list is streamed.
@@ -69,7 +70,7 @@ async def list_page(
     after: Place | None = None,
     offset: int = 0,
     limit: int = 20,
-) -> tuple[list[RowMapping], int]:
+) -> tuple[list[RecordedOutage], int]:
     """Return one page of outages, and how many there are in all."""
     conditions = list(list_conditions(wanted))
     value = _get_value(ordering)
@@ -87,32 +88,34 @@ async def list_page(
         .limit(limit)
     )
     total = await connection.scalar(select(func.count()).select_from(outages).where(*conditions))
-    return list(rows.mappings()), total or 0
+    return [to_record(row) for row in rows.mappings()], total or 0
 
 
 async def stream(
     connection: AsyncConnection, wanted: OutageFilter, ordering: Ordering
-) -> AsyncIterator[RowMapping]:
+) -> AsyncIterator[RecordedOutage]:
     """Yield every outage of a list; no more than a chunk of them is in memory."""
     after: Place | None = None
     while True:
-        rows, _ = await list_page(connection, wanted, ordering, after=after, limit=CHUNK)
-        for row in rows:
-            yield row
-        if len(rows) < CHUNK:
+        records, _ = await list_page(connection, wanted, ordering, after=after, limit=CHUNK)
+        for record in records:
+            yield record
+        if len(records) < CHUNK:
             return
-        after = get_place(ordering, dict(rows[-1]))
+        after = get_place(ordering, records[-1])
 
 
-def get_place(ordering: Ordering, row: Mapping[str, Any]) -> Place:
+def get_place(ordering: Ordering, record: RecordedOutage) -> Place:
     """Return the place of an outage in an ordering."""
-    field = ordering.field
-    value = row[field]
-    if field is SortField.SEVERITY:
-        value = SEVERITY_ORDER.index(value)
-    if field is SortField.STATUS:
-        value = STATUS_ORDER.index(value)
-    return Place(value.isoformat() if isinstance(value, datetime) else str(value), row["id"])
+    outage = record.outage
+    values: dict[SortField, Any] = {
+        SortField.DETECTED_AT: outage.detected_at.isoformat(),
+        SortField.SEVERITY: SEVERITY_ORDER.index(outage.severity),
+        SortField.STATUS: STATUS_ORDER.index(record.status),
+        SortField.SITE_NAME: outage.site_name,
+        SortField.ID: outage.id,
+    }
+    return Place(str(values[ordering.field]), outage.id)
 
 
 def _get_value(ordering: Ordering) -> ColumnElement[Any]:

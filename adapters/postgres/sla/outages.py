@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
 from adapters.postgres.sla.policies import to_policy
+from adapters.postgres.sla.verdicts import ATTESTATION_COLUMNS, to_attestation
 from adapters.postgres.tables import (
     agreements,
     attestations,
@@ -23,7 +24,7 @@ from adapters.postgres.tables import (
 )
 from domain.errors import NotFound
 from domain.money import STROOPS_PER_UNIT
-from domain.sla.outages import Declaration, Outage, OutageStatus
+from domain.sla.outages import Declaration, Location, Outage, OutageStatus, RecordedOutage
 from domain.sla.policies import Agreement, Policy
 from domain.sla.verdicts import (
     PaymentType,
@@ -189,12 +190,6 @@ def to_verdict(row: RowMapping) -> tuple[int, Verdict] | None:
     )
 
 
-_ATTESTATION_COLUMNS = (
-    *("status", "problem", "symbol", "contract_id", "transaction_hash", "ledger"),
-    *("config_hash", "config_snapshot", "fresh", "attested_at"),
-)
-
-
 def select_with_verdict(*more: Label[Any]) -> Select[Any]:
     """Select each outage with the newest revision of its verdict, and the attestation of that."""
     newest = (
@@ -209,7 +204,7 @@ def select_with_verdict(*more: Label[Any]) -> Select[Any]:
         for name in ("revision", "status", "payment_type", "rating", "mttr_minutes")
     ]
     columns += [newest.c[n].label(f"sla_{n}") for n in ("threshold_minutes", "amount_stroops")]
-    columns += [attestations.c[name].label(f"attestation_{name}") for name in _ATTESTATION_COLUMNS]
+    columns += [attestations.c[name].label(f"attestation_{name}") for name in ATTESTATION_COLUMNS]
     beside = outages.outerjoin(newest, true()).outerjoin(
         attestations,
         (attestations.c.outage_id == outages.c.id) & (attestations.c.revision == newest.c.revision),
@@ -217,9 +212,35 @@ def select_with_verdict(*more: Label[Any]) -> Select[Any]:
     return select(outages, *columns, *more).select_from(beside)
 
 
-async def get(connection: AsyncConnection, outage_id: str) -> RowMapping:
+def to_record(row: RowMapping) -> RecordedOutage:
+    location = row["location"]
+    declared = {name: row[name] for name in _DECLARED} | {
+        "severity": Severity(row["severity"]),
+        "location": None if location is None else Location(**location),
+    }
+    outage = Outage(**declared)
+    return RecordedOutage(
+        outage,
+        OutageStatus(row["status"]),
+        **{name: row[name] for name in _RECORDED},
+        judged=to_verdict(row),
+        attestation=to_attestation(row),
+    )
+
+
+_DECLARED = (
+    *("id", "site_name", "detected_at", "description", "site_id", "affected_services"),
+    *("affected_subscribers", "assigned_to", "policy"),
+)
+_RECORDED = (
+    *("version", "declared_at", "resolved_at", "dispute_deadline", "closed_at", "root_cause"),
+    *("resolution_notes", "policy", "policy_version", "correlation_id"),
+)
+
+
+async def get(connection: AsyncConnection, outage_id: str) -> RecordedOutage:
     rows = await connection.execute(select_with_verdict().where(outages.c.id == outage_id))
-    return _require(rows.mappings().one_or_none(), outage_id)
+    return to_record(_require(rows.mappings().one_or_none(), outage_id))
 
 
 async def find_fingerprint(connection: AsyncConnection, outage_id: str) -> str | None:

@@ -8,11 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import sla_results
 from domain.money import STROOPS_PER_UNIT
+from domain.sla.attestations import AttestationRecord, AttestationStatus
 from domain.sla.outages import Outage
 from domain.sla.policies import Policy
 from domain.sla.verdicts import (
     PaymentType,
     Rating,
+    RecordedVerdict,
+    Severity,
     SlaStatus,
     Verdict,
 )
@@ -54,14 +57,25 @@ async def add(
     return result.one_or_none() is not None
 
 
-async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
+async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[RecordedVerdict]:
     """Return every revision of the verdict on an outage, the first one first."""
     rows = await connection.execute(
         select(sla_results)
         .where(sla_results.c.outage_id == outage_id)
         .order_by(sla_results.c.revision)
     )
-    return list(rows.mappings())
+    return [_to_record(row) for row in rows.mappings()]
+
+
+def _to_record(row: RowMapping) -> RecordedVerdict:
+    named = {name: row[name] for name in _NAMED}
+    return RecordedVerdict(severity=Severity(row["severity"]), verdict=to_verdict(row), **named)
+
+
+_NAMED = (
+    *("outage_id", "revision", "mttr_basis", "policy", "policy_version"),
+    *("judged_at", "payment_id"),
+)
 
 
 def to_verdict(row: RowMapping) -> Verdict:
@@ -73,3 +87,22 @@ def to_verdict(row: RowMapping) -> Verdict:
         row["threshold_minutes"],
         row["amount_stroops"] // STROOPS_PER_UNIT,
     )
+
+
+ATTESTATION_COLUMNS = (
+    *("status", "problem", "symbol", "contract_id", "transaction_hash", "ledger"),
+    *("config_hash", "config_snapshot", "fresh", "attested_at"),
+)
+
+
+def to_attestation(row: RowMapping) -> AttestationRecord | None:
+    """Return the attestation of a verdict, which may need none, from a row with its labelled columns."""
+    if row["attestation_status"] is None:
+        return None
+    found = {name: row[f"attestation_{name}"] for name in ATTESTATION_COLUMNS}
+    hash_ = found["config_hash"]
+    exact = {
+        "status": AttestationStatus(found["status"]),
+        "config_hash": None if hash_ is None else int(hash_),
+    }
+    return AttestationRecord(**found | exact)

@@ -58,7 +58,7 @@ entries = Table(
     Column("slot", sa.SmallInteger, nullable=False),
     Column("corrects", String(64), sa.ForeignKey("entries.id")),
     Column("transaction_hash", String(64)),
-    Column("booked_at", Instant, nullable=False, server_default=text("now()")),
+    Column("posted_at", Instant, nullable=False, server_default=text("now()")),
     sa.CheckConstraint(_make_one_of("kind", ENTRY_KINDS), name="kind"),
     sa.CheckConstraint(
         "payment_id IS NOT NULL OR kind IN ('adjustment', 'resolution')", name="payment"

@@ -14,7 +14,7 @@ networks = Table(
     Column("ledger", sa.BigInteger, nullable=False),
     Column("closed_at", Instant, nullable=False),
     # When a settlement worker last looked; NULL until one has.
-    Column("surveyed_at", Instant),
+    Column("monitored_at", Instant),
 )
 
 # What a person must repair there, as the settlement worker last saw it.

@@ -1,4 +1,4 @@
-"""Sequences that two nodes agree on, or one node at two ledgers, before the book relies on them."""
+"""Sequences that two nodes agree on, or one node at two ledgers, before the journal relies on them."""
 
 import asyncio
 from collections import Counter

@@ -1,5 +1,6 @@
 """/integrity-checks: whether the journal keeps its invariants, as the last scheduled check found it."""
 
+from dataclasses import asdict
 from datetime import datetime
 
 from fastapi import APIRouter
@@ -53,10 +54,10 @@ async def get_integrity_check(database: Database) -> IntegrityCheckView:
         last = await integrity_checks.get_newest(connection)
         counts = await integrity_checks.count_unresolved(connection)
     return IntegrityCheckView(
-        checked_at=None if last is None else last["at"],
-        took_ms=None if last is None else last["took_ms"],
-        clean=None if last is None else last["broken"] == 0,
-        overdue=0 if last is None else last["overdue"],
+        checked_at=None if last is None else last.at,
+        took_ms=None if last is None else last.took_ms,
+        clean=None if last is None else last.broken == 0,
+        overdue=0 if last is None else last.overdue,
         invariants=[
             InvariantView(
                 invariant=invariant, description=description, violations=counts[invariant]
@@ -76,7 +77,7 @@ async def list_violations(
 ) -> PageView[ViolationView]:
     """List violations, newest first; `unresolved` shows only those that stand, or only those resolved."""
     async with database.autocommit() as connection:
-        rows, total = await integrity_checks.list_page(
+        records, total = await integrity_checks.list_page(
             connection,
             invariant=invariant,
             overdue=overdue,
@@ -84,5 +85,5 @@ async def list_violations(
             offset=paging.offset,
             limit=paging.size,
         )
-    items = [ViolationView.model_validate(dict(row)) for row in rows]
+    items = [ViolationView.model_validate(asdict(record)) for record in records]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)

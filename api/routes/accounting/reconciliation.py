@@ -104,14 +104,14 @@ async def get_reconciliation(database: Database) -> StatusView:
         counts = await breaks.count_open_by_kind(connection)
     if run is None:
         return StatusView(open_breaks=counts)
-    as_of = run["closed_at"]
+    as_of = run.closed_at
     return StatusView(
         as_of=as_of,
-        ledger=run["ledger"],
+        ledger=run.ledger,
         lag_seconds=None if as_of is None else (datetime.now(UTC) - as_of).total_seconds(),
-        ran_at=run["at"],
-        matched_transfers=run["matched"],
-        matched_stroops=str(run["matched_stroops"]),
+        ran_at=run.at,
+        matched_transfers=run.matched,
+        matched_stroops=str(run.matched_stroops),
         open_breaks=counts,
     )
 

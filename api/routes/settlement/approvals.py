@@ -1,5 +1,6 @@
 """/payments/{id}/approvals: two people look before much money moves."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -61,7 +62,7 @@ class QueuedView(BaseModel):
             makers=list(asked.makers),
             digest=asked.digest,
             approvers_needed=count_needed(asked.makers),
-            approvals=[ApprovalView.model_validate(each) for each in asked.approvals],
+            approvals=[ApprovalView.model_validate(asdict(each)) for each in asked.approvals],
         )
 
 

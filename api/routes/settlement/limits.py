@@ -1,8 +1,6 @@
 """/payments/limits: how much may leave, and how much of it has left today."""
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -12,6 +10,7 @@ from api.access.permissions import require
 from api.dependencies import Database
 from api.views import to_number
 from domain.access.permissions import Permission
+from domain.settlement.limits import Spending
 
 router = APIRouter(prefix="/payments/limits", tags=["payments"])
 
@@ -37,12 +36,11 @@ class SpentView(BaseModel):
     left: AmountView | None
 
     @classmethod
-    def of(cls, row: Mapping[str, Any], cap: int | None) -> "SpentView":
-        spent = int(row["spent_stroops"])
-        left = None if cap is None else max(cap - spent, 0)
-        shown = AmountView.of(spent)
+    def of(cls, spending: Spending, cap: int | None) -> "SpentView":
+        left = None if cap is None else max(cap - spending.spent_stroops, 0)
+        shown = AmountView.of(spending.spent_stroops)
         assert shown is not None
-        return cls(account=row["account"], spent=shown, left=AmountView.of(left))
+        return cls(account=spending.account, spent=shown, left=AmountView.of(left))
 
 
 class LimitsView(BaseModel):
@@ -73,6 +71,6 @@ async def get_limits(database: Database) -> LimitsView:
         cap_per_payee_per_day=AmountView.of(allowed.cap_per_payee_per_day),
         approval_above=AmountView.of(allowed.approval_above),
         day=day,
-        treasuries=[SpentView.of(dict(row), allowed.cap_per_day) for row in payers],
-        payees=[SpentView.of(dict(row), allowed.cap_per_payee_per_day) for row in payees],
+        treasuries=[SpentView.of(each, allowed.cap_per_day) for each in payers],
+        payees=[SpentView.of(each, allowed.cap_per_payee_per_day) for each in payees],
     )

@@ -1,6 +1,7 @@
 """/payments: what was owed, and what the chain did about it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -75,10 +76,10 @@ async def list_payments(
 ) -> PageView[PaymentView]:
     """List payments, newest first."""
     async with database.autocommit() as connection:
-        rows, total = await payment_listings.list_page(
+        records, total = await payment_listings.list_page(
             connection, wanted, paging.offset, paging.size
         )
-    items = [PaymentView.of(dict(row)) for row in rows]
+    items = [PaymentView.of(record) for record in records]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
@@ -87,8 +88,8 @@ async def get_balances(database: Database) -> list[BalanceView]:
     """Show every account of the double-entry journal."""
     async with database.autocommit() as connection:
         return [
-            BalanceView(account=row["account"], balance_stroops=str(row["balance_stroops"]))
-            for row in await journal.list_balances(connection)
+            BalanceView(account=each.account, balance_stroops=str(each.balance_stroops))
+            for each in await journal.list_balances(connection)
         ]
 
 
@@ -101,8 +102,8 @@ async def export_payments(database: Database, wanted: Wanted) -> StreamingRespon
 
 async def _read_all(database: Database, wanted: PaymentFilter) -> AsyncIterator[list[Any]]:
     async with database.autocommit() as connection:
-        async for row in payment_listings.stream(connection, wanted):
-            shown = PaymentView.of(dict(row)).model_dump(mode="json")
+        async for record in payment_listings.stream(connection, wanted):
+            shown = PaymentView.of(record).model_dump(mode="json")
             yield [shown[name] for name in COLUMNS]
 
 
@@ -113,21 +114,21 @@ async def get_payment(payment_id: PaymentId, database: Database) -> PaymentView:
 
 async def _show(database: Database, payment_id: str) -> PaymentView:
     async with database.autocommit() as connection:
-        return PaymentView.of(dict(await payments.get(connection, payment_id)))
+        return PaymentView.of(await payments.get(connection, payment_id))
 
 
 @router.get("/{payment_id}/trace", dependencies=PAYMENTS_READ, responses=declare_problems(404))
 async def explain_payment(payment_id: PaymentId, database: Database) -> PaymentTraceView:
     """Tell every attempt, envelope, answer and posting of a payment."""
     async with database.autocommit() as connection:
-        row = await payments.get(connection, payment_id)
+        record = await payments.get(connection, payment_id)
         tried = await payment_traces.list_attempts(connection, payment_id)
         posted = await journal.list_by_payment(connection, payment_id)
     return PaymentTraceView(
-        payment=PaymentView.of(dict(row)),
-        attempts=[dict(attempt) for attempt in tried],
+        payment=PaymentView.of(record),
+        attempts=[asdict(attempt) for attempt in tried],
         postings=[
-            {**posting, "amount_stroops": str(posting["amount_stroops"])} for posting in posted
+            asdict(posting) | {"amount_stroops": str(posting.amount_stroops)} for posting in posted
         ],
     )
 

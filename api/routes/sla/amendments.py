@@ -1,6 +1,5 @@
 """/outages/{outage_id}: correct an outage, or cancel what was none."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -22,7 +21,9 @@ from domain.sla.outages import (
     AmendOutageInput,
     Cancellation,
     OutageStatus,
+    RecordedOutage,
     Resolution,
+    find_changes,
 )
 from domain.sla.verdicts import Severity, compute_payable, judge
 from services.sla.outages.amend_outage import amend_outage as amend_closed
@@ -43,15 +44,15 @@ async def amend_outage(
     """
     now = datetime.now(UTC)
     async with engine.database.autocommit() as connection:
-        row: Any = await outages.get(connection, outage_id)
-        changes = {name: new for name, new in body.changes().items() if row[name] != new}
+        recorded = await outages.get(connection, outage_id)
+        changes = find_changes(recorded, body.changes())
         resolution = None
-        if row["status"] == OutageStatus.DECLARED:
+        if recorded.status is OutageStatus.DECLARED:
             resolution = body.resolution(asked, now)
-            await _check_end(connection, row, changes, resolution, now)
+            await _check_end(connection, recorded, changes, resolution, now)
         else:
-            _check_same_end(row, body)
-    if changes and row["status"] == OutageStatus.CLOSED:
+            _check_same_end(recorded, body)
+    if changes and recorded.status is OutageStatus.CLOSED:
         # Its workflow has ended; what may still be said of it bears on no money.
         amending = AmendOutageInput(outage_id, Amendment(asked, changes), update_id, now)
         await amend_closed(engine.database, amending)
@@ -64,7 +65,7 @@ async def amend_outage(
 
 async def _check_end(
     connection: Any,
-    row: Any,
+    recorded: RecordedOutage,
     changes: dict[str, Any],
     resolution: Resolution | None,
     now: datetime,
@@ -72,23 +73,22 @@ async def _check_end(
     """Refuse an end that cannot be judged, before anything is corrected."""
     if resolution is None:
         return
-    outage = outages.to_outage(row)
+    outage = recorded.outage
     check_resolution(outage, resolution, now)
-    policy = await policies.get_version(connection, row["policy"], row["policy_version"])
-    severity = Severity(changes.get("severity", row["severity"]))
+    policy = await policies.get_version(connection, recorded.policy, recorded.policy_version)
+    severity = Severity(changes.get("severity", outage.severity))
     compute_payable(judge(policy.terms[severity], resolution.get_times(outage)[1]))
 
 
-def _check_same_end(row: Mapping[str, Any], body: AmendBody) -> None:
+def _check_same_end(recorded: RecordedOutage, body: AmendBody) -> None:
     """Refuse to end an outage anew, or not to have ended; the end on record may be said again."""
-    status = row["status"]
-    if "status" in body.model_fields_set and body.status != to_outage_status(OutageStatus(status)):
-        raise Conflict(
-            f"outage {row['id']!r} is {status}; its status can no longer become {body.status}"
-        )
-    said = ((body.resolved_at, row["resolved_at"]), (body.mttr_minutes, row["sla_mttr_minutes"]))
+    named, status = f"outage {recorded.outage.id!r} is {recorded.status}", body.status
+    if "status" in body.model_fields_set and status != to_outage_status(recorded.status):
+        raise Conflict(f"{named}; its status can no longer become {status}")
+    minutes = None if recorded.judged is None else recorded.judged[1].mttr_minutes
+    said = ((body.resolved_at, recorded.resolved_at), (body.mttr_minutes, minutes))
     if any(new is not None and new != known for new, known in said):
-        raise Conflict(f"outage {row['id']!r} is {status}; its times can no longer change")
+        raise Conflict(f"{named}; its times can no longer change")
 
 
 @router.delete("/{outage_id}", dependencies=RESOLVE, responses=declare_problems(404, 409))

@@ -161,14 +161,14 @@ async def _import(engine: Engine, item: ImportedOutage, asked: Request) -> bool:
     policy = outage.policy or settings.sla_policy
     await check_declaration(engine.database, outage, policy, resolution)
     declaration = Declaration(outage, asked, policy, settings.sla_agreement)
-    recorded = await commands.declare(engine, declaration)
+    declared = await commands.declare(engine, declaration)
     if resolution is not None:
         async with engine.database.autocommit() as connection:
-            row = await outages.get(connection, outage.id)
-        if row["status"] == OutageStatus.DECLARED:
+            status = (await outages.get(connection, outage.id)).status
+        if status is OutageStatus.DECLARED:
             await commands.resolve(engine, outage.id, resolution, f"import-{outage.id}")
             return True
-    return recorded is not None and recorded.correlation_id == asked.correlation_id
+    return declared is not None and declared.correlation_id == asked.correlation_id
 
 
 @router.get("/history", dependencies=[require(Permission.OUTAGES_READ)])

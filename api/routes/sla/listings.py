@@ -111,7 +111,7 @@ async def _list(
     if after is not None and paging.number != 1:
         raise Invalid("page", "may not be sent with a cursor: it says where the page begins")
     async with database.autocommit() as connection:
-        rows, total = await listings.list_page(
+        records, total = await listings.list_page(
             connection,
             wanted,
             ordering,
@@ -119,9 +119,9 @@ async def _list(
             offset=paging.offset,
             limit=paging.size,
         )
-    last = listings.get_place(ordering, dict(rows[-1])) if len(rows) == paging.size else None
+    last = listings.get_place(ordering, records[-1]) if len(records) == paging.size else None
     return OutagePageView(
-        items=[OutageView.of(dict(row)) for row in rows],
+        items=[OutageView.of(record) for record in records],
         total=total,
         page=paging.number,
         page_size=paging.size,
@@ -172,8 +172,8 @@ async def _read_all(
     database: Database, wanted: OutageFilter, ordering: Ordering
 ) -> AsyncIterator[OutageView]:
     async with database.autocommit() as connection:
-        async for row in listings.stream(connection, wanted, ordering):
-            yield OutageView.of(dict(row))
+        async for record in listings.stream(connection, wanted, ordering):
+            yield OutageView.of(record)
 
 
 async def _render_array(views: AsyncIterator[OutageView]) -> AsyncIterator[str]:

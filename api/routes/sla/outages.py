@@ -103,7 +103,7 @@ async def check_declaration(
 
 async def show_outage(engine: Engine, outage_id: str) -> OutageView:
     async with engine.database.autocommit() as connection:
-        return OutageView.of(dict(await outages.get(connection, outage_id)))
+        return OutageView.of(await outages.get(connection, outage_id))
 
 
 @router.get("/{outage_id}", dependencies=READ, responses=declare_problems(404))
@@ -118,12 +118,12 @@ async def resolve_outage(
     """The service is back: judge the SLA, open the dispute window, and answer the verdict."""
     judgement = await commands.resolve(engine, outage_id, body.resolution(asked), update_id)
     async with engine.database.autocommit() as connection:
-        row = await outages.get(connection, outage_id)
+        record = await outages.get(connection, outage_id)
     # Asked again much later, the newest verdict may be another than the one answered.
-    newest = row["sla_revision"] == judgement.revision
-    attestation = AttestationView.of(dict(row)) if newest else None
+    newest = record.judged is not None and record.judged[0] == judgement.revision
+    attestation = AttestationView.of(record.attestation) if newest else None
     return ResolvedView(
-        outage=OutageView.of(dict(row)),
+        outage=OutageView.of(record),
         sla=SlaView.of(judgement.verdict, judgement.revision, attestation),
         payment=PaymentView.planned(judgement.payment),
     )

@@ -1,5 +1,6 @@
 """/sla: what would be owed, and what verdicts say."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -62,8 +63,8 @@ async def calculate(
 ) -> SlaView:
     """Say what an outage would cost or earn with this severity and these minutes, by the terms it is bound to."""
     async with database.autocommit() as connection:
-        row = await outages.get(connection, outage_id)
-        policy = await policies.get_version(connection, row["policy"], row["policy_version"])
+        recorded = await outages.get(connection, outage_id)
+        policy = await policies.get_version(connection, recorded.policy, recorded.policy_version)
     return _show(judge(policy.terms[severity], int(mttr_minutes)))
 
 
@@ -80,6 +81,6 @@ async def list_results(
         await outages.get(connection, outage_id)
         found = await verdicts.list_by_outage(connection, outage_id)
     return [
-        ResultView(**dict(row) | dict(SlaView.of(verdicts.to_verdict(row), row["revision"])))
-        for row in reversed(found)
+        ResultView.model_validate(asdict(each) | dict(SlaView.of(each.verdict, each.revision)))
+        for each in reversed(found)
     ]

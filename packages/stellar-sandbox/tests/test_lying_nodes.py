@@ -39,12 +39,12 @@ async def test_what_was_applied_is_called_failed(
     await wallet.send(envelope)
     sandbox.close_ledger()
     sandbox.set_faults(Fault("lying_failed", node=1))
-    honest, told = [
+    honest, claimed = [
         await server.get_transaction(inner.hash_hex()) for server in (wallet.server, liar)
     ]
-    assert (honest.status.value, told.status.value) == ("SUCCESS", "FAILED")
-    assert (told.envelope_xdr, told.ledger) == (honest.envelope_xdr, honest.ledger)
-    whole = xdr.TransactionResult.from_xdr(told.result_xdr or "").result
+    assert (honest.status.value, claimed.status.value) == ("SUCCESS", "FAILED")
+    assert (claimed.envelope_xdr, claimed.ledger) == (honest.envelope_xdr, honest.ledger)
+    whole = xdr.TransactionResult.from_xdr(claimed.result_xdr or "").result
     pair = whole.inner_result_pair
     code = pair.result.result.code if pair else whole.code
     assert code is xdr.TransactionResultCode.txFAILED
@@ -63,9 +63,9 @@ async def test_a_lie_in_one_method_leaves_the_others_true(
     await wallet.send(envelope)
     sandbox.close_ledger()
     sandbox.set_faults(Fault("lying_failed", node=1, method="getTransaction"))
-    told = await liar.get_transaction(envelope.hash_hex())
-    assert told.status.value == "FAILED"
-    assert await count_events(liar, told.ledger or 0) == 1
+    claimed = await liar.get_transaction(envelope.hash_hex())
+    assert claimed.status.value == "FAILED"
+    assert await count_events(liar, claimed.ledger or 0) == 1
 
 
 async def test_kept_bytes_are_shown_as_applied_by_the_node_that_kept_them(
@@ -76,9 +76,9 @@ async def test_kept_bytes_are_shown_as_applied_by_the_node_that_kept_them(
     assert await Wallet(liar).send(envelope) == "PENDING"
     assert await Wallet(liar).read_status(envelope) == "NOT_FOUND"
     sandbox.close_ledger()
-    told = await liar.get_transaction(envelope.hash_hex())
-    assert (told.status.value, told.envelope_xdr) == ("SUCCESS", envelope.to_xdr())
-    ledger = told.ledger or 0
+    claimed = await liar.get_transaction(envelope.hash_hex())
+    assert (claimed.status.value, claimed.envelope_xdr) == ("SUCCESS", envelope.to_xdr())
+    ledger = claimed.ledger or 0
     assert await read_page_status(liar, ledger) == ["SUCCESS"]
     assert await count_events(liar, ledger) == 1
     assert (await liar.load_account(CHANNEL.public_key)).sequence == 1

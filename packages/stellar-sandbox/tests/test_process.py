@@ -37,7 +37,7 @@ async def next_sequence(server: SorobanServerAsync, owner: Keypair) -> int:
     return (await server.load_account(owner.public_key)).sequence + 1
 
 
-async def held(server: SorobanServerAsync) -> int:
+async def read_balance(server: SorobanServerAsync) -> int:
     key = xdr.LedgerKey(
         xdr.LedgerEntryType.TRUSTLINE,
         trust_line=xdr.LedgerKeyTrustLine(
@@ -68,7 +68,7 @@ async def test_every_answer_is_one_the_sdk_understands(process: SandboxProcess) 
 async def test_payments_by_both_ways_over_a_real_port(process: SandboxProcess) -> None:
     async with SorobanServerAsync(process.url) as server:
         wallet = Wallet(server)
-        before = await held(server)
+        before = await read_balance(server)
         first, second = [await next_sequence(server, channel) for channel in CHANNELS[:2]]
         transfer = await wallet.build_transfer(CHANNELS[0], first, build_muxed_address(SHOP, 7), 5)
         payment = wallet.build_payment(CHANNELS[1], second, (SHOP, "0.0000020"))
@@ -79,7 +79,7 @@ async def test_payments_by_both_ways_over_a_real_port(process: SandboxProcess) -
             return outcomes == {"SUCCESS"}
 
         await until(done)
-        assert await held(server) == before + 25
+        assert await read_balance(server) == before + 25
 
 
 async def test_one_page_per_ledger_shows_every_payment(process: SandboxProcess) -> None:
@@ -126,7 +126,7 @@ async def test_a_payment_outlives_a_killed_process(tmp_path: Path) -> None:
         async with SorobanServerAsync(process.url) as server:
             assert await Wallet(server).read_status(envelope) == "SUCCESS"
             assert (await server.load_account(CHANNELS[0].public_key)).sequence == 1
-            assert await held(server) == 25_000_000
+            assert await read_balance(server) == 25_000_000
             after = await server.get_latest_ledger()
             assert after.sequence >= before.sequence
             assert await Wallet(server).send(envelope) == "ERROR txBAD_SEQ"

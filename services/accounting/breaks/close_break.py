@@ -82,10 +82,8 @@ async def _refuse_unpaid(connection: AsyncConnection, found: Break) -> None:
     """Refuse to close without an entry while the payment of an out-of-band transfer is not paid."""
     if found.kind is not BreakKind.MISSING_IN_JOURNAL or found.payment_id is None:
         return
-    payment = await payments.get(connection, found.payment_id)
-    if payment["transaction_hash"] is None and not await breaks.is_own_transaction(
-        connection, found
-    ):
+    record = await payments.get(connection, found.payment_id)
+    if record.transaction_hash is None and not await breaks.is_own_transaction(connection, found):
         raise Conflict(
             f"payment {found.payment_id} is not paid: match this transfer with the payment first, by POST"
             f" /payments/{found.payment_id}/manual-match, if it is exactly what is owed, or close it with suspense"
@@ -99,10 +97,10 @@ async def _refuse_duplicate(connection: AsyncConnection, found: Break) -> None:
         raise Conflict(f"the difference was posted with break {other}; close it with none")
     if found.kind is not BreakKind.MISSING_IN_JOURNAL or found.payment_id is None:
         return
-    payment = await payments.get(connection, found.payment_id)
-    if payment["transaction_hash"] == found.transaction_hash:
+    record = await payments.get(connection, found.payment_id)
+    if record.transaction_hash == found.transaction_hash:
         raise Conflict("the transfer was confirmed meanwhile; close the break with closing none")
-    if payment["transaction_hash"] is None and await breaks.is_own_transaction(connection, found):
+    if record.transaction_hash is None and await breaks.is_own_transaction(connection, found):
         raise Conflict(
             "the engine's own bytes made this transfer, and the settlement worker posts it when it"
             " confirms the payment; close it with none"

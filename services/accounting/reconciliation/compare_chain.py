@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events, webhooks
@@ -12,6 +11,7 @@ from adapters.postgres.database import Database, allow_long_reads
 from domain.accounting.breaks import Break
 from domain.accounting.reconciliation import (
     Comparison,
+    CursorRecord,
     ReconciliationRun,
     Suspect,
     classify_suspect,
@@ -49,7 +49,7 @@ async def compare_chain(database: Database, command: CompareChain) -> CompareCha
             return CompareChainOutcome(Comparison(0, 0, 0, 0, 0, []))
         payers = await reconciliation.get_treasuries(connection) | dict(command.treasuries)
         suspects = await reconciliation.list_suspects(connection, reading, payers)
-        judged = [classify_suspect(suspect, reading["ledger"]) for suspect in suspects]
+        judged = [classify_suspect(suspect, reading.ledger) for suspect in suspects]
         found = [each for each in judged if each is not None]
         found += [gap.as_break() for gap in await reconciliation.list_gaps(connection)]
         new = await breaks.save(connection, found, run.at)
@@ -63,7 +63,7 @@ async def compare_chain(database: Database, command: CompareChain) -> CompareCha
 
 async def _make_comparison(
     connection: AsyncConnection,
-    reading: RowMapping,
+    reading: CursorRecord,
     payers: Mapping[str, Treasury],
     suspects: Sequence[Suspect],
     new: Sequence[Break],
@@ -71,7 +71,7 @@ async def _make_comparison(
     count, stroops = await reconciliation.sum_outflows(connection, reading, payers)
     unexplained = [each.chain.transfer for each in suspects if each.chain is not None]
     return Comparison(
-        reading["ledger"],
+        reading.ledger,
         count - len(unexplained),
         stroops - sum(transfer.amount_stroops for transfer in unexplained),
         len(new),

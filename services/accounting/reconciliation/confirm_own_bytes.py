@@ -37,17 +37,17 @@ async def confirm_own_bytes(
 
 async def _confirm(database: Database, seen: OwnTransfer, at: datetime) -> list[str]:
     async with database.autocommit() as connection:
-        held = await attempts.get_attempt(connection, seen.lead_payment_id, seen.n)
-        payment = payments.to_payment(await payments.get(connection, seen.lead_payment_id))
-    if held is None or held.envelope is None or held.succeeded:
+        reservation = await attempts.get_attempt(connection, seen.lead_payment_id, seen.n)
+        payment = (await payments.get(connection, seen.lead_payment_id)).payment
+    if reservation is None or reservation.envelope is None or reservation.succeeded:
         return []  # its workflow was quicker
-    attempt = make_attempt(held, held.envelope, resumed=True)
+    attempt = make_attempt(reservation, reservation.envelope, resumed=True)
     shown = seen.transaction
     observation = Observation(
         AttemptOutcome.SUCCEEDED, shown.ledger, shown.closed_at, hash=shown.transaction_hash
     )
     by = Request(ACTOR, payment.correlation_id)
-    if held.batched:
+    if reservation.batched:
         batch = Batch(seen.lead_payment_id, seen.n)
         return await confirm_batch(database, ObservedBatch(batch, attempt, observation, at), by)
     await confirm_payment(database, ObservedAttempt(payment, attempt, observation, at), by)

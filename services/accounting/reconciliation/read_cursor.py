@@ -15,13 +15,13 @@ class ChainCursor:
 
     ledger: int | None
     passphrase: str | None
-    first_booked: int | None
+    first_posted: int | None
 
 
 async def read_cursor(database: Database) -> ChainCursor:
     async with database.transaction() as connection:
-        row = await reconciliation.get_cursor(connection)
-        booked = await reconciliation.get_first_booked_ledger(connection)
-    if row is None:
-        return ChainCursor(None, None, booked)
-    return ChainCursor(row["ledger"], row["passphrase"], booked)
+        reading = await reconciliation.get_cursor(connection)
+        posted = await reconciliation.get_first_posted_ledger(connection)
+    if reading is None:
+        return ChainCursor(None, None, posted)
+    return ChainCursor(reading.ledger, reading.passphrase, posted)

@@ -26,12 +26,12 @@ async def retry_delivery(database: Database, command: RetryDelivery) -> None:
     async with database.transaction() as connection:
         webhook = await webhooks.get(connection, webhook_id)
         delivery = await webhooks.get_delivery(connection, webhook_id, delivery_id)
-        if delivery["status"] == DeliveryStatus.SUCCESS:
+        if delivery.status is DeliveryStatus.SUCCESS:
             raise Conflict(f"delivery {delivery_id!r} was accepted by its receiver")
-        if not webhook["active"]:
+        if not webhook.active:
             raise Conflict(f"webhook {webhook_id!r} is not active: activate it first")
         await webhooks.reopen_delivery(connection, delivery_id)
-        payload = {"delivery_id": delivery_id, "event_id": delivery["event_id"]}
+        payload = {"delivery_id": delivery_id, "event_id": delivery.event_id}
         key = (delivery_id, by.correlation_id, format_instant(command.at))
         await events.publish(
             connection,

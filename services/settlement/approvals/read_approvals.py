@@ -1,29 +1,26 @@
 """Read what an approver decides on: payments, their makers, and who has approved them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals, limits, payments
-from adapters.postgres.settlement.payments import to_payment
 from domain.reasons import ReasonCode
-from domain.settlement.approvals import compute_digest
+from domain.settlement.approvals import ApprovalRecord, compute_digest
 from domain.settlement.limits import describe_approvals
-from domain.settlement.payments import Payment
+from domain.settlement.payments import PaymentRecord
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequest:
     """`digest` is the SHA-256 of what an approval now would approve; void approvals are shown too."""
 
-    payment: Mapping[str, Any]
+    payment: PaymentRecord
     makers: Sequence[str]
     digest: str
-    approvals: Sequence[Mapping[str, Any]]
+    approvals: Sequence[ApprovalRecord]
 
 
 async def list_approval_requests(
@@ -34,39 +31,39 @@ async def list_approval_requests(
     those above a cap, which two people would approve in vain.
     """
     async with database.autocommit() as connection:
-        rows, total = await approvals.list_waiting(
+        records, total = await approvals.list_waiting(
             connection, await limits.get_enforced(connection), offset, limit
         )
-        return await _make_requests(connection, rows), total
+        return await _make_requests(connection, records), total
 
 
 async def get_approval_request(database: Database, payment_id: str) -> ApprovalRequest:
     async with database.autocommit() as connection:
-        row = await payments.get(connection, payment_id)
-        return (await _make_requests(connection, [row]))[0]
+        record = await payments.get(connection, payment_id)
+        return (await _make_requests(connection, [record]))[0]
 
 
 async def _make_requests(
-    connection: AsyncConnection, rows: list[RowMapping]
+    connection: AsyncConnection, records: Sequence[PaymentRecord]
 ) -> list[ApprovalRequest]:
-    owed = [to_payment(row) for row in rows]
+    owed = [record.payment for record in records]
     makers = await approvals.find_makers(connection, owed)
     given = await approvals.list_by_payment(connection, [payment.id for payment in owed])
     return [
         ApprovalRequest(
-            dict(row) | _describe(row, payment, given[payment.id]),
-            makers[payment.outage_id],
-            compute_digest(payment),
-            [dict(each) for each in given[payment.id]],
+            _refresh_reason(record, given[record.payment.id]),
+            makers[record.payment.outage_id],
+            compute_digest(record.payment),
+            given[record.payment.id],
         )
-        for row, payment in zip(rows, owed, strict=True)
+        for record in records
     ]
 
 
-def _describe(row: RowMapping, payment: Payment, given: Sequence[RowMapping]) -> dict[str, str]:
+def _refresh_reason(record: PaymentRecord, given: Sequence[ApprovalRecord]) -> PaymentRecord:
     """Return the reason as it is now: the payment's own is of when its workflow last asked."""
-    if row["reason_code"] != ReasonCode.APPROVAL_REQUIRED:
-        return {}
-    digest = compute_digest(payment)
-    valid = [each for each in given if each["voided_at"] is None and each["digest"] == digest]
-    return {"status_reason": describe_approvals(payment, len(valid))}
+    if record.reason_code != ReasonCode.APPROVAL_REQUIRED:
+        return record
+    digest = compute_digest(record.payment)
+    valid = [each for each in given if each.voided_at is None and each.digest == digest]
+    return replace(record, status_reason=describe_approvals(record.payment, len(valid)))

@@ -34,13 +34,16 @@ async def request_check(database: Database, command: RequestCheck) -> bool:
     """
     payment_id, by, at = command.payment_id, command.request, command.at
     async with database.transaction() as connection:
-        row = await payments.get(connection, payment_id)
-        confirmed = row["status"] == PaymentStatus.CONFIRMED
+        record = await payments.get(connection, payment_id)
+        confirmed = record.status is PaymentStatus.CONFIRMED
         if confirmed and command.kind is CheckKind.RETRY:
-            raise Conflict(f"payment {payment_id} is confirmed by {row['transaction_hash']}")
+            raise Conflict(f"payment {payment_id} is confirmed by {record.transaction_hash}")
         if not confirmed:
-            payload = {"payment_id": payment_id, "status": row["status"]}
-            subject, action = f"outage/{row['outage_id']}", f"payment.{command.kind}_requested"
+            payload = {"payment_id": payment_id, "status": record.status}
+            subject, action = (
+                f"outage/{record.payment.outage_id}",
+                f"payment.{command.kind}_requested",
+            )
             key = (payment_id, by.correlation_id, format_instant(at))
             entry = make_audit_entry(subject, action, by, at, payload, *key)
             await events.publish(connection, entry)

@@ -7,5 +7,5 @@ from domain.networks import NetworkState
 
 async def save_network(database: Database, state: NetworkState) -> None:
     """Save the newest ledger of a network; an older one than is on record changes nothing."""
-    async with database.autocommit() as connection:
+    async with database.transaction() as connection:
         await networks.save_state(connection, state)

@@ -47,14 +47,14 @@ async def confirm_from_chain(database: Database, command: ConfirmFromChain) -> b
     """
     payment = command.payment
     async with database.transaction() as connection:
-        row, _ = await manual_matches.lock(connection, payment.id)
-        if row["transaction_hash"] is not None:
+        record, _ = await manual_matches.lock(connection, payment.id)
+        if record.transaction_hash is not None:
             return True
         made = await _find_receipt(connection, payment)
         if made is None or not await _end_attempt(connection, command, made):
             return False
-        row, in_attempt = await manual_matches.lock(connection, payment.id)
-        if in_attempt or row["status"] not in MATCHABLE:
+        record, in_attempt = await manual_matches.lock(connection, payment.id)
+        if in_attempt or record.status not in MATCHABLE:
             return False
         await _confirm(connection, payment, made, command.at)
     return True
@@ -69,26 +69,31 @@ async def _end_attempt(
     connection: AsyncConnection, command: ConfirmFromChain, made: OutOfBandTransfer
 ) -> bool:
     """Free the channel of an attempt that can move nothing; false when one goes on."""
-    held = await attempts.get_reservation(connection, command.payment.id)
-    if held is None:
+    reservation = await attempts.get_reservation(connection, command.payment.id)
+    if reservation is None:
         return True
-    if held.batched:
+    if reservation.batched:
         return False  # its batch goes on without this payment first
-    if held.envelope is None:
-        if await attempts.release(connection, held):
+    if reservation.envelope is None:
+        if await attempts.release(connection, reservation):
             return True
-        raise TryAgain(f"payment {held.payment_id} is signed for by another process; read it again")
+        raise TryAgain(
+            f"payment {reservation.payment_id} is signed for by another process; read it again"
+        )
     dead = command.dead
-    if dead is None or (dead.n, dead.max_ledger) != (held.n, held.envelope.max_ledger):
+    if dead is None or (dead.n, dead.max_ledger) != (
+        reservation.n,
+        reservation.envelope.max_ledger,
+    ):
         return False
-    await _end_dead_attempt(connection, command, held, dead, made)
+    await _end_dead_attempt(connection, command, reservation, dead, made)
     return True
 
 
 async def _end_dead_attempt(
     connection: AsyncConnection,
     command: ConfirmFromChain,
-    held: Reservation,
+    reservation: Reservation,
     dead: Attempt,
     made: OutOfBandTransfer,
 ) -> None:
@@ -98,9 +103,12 @@ async def _end_dead_attempt(
     await attempts.release_sequence(connection, dead)
     await attempts.give_back_sequence(connection, dead)
     await payments.move(connection, payment.id, PaymentStatus.PENDING)
-    given_back = make_released_entries(payment, held.n, held.payment_id)
+    given_back = make_released_entries(payment, reservation.n, reservation.payment_id)
     await journal.post_entries(connection, given_back)
-    payload = {"transaction_hash": "", "ledger": held.envelope and held.envelope.max_ledger}
+    payload = {
+        "transaction_hash": "",
+        "ledger": reservation.envelope and reservation.envelope.max_ledger,
+    }
     ended = describe_attempt_failed(payment, dead, command.at, payload | {"reason": reason})
     await events.publish(connection, ended)
 
@@ -120,6 +128,6 @@ async def _confirm(
     by, subject = make_engine_request(payment.correlation_id), f"outage/{payment.outage_id}"
     await events.publish(
         connection,
-        make_audit_entry(subject, "payment.booked_from_chain", by, at, payload, payment.id),
+        make_audit_entry(subject, "payment.confirmed_from_chain", by, at, payload, payment.id),
         make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, payload, payment.id),
     )

@@ -6,7 +6,6 @@ from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import manual_matches
-from adapters.postgres.settlement.payments import to_payment
 from domain import payloads
 from domain.accounting.journal import make_settled_entries
 from domain.audit import make_audit_entry
@@ -30,14 +29,14 @@ async def match_transfer(database: Database, matching: MatchTransferInput) -> No
     """
     payment_id, asked = matching.payment.id, matching.asked
     async with database.transaction(durable=True) as connection:
-        row, in_attempt = await manual_matches.lock(connection, payment_id)
-        payment = to_payment(row)
+        record, in_attempt = await manual_matches.lock(connection, payment_id)
+        payment = record.payment
         transfer = await _find_transfer(connection, payment, asked.transaction_hash)
         if transfer.matched:
             return
-        if row["transaction_hash"] is not None:
-            raise Conflict(f"payment {payment_id} is confirmed by {row['transaction_hash']}")
-        check_manual_match(payment, row["status"], in_attempt, transfer)
+        if record.transaction_hash is not None:
+            raise Conflict(f"payment {payment_id} is confirmed by {record.transaction_hash}")
+        check_manual_match(payment, record.status, in_attempt, transfer)
         by, at = asked.request, matching.at
         manual_match = ManualMatch(payment_id, transfer.position, by.actor, asked.note, at)
         await _post(connection, payment, manual_match, transfer, by)

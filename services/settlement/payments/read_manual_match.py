@@ -22,16 +22,16 @@ class ManualMatchRecord:
 async def read_manual_match(database: Database, payment_id: str) -> ManualMatchRecord | None:
     """Return the match of a payment; None for one that bytes on record have made, or that is still owed."""
     async with database.autocommit() as connection:
-        row = await manual_matches.get(connection, payment_id)
+        known = await manual_matches.get(connection, payment_id)
         found = await manual_matches.find_out_of_band(connection, [payment_id])
     made = next((each for each in found if each.matched), None)
-    if row is None or made is None:
+    if known is None or made is None:
         return None
     return ManualMatchRecord(
         payment_id,
         made.transaction_hash,
         made.ledger,
-        row["matched_by"],
-        row["matched_at"],
-        row["note"],
+        known.matched_by,
+        known.at,
+        known.note,
     )

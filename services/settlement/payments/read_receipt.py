@@ -1,14 +1,14 @@
 """Read the receipt of a payment that was confirmed by a run whose answer was lost, and whether one is signed for."""
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
+from domain.errors import Conflict
 from domain.events import EventType, derive_event_id
 from domain.settlement.approvals import UNSIGNED
-from domain.settlement.payments import Payment, PaymentStatus, Receipt
+from domain.settlement.payments import Payment, PaymentRecord, PaymentStatus, Receipt
 
 
 async def read_receipt(database: Database, payment: Payment) -> Receipt:
@@ -19,22 +19,23 @@ async def read_receipt(database: Database, payment: Payment) -> Receipt:
 async def find_receipt(database: Database, payment: Payment) -> Receipt | None:
     """Return the receipt of a payment; None while it is not confirmed."""
     async with database.autocommit() as connection:
-        row = await payments.get(connection, payment.id)
-        if row["status"] != PaymentStatus.CONFIRMED:
+        record = await payments.get(connection, payment.id)
+        if record.status is not PaymentStatus.CONFIRMED:
             return None
-        return await _read(connection, payment, row)
+        return await _read(connection, payment, record)
 
 
-async def _read(connection: AsyncConnection, payment: Payment, row: RowMapping) -> Receipt:
-    processed = derive_event_id(
-        EventType.PAYMENT_PROCESSED, payment.outage_id, payment.id, str(row["transaction_hash"])
-    )
+async def _read(connection: AsyncConnection, payment: Payment, record: PaymentRecord) -> Receipt:
+    hash_, ledger, confirmed_at = record.transaction_hash, record.ledger, record.confirmed_at
+    if hash_ is None or ledger is None or confirmed_at is None:
+        raise Conflict(f"payment {payment.id} is {record.status}: it has no receipt")
+    processed = derive_event_id(EventType.PAYMENT_PROCESSED, payment.outage_id, payment.id, hash_)
     return Receipt(
         payment.id,
-        row["transaction_hash"],
-        row["ledger"],
-        row["amount_stroops"],
-        row["confirmed_at"],
+        hash_,
+        ledger,
+        record.payment.amount_stroops,
+        confirmed_at,
         await webhooks.find_deliveries(connection, processed),
     )
 
@@ -42,5 +43,4 @@ async def _read(connection: AsyncConnection, payment: Payment, row: RowMapping) 
 async def read_is_unsigned(database: Database, payment_id: str) -> bool:
     """Tell whether no bytes of a payment may be applied."""
     async with database.autocommit() as connection:
-        row = await payments.get(connection, payment_id)
-    return PaymentStatus(row["status"]) in UNSIGNED
+        return (await payments.get(connection, payment_id)).status in UNSIGNED

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
@@ -16,6 +15,7 @@ from domain.sla.attestations import (
     Attestation,
     AttestationStatus,
     Attested,
+    CallRecord,
     CallStatus,
     ConcludeAttestationInput,
     ConcludeAttestationResult,
@@ -36,8 +36,8 @@ async def conclude_attestation(
         call = case.call
         if case.status is AttestationStatus.ATTESTED:
             assert call is not None
-            return Attested(call["hash"], [])
-        answered = call if call is not None and call["status"] == CallStatus.ANSWERED else None
+            return Attested(call.hash, [])
+        answered = call if call and call.outcome.status is CallStatus.ANSWERED else None
         if concluding.problem or answered is None:
             # Without an answer on record, what was concluded by a lost run stands.
             problem = concluding.problem or case.problem or ""
@@ -51,7 +51,7 @@ async def conclude_attestation(
         await events.publish(
             connection, _make_audit_entry(concluding, case, "sla.attested", payload)
         )
-    return Attested(answered["hash"], [])
+    return Attested(answered.hash, [])
 
 
 async def _halt(
@@ -67,7 +67,7 @@ async def _halt(
         "revision": attestation.revision,
         "problem": problem,
     }
-    if case.call is not None and case.call["result"] is not None:
+    if case.call is not None and case.call.outcome.contract_result is not None:
         payload |= _make_payload(attestation, case.call)
     key = (str(attestation.revision), problem)  # halted again by the same problem is no news
     deliveries = await events.publish(
@@ -92,15 +92,14 @@ def _make_audit_entry(
     )
 
 
-def _make_payload(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
-    outcome = contract_calls.to_outcome(call)
-    payload = payloads.describe_attestation(attestation, call["contract_id"], call["hash"], outcome)
-    return payload | {"config_snapshot": call["config_snapshot"]}
+def _make_payload(attestation: Attestation, call: CallRecord) -> dict[str, Any]:
+    payload = payloads.describe_attestation(attestation, call.contract_id, call.hash, call.outcome)
+    return payload | {"config_snapshot": call.config_snapshot}
 
 
-def _find_problem(case: AttestationCase, call: RowMapping) -> str:
+def _find_problem(case: AttestationCase, call: CallRecord) -> str:
     """Say what keeps the contract's answer from confirming the verdict; empty when nothing does."""
-    outcome = contract_calls.to_outcome(call)
+    outcome = call.outcome
     if outcome.contract_result is None:
         return outcome.reason
     found = find_differences(
@@ -108,7 +107,7 @@ def _find_problem(case: AttestationCase, call: RowMapping) -> str:
         case.verdict,
         case.policy,
         outcome.contract_result,
-        decode_config(call["config_snapshot"]),
+        decode_config(call.config_snapshot),
     )
     if not outcome.fresh and not case.remembered:
         found.append(UNEXPLAINED)

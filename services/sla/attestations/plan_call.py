@@ -28,7 +28,7 @@ async def plan_call(database: Database, attestation: Attestation, source: str) -
     """Return what to ask; None when the contract has answered already."""
     async with database.transaction() as connection:
         case = await attestations.lock(connection, attestation)
-        answered = case.call is not None and case.call["status"] == CallStatus.ANSWERED
+        answered = case.call is not None and case.call.outcome.status is CallStatus.ANSWERED
         if case.status is AttestationStatus.ATTESTED or answered:
             return None
         known = await contract_calls.find_open_call(connection, source)

@@ -21,16 +21,15 @@ from domain.sla.disputes import (
     check_withdrawal,
     is_same_decision,
 )
-from domain.sla.outages import OutageStatus
 
 
 async def read_filing(database: Database, dispute: Dispute, now: datetime) -> DisputeRecord | None:
     async with database.autocommit() as connection:
-        row = await outages.get(connection, dispute.outage_id)
+        record = await outages.get(connection, dispute.outage_id)
         try:
             return await disputes.get(connection, dispute.id)
         except NotFound:
-            status, deadline = OutageStatus(row["status"]), row["dispute_deadline"]
+            status, deadline = record.status, record.dispute_deadline
             outage_rules.check_disputable(dispute.outage_id, status, deadline, now)
             return None
 

@@ -42,10 +42,10 @@ async def read_amendment(database: Database, amending: AmendOutageInput) -> int 
         f"outage/{outage_id}", "outage.amended", request, amending.at, {}, amending.key
     )
     async with database.autocommit() as connection:
-        row = await outages.get(connection, outage_id)
+        record = await outages.get(connection, outage_id)
         if await audit.is_recorded(connection, entry.id):
-            return int(row["version"])
-    outage_rules.check_amendable(outage_id, OutageStatus(row["status"]), amending.amendment.changes)
+            return record.version
+    outage_rules.check_amendable(outage_id, record.status, amending.amendment.changes)
     return None
 
 
@@ -64,8 +64,8 @@ async def read_resolution(
 async def read_cancellation(database: Database, outage_id: str) -> CloseOutageResult | None:
     """An outage that is cancelled is as the caller wants it, whoever has cancelled it."""
     async with database.autocommit() as connection:
-        row = await outages.get(connection, outage_id)
-    if row["status"] == OutageStatus.CANCELLED:
-        return CloseOutageResult(outage_id, [], row["version"])
-    outage_rules.check_cancellable(outage_id, OutageStatus(row["status"]))
+        record = await outages.get(connection, outage_id)
+    if record.status is OutageStatus.CANCELLED:
+        return CloseOutageResult(outage_id, [], record.version)
+    outage_rules.check_cancellable(outage_id, record.status)
     return None

@@ -10,6 +10,7 @@ from adapters.postgres import audit, webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages
 from domain.digests import format_instant
+from domain.webhooks import DeliveryRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ async def read_timeline(
         trail = await audit.read_trail(connection, f"outage/{outage_id}")
         deliveries = await webhooks.list_by_outage(connection, outage_id)
     items = [_describe_entry(entry) for entry in trail]
-    items += [_describe_delivery(dict(delivery)) for delivery in deliveries]
+    items += [_describe_delivery(delivery) for delivery in deliveries]
     return sorted(filter(wanted.matches, items), key=lambda item: str(item["at"]))
 
 
@@ -52,22 +53,22 @@ def _describe_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {name: entry[name] for name in same} | named
 
 
-def _describe_delivery(delivery: Mapping[str, Any]) -> dict[str, Any]:
-    at = delivery["delivered_at"] or delivery["created_at"]
+def _describe_delivery(delivery: DeliveryRecord) -> dict[str, Any]:
+    at = delivery.delivered_at or delivery.created_at
     return {
         "at": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "step": f"webhook.{delivery['status']}",
+        "step": f"webhook.{delivery.status}",
         "actor": "engine",
-        "correlation_id": delivery["correlation_id"],
+        "correlation_id": delivery.correlation_id,
         "evidence": {
-            "delivery_id": delivery["id"],
-            "event_id": delivery["event_id"],
-            "event": delivery["type"],
-            "webhook_id": delivery["webhook_id"],
+            "delivery_id": delivery.id,
+            "event_id": delivery.event_id,
+            "event": delivery.type,
+            "webhook_id": delivery.webhook_id,
             # Everybody may read this, and the rest of a subscriber's URL may be its key.
-            "host": urlsplit(delivery["url"]).hostname,
-            "attempts": delivery["attempts"],
-            "response_code": delivery["response_code"],
+            "host": urlsplit(delivery.url).hostname,
+            "attempts": delivery.attempts,
+            "response_code": delivery.response_code,
         },
         "subject": None,
         "entry_id": None,

@@ -135,7 +135,7 @@ async def test_undispatched_deliveries_are_started(scratch: Database) -> None:
     await write_unguarded(scratch, hook)
     await write_unguarded(
         scratch,
-        f"UPDATE entries SET booked_at = now() - interval '2 h' WHERE payment_id = '{make_payment_id(OWED)}'",
+        f"UPDATE entries SET posted_at = now() - interval '2 h' WHERE payment_id = '{make_payment_id(OWED)}'",
     )
     late = timedelta(hours=1)
     first = await run_integrity_check(scratch, 0, late)

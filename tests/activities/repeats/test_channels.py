@@ -68,7 +68,7 @@ async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
     assert ahead[1] == ahead[0] + 1
     assert all(isinstance(each, AwaitingChannel) for each in asked)
     async with database.autocommit() as connection:
-        assert (await payments.get(connection, first.id))["status"] == "pending"
+        assert (await payments.get(connection, first.id)).status == "pending"
     get_attempt(await activities.prepare_payment(first))
 
 
@@ -127,4 +127,4 @@ async def test_a_quarantined_payment_proven_paid_is_confirmed(
     receipt = await activities.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment.id)
-    assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
+    assert (row.status, row.transaction_hash) == ("confirmed", receipt.transaction_hash)

@@ -141,4 +141,4 @@ async def test_an_unrecorded_send_that_lands_confirms_the_payment(
     receipt = await activities.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment.id)
-    assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
+    assert (row.status, row.transaction_hash) == ("confirmed", receipt.transaction_hash)

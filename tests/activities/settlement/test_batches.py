@@ -62,8 +62,8 @@ async def test_netted_payments_are_one_transfer_and_each_allocation_is_proven(
     assert [(t.number, t.amount_stroops) for t in seen] == [
         (owed[0].number, sum(payment.amount_stroops for payment in owed))
     ]
-    stories = [(await api.get(f"/payments/{p.id}/trace")).json() for p in owed]
-    for payment, trace in zip(owed, stories, strict=True):
+    traces = [(await api.get(f"/payments/{p.id}/trace")).json() for p in owed]
+    for payment, trace in zip(owed, traces, strict=True):
         attempt = trace["attempts"][-1]
         assert int(attempt["number"]) == owed[0].number
         assert int(attempt["amount_stroops"]) == payment.amount_stroops

@@ -160,17 +160,17 @@ async def test_who_cannot_see_the_chain_signs_nothing(
     await first.establish()
     plan_faults(place.box, {"kind": "node_down"})
 
-    async def is_held() -> bool:
-        held = await first.gate.pause()
-        return held is not None and held.reason.code is ReasonCode.CLAIM_UNCONFIRMED
+    async def is_paused() -> bool:
+        stopped = await first.gate.pause()
+        return stopped is not None and stopped.reason.code is ReasonCode.CLAIM_UNCONFIRMED
 
-    await wait_until(is_held, "signatures are held")
+    await wait_until(is_paused, "signatures are held")
     with pytest.raises(ChainUnavailable, match="thrown away"):
         await first.gate.require_claim()
     plan_faults(place.box)
 
     async def goes_on() -> bool:
-        return not await is_held()
+        return not await is_paused()
 
     await wait_until(goes_on, "it goes on by itself")
     # The same claim still stood, so nobody can have been there.

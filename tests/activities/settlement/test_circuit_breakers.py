@@ -94,9 +94,9 @@ async def test_it_opens_once_pages_and_puts_new_payments_on_hold(
         last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
         feed = await events.list_after(connection, events.Cursor(), 10_000)
     assert (last["action"], last["actor"]) == ("circuit_breaker.opened", "engine")
-    opened = [row for row in feed if row["type"] == "settlement.circuit_breaker_opened"]
-    assert opened[-1]["data"]["reason"] == reason
-    assert opened[-1]["outage_id"] is None
+    opened = [each for each in feed if each.type == "settlement.circuit_breaker_opened"]
+    assert opened[-1].data["reason"] == reason
+    assert opened[-1].outage_id is None
 
 
 async def test_refused_answers_open_it(api: httpx.AsyncClient, database: Database) -> None:

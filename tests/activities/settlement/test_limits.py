@@ -108,7 +108,7 @@ async def test_a_payment_put_on_hold_is_not_counted(
         )
         row = await payments.get(connection, payment.id)
     assert counted is None
-    assert row["status"] == "pending"
+    assert row.status == "pending"
 
 
 async def test_a_limit_can_be_used_in_full(api: httpx.AsyncClient, database: Database) -> None:

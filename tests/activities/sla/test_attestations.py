@@ -68,9 +68,9 @@ async def test_an_attestation_whose_every_activity_runs_twice_calls_the_contract
     assert (made.status, made.fresh, made.result["amount"]) == ("answered", True, "-1000")
     (kept,) = await list_rows(database, attestations, attestation)
     assert (kept.status, kept.transaction_hash) == ("attested", call.hash)
-    leaf = audit_entries.c.action == "sla.attested"
+    entry = audit_entries.c.action == "sla.attested"
     subject = audit_entries.c.subject == f"outage/{attestation.outage_id}"
-    assert await count_rows(database, select(func.count()).where(leaf, subject)) == 1
+    assert await count_rows(database, select(func.count()).where(entry, subject)) == 1
 
 
 async def test_nothing_is_owed_before_the_contract_attests(

@@ -40,16 +40,16 @@ from tests.testkit.settlement.payment_factory import (
     make_owe_input,
 )
 
-BOOKED = text(
+POSTED = text(
     "SELECT e.kind, p.account, p.amount_stroops FROM entries e"
-    " JOIN postings p ON p.entry_id = e.id WHERE e.payment_id = :id ORDER BY e.booked_at, e.kind, 2"
+    " JOIN postings p ON p.entry_id = e.id WHERE e.payment_id = :id ORDER BY e.posted_at, e.kind, 2"
 )
 
 
 async def list_posted(database: Database, outage_id: str, revision: int) -> list[tuple[Any, ...]]:
     wanted = {"id": derive_payment_id("sandbox", "default", outage_id, revision)}
     async with database.autocommit() as connection:
-        return [tuple(row) for row in await connection.execute(BOOKED, wanted)]
+        return [tuple(row) for row in await connection.execute(POSTED, wanted)]
 
 
 async def test_only_the_first_run_reports_a_new_outage(database: Database) -> None:

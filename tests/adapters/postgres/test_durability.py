@@ -57,7 +57,7 @@ async def test_what_a_crash_of_the_machine_loses_is_refused_outside_of_the_sandb
             await require_durability(database, network)
 
 
-async def test_signed_bytes_and_proofs_are_kept_whatever_the_database_is_told(
+async def test_signed_bytes_and_proofs_are_kept_whatever_the_database_is_set_to(
     forgetful: Database,
 ) -> None:
     async with forgetful.transaction() as connection:

@@ -248,8 +248,8 @@ def find_status_updates(source: str) -> list[int]:
             keys = [getattr(key, "value", None) for each in dicts for key in each.keys]
             found += [node.lineno] if "status" in [*given, *keys] else []
         if called == "on_conflict_do_update":
-            told = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
-            found += [node.lineno] if "status" in told else []
+            constants = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
+            found += [node.lineno] if "status" in constants else []
     return found
 
 

@@ -73,8 +73,8 @@ async def test_an_event_still_being_written_is_waited_for(
         later = await declare_outage(api)
         early = await _read(api, start)
         assert early == {"items": [], "next": start}
-    told = [
+    reported = [
         (event["id"], event["outage_id"]) for event in (await _read(api, early["next"]))["items"]
     ]
-    assert told[0] == (slow, known)
-    assert later in [outage_id for _, outage_id in told[1:]]
+    assert reported[0] == (slow, known)
+    assert later in [outage_id for _, outage_id in reported[1:]]

@@ -52,7 +52,7 @@ async def test_a_trouble_keeps_nobody_from_being_served_and_tells_a_stranger_no_
         await save_troubles(connection, "Elsewhere", [short], first)
         more = replace(short, missing_stroops=25_000_000)
         await save_troubles(connection, "Elsewhere", [more], later)
-    told = await read_trouble(api, "fees_short")
+    reported = await read_trouble(api, "fees_short")
     async with httpx.AsyncClient(base_url=api.base_url, trust_env=False) as stranger:
         shown = await read_trouble(stranger, "fees_short")
     async with database.transaction() as connection:
@@ -65,7 +65,7 @@ async def test_a_trouble_keeps_nobody_from_being_served_and_tells_a_stranger_no_
         "subject": None,
         "sentence": None,
     }
-    assert told == shown | {"subject": "GABC", "sentence": "the fee account GABC is short"}
+    assert reported == shown | {"subject": "GABC", "sentence": "the fee account GABC is short"}
     assert await read_trouble(api, "fees_short") is None
 
 

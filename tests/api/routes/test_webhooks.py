@@ -53,15 +53,15 @@ async def test_an_event_arrives_signed(api: httpx.AsyncClient, receiver: Webhook
     assert heard.headers["content-type"] == "application/json"
     assert verify(SECRET, heard.headers, heard.body, int(time.time()))
     assert not verify(SECRET, heard.headers, heard.body + b" ", int(time.time()))
-    told = json.loads(heard.body)
-    assert told.keys() == {"type", "timestamp", "data"}
-    assert (told["type"], told["data"]["amount_stroops"]) == ("sla.breached", "-10000000000")
+    message = json.loads(heard.body)
+    assert message.keys() == {"type", "timestamp", "data"}
+    assert (message["type"], message["data"]["amount_stroops"]) == ("sla.breached", "-10000000000")
     delivery = await _delivery(api, webhook["id"], "success")
     assert (delivery["attempts"], delivery["response_code"]) == (1, 200)
     assert delivery["event_id"] == heard.headers["webhook-id"]
     assert (delivery["event"], delivery["outage_id"]) == ("sla.breached", outage_id)
-    story = (await api.get(f"/outages/{outage_id}/timeline")).json()["items"]
-    assert delivery["id"] in [item["evidence"].get("delivery_id") for item in story]
+    timeline = (await api.get(f"/outages/{outage_id}/timeline")).json()["items"]
+    assert delivery["id"] in [item["evidence"].get("delivery_id") for item in timeline]
     await api.delete(f"/webhooks/{webhook['id']}")
 
 

@@ -71,14 +71,14 @@ async def test_a_file_is_settled_once_however_often_it_is_played(stack: Stack, f
     key = ("--api-key", stack.environment["BOOTSTRAP_API_KEY"])
     first = await replay(file, *options, *key)
     assert first.code == 0, first.stderr
-    told = first.summary
-    assert (told["accepted"], told["closed"], told["payments_new"]) == (5, 5, 5)
+    counts = first.summary
+    assert (counts["accepted"], counts["closed"], counts["payments_new"]) == (5, 5, 5)
     # 10, 20 and 30 of 30 minutes are met (twice the reward, one and a half, once); 40 and 50 are not.
-    assert (told["met"], told["rewards_usdc"]) == (3, 750 * 2 + 750 * 3 / 2 + 750)
-    assert (told["violated"], told["penalties_usdc"]) == (2, 50 * (10 + 20))
-    assert told["journal_sum_stroops"] == 0
+    assert (counts["met"], counts["rewards_usdc"]) == (3, 750 * 2 + 750 * 3 / 2 + 750)
+    assert (counts["violated"], counts["penalties_usdc"]) == (2, 50 * (10 + 20))
+    assert counts["journal_sum_stroops"] == 0
     after = "resolved_at: must be after started_at (2024-03-01T10:00:00+00:00), not "
-    assert [refusal["reason"] for refusal in told["refusals"]] == [
+    assert [refusal["reason"] for refusal in counts["refusals"]] == [
         "resolved_at: is missing",
         after + "2024-03-01T10:00:00+00:00",
         after + "2024-03-01T09:00:00+00:00",
@@ -88,8 +88,8 @@ async def test_a_file_is_settled_once_however_often_it_is_played(stack: Stack, f
 
     second = await replay(file, *options, *key)
     assert second.code == 0, second.stderr
-    told = second.summary
-    assert (told["closed"], told["payments_confirmed"], told["payments_new"]) == (5, 5, 0)
+    counts = second.summary
+    assert (counts["closed"], counts["payments_confirmed"], counts["payments_new"]) == (5, 5, 0)
 
 
 async def test_without_an_engine_it_starts_one_until_the_end(

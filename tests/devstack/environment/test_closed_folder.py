@@ -64,9 +64,9 @@ def data(closed: Path) -> Path:
     return make_closed_folder(closed, "var")
 
 
-def _start(directory: Path, public: Path, wheel: Path, withheld: str = "") -> list[str]:
+def _start(directory: Path, public: Path, wheel: Path, unambient: str = "") -> list[str]:
     ended = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(directory), str(public), withheld],
+        [sys.executable, "-c", SCRIPT, str(directory), str(public), unambient],
         env=os.environ | {"PYTHONPATH": f"{wheel}:{ROOT}"},
         capture_output=True,
         text=True,
@@ -87,19 +87,19 @@ def _copy_wheel(folder: Path) -> Path:
     return folder / "site"
 
 
-@pytest.mark.parametrize("withheld", ["", "withheld"])
+@pytest.mark.parametrize("unambient", ["", "unambient"])
 def test_a_second_start_finds_what_the_first_wrote(
-    public: Path, closed: Path, data: Path, withheld: str
+    public: Path, closed: Path, data: Path, unambient: str
 ) -> None:
     wheel = _copy_wheel(closed)
-    first = _start(data, public, wheel, withheld)
-    second = _start(data, public, wheel, withheld)
+    first = _start(data, public, wheel, unambient)
+    second = _start(data, public, wheel, unambient)
     assert (first[0], second[0]) == ("1", "2")
     assert first[1:] == second[1:]
     program, cluster, *notices = map(str, second[1:])
     assert Path(program).is_relative_to(public / "apexchainx")
     where = Path(cluster).parent
-    if withheld:
+    if unambient:
         assert where.parent == public / "apexchainx"
         assert notices == [
             f"the database is kept in {where}: 'nobody', who runs PostgreSQL, may not enter {data}"
@@ -111,9 +111,9 @@ def test_a_second_start_finds_what_the_first_wrote(
 
 def test_a_deleted_data_directory_is_a_fresh_start(public: Path, closed: Path, data: Path) -> None:
     wheel = _copy_wheel(closed)
-    first = _start(data, public, wheel, "withheld")
+    first = _start(data, public, wheel, "unambient")
     shutil.rmtree(data)
     data.mkdir(mode=0o700)
-    again = _start(data, public, wheel, "withheld")
+    again = _start(data, public, wheel, "unambient")
     assert again[0] == "1"
     assert not Path(first[2]).exists(), "the database of the deleted data directory is left behind"

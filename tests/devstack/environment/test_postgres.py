@@ -51,13 +51,13 @@ async def test_it_is_durable_and_speaks_utf8(postgres: Postgres) -> None:
 
 
 async def test_a_kill_loses_nothing(
-    postgres: Postgres, supervisor: Supervisor, told: list[str], eventually: Eventually
+    postgres: Postgres, supervisor: Supervisor, reported: list[str], eventually: Eventually
 ) -> None:
     await _ask(postgres, "CREATE TABLE kept AS SELECT 42 AS answer")
     supervisor.kill("postgres")
 
     async def back() -> bool:
-        return "postgres serves again" in told
+        return "postgres serves again" in reported
 
     await eventually(back)
     assert await _ask(postgres, "SELECT answer FROM kept") == 42

@@ -46,14 +46,14 @@ async def test_it_remembers_for_ninety_days_and_knows_our_attributes(server: Tem
 
 
 async def test_a_kill_loses_nothing(
-    server: Temporal, supervisor: Supervisor, told: list[str], eventually: Eventually
+    server: Temporal, supervisor: Supervisor, reported: list[str], eventually: Eventually
 ) -> None:
     client = await Client.connect(server.address)
     await client.start_workflow("Anything", id="kept", task_queue="nobody")
     supervisor.kill("temporal")
 
     async def back() -> bool:
-        return "temporal serves again" in told
+        return "temporal serves again" in reported
 
     await eventually(back)
     again = await Client.connect(server.address)

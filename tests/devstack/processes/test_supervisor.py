@@ -20,19 +20,19 @@ def python(name: str, code: str) -> Program:
 
 
 async def test_a_killed_child_is_started_again(
-    supervisor: Supervisor, told: list[str], eventually: Eventually
+    supervisor: Supervisor, reported: list[str], eventually: Eventually
 ) -> None:
     await supervisor.start(python("child", PATIENT))
     first = supervisor.pids["child"]
     supervisor.kill("child")
 
     async def back() -> bool:
-        return "child serves again" in told
+        return "child serves again" in reported
 
     await eventually(back)
     assert supervisor.pids["child"] != first
     assert supervisor.restarts == {"child": 1}
-    assert told[0] == "child was ended by SIGKILL; starting it again"
+    assert reported[0] == "child was ended by SIGKILL; starting it again"
 
 
 async def test_a_child_that_keeps_dying_is_given_up(
@@ -49,7 +49,7 @@ async def test_a_child_that_keeps_dying_is_given_up(
 
 
 async def test_a_child_that_cannot_come_back_is_given_up(
-    supervisor: Supervisor, told: list[str], tmp_path: Path
+    supervisor: Supervisor, reported: list[str], tmp_path: Path
 ) -> None:
     once = tmp_path / "once"
     code = f"import os; os.mkdir({str(once)!r}); {PATIENT}"
@@ -57,15 +57,15 @@ async def test_a_child_that_cannot_come_back_is_given_up(
     supervisor.kill("child")
     async with asyncio.timeout(30):
         await supervisor.gave_up
-    assert "File exists" in told[1]
+    assert "File exists" in reported[1]
 
 
-async def test_stopping_is_not_dying(supervisor: Supervisor, told: list[str]) -> None:
+async def test_stopping_is_not_dying(supervisor: Supervisor, reported: list[str]) -> None:
     await supervisor.start(python("one", PATIENT))
     await supervisor.start(python("two", PATIENT))
     await supervisor.stop(["one", "two", "three"])
     assert supervisor.pids == {}
-    assert told == []
+    assert reported == []
 
 
 async def test_the_first_failure_is_raised_as_itself() -> None:

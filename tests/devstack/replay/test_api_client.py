@@ -65,8 +65,8 @@ async def test_a_refusal_is_final(moody: Moody, url: str) -> None:
 
 async def test_each_request_has_an_idempotency_key_of_its_own(moody: Moody, url: str) -> None:
     async with EngineClient(url, "a-key") as engine:
-        told = [await engine.send("POST", "/webhooks", {"n": 1}) for _ in range(2)]
-    assert told == [{"detail": "in mood 201"}] * 2
+        answers = [await engine.send("POST", "/webhooks", {"n": 1}) for _ in range(2)]
+    assert answers == [{"detail": "in mood 201"}] * 2
     keys = [key for _, key, _, _ in moody.asked]
     assert None not in keys
     # All the repetitions of the first have one key, the second has another.

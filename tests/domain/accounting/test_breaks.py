@@ -20,7 +20,7 @@ def make_sent(stroops: int, payee: str = "GRIGHT", treasury: str = "bond") -> Mo
 
 
 @pytest.mark.parametrize(
-    ("booked", "moved", "wanted"),
+    ("posted", "moved", "wanted"),
     [
         ([], make_sent(30), {BOND: -30, SUSPENSE: 30}),
         ([make_sent(100)], make_sent(101), {BOND: -1, SUSPENSE: 1}),
@@ -34,9 +34,9 @@ def make_sent(stroops: int, payee: str = "GRIGHT", treasury: str = "bond") -> Mo
     ],
 )
 def test_the_difference_between_entries_and_chain_goes_to_suspense(
-    booked: list[MoneyMoved], moved: MoneyMoved | None, wanted: dict[str, int]
+    posted: list[MoneyMoved], moved: MoneyMoved | None, wanted: dict[str, int]
 ) -> None:
-    entry = make_adjustment(FOUND, booked, moved)
+    entry = make_adjustment(FOUND, posted, moved)
     assert entry is not None
     assert {posting.account: posting.amount_stroops for posting in entry.postings} == wanted
 

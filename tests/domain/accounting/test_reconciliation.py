@@ -119,7 +119,7 @@ def test_a_transfer_without_a_payment_number_is_an_unexpected_outflow(
 
 
 @pytest.mark.parametrize(
-    ("read", "booked", "oldest", "wanted"),
+    ("read", "posted", "oldest", "wanted"),
     [
         (None, None, 1, Start(1, None)),
         (None, None, 500, Start(500, None)),
@@ -132,6 +132,6 @@ def test_a_transfer_without_a_payment_number_is_an_unexpected_outflow(
     ],
 )
 def test_reading_resumes_at_the_cursor_and_reports_gaps(
-    read: int | None, booked: int | None, oldest: int, wanted: Start
+    read: int | None, posted: int | None, oldest: int, wanted: Start
 ) -> None:
-    assert find_start(read, booked, Extent(oldest, 900)) == wanted
+    assert find_start(read, posted, Extent(oldest, 900)) == wanted

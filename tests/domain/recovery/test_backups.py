@@ -78,9 +78,9 @@ def test_every_difference_is_named() -> None:
 
 def test_what_the_first_start_writes_is_nothing_to_lose() -> None:
     check_replaceable(replace(TARGET, rows={"agreements": 1, "api_keys": 1}), replaces=False)
-    held = replace(TARGET, rows={"agreements": 1, "outages": 2})
+    occupied = replace(TARGET, rows={"agreements": 1, "outages": 2})
     with pytest.raises(Conflict, match=r"not empty \(agreements 1, outages 2\): with --replace"):
-        check_replaceable(held, replaces=False)
-    check_replaceable(held, replaces=True)
+        check_replaceable(occupied, replaces=False)
+    check_replaceable(occupied, replaces=True)
     with pytest.raises(Conflict, match="3 sessions are open"):
-        check_replaceable(replace(held, sessions=3), replaces=True)
+        check_replaceable(replace(occupied, sessions=3), replaces=True)

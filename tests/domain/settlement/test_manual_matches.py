@@ -34,7 +34,7 @@ def test_a_transfer_of_exactly_what_is_owed_matches(status: PaymentStatus) -> No
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "named"),
     [
         ({"amount_stroops": 10_000_000_001}, "its amount is 1000.0000001 and not 1000"),
         ({"to_address": "GOTHER"}, "its payee is GOTHER and not GPAYEE"),
@@ -42,10 +42,10 @@ def test_a_transfer_of_exactly_what_is_owed_matches(status: PaymentStatus) -> No
         ({"from_address": "GPOOL"}, "its payer is GPOOL and not GBOND"),
     ],
 )
-def test_each_differing_field_is_named(changes: dict[str, object], told: str) -> None:
+def test_each_differing_field_is_named(changes: dict[str, object], named: str) -> None:
     with pytest.raises(Invalid) as refused:
         check_manual_match(OWED, PaymentStatus.ON_HOLD, False, replace(MADE, **changes))  # type: ignore[arg-type]
-    assert told in str(refused.value)
+    assert named in str(refused.value)
     assert "Close its break with suspense" in str(refused.value)
 
 

@@ -29,7 +29,7 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
         now = datetime.now(UTC)
         async with database.transaction() as connection:
             await networks.save_state(connection, NetworkState("Its own", 27, 7, now))
-            await networks.save_survey(connection, "Its own", now)
+            await networks.save_monitored_at(connection, "Its own", now)
             await connection.execute(
                 text(
                     "INSERT INTO reconciliation_runs (at, ledger, matched, matched_stroops,"
@@ -54,17 +54,17 @@ async def test_nothing_is_wrong_where_nothing_is(scratch: Database) -> None:
     assert await read_troubles(scratch) == []
 
 
-async def test_a_worker_that_is_silent_and_a_chain_that_is_unread_are_told(
+async def test_a_worker_that_is_silent_and_a_chain_that_is_unread_are_reported(
     scratch: Database,
 ) -> None:
     long_ago = datetime.now(UTC) - timedelta(hours=1)
     async with scratch.transaction() as connection:
-        await networks.save_survey(connection, "Its own", long_ago)
+        await networks.save_monitored_at(connection, "Its own", long_ago)
     found = await _read_only_one(scratch)
     assert (found.code, found.since) == ("settlement_worker_silent", long_ago)
     await _run(
         scratch,
-        "UPDATE networks SET surveyed_at = now()",
+        "UPDATE networks SET monitored_at = now()",
         "UPDATE reconciliation_runs SET at = at - interval '1 hour'",
     )
     found = await _read_only_one(scratch)
@@ -76,7 +76,7 @@ async def test_a_worker_that_is_silent_and_a_chain_that_is_unread_are_told(
     assert never == {("chain_unread", None), ("settlement_worker_silent", None)}
 
 
-async def test_an_open_circuit_breaker_is_told_with_its_reason(scratch: Database) -> None:
+async def test_an_open_circuit_breaker_is_reported_with_its_reason(scratch: Database) -> None:
     await switch_halt(scratch, SwitchHalt.by_engine("somebody else signs", "test", AT))
     found = await _read_only_one(scratch)
     assert (found.code, found.since) == ("circuit_breaker_open", AT)
@@ -94,7 +94,7 @@ async def test_blocked_payments_are_counted_since_the_first(scratch: Database) -
     assert found.sentence == "2 payments are blocked: payee_missing"
 
 
-async def test_a_database_that_takes_no_writes_is_told_first(scratch: Database) -> None:
+async def test_a_database_that_takes_no_writes_is_reported_first(scratch: Database) -> None:
     name = scratch.url.database
     await _run(scratch, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
     again = Database(scratch.url.render_as_string(hide_password=False), connections_max=1)
@@ -104,7 +104,7 @@ async def test_a_database_that_takes_no_writes_is_told_first(scratch: Database) 
         await again.close()
 
 
-async def test_a_disk_that_takes_no_more_is_told(scratch: Database) -> None:
+async def test_a_disk_that_takes_no_more_is_reported(scratch: Database) -> None:
     """The limit of temporary files stands for the disk: what does not fit is refused by both."""
     name = scratch.url.database
     await _run(scratch, f'ALTER DATABASE "{name}" SET temp_file_limit = 0')

@@ -237,7 +237,7 @@ async def test_the_event_feed_goes_on_in_a_server_that_counts_from_the_beginning
         await _publish(database, "lost")
         async with database.autocommit() as connection:
             known = await events.list_after(connection, Cursor(), 1_000)
-        cursor = Cursor(known[-1]["transaction"], known[-1]["sequence"])
+        cursor = Cursor(known[-1].transaction, known[-1].sequence)
         new = name_other(other_url, get_name(url))
         await _restore(new, path)
         restored = Database(new, connections_max=1)
@@ -246,9 +246,9 @@ async def test_the_event_feed_goes_on_in_a_server_that_counts_from_the_beginning
             whole = await events.list_after(connection, Cursor(), 1_000)
             later = await events.list_after(connection, cursor, 1_000)
         await restored.close()
-    assert [row["data"]["about"] for row in known] == ["before", "lost"]
-    assert [row["data"]["about"] for row in whole] == ["before", "after"]
-    assert [row["data"]["about"] for row in later] == ["after"]
+    assert [row.data["about"] for row in known] == ["before", "lost"]
+    assert [row.data["about"] for row in whole] == ["before", "after"]
+    assert [row.data["about"] for row in later] == ["after"]
 
 
 async def _count_transactions(url: str) -> int:

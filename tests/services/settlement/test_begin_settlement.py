@@ -49,9 +49,9 @@ async def test_a_sequence_that_the_database_reserved_is_its_own(scratch: Databas
     assert await begin(scratch, one=7) == []
     payment = await owe_payment(scratch)
     async with scratch.transaction() as connection:
-        held = await attempts.reserve(connection, payment.id, [ONE])
-    assert held is not None
-    await store_envelope(scratch, payment, held, BYTES)
+        reservation = await attempts.reserve(connection, payment.id, [ONE])
+    assert reservation is not None
+    await store_envelope(scratch, payment, reservation, BYTES)
     assert await begin(scratch, one=8) == []
     assert await read_channel(scratch, ONE) == (7, payment.id)
 
@@ -95,12 +95,14 @@ async def test_a_channel_in_use_goes_on_after_what_the_network_has_consumed(
     assert await begin(scratch, one=7) == []
     payment = await owe_payment(scratch)
     async with scratch.transaction() as connection:
-        held = await attempts.reserve(connection, payment.id, [ONE])
-    assert held is not None
-    await store_envelope(scratch, payment, held, BYTES)
+        reservation = await attempts.reserve(connection, payment.id, [ONE])
+    assert reservation is not None
+    await store_envelope(scratch, payment, reservation, BYTES)
     assert await begin(scratch, one=11) == [ONE]
     assert await read_channel(scratch, ONE) == (7, payment.id)
-    ended = Attempt(payment.id, held.n, ONE, 8, 5000, BYTES.inner_hash, BYTES.xdr, resumed=True)
+    ended = Attempt(
+        payment.id, reservation.n, ONE, 8, 5000, BYTES.inner_hash, BYTES.xdr, resumed=True
+    )
     async with scratch.transaction() as connection:
         assert await attempts.finish(connection, ended, AttemptStatus.SUCCEEDED)
     assert await read_channel(scratch, ONE) == (11, None)

@@ -33,12 +33,12 @@ from tests.testkit.accounting.fake_chain_history import BEGAN, ReconciliationDri
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import CLASSIC
 from tests.testkit.settlement.chain_receipts import (
-    BOOKED,
     EXPIRED,
+    RECORDED,
     FaultlessRail,
     assert_sound,
-    read_booked,
     read_channel,
+    read_recorded,
     sign_something,
 )
 from tests.testkit.settlement.out_of_band import THEIRS, send_out_of_band, store_channels
@@ -74,7 +74,7 @@ def driver(scratch: Database) -> ReconciliationDriver:
 @pytest.mark.parametrize(
     "status", [PaymentStatus.PENDING, PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED]
 )
-async def test_a_payment_that_the_chain_has_made_is_booked_with_its_transaction(
+async def test_a_payment_that_the_chain_has_made_is_confirmed_with_its_transaction(
     scratch: Database, driver: ReconciliationDriver, rail: Rail, status: PaymentStatus
 ) -> None:
     payment, activities = await owe_payment(scratch), PaymentActivitiesImpl(scratch, rail)
@@ -86,18 +86,18 @@ async def test_a_payment_that_the_chain_has_made_is_booked_with_its_transaction(
     for _ in range(2):
         receipt = get_receipt(await activities.prepare_payment(payment))
         assert (receipt.transaction_hash, receipt.confirmed_at) == (THEIRS, BEGAN)
-    assert await read_booked(scratch, payment) == BOOKED
+    assert await read_recorded(scratch, payment) == RECORDED
     await assert_sound(scratch)
 
 
-async def test_two_engines_book_at_the_same_time_once(
+async def test_two_engines_confirm_at_the_same_time_once(
     scratch: Database, driver: ReconciliationDriver, rail: Rail
 ) -> None:
     payment = await owe_payment(scratch)
     await send_out_of_band(driver, payment)
     wanted = ConfirmFromChain(payment, NOW)
     assert [await confirm_from_chain(scratch, wanted) for _ in range(2)] == [True, True]
-    assert await read_booked(scratch, payment) == BOOKED
+    assert await read_recorded(scratch, payment) == RECORDED
 
 
 async def test_a_reservation_for_which_nothing_was_signed_is_freed(
@@ -106,16 +106,16 @@ async def test_a_reservation_for_which_nothing_was_signed_is_freed(
     payment, activities = await owe_payment(scratch), PaymentActivitiesImpl(scratch, rail)
     await store_channels(scratch, rail)
     async with scratch.transaction() as connection:
-        held = await attempts.reserve(connection, payment.id, rail.channels)
-    assert held is not None
+        reservation = await attempts.reserve(connection, payment.id, rail.channels)
+    assert reservation is not None
     await send_out_of_band(driver, payment)
     get_receipt(await activities.prepare_payment(payment))
-    assert await read_booked(scratch, payment) == BOOKED
-    assert await read_channel(scratch, held.channel) == (7, None)
+    assert await read_recorded(scratch, payment) == RECORDED
+    assert await read_channel(scratch, reservation.channel) == (7, None)
     await assert_sound(scratch)
 
 
-async def test_while_bytes_of_ours_may_be_applied_nothing_is_booked(
+async def test_while_bytes_of_ours_may_be_applied_nothing_is_confirmed(
     scratch: Database, driver: ReconciliationDriver, rail: Rail
 ) -> None:
     payment = await owe_payment(scratch)
@@ -123,7 +123,7 @@ async def test_while_bytes_of_ours_may_be_applied_nothing_is_booked(
     await sign_something(scratch, rail, payment)
     await send_out_of_band(driver, payment)
     assert await confirm_from_chain(scratch, ConfirmFromChain(payment, NOW)) is False
-    assert (await read_booked(scratch, payment))["status"] == "prepared"
+    assert (await read_recorded(scratch, payment))["status"] == "prepared"
 
 
 async def test_bytes_that_expired_unused_end_and_their_sequence_is_used_again(
@@ -136,7 +136,7 @@ async def test_bytes_that_expired_unused_end_and_their_sequence_is_used_again(
     other = replace(dead, max_ledger=4999)  # bytes that were replaced meanwhile prove nothing
     assert await confirm_from_chain(scratch, ConfirmFromChain(payment, NOW, other)) is False
     assert await confirm_from_chain(scratch, ConfirmFromChain(payment, NOW, dead)) is True
-    assert await read_booked(scratch, payment) == BOOKED
+    assert await read_recorded(scratch, payment) == RECORDED
     assert await read_channel(scratch, dead.channel) == (7, None)
     await assert_sound(scratch)
 
@@ -154,7 +154,7 @@ async def test_a_transfer_from_before_the_repair_is_never_taken(
     assert isinstance(blocked, Blocked)
     assert "before the outage began, so it is not this payment" in blocked.reason.sentence
     assert "manual-match" not in blocked.reason.sentence
-    assert (await read_booked(scratch, payment))["status"] == "pending"
+    assert (await read_recorded(scratch, payment))["status"] == "pending"
 
 
 async def form_batch(scratch: Database, rail: Rail) -> tuple[list[Payment], Batch]:
@@ -169,7 +169,7 @@ async def form_batch(scratch: Database, rail: Rail) -> tuple[list[Payment], Batc
     return owed, batch
 
 
-async def test_a_member_that_the_chain_has_paid_leaves_its_batch_and_is_booked(
+async def test_a_member_that_the_chain_has_paid_leaves_its_batch_and_is_confirmed(
     scratch: Database, driver: ReconciliationDriver, rail: Rail
 ) -> None:
     owed, batch = await form_batch(scratch, rail)
@@ -180,7 +180,7 @@ async def test_a_member_that_the_chain_has_paid_leaves_its_batch_and_is_booked(
         await activities.prepare_batch(batch)
     alone = PaymentActivitiesImpl(scratch, rail, batches_payments=True)
     get_receipt(await alone.prepare_payment(owed[0]))
-    assert await read_booked(scratch, owed[0]) == BOOKED
+    assert await read_recorded(scratch, owed[0]) == RECORDED
     assert isinstance(await alone.prepare_payment(owed[1]), InBatch)
     await assert_sound(scratch)
 
@@ -201,7 +201,7 @@ async def test_a_batch_whose_bytes_expired_is_given_up_when_a_member_was_paid_ot
     assert sorted(prepared.withdrawn) == sorted(payment.id for payment in owed)
     alone = PaymentActivitiesImpl(scratch, rail, batches_payments=True)
     get_receipt(await alone.prepare_payment(owed[0]))
-    assert await read_booked(scratch, owed[0]) == BOOKED
+    assert await read_recorded(scratch, owed[0]) == RECORDED
     assert isinstance(await alone.prepare_payment(owed[1]), InBatch)
     assert await read_channel(scratch, record.reservation.channel) == (7, None)
     async with scratch.transaction() as connection:
@@ -222,10 +222,10 @@ async def test_with_netting_a_payment_that_may_have_been_made_under_anothers_num
     alone = PaymentActivitiesImpl(
         scratch, rail, SigningGate(scratch, nets=True), batches_payments=True
     )
-    for payment, told in zip(owed, ("is not what it owes", "together with others"), strict=True):
+    for payment, wanted in zip(owed, ("is not what it owes", "together with others"), strict=True):
         blocked = await alone.prepare_payment(payment)
         assert isinstance(blocked, Blocked)
-        assert told in blocked.reason.sentence
+        assert wanted in blocked.reason.sentence
     # What is owed to somebody else goes on.
     other = await owe_payment(scratch, minutes=5)
     assert isinstance(await alone.prepare_payment(other), InBatch)

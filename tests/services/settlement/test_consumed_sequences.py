@@ -26,12 +26,12 @@ from domain.settlement.attempts import (
 from tests.testkit import stacks
 from tests.testkit.accounting.fake_chain_history import ReconciliationDriver
 from tests.testkit.settlement.chain_receipts import (
-    BOOKED,
     EXPIRED,
+    RECORDED,
     FaultlessRail,
     assert_sound,
-    read_booked,
     read_channel,
+    read_recorded,
     sign_something,
 )
 from tests.testkit.settlement.out_of_band import (
@@ -89,7 +89,7 @@ async def test_a_sequence_consumed_by_bytes_that_paid_this_payment_is_no_quarant
     await activities.fail_attempt(ObservedAttempt(payment, signed, observation, NOW))
     receipt = get_receipt(await activities.prepare_payment(payment))
     assert receipt.transaction_hash == THEIRS
-    assert await read_booked(scratch, payment) == BOOKED
+    assert await read_recorded(scratch, payment) == RECORDED
     assert await read_channel(scratch, signed.channel) == (8, None)
     async with scratch.autocommit() as connection:
         assert not (await circuit_breakers.get_state(connection)).is_open
@@ -130,12 +130,12 @@ async def test_an_attempt_that_a_node_calls_failed_and_the_chain_shows_as_applie
     activities.gate.readings.newest_ledger = lambda: 1003
     lie = Observation(AttemptOutcome.FAILED_RETRY, 1001, reason="a node says so")
     await activities.fail_attempt(ObservedAttempt(payment, signed, lie, NOW))
-    held = await activities.prepare_payment(payment)
-    assert isinstance(held, OnHold)
-    assert held.reason.code is ReasonCode.CHAIN_UNREAD
+    on_hold = await activities.prepare_payment(payment)
+    assert isinstance(on_hold, OnHold)
+    assert on_hold.reason.code is ReasonCode.CHAIN_UNREAD
     driver.fake_history.known_extent = Extent(1, 1003)
     driver.fake_history.transfers = [make_transfer_of(payment, 1001, EXPIRED.hash)]
     receipt = get_receipt(await activities.prepare_payment(payment))
     assert receipt.transaction_hash == EXPIRED.hash
-    assert await read_booked(scratch, payment) == BOOKED | {"transaction_hash": EXPIRED.hash}
+    assert await read_recorded(scratch, payment) == RECORDED | {"transaction_hash": EXPIRED.hash}
     await assert_sound(scratch)

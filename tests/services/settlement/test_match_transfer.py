@@ -57,22 +57,24 @@ async def read_written(scratch: Database, payment: Payment) -> dict[str, Any]:
     async with scratch.autocommit() as connection:
         row = await payments.get(connection, payment.id)
         known = await manual_matches.get(connection, payment.id)
-        leaves = await read_trail(connection, f"outage/{payment.outage_id}")
+        entries = await read_trail(connection, f"outage/{payment.outage_id}")
         posted = await connection.scalar(
             text("SELECT count(*) FROM entries WHERE payment_id = :id AND kind = 'settlement'"),
             {"id": payment.id},
         )
     return {
-        "status": row["status"],
-        "transaction_hash": row["transaction_hash"],
-        "reason_code": row["reason_code"],
-        "matched_by": known and known["matched_by"],
-        "told": [leaf["actor"] for leaf in leaves if leaf["action"] == "payment.matched_manually"],
+        "status": row.status,
+        "transaction_hash": row.transaction_hash,
+        "reason_code": row.reason_code,
+        "matched_by": known and known.matched_by,
+        "audited": [
+            entry["actor"] for entry in entries if entry["action"] == "payment.matched_manually"
+        ],
         "posted": posted,
     }
 
 
-NOTHING = {"transaction_hash": None, "matched_by": None, "told": [], "posted": 0}
+NOTHING = {"transaction_hash": None, "matched_by": None, "audited": [], "posted": 0}
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ async def test_a_repeated_manual_match_confirms_and_posts_once(
             "transaction_hash": hash_,
             "reason_code": None,
             "matched_by": "ada",
-            "told": ["ada"],
+            "audited": ["ada"],
             "posted": 1,
         }
     # Its own workflow finds the receipt.

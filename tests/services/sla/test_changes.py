@@ -73,7 +73,7 @@ async def test_nothing_is_owed_while_a_dispute_is_open_whoever_asks(scratch: Dat
     assert (await judging.owe_payment(settling)).version == 6
 
 
-async def test_the_second_of_two_decisions_is_told_what_holds(scratch: Database) -> None:
+async def test_the_second_of_two_decisions_is_refused_with_what_holds(scratch: Database) -> None:
     outage_id, _, disputing = await dispute_outage(scratch)
     first = DisputeDecision(f"dsp-{outage_id}", True, ASKER, "it was 5", 5)
     deciding = DecideDisputeInput(outage_id, first.dispute_id, first, NOW)

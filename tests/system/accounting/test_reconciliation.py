@@ -96,7 +96,7 @@ async def test_each_kind_of_planted_break_is_found_within_a_minute(reconciled: S
         await wait_until(found, "five breaks are found", FOUND_WITHIN_SECONDS)
         assert time.monotonic() - planted < FOUND_WITHIN_SECONDS
         await seen_once(api)
-        await all_are_told(reconciled, api)
+        await await_reports(reconciled, api)
         await nothing_more_leaves(api)
         await closed_into_suspense(api)
     await rail.close()
@@ -148,14 +148,14 @@ async def seen_once(api: httpx.AsyncClient) -> None:
     assert (await status(api))["matched_transfers"] == OUTAGES - 1
 
 
-async def all_are_told(stack: Stack, api: httpx.AsyncClient) -> None:
+async def await_reports(stack: Stack, api: httpx.AsyncClient) -> None:
     feed = (await api.get("/events", params={"limit": 1000})).json()
     while len(page := (await api.get("/events", params={"after": feed["next"]})).json()["items"]):
         feed["items"] += page
         feed["next"] = (await api.get("/events", params={"after": feed["next"]})).json()["next"]
-    told = [e for e in feed["items"] if e["type"] == "reconciliation.break_found"]
-    assert Counter(event["data"]["kind"] for event in told) == Counter(KINDS)
-    assert {event["outage_id"] for event in told} == {None}
+    reported = [e for e in feed["items"] if e["type"] == "reconciliation.break_found"]
+    assert Counter(event["data"]["kind"] for event in reported) == Counter(KINDS)
+    assert {event["outage_id"] for event in reported} == {None}
     opened = [e for e in feed["items"] if e["type"] == "settlement.circuit_breaker_opened"]
     assert len(opened) == 1
     log = (stack.directory.logs / "worker.log").read_text()
@@ -165,10 +165,10 @@ async def all_are_told(stack: Stack, api: httpx.AsyncClient) -> None:
 
 async def nothing_more_leaves(api: httpx.AsyncClient) -> None:
     """Until a person has looked at the money that nothing explains."""
-    breaker = (await api.get("/payments/circuit-breaker")).json()
+    circuit_breaker = (await api.get("/payments/circuit-breaker")).json()
     named = {f"see break {each['id']}": each["kind"] for each in await breaks(api)}
-    (kind,) = (kind for words, kind in named.items() if words in breaker["reason"])
-    assert breaker["is_open"] is True
+    (kind,) = (kind for words, kind in named.items() if words in circuit_breaker["reason"])
+    assert circuit_breaker["is_open"] is True
     assert kind in ("duplicate", "unexpected_outflow", "missing_in_journal")
     outage_id = await declare_outage(api, policy=AT_ONCE)
     await resolve_outage(api, outage_id, 25)
@@ -177,13 +177,13 @@ async def nothing_more_leaves(api: httpx.AsyncClient) -> None:
         found = (await api.get("/payments", params={"outage_id": outage_id})).json()["items"]
         return [each["state"] for each in found]
 
-    async def held() -> bool:
+    async def is_on_hold() -> bool:
         return await states() == ["on_hold"]
 
     async def paid() -> bool:
         return await states() == ["confirmed"]
 
-    await wait_until(held, "the payment is held", 30)
+    await wait_until(is_on_hold, "the payment is held", 30)
     body = {"action": "close", "reason": "looked at every break"}
     (await api.post("/payments/circuit-breaker", json=body)).raise_for_status()
     await wait_until(paid, "the held payment is paid", 60)

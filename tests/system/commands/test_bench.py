@@ -23,33 +23,35 @@ async def bench(stack: Stack, *arguments: str) -> dict[str, Any]:
     )
     stdout, stderr = await asyncio.wait_for(process.communicate(), 120)
     assert process.returncode == 0, stderr.decode()
-    told: dict[str, Any] = json.loads(stdout.splitlines()[-1])
-    return told
+    report: dict[str, Any] = json.loads(stdout.splitlines()[-1])
+    return report
 
 
 async def test_lifecycles_are_measured_beside_the_baseline(
     stack: Stack, api: httpx.AsyncClient
 ) -> None:
     subscribed = (await api.get("/webhooks")).json()
-    told = await bench(
+    report = await bench(
         stack,
         *("lifecycle", "--rounds", "1", "--in-flight", "3", "--dispute-window", "0"),
         *("--warm-up", "1", "--seconds", "6"),
     )
-    assert told["problems"] == []
-    assert told["paid"] >= told["real"]["runs"] > 0
-    assert told["bare"]["runs"] > 0
-    assert told["ratio"] > 0
+    assert report["problems"] == []
+    assert report["paid"] >= report["real"]["runs"] > 0
+    assert report["bare"]["runs"] > 0
+    assert report["ratio"] > 0
     parts = {"postgres", "temporal", "stellar", "api", "worker", "settlement-worker", "client"}
-    assert set(told["real"]["cpu_ms_per_life"]) == parts
-    assert {"baseline-worker", "baseline-settlement-worker"} < set(told["bare"]["cpu_ms_per_life"])
+    assert set(report["real"]["cpu_ms_per_life"]) == parts
+    assert {"baseline-worker", "baseline-settlement-worker"} < set(
+        report["bare"]["cpu_ms_per_life"]
+    )
     assert (await api.get("/webhooks")).json() == subscribed, "the receiver's ended with it"
 
 
 async def test_declarations_are_timed_and_called_off(stack: Stack, api: httpx.AsyncClient) -> None:
-    told = await bench(stack, "declare", "--rate", "5", "--seconds", "2")
-    assert told["count"] == 10
-    assert 0 < told["p50_ms"] <= told["p95_ms"] <= told["max_ms"]
+    report = await bench(stack, "declare", "--rate", "5", "--seconds", "2")
+    assert report["count"] == 10
+    assert 0 < report["p50_ms"] <= report["p95_ms"] <= report["max_ms"]
 
     async def none_open() -> bool:
         left = await api.get("/outages", params={"search": "Bench", "status": "open"})
@@ -59,20 +61,20 @@ async def test_declarations_are_timed_and_called_off(stack: Stack, api: httpx.As
 
 
 async def test_an_integrity_check_is_measured_beside_a_plain_sum(stack: Stack) -> None:
-    told = await bench(stack, "journal", "--postings", "3000", "--rounds", "2")
-    assert told["problems"] == []
-    assert abs(told["postings"] - 3000) < 50
-    assert len(told["check_rounds"]) == 2
-    assert told["check_seconds"] > told["scan_seconds"] > 0
-    assert told["ratio"] > 1
-    assert set(told["entries_per_second_by_writers"]) == {"1", "8"}
+    report = await bench(stack, "journal", "--postings", "3000", "--rounds", "2")
+    assert report["problems"] == []
+    assert abs(report["postings"] - 3000) < 50
+    assert len(report["check_rounds"]) == 2
+    assert report["check_seconds"] > report["scan_seconds"] > 0
+    assert report["ratio"] > 1
+    assert set(report["entries_per_second_by_writers"]) == {"1", "8"}
 
 
 async def test_a_restore_is_measured_part_by_part(stack: Stack) -> None:
-    told = await bench(stack, "restore", "--outages", "200")
-    assert told["problems"] == []
-    assert (told["outages"], told["unpaid"]) == (200, 10)
+    report = await bench(stack, "restore", "--outages", "200")
+    assert report["problems"] == []
+    assert (report["outages"], report["unpaid"]) == (200, 10)
     parts = {"report", "prepare", "load", "verify", "advance", "replace"}
-    assert set(told["seconds"]) == parts
-    assert told["backup_bytes"] > 100_000
-    assert told["total_seconds"] == pytest.approx(sum(told["seconds"].values()), abs=0.01)
+    assert set(report["seconds"]) == parts
+    assert report["backup_bytes"] > 100_000
+    assert report["total_seconds"] == pytest.approx(sum(report["seconds"].values()), abs=0.01)

@@ -132,8 +132,8 @@ async def test_a_restore_that_is_killed_is_begun_again(
     """By SIGKILL while it loads, with what it had started still running, and at other moments."""
     server_url, name, file = stack.environment["DATABASE_URL"], get_name(url), tmp_path / "one"
     assert (await run("backup", str(file), DATABASE_URL=url))[0] == 0
-    held = make_tools(tmp_path / "held", pg_restore='sleep 1; exec REAL "$@"')
-    wanted = ("restore", str(file), "--apply", "--replace", "--pg-bin", str(held))
+    slow = make_tools(tmp_path / "slow", pg_restore='sleep 1; exec REAL "$@"')
+    wanted = ("restore", str(file), "--apply", "--replace", "--pg-bin", str(slow))
     for moment in ("_restoring_", "_restoring_", ""):
         process = await start(*wanted, DATABASE_URL=url)
         await _wait_for_database(server_url, name, moment)
@@ -159,8 +159,8 @@ async def _wait_for_database(server_url: str, name: str, part: str) -> None:
 async def test_a_backup_that_is_killed_leaves_no_file_of_that_name(
     url: str, tmp_path: Path
 ) -> None:
-    file, held = tmp_path / "one", make_tools(tmp_path / "held", pg_dump='sleep 2; exec REAL "$@"')
-    process = await start("backup", str(file), "--pg-bin", str(held), DATABASE_URL=url)
+    file, slow = tmp_path / "one", make_tools(tmp_path / "slow", pg_dump='sleep 2; exec REAL "$@"')
+    process = await start("backup", str(file), "--pg-bin", str(slow), DATABASE_URL=url)
 
     async def is_begun() -> bool:
         return ".one.unfinished" in await asyncio.to_thread(os.listdir, tmp_path)
@@ -171,7 +171,7 @@ async def test_a_backup_that_is_killed_leaves_no_file_of_that_name(
     assert "one" not in os.listdir(tmp_path)
     code, said = await run("backup", str(file), DATABASE_URL=url)
     assert code == 0, said
-    assert sorted(os.listdir(tmp_path)) == ["held", "one"]
+    assert sorted(os.listdir(tmp_path)) == ["slow", "one"]
 
 
 async def test_the_report_says_what_the_chain_knows_since(

@@ -14,7 +14,7 @@ async def test_a_soak_meets_its_faults_and_ends_clean(surroundings: None) -> Non
     )
     stdout, stderr = await asyncio.wait_for(process.communicate(), 240)
     assert process.returncode == 0, stdout.decode() + stderr.decode()
-    told = json.loads(stdout.splitlines()[-1])
-    assert (told["payments"], told["clean"]) == (60, True)
-    assert told["statuses"] == {"confirmed": 60}
-    assert sum(told["faults"].values()) > 0
+    report = json.loads(stdout.splitlines()[-1])
+    assert (report["payments"], report["clean"]) == (60, True)
+    assert report["statuses"] == {"confirmed": 60}
+    assert sum(report["faults"].values()) > 0

@@ -23,7 +23,7 @@ from tests.testkit.api_client import (
 )
 from tests.testkit.stacks import Stacks
 
-LIVES = 40
+OUTAGES = 40
 SIGNER = "settlement-worker"
 
 
@@ -41,16 +41,16 @@ async def test_outages_are_settled_in_batches_and_each_allocation_once(batching:
     ) as api:
         policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "decision_window_seconds": 1}
         (await api.post("/sla/policies", json=policy | {"terms": TERMS})).raise_for_status()
-        outage_ids = [await declare_outage(api, policy=AT_ONCE) for _ in range(LIVES)]
+        outage_ids = [await declare_outage(api, policy=AT_ONCE) for _ in range(OUTAGES)]
         for index, outage_id in enumerate(outage_ids):
             await resolve_outage(api, outage_id, 5 if index % 2 else 25)
-            if index == LIVES // 2:
+            if index == OUTAGES // 2:
                 batching.kill(SIGNER)
         for outage_id in outage_ids:
             await wait_for_lifecycle(api, outage_id, "closed", 90)
         listed = await api.get("/payments", params={"page_size": 200})
         payments = {item["id"]: item for item in listed.json()["items"]}
-        stories = [(await api.get(f"/payments/{id_}/trace")).json() for id_ in payments]
+        traces = [(await api.get(f"/payments/{id_}/trace")).json() for id_ in payments]
     assert batching.restarts[SIGNER] >= 1
     assert {payment["status"] for payment in payments.values()} == {"confirmed"}
 
@@ -58,16 +58,16 @@ async def test_outages_are_settled_in_batches_and_each_allocation_once(batching:
         (seen.hash, seen.number): seen.amount_stroops
         for seen in await chain_history.list_transfers(batching.environment["STELLAR_RPC_URL"])
     }
-    assert allocations(stories) == chain
+    assert allocations(traces) == chain
     # Penalties and rewards go different ways, so there are at least two; far fewer than payments.
-    assert 2 <= len(chain) < LIVES / 2
+    assert 2 <= len(chain) < OUTAGES / 2
 
 
-def allocations(stories: list[dict[str, Any]]) -> dict[tuple[str, int], int]:
+def allocations(traces: list[dict[str, Any]]) -> dict[tuple[str, int], int]:
     """Add up what payments say was their part of each transfer."""
     sums: dict[tuple[str, int], int] = defaultdict(int)
-    for story in stories:
-        payment, attempt = story["payment"], story["attempts"][-1]
+    for trace in traces:
+        payment, attempt = trace["payment"], trace["attempts"][-1]
         assert attempt["status"] == "succeeded"
         assert attempt["amount_stroops"] == int(payment["amount_stroops"])
         sums[payment["transaction_hash"], int(attempt["number"])] += attempt["amount_stroops"]

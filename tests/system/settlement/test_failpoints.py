@@ -109,13 +109,13 @@ class Signers:
 
 @asynccontextmanager
 async def signers(stack: Stack, log: Path) -> AsyncIterator[Signers]:
-    with log.open("wb") as told:
+    with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.testkit.worker_forkserver"),
             env=stack.signing_environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            stderr=told,
+            stderr=output,
         )
         try:
             yield Signers(process)
@@ -263,13 +263,15 @@ async def rested(client: Client, database: Database) -> bool:
 async def waiting(database: Database) -> str:
     """Say what keeps payments from being made, for whoever reads the failure."""
     async with database.autocommit() as connection:
-        breaker = await circuit_breakers.get_state(connection)
+        circuit_breaker = await circuit_breakers.get_state(connection)
         rows = await connection.execute(
             select(payments.c.id, payments.c.status, payments.c.status_reason).where(
                 payments.c.status != "confirmed"
             )
         )
-        return "\n".join([f"not all are paid; {breaker}", *(str(tuple(row)) for row in rows)])
+        return "\n".join(
+            [f"not all are paid; {circuit_breaker}", *(str(tuple(row)) for row in rows)]
+        )
 
 
 # What each payment rode in that is confirmed: its transaction, the number, its own part.

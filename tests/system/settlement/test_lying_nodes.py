@@ -111,11 +111,11 @@ async def test_one_of_two_nodes_calls_what_was_applied_failed(
     await plan(lied_to, *lies, {"kind": "node_down", "node": 2})
     outage_ids = await owe(people, 3)
 
-    async def told() -> bool:
+    async def reports() -> bool:
         found = [await payment_of(people, each) for each in outage_ids]
         return all(each["reason_code"] == "nodes_disagree" for each in found)
 
-    await wait_until(told, "the payments say that the nodes disagree", 60)
+    await wait_until(reports, "the payments say that the nodes disagree", 60)
     doubted = await wait_for_states(people, outage_ids, "submitted")
     assert "shows it failed in ledger" in doubted[0]["status_reason"]
     assert "shows it applied in ledger" in doubted[0]["status_reason"]
@@ -131,7 +131,7 @@ async def test_one_of_two_nodes_calls_what_was_applied_failed(
         assert {attempt["n"] for attempt in trace["attempts"]} == {1}
 
 
-async def test_bytes_that_one_node_keeps_and_shows_as_applied_are_not_booked(
+async def test_bytes_that_one_node_keeps_and_shows_as_applied_are_not_confirmed(
     lied_to: Stack, people: httpx.AsyncClient
 ) -> None:
     # All is sent to the one that keeps it: the others take nothing, and still know what is in the ledgers.
@@ -139,11 +139,11 @@ async def test_bytes_that_one_node_keeps_and_shows_as_applied_are_not_booked(
     await plan(lied_to, {"kind": "lying_success", "node": 0}, *away)
     outage_ids = await owe(people, 6)
 
-    async def told() -> bool:
+    async def reports() -> bool:
         found = [await payment_of(people, each) for each in outage_ids]
         return any(each["reason_code"] == "nodes_disagree" for each in found)
 
-    await wait_until(told, "a payment says that the nodes disagree", 60)
+    await wait_until(reports, "a payment says that the nodes disagree", 60)
     await plan(lied_to)
     if await is_halted(people):
         await close_circuit_breaker(people)
@@ -224,17 +224,17 @@ async def test_sequences_shown_too_high_at_a_start_stop_nothing(
         assert await count_credits(lied_to, settled) == [1] * 3
 
 
-async def test_a_clock_that_is_a_quarter_of_an_hour_slow_is_told_and_stops_nothing(
+async def test_a_clock_that_is_a_quarter_of_an_hour_slow_is_reported_and_stops_nothing(
     lied_to: Stack, people: httpx.AsyncClient
 ) -> None:
     await plan(lied_to, {"kind": "ledger_clock_offset", "value": 900})
     settled = await wait_for_states(people, await owe(people, 3), "confirmed", 90)
     assert await count_credits(lied_to, settled) == [1] * 3
 
-    async def told() -> bool:
+    async def reports() -> bool:
         return "clock_differs" in (await people.get("/health/readiness")).text
 
-    await wait_until(told, "readiness says that the clock differs", 60)
+    await wait_until(reports, "readiness says that the clock differs", 60)
     log = (lied_to.directory.logs / "settlement-worker.log").read_text()
     said = r"ALARM: the clock of this machine is (8|9)\d0 seconds behind the time at which ledgers close"
     assert re.search(said, log)

@@ -39,7 +39,7 @@ from tests.testkit.recovery.backups import (
 from tests.testkit.stacks import Stacks
 
 CIRCUIT_BREAKER = "/payments/circuit-breaker"
-HELD, IN_WINDOW = 8, 6
+OWED, IN_WINDOW = 8, 6
 WINDOW_SECONDS = 8
 
 
@@ -120,9 +120,9 @@ async def live_and_lose_it(
     Return the outages, and the transaction that each was paid by.
     """
     await switch(caller, "open")
-    held = await owe_outages(caller, HELD, AT_ONCE)
-    await wait_until(partial(have_lifecycle, caller, "settling", held), "they are owed")
-    outage_ids = held + await owe_outages(caller, IN_WINDOW, "window")
+    owed = await owe_outages(caller, OWED, AT_ONCE)
+    await wait_until(partial(have_lifecycle, caller, "settling", owed), "they are owed")
+    outage_ids = owed + await owe_outages(caller, IN_WINDOW, "window")
     await stop_all_but_chain(stack)
     await keep_data(stack, folder)
     await start_all_but_chain(stack)
@@ -165,7 +165,7 @@ async def read_actions(stack: Stack, subject: str) -> list[str]:
     return [entry["action"] for entry in trail]
 
 
-async def test_what_the_chain_has_paid_is_booked_and_not_paid_again(
+async def test_what_the_chain_has_paid_is_confirmed_and_not_paid_again(
     restored: Stack, caller: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     outage_ids, paid = await live_and_lose_it(restored, caller, tmp_path / "backup")
@@ -176,7 +176,7 @@ async def test_what_the_chain_has_paid_is_booked_and_not_paid_again(
     noticed = await read_actions(restored, "installation/settlement")
     assert noticed.count("installation.behind_chain") == 1
     actions = await read_actions(restored, f"outage/{outage_ids[0]}")
-    assert "payment.booked_from_chain" in actions
+    assert "payment.confirmed_from_chain" in actions
     # And life goes on, on the channels whose sequences the database had forgotten.
     more = await owe_outages(caller, 6, AT_ONCE)
     await wait_until_closed(caller, more)

@@ -210,8 +210,8 @@ async def test_a_verdict_that_the_contract_denies_is_not_paid_until_the_terms_ag
     assert listed.json()["items"] == []
     assert (await steps(office, name))["sla.halted"]["problem"] == problem
     events = (await office.get("/events", params={"limit": 1000})).json()["items"]
-    told = [item for item in events if item["type"] == "attestation.halted"]
-    assert [item["data"]["outage_id"] for item in told] == [name]
+    reported = [item for item in events if item["type"] == "attestation.halted"]
+    assert [item["data"]["outage_id"] for item in reported] == [name]
     temporal = await Client.connect(contracted.environment["TEMPORAL_ADDRESS"])
     handle: Any = temporal.get_workflow_handle(f"outage/{name}")
 

@@ -204,11 +204,11 @@ async def test_payments_whose_workflows_somebody_ends_are_made_once(
     outage_id = await declare_outage(api, policy="at-once")
     await resolve_outage(api, outage_id)
 
-    async def find_held() -> str | None:
+    async def find_on_hold() -> str | None:
         found = await read_payment(database, outage_id)
         return found[0] if found and found[1] == "on_hold" else None
 
-    payment_id = await wait_until(find_held, "the payment is on hold")
+    payment_id = await wait_until(find_on_hold, "the payment is on hold")
     await end_workflow(client, f"payment/{payment_id}", end)
     reason["action"] = "close"
     assert (await api.post("/payments/circuit-breaker", json=reason)).status_code == 200

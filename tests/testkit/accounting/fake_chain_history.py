@@ -52,8 +52,8 @@ class FakeChainHistory:
         latest = self.known_extent.latest
         for start in range(first_ledger, latest + 1, self.ledgers_a_page):
             last = min(start + self.ledgers_a_page - 1, latest)
-            told = [each for each in self.transfers if start <= each.ledger <= last]
-            yield ChainPage(tuple(told), last, self.closed_at if last == latest else None)
+            shown = [each for each in self.transfers if start <= each.ledger <= last]
+            yield ChainPage(tuple(shown), last, self.closed_at if last == latest else None)
 
 
 class ReconciliationDriver:
@@ -61,8 +61,8 @@ class ReconciliationDriver:
 
     def __init__(self, database: Database, fake_history: FakeChainHistory | None = None) -> None:
         self.fake_history = fake_history or FakeChainHistory()
-        told: Any = self.fake_history
-        history = cast(TreasuryHistory, told)
+        shown: Any = self.fake_history
+        history = cast(TreasuryHistory, shown)
         self.activities = ReconciliationActivitiesImpl(database, history, {PAYER: Treasury.BOND})
 
     async def read_chain(self) -> int:

@@ -30,7 +30,7 @@ def make_payee(number: int) -> str:
 
 def copy_entry(of: str, new: str, payment: str = "payment_id", **changes: str) -> list[str]:
     """SQL that posts an entry once more under another id."""
-    facts = {
+    values = {
         "id": f"'{new}'",
         "kind": "kind",
         "payment_id": payment,
@@ -42,7 +42,7 @@ def copy_entry(of: str, new: str, payment: str = "payment_id", **changes: str) -
     } | changes
     return [
         (
-            f"INSERT INTO entries ({', '.join(facts)}) SELECT {', '.join(facts.values())}"
+            f"INSERT INTO entries ({', '.join(values)}) SELECT {', '.join(values.values())}"
             f" FROM entries WHERE id = '{of}'"
         ),
         (

@@ -35,8 +35,8 @@ def _replace_guard(occasion: str) -> list[str]:
 def _copy_accrual(amount: str, **changes: str) -> list[str]:
     """SQL that posts an accrual once more, or its opposite."""
     new = changes.pop("new")
-    booked = copy_entry(make_entry_id(OWED, "accrual"), new, **changes)
-    return [*booked, f"UPDATE postings SET amount_stroops = {amount} WHERE entry_id = '{new}'"]
+    copied = copy_entry(make_entry_id(OWED, "accrual"), new, **changes)
+    return [*copied, f"UPDATE postings SET amount_stroops = {amount} WHERE entry_id = '{new}'"]
 
 
 FORGERIES: dict[str, tuple[str, str, list[str]]] = {
@@ -61,7 +61,7 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
     ),
     "a guard of one column": (
         *("journal_append_only", "entries_are_immutable"),
-        _replace_guard("DELETE OR UPDATE OF booked_at ON entries FOR EACH STATEMENT"),
+        _replace_guard("DELETE OR UPDATE OF posted_at ON entries FOR EACH STATEMENT"),
     ),
     "a guard of another mind": (
         *("journal_append_only", "accounts_are_immutable"),

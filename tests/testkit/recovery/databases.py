@@ -74,7 +74,7 @@ def make_tools(folder: Path, **scripts: str) -> Path:
             continue
         shell = shutil.which("sh") or "/bin/sh"
         # Whoever asks for the version is told the truth.
-        told = f'case "$1" in --version) exec {real} --version;; esac'
-        path.write_text(f"#!{shell}\n{told}\n{script.replace('REAL', str(real))}\n")
+        version = f'case "$1" in --version) exec {real} --version;; esac'
+        path.write_text(f"#!{shell}\n{version}\n{script.replace('REAL', str(real))}\n")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return folder

@@ -75,12 +75,12 @@ async def submit_batch(activities: BatchActivitiesImpl, batch: Batch) -> Observe
 
 def select_keys(rail: Rail, *, only: str = "", without: str = "") -> Keys:
     """Return a rail's keys without some of its channels' keys."""
-    held = {
+    kept = {
         address: pair
         for address, pair in rail.keys.channels.items()
         if address != without and only in ("", address)
     }
-    return replace(rail.keys, channels=held)
+    return replace(rail.keys, channels=kept)
 
 
 async def read_statuses(database: Database, *owed: Payment) -> list[tuple[str, str | None]]:

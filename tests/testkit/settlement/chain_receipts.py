@@ -18,7 +18,7 @@ from tests.testkit.settlement.out_of_band import THEIRS
 EXPIRED = Envelope("dd" * 32, "AAAA", 100, 5000, "ee" * 32, "", None)
 
 
-async def read_booked(scratch: Database, payment: Payment) -> dict[str, Any]:
+async def read_recorded(scratch: Database, payment: Payment) -> dict[str, Any]:
     async with scratch.autocommit() as connection:
         row = await payments.get(connection, payment.id)
         trail = await read_trail(connection, f"outage/{payment.outage_id}")
@@ -26,16 +26,16 @@ async def read_booked(scratch: Database, payment: Payment) -> dict[str, Any]:
             text("SELECT count(*) FROM entries WHERE payment_id = :id AND kind = 'settlement'"),
             {"id": payment.id},
         )
-    booked = [each for each in trail if each["action"] == "payment.booked_from_chain"]
+    confirmations = [each for each in trail if each["action"] == "payment.confirmed_from_chain"]
     return {
-        "status": row["status"],
-        "transaction_hash": row["transaction_hash"],
-        "audited": len(booked),
+        "status": row.status,
+        "transaction_hash": row.transaction_hash,
+        "audited": len(confirmations),
         "settled": settled,
     }
 
 
-BOOKED = {"status": "confirmed", "transaction_hash": THEIRS, "audited": 1, "settled": 1}
+RECORDED = {"status": "confirmed", "transaction_hash": THEIRS, "audited": 1, "settled": 1}
 
 
 async def assert_sound(scratch: Database) -> None:
@@ -53,11 +53,11 @@ async def read_channel(scratch: Database, address: str) -> tuple[int | None, str
 async def sign_something(scratch: Database, rail: Rail, payment: Payment) -> Attempt:
     """Store bytes for a payment, which nobody sends."""
     async with scratch.transaction() as connection:
-        held = await attempts.reserve(connection, payment.id, rail.channels)
-    assert held is not None
-    await store_envelope(scratch, payment, held, EXPIRED)
+        reservation = await attempts.reserve(connection, payment.id, rail.channels)
+    assert reservation is not None
+    await store_envelope(scratch, payment, reservation, EXPIRED)
     return Attempt(
-        *(payment.id, held.n, held.channel, held.sequence, EXPIRED.max_ledger),
+        *(payment.id, reservation.n, reservation.channel, reservation.sequence, EXPIRED.max_ledger),
         *(EXPIRED.inner_hash, EXPIRED.xdr, True, EXPIRED.hash),
     )
 

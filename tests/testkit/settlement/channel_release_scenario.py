@@ -142,7 +142,7 @@ class Scene:
         )
         await release(context, ReleaseRequest(attempt.channel, "Ada", "ticket 4711", evidence))
 
-    async def leaf(self, attempt: Attempt) -> dict[str, Any]:
+    async def read_audit_entry(self, attempt: Attempt) -> dict[str, Any]:
         """What the audit trail says of the last release."""
         async with self.scratch.database.autocommit() as connection:
             trail = await audit.read_trail(connection, f"channel/{attempt.channel}")
@@ -150,7 +150,7 @@ class Scene:
 
     async def status(self) -> str:
         async with self.scratch.database.autocommit() as connection:
-            return str((await records.get(connection, self.payment.id))["status"])
+            return str((await records.get(connection, self.payment.id)).status)
 
 
 @contextmanager

@@ -57,9 +57,9 @@ class Engine:
         async with asyncio.timeout(30):
             with pytest.raises(ChannelsClaimed) as stopped:
                 await self.task
-        held = await self.gate.pause()
-        assert held is not None
-        assert held.reason.code is ReasonCode.CLAIM_UNCONFIRMED
+        stopped = await self.gate.pause()
+        assert stopped is not None
+        assert stopped.reason.code is ReasonCode.CLAIM_UNCONFIRMED
         return str(stopped.value)
 
     async def kill(self) -> None:

@@ -28,8 +28,8 @@ class FakeBatchActivities(FakePaymentActivities, BatchActivities):
         self.settled: list[str] = []
 
     @activity.defn
-    async def form_batches(self, gathering: FormBatchesInput) -> list[Batch] | None:
-        self._ask("form_batches first" if gathering.first else "form_batches")
+    async def form_batches(self, forming: FormBatchesInput) -> list[Batch] | None:
+        self._ask("form_batches first" if forming.first else "form_batches")
         return self.formed_batches.pop(0) if self.formed_batches else None
 
     @activity.defn

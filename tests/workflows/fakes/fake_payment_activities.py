@@ -65,16 +65,16 @@ class FakePaymentActivities(ActivityLog, PaymentActivities):
         self.bids: list[str] = []
         self.observations: list[Observation] = []
         self.sent: list[str] = []
-        self.adopted = ""
+        self.matched_hash = ""
         # Signed and not known to be dead: an activity that runs again returns the same bytes.
         self.stored: dict[str, Attempt] = {}
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
         self._ask("prepare_payment")
-        if self.adopted:
+        if self.matched_hash:
             amount = payment.amount_stroops
-            return AlreadyPaid(Receipt(payment.id, self.adopted, 9, amount, DETECTED, []))
+            return AlreadyPaid(Receipt(payment.id, self.matched_hash, 9, amount, DETECTED, []))
         if self.obstacles:
             return Blocked(make_reason(self.obstacles.pop(0)))
         if self.holds:
@@ -114,9 +114,9 @@ class FakePaymentActivities(ActivityLog, PaymentActivities):
         return Receipt(observed.payment.id, observed.attempt.hash, 42, amount, DETECTED, [])
 
     @activity.defn
-    async def match_transfer(self, adopting: MatchTransferInput) -> None:
-        self._ask(f"match_transfer {adopting.asked.transaction_hash}")
-        self.adopted = adopting.asked.transaction_hash
+    async def match_transfer(self, matching: MatchTransferInput) -> None:
+        self._ask(f"match_transfer {matching.asked.transaction_hash}")
+        self.matched_hash = matching.asked.transaction_hash
 
     @activity.defn
     async def fail_attempt(self, observed: ObservedAttempt) -> None:

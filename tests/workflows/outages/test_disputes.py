@@ -45,8 +45,8 @@ async def test_an_upheld_dispute_is_settled_by_the_new_verdict(
     assert judgement.revision == 2
     assert judgement.verdict.amount == 1500
     assert await handle.result() is OutageStatus.CLOSED
-    story = [entry.what for entry in await handle.query(OutageWorkflow.timeline)]
-    assert any("reward of 1500 USDC" in line for line in story)
+    timeline = [entry.what for entry in await handle.query(OutageWorkflow.timeline)]
+    assert any("reward of 1500 USDC" in line for line in timeline)
 
 
 async def test_an_undecided_dispute_expires_and_the_verdict_is_paid(

@@ -69,8 +69,8 @@ async def test_a_quarantined_payment_is_checked_again_in_case_a_signal_was_lost(
     assert len(set(fakes.payments.asked)) == 5
     # Each time opens the circuit breaker, and nobody has asked for that again.
     assert await quarantines(handle) == 1
-    told = await handle.query(PaymentWorkflow.timeline)
-    looks = [entry.at for entry in told if "quarantined: " in entry.what]
+    timeline = await handle.query(PaymentWorkflow.timeline)
+    looks = [entry.at for entry in timeline if "quarantined: " in entry.what]
     hours = [round((after - before) / HOUR) for before, after in itertools.pairwise(looks)]
     assert hours == [1, 2, 4, 8, 16, 24, 24]
 

@@ -15,7 +15,7 @@ from domain.settlement.attempts import (
 from domain.settlement.envelopes import SendAnswer, SendStatus
 from domain.settlement.manual_matches import MatchTransferRequest
 from tests.testkit.reasons import make_reason, parse_answer
-from tests.workflows.conftest import adopt_transfer, down
+from tests.workflows.conftest import down, match_transfer
 from tests.workflows.fakes.fake_payment_activities import DETECTED
 from tests.workflows.fakes.time_skipping_server import Kept, Stage, keeps
 from workflows.payments import PaymentWorkflow
@@ -58,7 +58,7 @@ async def match_manually(stage: Stage) -> Kept:
     with stage.environment.with_time_skipping_disabled():
         handle = await stage.pay("adopted")
     async with stage.waiting(handle, "on hold: above the cap"):
-        await adopt_transfer(handle, transfer)
+        await match_transfer(handle, transfer)
     await handle.result()
     return {"payment-matched-manually": handle}
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.settlement.payments import to_record
 from adapters.postgres.tables import payments
-from domain.settlement.payments import PaymentStatus
+from domain.settlement.payments import PaymentRecord, PaymentStatus
 from domain.sla.verdicts import PaymentType
 
 # Rows that are read at once where a whole list is streamed.
@@ -42,12 +43,12 @@ def _list_conditions(wanted: PaymentFilter) -> Iterator[ColumnElement[bool]]:
 
 async def list_page(
     connection: AsyncConnection, wanted: PaymentFilter, offset: int = 0, limit: int = 20
-) -> tuple[list[RowMapping], int]:
+) -> tuple[list[PaymentRecord], int]:
     """Return one page, newest first, and how many there are in all."""
     conditions = list(_list_conditions(wanted))
     rows = await connection.execute(_select_newest(*conditions).offset(offset).limit(limit))
     total = await connection.scalar(select(func.count()).select_from(payments).where(*conditions))
-    return list(rows.mappings()), total or 0
+    return [to_record(row) for row in rows.mappings()], total or 0
 
 
 def _select_newest(*conditions: ColumnElement[bool]) -> Select[Any]:
@@ -58,7 +59,9 @@ def _select_newest(*conditions: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-async def stream(connection: AsyncConnection, wanted: PaymentFilter) -> AsyncIterator[RowMapping]:
+async def stream(
+    connection: AsyncConnection, wanted: PaymentFilter
+) -> AsyncIterator[PaymentRecord]:
     """Yield every payment of a filter, newest first; no more than a chunk of them is in memory."""
     conditions, here = list(_list_conditions(wanted)), tuple_(payments.c.created_at, payments.c.id)
     more, after = True, list[ColumnElement[bool]]()
@@ -66,6 +69,6 @@ async def stream(connection: AsyncConnection, wanted: PaymentFilter) -> AsyncIte
         statement = _select_newest(*conditions, *after).limit(CHUNK)
         rows = (await connection.execute(statement)).mappings().all()
         for row in rows:
-            yield row
+            yield to_record(row)
         if more := len(rows) == CHUNK:
             after = [here < tuple_(rows[-1]["created_at"], rows[-1]["id"])]

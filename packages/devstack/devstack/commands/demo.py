@@ -78,9 +78,9 @@ class Demo:
         self.missing: list[str] | None = None
 
     async def run(self) -> int:
-        told_to_stop = listen()
+        stop_requested = listen()
         playing = asyncio.create_task(self._play())
-        await asyncio.wait([playing, told_to_stop], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([playing, stop_requested], return_when=asyncio.FIRST_COMPLETED)
         if not playing.done():
             playing.cancel()
             await asyncio.wait([playing])

@@ -41,10 +41,10 @@ def command(
 
 
 async def _keep_up(stack: Stack) -> None:
-    told_to_stop = listen()
+    stop_requested = listen()
     serving = asyncio.create_task(_serve(stack))
     try:
-        await asyncio.wait([serving, told_to_stop], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([serving, stop_requested], return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
             serving.result()
     finally:

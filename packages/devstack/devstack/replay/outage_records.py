@@ -104,13 +104,13 @@ def _recorded(record: Any, policy: str | None, now: datetime) -> OutageRecord:
     if not isinstance(record, dict):
         raise Invalid("record", "must be an object")
     try:
-        return _held_to_the_rules(record, policy, now)
+        return _check_rules(record, policy, now)
     except Invalid as error:
         field = FIELDS.get(error.field, error.field)
         raise Invalid(field, error.rule.replace("detected_at", "started_at")) from None
 
 
-def _held_to_the_rules(record: dict[str, Any], policy: str | None, now: datetime) -> OutageRecord:
+def _check_rules(record: dict[str, Any], policy: str | None, now: datetime) -> OutageRecord:
     outage = Outage(
         id=_text(record, "id"),
         site_name=_site_name(record),

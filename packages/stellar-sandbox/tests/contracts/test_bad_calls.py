@@ -32,7 +32,7 @@ def host_call(wallet: Wallet, function: xdr.HostFunction) -> TransactionEnvelope
     return sign(built, CHANNELS[0], PAYER)
 
 
-async def test_code_that_is_brought_is_refused_and_the_network_lives_on(
+async def test_code_that_is_brought_is_refused_and_the_network_goes_on(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
     upload = xdr.HostFunction(
@@ -46,7 +46,7 @@ async def test_code_that_is_brought_is_refused_and_the_network_lives_on(
 
 
 @pytest.mark.parametrize("called", [SHOP.public_key, build_muxed_address(SHOP, 5), CONTRACT])
-async def test_a_call_of_what_is_no_contract_fails_and_the_network_lives_on(
+async def test_a_call_of_what_is_no_contract_fails_and_the_network_goes_on(
     wallet: Wallet, sandbox: StellarSandbox, called: str
 ) -> None:
     arguments = xdr.InvokeContractArgs(

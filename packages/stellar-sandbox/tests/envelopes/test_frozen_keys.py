@@ -24,23 +24,23 @@ async def test_a_frozen_payee_is_not_paid_and_others_are(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
     freeze(sandbox, SHOP.public_key)
-    held_up = wallet.build_payment(CHANNELS[0], 1, (SHOP, "1"))
+    blocked = wallet.build_payment(CHANNELS[0], 1, (SHOP, "1"))
     other = wallet.build_payment(CHANNELS[1], 1, (FARM, "1"))
 
-    assert await wallet.send(held_up) == FROZEN
+    assert await wallet.send(blocked) == FROZEN
     assert (
         await wallet.send(wallet.build_payment(CHANNELS[0], 1, (FARM, "1"), (SHOP, "1"))) == FROZEN
     )
     assert await wallet.send(await wallet.build_transfer(CHANNELS[0], 1)) == FROZEN
     assert await wallet.send(other) == "PENDING"
     sandbox.close_ledger()
-    assert await wallet.read_status(held_up) == "NOT_FOUND"
+    assert await wallet.read_status(blocked) == "NOT_FOUND"
     assert await wallet.read_status(other) == "SUCCESS"
     assert sandbox.read_balance(SHOP.public_key) == 0
     assert sandbox.network.faults.counts == {"frozen_key": 3}
 
     start_fault_plan(sandbox.network, [], 0)
-    assert await wallet.send(held_up) == "PENDING"
+    assert await wallet.send(blocked) == "PENDING"
     sandbox.close_ledger()
     assert sandbox.read_balance(SHOP.public_key) == 10_000_000
 

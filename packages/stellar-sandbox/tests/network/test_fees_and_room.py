@@ -53,7 +53,7 @@ async def test_a_bumped_payment_is_found_by_both_of_its_hashes(
     assert channel.balance == 100 * 10_000_000
 
 
-async def test_a_bump_that_bids_too_little_is_told_what_it_needed(wallet: Wallet) -> None:
+async def test_a_bump_that_bids_too_little_is_refused_with_what_it_needed(wallet: Wallet) -> None:
     waiting = await wallet.build_transfer(CHANNEL, 1)
     await wallet.send(waiting)
 
@@ -134,7 +134,7 @@ async def test_a_better_bid_does_not_make_what_waits_younger(
     assert await wallet.send(better) == "TRY_AGAIN_LATER"
 
 
-async def test_what_lost_its_place_to_another_is_told_that_the_sequence_is_used(
+async def test_what_lost_its_place_to_another_is_refused_as_its_sequence_is_used(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
     other = Wallet(SorobanServerAsync("http://in-process", sandbox.create_client(1)))

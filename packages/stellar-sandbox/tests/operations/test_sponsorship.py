@@ -43,7 +43,7 @@ def counts(entry: xdr.AccountEntry) -> tuple[int, int]:
     return second.num_sponsored.uint32, second.num_sponsoring.uint32
 
 
-async def test_a_sponsored_account_lives_on_nothing(
+async def test_a_sponsored_account_needs_no_reserve(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
     before = sandbox.read_account(PAYER.public_key)

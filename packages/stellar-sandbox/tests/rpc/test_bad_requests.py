@@ -80,7 +80,7 @@ async def test_a_bad_question_gets_the_right_error(
     assert (await call_rpc(sandbox, method, params))["error"]["code"] == code
 
 
-async def test_what_is_not_json_is_told_so(sandbox: StellarSandbox) -> None:
+async def test_what_is_not_json_is_refused_as_such(sandbox: StellarSandbox) -> None:
     for raw in (b"", b"{", b"[]", b'{"method": 5}', b"\xff"):
         answer = orjson.loads((await handle_request(sandbox.network.nodes[0], raw)).body)
         assert answer["error"]["code"] in (-32700, -32600)

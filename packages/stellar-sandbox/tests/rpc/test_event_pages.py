@@ -48,7 +48,7 @@ async def test_a_filter_as_wide_as_allowed_finds_the_payment(
     assert len((await call_rpc(sandbox, "getEvents", again))["result"]["events"]) == 1
 
 
-async def test_who_has_caught_up_is_told_the_newest_ledger_again(
+async def test_who_has_caught_up_reads_the_newest_ledger_again(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
     sent = [wallet.build_payment(channel, 1) for channel in CHANNELS[:2]]

@@ -43,7 +43,7 @@ async def test_the_same_integrity_check_twice_raises_one_event(scratch: Database
 
 
 async def test_a_violation_that_comes_back_raises_another_event(scratch: Database) -> None:
-    late = f"UPDATE entries SET booked_at = now() - interval '25 h' WHERE payment_id = '{make_payment_id(IN_FLIGHT)}'"
+    late = f"UPDATE entries SET posted_at = now() - interval '25 h' WHERE payment_id = '{make_payment_id(IN_FLIGHT)}'"
     day = timedelta(hours=24)
     await write_unguarded(scratch, late)
     assert (await run_integrity_check(scratch, 0, day)).overdue == 1
@@ -68,7 +68,7 @@ async def test_violations_beyond_the_named_maximum_are_neither_forgotten_nor_res
     monkeypatch.setattr("services.accounting.integrity.run_integrity_check.NAMED_MAX", 2)
     moment = timedelta(microseconds=1)
     await write_unguarded(
-        scratch, f"UPDATE entries SET booked_at = now() - interval '1 h' {OWED_ONLY}"
+        scratch, f"UPDATE entries SET posted_at = now() - interval '1 h' {OWED_ONLY}"
     )
     first = await run_integrity_check(scratch, 0, moment)
     assert (first.overdue, first.new) == (2, 2)
@@ -76,7 +76,7 @@ async def test_violations_beyond_the_named_maximum_are_neither_forgotten_nor_res
     # One of those named is paid, and another takes its place: that one is new, and none is resolved.
     await write_unguarded(
         scratch,
-        f"UPDATE entries SET booked_at = now() + interval '1 h' WHERE payment_id = '{paid}'",
+        f"UPDATE entries SET posted_at = now() + interval '1 h' WHERE payment_id = '{paid}'",
     )
     assert (await run_integrity_check(scratch, 1, moment)).new == 1
     assert await read_rows(scratch, "SELECT count(*), count(resolved_at) FROM violations") == [

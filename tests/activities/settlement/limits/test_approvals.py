@@ -81,8 +81,8 @@ async def test_a_new_address_voids_approvals_of_unsigned_payments_only(
             assert await void_approvals_within(connection, ids, reason, NOW) == expected
     async with database.autocommit() as connection:
         given = await approvals.list_by_payment(connection, ids)
-    assert [row["voided_reason"] for row in given[unsigned.id]] == ["the address changed"]
-    assert [row["voided_reason"] for row in given[signed.id]] == [None]
+    assert [row.voided_reason for row in given[unsigned.id]] == ["the address changed"]
+    assert [row.voided_reason for row in given[signed.id]] == [None]
     await move_back_to_pending(database, signed)
 
 

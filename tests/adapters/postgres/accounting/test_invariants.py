@@ -80,7 +80,7 @@ async def test_every_invariant_has_a_corruption() -> None:
 
 
 async def test_an_overdue_obligation_is_reported_and_is_no_violation(clean: Database) -> None:
-    days_ago = "UPDATE entries SET booked_at = now() - interval '{}' WHERE payment_id = '{}'"
+    days_ago = "UPDATE entries SET posted_at = now() - interval '{}' WHERE payment_id = '{}'"
     violations = await _found(
         clean,
         [

@@ -109,7 +109,7 @@ class ObligationMachine(RuleBasedStateMachine):
         ]
         self.at = ["nowhere"] * PAYMENTS
         self.tries = [0] * PAYMENTS
-        self.booked: list[Entry] = []
+        self.posted: list[Entry] = []
 
     def do(self, entries: list[Entry], times: int, allowed: bool, what: str) -> bool:
         """Post the same once or concurrently; it is accepted once, or refused for good."""
@@ -121,7 +121,7 @@ class ObligationMachine(RuleBasedStateMachine):
         assert taken == allowed, f"{what} was {'taken' if taken else 'refused'}"
         self.met[what if allowed else f"refused {what}"] += 1
         if taken:
-            self.booked += entries
+            self.posted += entries
         return taken
 
     which = st.integers(0, PAYMENTS - 1)
@@ -143,7 +143,7 @@ class ObligationMachine(RuleBasedStateMachine):
     @rule(which=which, times=times)
     def give_back(self, which: int, times: int) -> None:
         n = self.tries[which]
-        known = make_release(self.payments[which], n) in self.booked
+        known = make_release(self.payments[which], n) in self.posted
         allowed = self.at[which] == "reserved" or known
         if (
             self.do([make_release(self.payments[which], n)], times, allowed, "release")
@@ -154,22 +154,22 @@ class ObligationMachine(RuleBasedStateMachine):
     @rule(which=which, times=times, hash_=st.sampled_from(["one", "two"]))
     def settle(self, which: int, times: int, hash_: str) -> None:
         entry = make_settlement(self.payments[which], hash_)
-        allowed = self.at[which] == "reserved" or entry in self.booked
+        allowed = self.at[which] == "reserved" or entry in self.posted
         if self.do([entry], times, allowed, "settlement"):
             self.at[which] = "treasury"
 
     @rule(which=which, times=times)
     def cancel(self, which: int, times: int) -> None:
         entry = make_reversal(make_accrual(self.payments[which]))
-        allowed = self.at[which] == "payable" or entry in self.booked
+        allowed = self.at[which] == "payable" or entry in self.posted
         if self.do([entry], times, allowed, "reversal"):
             self.at[which] = "reversed"
 
     @rule(data=st.data(), times=times)
     def repeat(self, data: st.DataObject, times: int) -> None:
         """Repeat something that a worker posted long ago."""
-        if self.booked:
-            self.do([data.draw(st.sampled_from(self.booked))], times, True, "repetition")
+        if self.posted:
+            self.do([data.draw(st.sampled_from(self.posted))], times, True, "repetition")
 
     @invariant()
     def the_money_is_where_it_should_be(self) -> None:
@@ -180,7 +180,7 @@ class ObligationMachine(RuleBasedStateMachine):
             left = Counter[str]()
             async with self.database.autocommit() as connection:
                 for row in await journal.list_by_payment(connection, payment.id):
-                    left[row["account"].partition(":")[0]] += row["amount_stroops"]
+                    left[row.account.partition(":")[0]] += row.amount_stroops
             expected = {} if at in ("nowhere", "reversed") else {at: -payment.amount_stroops}
             found = {name: amount for name, amount in left.items() if amount and name != "expense"}
             assert found == expected, (payment.id, at)
@@ -255,8 +255,7 @@ async def test_concurrent_postings_between_the_same_accounts_do_not_deadlock(
         assert await write(entries_by_payment) == 0
     async with scratch.autocommit() as connection:
         balances = {
-            row["account"]: row["balance_stroops"]
-            for row in await journal.list_balances(connection)
+            row.account: row.balance_stroops for row in await journal.list_balances(connection)
         }
     assert balances["payable:GALL"] == balances["reserved:GALL"] == 0
     assert await find_violations(scratch) == []
@@ -278,9 +277,7 @@ async def test_a_wrong_entry_is_reversed_and_corrected_once(scratch: Database) -
     )
     async with scratch.autocommit() as connection:
         rows = await journal.list_by_payment(connection, payment.id)
-    assert (
-        sum(row["amount_stroops"] for row in rows if row["account"].startswith("payable:")) == -500
-    )
+    assert sum(row.amount_stroops for row in rows if row.account.startswith("payable:")) == -500
 
 
 async def test_balance_slots_are_spread_and_add_up(scratch: Database) -> None:
@@ -292,8 +289,7 @@ async def test_balance_slots_are_spread_and_add_up(scratch: Database) -> None:
         )
         parts = {row.slot: row.amount_stroops for row in rows}
         balances = {
-            row["account"]: row["balance_stroops"]
-            for row in await journal.list_balances(connection)
+            row.account: row.balance_stroops for row in await journal.list_balances(connection)
         }
     assert len(parts) > SLOTS // 2
     assert sum(parts.values()) == balances["payable:GSPREAD"] == -640

@@ -35,9 +35,9 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
 async def _pay_and_forget(scratch: Database) -> tuple[Payment, ReconciliationDriver]:
     """Sign a payment and let the chain show its transfer; whoever would book it is gone."""
     payment = await owe_payment(scratch)
-    held = await reserve_channel(scratch, payment, ["GCHANNEL"])
+    reservation = await reserve_channel(scratch, payment, ["GCHANNEL"])
     envelope = Envelope(HASH, "AAAA", 100, 60, "cd" * 32)
-    await store_envelope(scratch, payment, held, envelope)  # type: ignore[arg-type]
+    await store_envelope(scratch, payment, reservation, envelope)  # type: ignore[arg-type]
     driver = ReconciliationDriver(scratch)
     driver.fake_history.transfers.append(
         make_transfer(HASH, SEEN_IN, payment.number, payment.amount_stroops, PAYEE)
@@ -81,7 +81,7 @@ async def test_our_own_bytes_are_confirmed_after_a_while_and_on_record_says_who(
     assert await _read(scratch, settled) == [(1,)]
 
 
-async def test_a_closed_outage_whose_confirmation_was_lost_is_told_until_it_is_confirmed(
+async def test_a_closed_outage_whose_confirmation_was_lost_is_reported_until_it_is_confirmed(
     scratch: Database,
 ) -> None:
     """The workflow server remembers what the database has lost: the outage is closed, unpaid on record."""

@@ -113,8 +113,8 @@ async def test_a_reservation_and_a_manual_match_exclude_each_other(
             await attempts.reserve(connection, payment.id, rail.channels)
 
     async with scratch.transaction() as connection:
-        row, rides = await manual_matches.lock(connection, payment.id)
-        assert (row["id"], rides) == (payment.id, False)
+        row, in_attempt = await manual_matches.lock(connection, payment.id)
+        assert (row.payment.id, in_attempt) == (payment.id, False)
         reserving = asyncio.create_task(reserve())
 
         async def waits() -> bool:
@@ -136,5 +136,5 @@ async def test_a_reservation_and_a_manual_match_exclude_each_other(
     # It is matched by now, which whoever reserved for it reads before it signs.
     assert [each.matched for each in await list_out_of_band(scratch, payment)] == [True]
     async with scratch.transaction() as connection:
-        row, rides = await manual_matches.lock(connection, payment.id)
-    assert (row["status"], rides) == ("confirmed", True)
+        row, in_attempt = await manual_matches.lock(connection, payment.id)
+    assert (row.status, in_attempt) == ("confirmed", True)

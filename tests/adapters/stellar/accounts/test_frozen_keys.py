@@ -94,7 +94,7 @@ async def test_one_read_serves_the_payments_of_some_ledgers(
     assert await known.find_frozen(EVERYBODY) == [PAYER.public_key]
 
 
-async def test_concurrent_payments_share_one_read(sandbox: StellarSandbox, nodes: Nodes) -> None:
+async def test_concurrent_payments_wait_for_one_read(sandbox: StellarSandbox, nodes: Nodes) -> None:
     known = FrozenKeys(nodes, build_rail(sandbox, nodes).asset)
     await known.find_frozen(EVERYBODY)
     close_ledgers(sandbox)

@@ -50,51 +50,62 @@ async def submit(sandbox: StellarSandbox, rail: Rail, attempt: Attempt) -> Obser
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "meaning"),
     [
         ("removed_trustline", "the payee has no trustline for the asset"),
         ("frozen_trustline", "the issuer has not authorised the payee, or has frozen it"),
     ],
 )
 async def test_a_payee_that_cannot_be_paid_blocks_its_payment(
-    sandbox: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture, fault: str, told: str
+    sandbox: StellarSandbox,
+    nodes: Nodes,
+    caplog: pytest.LogCaptureFixture,
+    fault: str,
+    meaning: str,
 ) -> None:
     rail = build_rail(sandbox, nodes)
     attempt = await sign(rail)
     plan_faults(sandbox, {"kind": fault, "address": SHOP.public_key})
     seen = await submit(sandbox, rail, attempt)
     assert seen.outcome is AttemptOutcome.FAILED_BLOCKED
-    assert seen.reason.startswith(f"{told} (txFAILED INVOKE_HOST_FUNCTION_TRAPPED #1")
-    with pytest.raises(Obstructed, match=told):
+    assert seen.reason.startswith(f"{meaning} (txFAILED INVOKE_HOST_FUNCTION_TRAPPED #1")
+    with pytest.raises(Obstructed, match=meaning):
         await sign(rail)
     assert "ALARM" not in caplog.text
     await rail.close()
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "meaning"),
     [
         ("removed_trustline", "the treasury has no trustline for the asset"),
         ("frozen_trustline", "the issuer has frozen the treasury"),
     ],
 )
 async def test_a_treasury_that_cannot_pay_is_an_alarm(
-    sandbox: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture, fault: str, told: str
+    sandbox: StellarSandbox,
+    nodes: Nodes,
+    caplog: pytest.LogCaptureFixture,
+    fault: str,
+    meaning: str,
 ) -> None:
     rail = build_rail(sandbox, nodes)
     attempt = await sign(rail)
     plan_faults(sandbox, {"kind": fault, "address": PAYER.public_key})
     with caplog.at_level(logging.ERROR):
         seen = await submit(sandbox, rail, attempt)
-        assert (seen.outcome, seen.reason.split(" (")[0]) == (AttemptOutcome.FAILED_BLOCKED, told)
-        with pytest.raises(Obstructed, match=told):
+        assert (seen.outcome, seen.reason.split(" (")[0]) == (
+            AttemptOutcome.FAILED_BLOCKED,
+            meaning,
+        )
+        with pytest.raises(Obstructed, match=meaning):
             await sign(rail)
-    assert caplog.text.count(f"{told}") == 2
+    assert caplog.text.count(f"{meaning}") == 2
     assert caplog.text.count("ALARM") == 2
     await rail.close()
 
 
-async def test_too_little_and_too_much_are_told_apart(
+async def test_too_little_and_too_much_are_distinguished(
     sandbox: StellarSandbox, nodes: Nodes
 ) -> None:
     rail = build_rail(sandbox, nodes)

@@ -12,7 +12,7 @@ from domain.errors import ContractRefused
 from domain.sla.attestations import ContractResult
 from stellar_sandbox.testing.accounts import derive_keypair
 
-TOLD = {
+RESULT = {
     "outage_id": scval.to_symbol("oA"),
     "status": scval.to_symbol("viol"),
     "mttr_minutes": scval.to_uint32(20),
@@ -27,7 +27,7 @@ TOLD = {
 
 def build_struct(**changes: xdr.SCVal | None) -> xdr.SCVal:
     """What a call returns, with some fields another value or missing."""
-    kept = {name: value for name, value in (TOLD | changes).items() if value is not None}
+    kept = {name: value for name, value in (RESULT | changes).items() if value is not None}
     return scval.to_struct(kept)
 
 
@@ -38,7 +38,7 @@ def test_the_result_of_the_contract_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "malformed",
     [
         build_struct(amount=None),
         build_struct(more=scval.to_uint32(1)),
@@ -55,9 +55,9 @@ def test_the_result_of_the_contract_is_read() -> None:
         xdr.SCVal(xdr.SCValType.SCV_LEDGER_KEY_CONTRACT_INSTANCE),
     ],
 )
-def test_a_malformed_result_is_refused(told: xdr.SCVal) -> None:
+def test_a_malformed_result_is_refused(malformed: xdr.SCVal) -> None:
     with pytest.raises(ContractRefused, match="no result that this engine can read"):
-        contract_results.parse_result(told)
+        contract_results.parse_result(malformed)
 
 
 def test_the_error_message_is_bounded_whatever_is_returned() -> None:

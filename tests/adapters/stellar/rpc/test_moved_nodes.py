@@ -53,7 +53,7 @@ async def test_a_node_moved_to_another_network_leaves_no_ledger_number(
     assert set((await rail.read_channels()).sequences) == set(CHANNELS)
     assert standing is not None
     assert standing.ledger == nodes.highest == sandbox.network.ledger.last_closed.sequence
-    # Answers in flight when it was excluded, and those of later surveys.
+    # Answers in flight when it was excluded, and those of later checks.
     await nodes.ask_node(nodes.all[2], get_ledger_range)
     await rail.identity.recheck()
     assert set((await rail.read_channels()).sequences) == set(CHANNELS)

@@ -23,7 +23,7 @@ from domain.accounting.reconciliation import Extent
 from domain.errors import Conflict, Invalid, NotFound
 from domain.requests import Request
 from services.accounting.breaks.close_break import CloseBreak, close_break
-from tests.api.routes.accounting.test_reconciliation import found, held
+from tests.api.routes.accounting.test_reconciliation import found, read_balances
 from tests.testkit import stacks
 from tests.testkit.accounting.fake_chain_history import (
     ReconciliationDriver,
@@ -90,13 +90,13 @@ async def test_money_leaves_suspense_once(
 ) -> None:
     break_id = await unexpected_outflow(scratch, listener)
     await close(scratch, break_id)
-    assert (await held(scratch))["suspense:reconciliation"] == LOST
+    assert (await read_balances(scratch))["suspense:reconciliation"] == LOST
     assert await show_break_resolution(break_id, scratch) is None
     answers = await asyncio.gather(*(clear(scratch, break_id, outcome) for _ in range(3)))
     assert (answers[0].amount, answers[0].amount_stroops) == (3, str(LOST))
     assert answers[0] == answers[1] == answers[2] == await show_break_resolution(break_id, scratch)
     gone = {} if outcome is BreakResolutionOutcome.RECOVERED else {"treasury:bond": -LOST}
-    assert await held(scratch) == left | gone
+    assert await read_balances(scratch) == left | gone
     assert await check(scratch) == []
     async with scratch.autocommit() as connection:
         leaves = await connection.scalars(
@@ -132,7 +132,7 @@ async def test_what_left_nothing_in_suspense_is_not_cleared(
         await close(scratch, break_id, AdjustmentKind.NONE)
     with pytest.raises(NotFound):
         await clear(scratch, "brk_nobody", BreakResolutionOutcome.RECOVERED)
-    assert await held(scratch) == {}
+    assert await read_balances(scratch) == {}
 
 
 async def test_a_gain_is_not_a_loss(scratch: Database, listener: ReconciliationDriver) -> None:
@@ -141,7 +141,7 @@ async def test_a_gain_is_not_a_loss(scratch: Database, listener: ReconciliationD
     await store_confirmation(scratch, payment, "cc" * 32, 500)
     break_id = (await found(scratch, listener))[BreakKind.MISSING_ON_CHAIN]
     await close(scratch, break_id)
-    before = await held(scratch)
+    before = await read_balances(scratch)
     with pytest.raises(Invalid, match="the treasury holds more than the journal says"):
         await clear(scratch, break_id, BreakResolutionOutcome.WRITTEN_OFF)
-    assert await held(scratch) == before
+    assert await read_balances(scratch) == before

@@ -46,10 +46,10 @@ async def listed(scratch: Database, **wanted: bool | Invariant) -> list[Violatio
 
 
 async def test_the_integrity_check_runs_on_a_schedule(api: httpx.AsyncClient) -> None:
-    async def inspected() -> bool:
+    async def is_checked() -> bool:
         return (await api.get("/integrity-checks")).json()["checked_at"] is not None
 
-    await wait_until(inspected, "the journal is checked", 60)
+    await wait_until(is_checked, "the journal is checked", 60)
     shown = (await api.get("/integrity-checks")).json()
     assert {
         each["invariant"]: each["description"] for each in shown["invariants"]
@@ -64,7 +64,7 @@ async def test_an_unchecked_journal_is_not_reported_clean(scratch: Database) -> 
     assert (shown.checked_at, shown.clean) == (None, None)
 
 
-async def test_what_breaks_a_promise_is_counted_there(scratch: Database) -> None:
+async def test_what_breaks_an_invariant_is_counted_there(scratch: Database) -> None:
     await find(scratch, NOW, BROKEN, LATE)
     shown = await get_integrity_check(scratch)
     assert (shown.checked_at, shown.took_ms) == (NOW, 2000)
@@ -99,7 +99,7 @@ async def test_findings_are_listed_by_what_they_are(scratch: Database) -> None:
     assert (await get_integrity_check(scratch)).clean is False
 
 
-async def test_what_is_no_promise_is_refused_by_name(api: httpx.AsyncClient) -> None:
+async def test_what_is_no_invariant_is_refused_by_name(api: httpx.AsyncClient) -> None:
     answer = await api.get("/integrity-checks/violations", params={"invariant": "honest"})
     assert answer.status_code == 422
     assert "invariant" in answer.text

@@ -68,10 +68,10 @@ async def close(
     return await close_break(scratch, CloseBreak(break_id, closing, Request(who, "corr")))
 
 
-async def held(scratch: Database) -> dict[str, int]:
+async def read_balances(scratch: Database) -> dict[str, int]:
     async with scratch.autocommit() as connection:
         rows = await journal.list_balances(connection)
-    return {row["account"]: int(row["balance_stroops"]) for row in rows if row["balance_stroops"]}
+    return {row.account: row.balance_stroops for row in rows if row.balance_stroops}
 
 
 async def on_chain(scratch: Database) -> int:
@@ -97,7 +97,9 @@ async def test_a_transfer_that_becomes_a_duplicate_is_posted_once(
     with pytest.raises(Conflict, match=first[BreakKind.MISSING_IN_JOURNAL]):
         await close(scratch, again[BreakKind.DUPLICATE], AdjustmentKind.SUSPENSE)
     await close(scratch, again[BreakKind.DUPLICATE], AdjustmentKind.NONE)
-    assert (await held(scratch))["treasury:bond"] == -(await on_chain(scratch)) == -2 * amount
+    assert (
+        (await read_balances(scratch))["treasury:bond"] == -(await on_chain(scratch)) == -2 * amount
+    )
 
 
 async def test_a_break_that_the_worker_will_post_is_not_closed_by_a_person(
@@ -122,7 +124,7 @@ async def test_a_break_that_the_worker_will_post_is_not_closed_by_a_person(
     with pytest.raises(Conflict, match="the transfer was confirmed meanwhile"):
         await close(scratch, break_id, AdjustmentKind.SUSPENSE)
     await close(scratch, break_id, AdjustmentKind.NONE)
-    assert (await held(scratch))["treasury:bond"] == -(await on_chain(scratch))
+    assert (await read_balances(scratch))["treasury:bond"] == -(await on_chain(scratch))
 
 
 async def test_a_row_that_was_changed_moves_no_money_when_its_break_is_closed(
@@ -141,11 +143,11 @@ async def test_a_row_that_was_changed_moves_no_money_when_its_break_is_closed(
         id=payment.id,
     )
     (break_id,) = (await found(scratch, listener)).values()
-    before = await held(scratch)
+    before = await read_balances(scratch)
     with pytest.raises(Invalid, match="no difference to post"):
         await close(scratch, break_id, AdjustmentKind.SUSPENSE)
     assert (await close(scratch, break_id, AdjustmentKind.NONE)).closed_by == "ada"
-    assert await held(scratch) == before
+    assert await read_balances(scratch) == before
 
 
 async def test_what_entries_imagine_goes_to_suspense_once(
@@ -156,7 +158,7 @@ async def test_what_entries_imagine_goes_to_suspense_once(
     (break_id,) = (await found(scratch, listener)).values()
     closed = await close(scratch, break_id, AdjustmentKind.SUSPENSE)
     assert await close(scratch, break_id, AdjustmentKind.SUSPENSE) == closed
-    after = await held(scratch)
+    after = await read_balances(scratch)
     assert after["suspense:reconciliation"] == -payment.amount_stroops
     assert after.get("treasury:bond", 0) == -(await on_chain(scratch)) == 0
     async with scratch.autocommit() as connection:
@@ -176,10 +178,10 @@ async def test_two_who_close_a_break_at_once_close_it_once_and_it_is_known_who(
     (closed,) = [each for each in said if isinstance(each, BreakRecord)]
     (refused,) = [each for each in said if isinstance(each, Conflict)]
     assert str(refused) == f"break {break_id} was closed by {closed.closed_by}"
-    assert (await held(scratch))["suspense:reconciliation"] == 7
+    assert (await read_balances(scratch))["suspense:reconciliation"] == 7
     async with scratch.autocommit() as connection:
         trail = await audit.read_trail(connection, f"break/{break_id}")
-    assert [leaf["action"] for leaf in trail] == ["break.found", "break.assigned", "break.closed"]
+    assert [entry["action"] for entry in trail] == ["break.found", "break.assigned", "break.closed"]
     assert trail[1]["evidence"]["owner"] == "Ada"
     assert trail[2]["evidence"]["closed_by"] == closed.closed_by
     assert trail[2]["evidence"]["entry_id"] == closed.entry_id

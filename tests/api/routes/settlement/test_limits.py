@@ -77,7 +77,7 @@ async def refused(
 
 @pytest.mark.parametrize("crooked", CROOKED, ids=lambda text: ascii(text)[:24])
 @pytest.mark.parametrize("field", ["threshold_minutes", "penalty_per_minute", "reward_base"])
-async def test_the_terms_of_a_promise_are_whole_numbers(
+async def test_the_terms_of_a_policy_are_whole_numbers(
     api: httpx.AsyncClient, database: Database, crooked: str, field: str
 ) -> None:
     terms: dict[str, Any] = json.loads(json.dumps(TERMS))
@@ -89,7 +89,7 @@ async def test_the_terms_of_a_promise_are_whole_numbers(
 
 @pytest.mark.parametrize("crooked", sorted(set(CROOKED) - {"0"}), ids=lambda text: ascii(text)[:24])
 @pytest.mark.parametrize("field", ["dispute_window_seconds", "decision_window_seconds"])
-async def test_the_windows_of_a_promise_are_whole_seconds(
+async def test_the_windows_of_a_policy_are_whole_seconds(
     api: httpx.AsyncClient, database: Database, crooked: str, field: str
 ) -> None:
     body = {"name": make_unique_id("crooked").lower(), "terms": TERMS, field: "CROOKED"}
@@ -133,7 +133,7 @@ async def test_what_is_no_address_goes_nowhere(
 @pytest.mark.parametrize(
     "crooked", sorted(set(CROOKED) - {"0", "null"}), ids=lambda t: ascii(t)[:24]
 )
-async def test_the_minutes_of_a_ruling_are_a_whole_number(
+async def test_the_minutes_of_a_decision_are_a_whole_number(
     api: httpx.AsyncClient, database: Database, crooked: str
 ) -> None:
     content = f'{{"action": "resolve", "mttr_minutes": {crooked}}}'

@@ -98,18 +98,20 @@ async def test_payments_are_paged_newest_first(api: httpx.AsyncClient) -> None:
     assert second["items"][0]["id"] != newest["id"]
 
 
-async def test_the_story_goes_from_the_debt_to_the_proof(
+async def test_the_trace_goes_from_the_debt_to_the_proof(
     api: httpx.AsyncClient, penalty: dict[str, Any]
 ) -> None:
-    story = (await api.get(f"/payments/{penalty['id']}/trace")).json()
-    assert story["payment"] == penalty
-    last = story["attempts"][-1]
+    trace = (await api.get(f"/payments/{penalty['id']}/trace")).json()
+    assert trace["payment"] == penalty
+    last = trace["attempts"][-1]
     assert (last["status"], last["hash"]) == ("succeeded", penalty["transaction_hash"])
     assert last["sequence"] > 0
-    booked = {(each["kind"], each["account"], each["amount_stroops"]) for each in story["postings"]}
+    postings = {
+        (each["kind"], each["account"], each["amount_stroops"]) for each in trace["postings"]
+    }
     owed = penalty["amount_stroops"]
     payable, reserved = (f"{kind}:{penalty['to_address']}" for kind in ("payable", "reserved"))
-    assert booked == {
+    assert postings == {
         ("accrual", "expense:penalty", owed),
         ("accrual", payable, f"-{owed}"),
         ("reservation", payable, owed),

@@ -64,7 +64,7 @@ async def test_a_second_objection_is_refused_while_one_is_open(api: httpx.AsyncC
     assert answer.json()["detail"] == f"outage {outage_id!r} has an open dispute already"
 
 
-async def test_a_ruling_with_other_minutes_is_judged_and_paid(api: httpx.AsyncClient) -> None:
+async def test_a_decision_with_other_minutes_is_judged_and_paid(api: httpx.AsyncClient) -> None:
     outage_id, dispute = await _disputed(api)
     decision = {"action": "resolve", "mttr_minutes": 8, "resolution_note": "power is not ours"}
     ruled = await _rule(api, dispute, **decision)
@@ -103,7 +103,7 @@ async def test_a_dispute_is_ruled_on_once(api: httpx.AsyncClient) -> None:
     assert (await _payment(api, outage_id))["revision"] == 1
 
 
-async def test_a_refused_ruling_leaves_the_dispute_open(api: httpx.AsyncClient) -> None:
+async def test_a_refused_decision_leaves_the_dispute_open(api: httpx.AsyncClient) -> None:
     _, dispute = await _disputed(api)
     answer = await _rule(api, dispute, action="reject", mttr_minutes=5)
     assert answer.status_code == 422
@@ -186,8 +186,8 @@ async def test_a_dispute_that_somebody_has_taken_up_is_under_review_and_then_rul
     assert (ruled.status_code, ruled.json()["status"]) == (200, "rejected")
     late = await api.patch(path, json={"action": "review"})
     assert late.status_code == 409
-    told = (await api.get(f"/outages/{outage_id}/timeline")).json()["items"]
-    assert [each["step"] for each in told if each["step"].startswith("dispute.")] == [
+    timeline = (await api.get(f"/outages/{outage_id}/timeline")).json()["items"]
+    assert [each["step"] for each in timeline if each["step"].startswith("dispute.")] == [
         *("dispute.filed", "dispute.review_began", "dispute.decided"),
     ]
 

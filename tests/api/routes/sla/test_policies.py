@@ -121,7 +121,7 @@ async def test_an_outage_keeps_the_version_of_the_day_it_began(api: httpx.AsyncC
         ({"name": "Not A Name"}, "name"),
     ],
 )
-async def test_a_promise_the_contract_would_refuse_is_refused(
+async def test_a_policy_the_contract_would_refuse_is_refused(
     api: httpx.AsyncClient, change: dict[str, Any], field: str
 ) -> None:
     before = (await api.get("/sla/policies")).json()

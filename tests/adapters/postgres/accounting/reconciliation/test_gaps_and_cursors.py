@@ -90,4 +90,4 @@ async def test_the_cursor_of_one_network_is_not_used_on_another(scratch: Databas
     async with scratch.autocommit() as connection:
         reading = await reconciliation.get_cursor(connection)
     assert reading is not None
-    assert reading["ledger"] == 100
+    assert reading.ledger == 100

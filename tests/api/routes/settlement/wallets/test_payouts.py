@@ -102,10 +102,10 @@ async def test_after_the_cool_off_money_goes_to_the_new_address(
         )
     try:
         outage_id = await declare_outage(api, policy=AT_ONCE)
-        told = (await resolve_outage(api, outage_id, 5))["payment"]
+        answered = (await resolve_outage(api, outage_id, 5))["payment"]
         await wait_for_lifecycle(api, outage_id, "closed")
         (paid,) = (await api.get("/payments", params={"outage_id": outage_id})).json()["items"]
-        for payment in (told, paid):  # whoever resolved it has read this already
+        for payment in (answered, paid):  # whoever resolved it has read this already
             assert (payment["id"], payment["to_address"]) == (paid["id"], beneficiary.public_key)
     finally:
         async with database.autocommit() as connection:

@@ -23,14 +23,14 @@ async def test_an_open_outage_may_be_corrected(api: httpx.AsyncClient) -> None:
     assert (await resolve_outage(api, outage_id, 25))["sla"]["threshold_minutes"] == 120
 
 
-async def test_only_the_story_of_a_judged_outage_may_be_corrected(
+async def test_only_cause_and_notes_of_a_judged_outage_may_be_corrected(
     api: httpx.AsyncClient,
 ) -> None:
     outage_id = await declare_outage(api)
     await resolve_outage(api, outage_id)
-    story = {"root_cause": "storm", "resolution_notes": "new mast"}
-    answer = await api.put(f"/outages/{outage_id}", json=story)
-    assert story.items() <= answer.json().items()
+    corrections = {"root_cause": "storm", "resolution_notes": "new mast"}
+    answer = await api.put(f"/outages/{outage_id}", json=corrections)
+    assert corrections.items() <= answer.json().items()
     refusal = await api.put(f"/outages/{outage_id}", json={"severity": "low"})
     assert refusal.status_code == 409
     assert refusal.json()["detail"] == (

@@ -24,7 +24,7 @@ NOT_MENDED = (
 )
 
 
-class ChannelSurvey:
+class ChannelMonitor:
     """What was seen at the last look, so that a channel is set back only after two that agree."""
 
     def __init__(self, database: Database, rail: Rail) -> None:

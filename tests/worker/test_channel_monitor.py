@@ -23,7 +23,7 @@ from tests.adapters.stellar.conftest import (
 from tests.testkit import stacks
 from tests.testkit.api_client import make_unique_id
 from tests.testkit.settlement.payment_factory import owe_payment
-from worker.channel_survey import ChannelSurvey
+from worker.channel_monitor import ChannelMonitor
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ADDRESS = next(iter(CHANNELS))
@@ -75,16 +75,16 @@ async def test_a_free_channel_ahead_of_the_chain_is_set_back_after_two_reads(
     box: StellarSandbox, scratch: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     await save(scratch, 1000)
-    survey = ChannelSurvey(scratch, build_rail(box, build_nodes(box)))
-    await survey.look(NOW)
-    await survey.look(NOW)  # the same ledger proves no more than before
+    monitor = ChannelMonitor(scratch, build_rail(box, build_nodes(box)))
+    await monitor.look(NOW)
+    await monitor.look(NOW)  # the same ledger proves no more than before
     assert (await read(scratch)).sequence == 1000
     box.close_ledger()
     with caplog.at_level(logging.ERROR):
-        await survey.look(NOW)
+        await monitor.look(NOW)
     assert (await read(scratch)).sequence == 0
     assert f"ALARM: channel {ADDRESS} is on record with sequence 1000" in caplog.text
-    assert survey.problems == []
+    assert monitor.problems == []
     async with scratch.autocommit() as connection:
         (entry,) = await audit.read_trail(connection, f"channel/{ADDRESS}")
     assert entry["action"] == "channel.mended"
@@ -94,11 +94,11 @@ async def test_a_free_channel_ahead_of_the_chain_is_set_back_after_two_reads(
 async def test_a_node_that_lags_sets_nothing_back(box: StellarSandbox, scratch: Database) -> None:
     """Or lies: the others do not agree with it."""
     await save(scratch, 0)
-    survey = ChannelSurvey(scratch, build_rail(box, build_nodes(box)))
+    monitor = ChannelMonitor(scratch, build_rail(box, build_nodes(box)))
     await save(scratch, 3)
     plan_faults(box, *({"kind": "high_sequence", "node": node, "value": 3} for node in (1, 2)))
     for _ in range(9):
-        await survey.look(NOW)
+        await monitor.look(NOW)
         box.close_ledger()
     assert (await read(scratch)).sequence == 3
 
@@ -115,12 +115,12 @@ async def test_a_channel_is_not_set_back_over_bytes_of_ours(
             f" VALUES ('{payment.id}', 1, '{ADDRESS}', 5, 'succeeded', 9)"
         )
     await save(scratch, 5)
-    survey = ChannelSurvey(scratch, build_rail(box, build_nodes(box)))
+    monitor = ChannelMonitor(scratch, build_rail(box, build_nodes(box)))
     for _ in range(3):
-        await survey.look(NOW)
+        await monitor.look(NOW)
         box.close_ledger()
     assert (await read(scratch)).sequence == 5
-    (problem,) = survey.problems
+    (problem,) = monitor.problems
     assert (
         "it is not set back while bytes of ours may have used the higher sequence"
         in problem.sentence
@@ -129,23 +129,23 @@ async def test_a_channel_is_not_set_back_over_bytes_of_ours(
     async with scratch.transaction() as connection:
         await connection.exec_driver_sql("UPDATE attempts SET status = 'failed', max_ledger = 500")
     box.close_ledger()
-    await survey.look(NOW)
+    await monitor.look(NOW)
     assert (await read(scratch)).sequence == 5
     async with scratch.transaction() as connection:
         await connection.exec_driver_sql("UPDATE attempts SET max_ledger = 3")
     box.close_ledger()
-    await survey.look(NOW)
-    assert ((await read(scratch)).sequence, survey.problems) == (0, [])
+    await monitor.look(NOW)
+    assert ((await read(scratch)).sequence, monitor.problems) == (0, [])
 
 
 async def test_channels_on_which_the_nodes_did_not_agree_are_saved_when_they_do(
     box: StellarSandbox, scratch: Database
 ) -> None:
-    survey = ChannelSurvey(scratch, build_rail(box, build_nodes(box, 2)))
+    monitor = ChannelMonitor(scratch, build_rail(box, build_nodes(box, 2)))
     plan_faults(box, {"kind": "high_sequence", "node": 0, "value": 7})
-    await survey.look(NOW)
-    assert len(survey.problems) == len(CHANNELS)
-    assert "the nodes disagree about the sequence of channel" in survey.problems[0].sentence
+    await monitor.look(NOW)
+    assert len(monitor.problems) == len(CHANNELS)
+    assert "the nodes disagree about the sequence of channel" in monitor.problems[0].sentence
     plan_faults(box)
-    await survey.look(NOW)
-    assert ((await read(scratch)).sequence, survey.problems) == (0, [])
+    await monitor.look(NOW)
+    assert ((await read(scratch)).sequence, monitor.problems) == (0, [])

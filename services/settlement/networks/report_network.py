@@ -1,0 +1,35 @@
+"""Report what a settlement worker sees of its network: that it is there, and what is wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.postgres import networks
+from adapters.postgres.accounting import troubles
+from adapters.postgres.database import Database
+from domain.accounting.troubles import Trouble
+from domain.networks import NetworkState
+
+
+@dataclass(frozen=True)
+class ReportNetwork:
+    """The newest ledger that was seen, and all that is wrong now; what is not named is over."""
+
+    state: NetworkState
+    found: Sequence[Trouble]
+    at: datetime
+
+
+async def report_network(database: Database, command: ReportNetwork) -> None:
+    """Replace what was wrong before by what is wrong now; what lasts keeps its beginning."""
+    passphrase = command.state.passphrase
+    async with database.transaction() as connection:
+        await networks.save_state(connection, command.state)
+        await troubles.save_troubles(connection, passphrase, command.found, command.at)
+        await networks.save_monitored_at(connection, passphrase, command.at)
+
+
+async def mark_monitored(database: Database, passphrase: str, at: datetime) -> None:
+    """Save that a settlement worker looks after a network, whether or not the network answers."""
+    async with database.transaction() as connection:
+        await networks.save_monitored_at(connection, passphrase, at)
