@@ -15,7 +15,7 @@ from api.routes.settlement.wallets import WalletView, find_wallet
 from domain.access.permissions import Permission
 from domain.errors import Conflict
 from domain.money import format_amount
-from domain.settlement.wallets import Readiness, check_address, is_address_like
+from domain.settlement.wallets import check_address, is_address_like
 from services.settlement.wallets.create_wallet import CreateWallet
 from services.settlement.wallets.create_wallet import create_wallet as create
 from services.settlement.wallets.register_wallet import RegisterWallet, register_wallet
@@ -24,7 +24,6 @@ router = APIRouter(prefix="/wallets", tags=["wallets"])
 WRITE = [require(Permission.WALLETS_WRITE)]
 READ = [require(Permission.WALLETS_READ)]
 Holder = Annotated[Text, Path(max_length=200, description="An address, or the id of a user")]
-ASSET, NATIVE = "USDC", "XLM"
 KEPT = "Keep the secret seed: it is shown this once, and whoever has it has the account."
 HAS_ONE = "This user has a wallet already; nothing was created."
 
@@ -65,8 +64,6 @@ class WalletStatusView(UserWalletView):
 
 
 class BalanceAmountView(BaseModel):
-    """An amount as text, with seven decimals at most."""
-
     balance: str
 
 
@@ -168,8 +165,8 @@ async def _find_address(database: Database, holder: str) -> str:
 
 
 async def _read_balance(engine: Engine, address: str) -> WalletBalanceView:
-    read: Readiness = await wallet_commands.read_wallet(engine, address)
-    held = {NATIVE: read.native_stroops, ASSET: read.balance_stroops}
+    read = await wallet_commands.read_wallet(engine, address)
+    held = {"XLM": read.native_stroops, "USDC": read.balance_stroops}
     return WalletBalanceView(
         address=address,
         balances={

@@ -80,10 +80,9 @@ async def _decide(
         raise Conflict(dispute.describe_decision())
     # A decision recorded by a run whose answer was lost is final, whatever is decided now.
     context = _correct_severity(context, decision if decided else None)
-    severity = {"severity": context.outage.severity}
-    version = (
-        await outages.advance(connection, outage_id, **severity) if decided else context.version
-    )
+    version = context.version
+    if decided:
+        version = await outages.advance(connection, outage_id, severity=context.outage.severity)
     revision, verdict = _choose_verdict(context, dispute.revision, decision if decided else None)
     payload = _make_payload(deciding, status, note, revision, verdict)
     deliveries = await events.publish(
@@ -97,9 +96,8 @@ async def _decide(
         if requires_attestation or await execution_modes.requires_attestation(connection):
             await attestations.require_attestation(connection, outage_id, revision, at)
     attest = await attestations.is_required(connection, outage_id, revision)
-    assert context.resolved_at is not None
-    assert context.dispute_deadline is not None
     ended, deadline = context.resolved_at, context.dispute_deadline
+    assert ended and deadline
     return JudgeOutageResult(
         outage_id, revision, verdict, debt, ended, deadline, deliveries, attest, version
     )
