@@ -96,11 +96,17 @@ async def _decide(
         if requires_attestation or await execution_modes.requires_attestation(connection):
             await attestations.require_attestation(connection, outage_id, revision, at)
     attest = await attestations.is_required(connection, outage_id, revision)
-    ended, deadline = context.resolved_at, context.dispute_deadline
-    assert ended and deadline
+    ended, deadline = _get_times(context)
     return JudgeOutageResult(
         outage_id, revision, verdict, debt, ended, deadline, deliveries, attest, version
     )
+
+
+def _get_times(context: OutageContext) -> tuple[datetime, datetime]:
+    """Return the end of an outage that is judged, and of its dispute window."""
+    assert context.resolved_at is not None
+    assert context.dispute_deadline is not None
+    return context.resolved_at, context.dispute_deadline
 
 
 def _make_payload(
