@@ -70,7 +70,7 @@ async def test_a_decision_may_correct_the_severity(browser: Browser, judged: str
     await browser.call("PATCH", f"/sla/disputes/{dispute_id}", json=body)
     shown = await browser.call("GET", f"/outages/{judged}", OUTAGE)
     assert (shown["severity"], shown["sla_status"]["threshold_minutes"]) == ("high", 30)
-    assert (shown["sla_status"]["amount"], shown["sla_status"]["revision"]) == (1125, 2)
+    assert (shown["sla_status"]["amount"], shown["sla_status"]["revision"]) == (750, 2)
     newest, first = await browser.call("GET", f"/sla/results/{judged}")
     assert (newest["severity"], first["severity"]) == ("high", "critical")
     # The same decision again is the same; another severity is another decision.

@@ -86,8 +86,8 @@ async def test_a_delivery_that_was_given_up_is_posted_again(
     assert (await browser.call("POST", path, DELIVERY))["status"] in ("pending", "success")
     await _wait_for_delivery(browser, webhook_id, status="success")
     async with database.transaction() as connection:
-        row = await webhooks.get_delivery(connection, webhook_id, failed["id"])
-    assert row["problem"] is None
+        record = await webhooks.get_delivery(connection, webhook_id, failed["id"])
+    assert record.problem is None
     await browser.call("DELETE", f"/webhooks/{webhook_id}", status=204)
 
 
