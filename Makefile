@@ -28,8 +28,8 @@ durations: .venv/ready ## measure every tier anew: tests/durations.json
 	@$(PYTEST) --tier test --write-durations
 	@$(PYTEST) --tier system --write-durations
 
-soak: .venv/ready ## hours: 20,000 schedules, 50 deaths at each point, 10,000 settlements under faults
-	@SCHEDULES=20000 KILLS=50 $(BIN)/python -m pytest tests/test_exactly_once.py tests/system/settlement/test_failpoints.py $(ARGS)
+soak: .venv/ready ## hours: 20,000 schedules, fresh searches, 50 deaths at each point, 10,000 settlements under faults
+	@SCHEDULES=20000 KILLS=50 $(BIN)/python -m pytest tests/soak tests/test_exactly_once.py tests/simulation/recovery/test_recovery_schedules.py tests/system/settlement/test_failpoints.py tests/system/settlement/test_two_signers.py $(ARGS)
 	@$(BIN)/apexchainx soak
 
 check: lint types contracts ## lint, types, import contracts, dead code

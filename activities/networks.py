@@ -10,6 +10,7 @@ from activities.accounting.reconciliation import read_transfers
 from adapters.postgres import installation
 from adapters.postgres.accounting import breaks
 from adapters.postgres.database import Database
+from adapters.postgres.recovery import restorations
 from adapters.stellar.rpc.treasury_history import TreasuryHistory
 from domain.errors import ApexError
 from domain.networks import ChainReading, ReadingBound
@@ -123,6 +124,7 @@ class ChainReadings:
             async with self.database.autocommit() as connection:
                 gaps = await breaks.list_unaccepted_gaps(connection)
                 required = await installation.get_required_ledger(connection)
+                restored_at = await restorations.get_unread(connection)
         except ApexError as error:
             self.problem = str(error)
         except Exception as error:
@@ -131,9 +133,9 @@ class ChainReadings:
         else:
             self.problem = ""
             self.bound = self.bound.raised_to(required)
-            self.reading = ChainReading(
-                found.ledger, max(found.latest, newest), tuple(gap.subject for gap in gaps)
-            )
+            subjects = tuple(gap.subject for gap in gaps)
+            latest = max(found.latest, newest)
+            self.reading = ChainReading(found.ledger, latest, subjects, restored_at)
             if self.reading.is_current:
                 self.current_at = began
         finally:

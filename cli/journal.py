@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -14,8 +14,10 @@ import typer
 from cli.databases import DataDir, NoDatabase, open_database
 from domain.accounting.integrity_checks import Violation, has_violation
 from domain.accounting.invariants import INVARIANT_DESCRIPTIONS
+from domain.accounting.troubles import Trouble, TroubleCode
 from domain.errors import ApexError
 from services.accounting.integrity.check_integrity import check_integrity
+from services.accounting.readiness.read_troubles import read_troubles
 
 
 class JournalAction(StrEnum):
@@ -36,28 +38,39 @@ def command(
     assert action is JournalAction.CHECK
     began = time.monotonic()
     try:
-        location, violations = asyncio.run(_check(data_dir, timedelta(hours=overdue_hours)))
+        found = asyncio.run(_check(data_dir, timedelta(hours=overdue_hours)))
     except (NoDatabase, OSError, ApexError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
     seconds = round(time.monotonic() - began, 2)
     if as_json:
-        clean = not has_violation(violations)
-        answer = {"database": location, "clean": clean, "seconds": seconds}
-        found = [asdict(violation) for violation in violations]
-        typer.echo(orjson.dumps(answer | {"violations": found}).decode())
+        answer = {"clean": not has_violation(found.violations), "seconds": seconds}
+        typer.echo(orjson.dumps(asdict(found) | answer).decode())
     else:
-        typer.echo(f"database {location}")
-        _show(violations, seconds)
-    raise typer.Exit(1 if has_violation(violations) else 0)
+        typer.echo(f"database {found.database}")
+        _show(found, seconds)
+    raise typer.Exit(1 if has_violation(found.violations) else 0)
 
 
-async def _check(data_dir: Path | None, overdue: timedelta) -> tuple[str, list[Violation]]:
+@dataclass(frozen=True)
+class Checked:
+    """What a check found; `unattended` is in flight and has no workflow, as far as is known."""
+
+    database: str
+    violations: list[Violation]
+    unattended: list[Trouble]
+
+
+async def _check(data_dir: Path | None, overdue: timedelta) -> Checked:
     async with open_database(data_dir) as database:
-        return database.location, await check_integrity(database, overdue)
+        violations = await check_integrity(database, overdue)
+        troubles = await read_troubles(database)
+        waiting = [each for each in troubles if each.code is TroubleCode.WORKFLOWS_MISSING]
+        return Checked(database.location, violations, waiting)
 
 
-def _show(violations: list[Violation], seconds: float) -> None:
+def _show(checked: Checked, seconds: float) -> None:
     """A line for each invariant, its status first: whatever cuts a line leaves the verdict."""
+    violations = checked.violations
     violated = {violation.invariant for violation in violations if not violation.overdue}
     width = max(map(len, INVARIANT_DESCRIPTIONS))
     for invariant, description in INVARIANT_DESCRIPTIONS.items():
@@ -66,4 +79,6 @@ def _show(violations: list[Violation], seconds: float) -> None:
     for violation in violations:
         kind = "OVERDUE" if violation.overdue else f"VIOLATED {violation.invariant}:"
         typer.echo(f"{kind}  {violation.subject}  {violation.detail}")
+    for trouble in checked.unattended:
+        typer.echo(f"UNATTENDED  {trouble.sentence}")
     typer.echo(f"{'violated' if violated else 'clean'}, checked in {seconds:g} s")

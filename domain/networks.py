@@ -31,11 +31,13 @@ class ChainReading:
     """
     How far the transfers on the chain are read: the last ledger read in full, the newest one that was
     known at that time, and the ledgers that nobody can read any more and nobody has accepted as lost.
+    `restored_at` is when the database was restored, while no ledger that closed since is read.
     """
 
     ledger: int = 0
     latest: int = 0
     gaps: tuple[str, ...] = ()
+    restored_at: datetime | None = None
 
     @property
     def is_current(self) -> bool:
@@ -64,6 +66,11 @@ class ReadingBound:
                 f"the transfers on the chain are not read up to ledger {self.required_ledger} yet, and "
                 "nothing is signed before it is known what was paid"
             )
+        if reading.restored_at is not None:
+            return (
+                f"the database was restored at {_format(reading.restored_at)}, and the transfers on the chain are not "
+                "read up to a ledger that closed after it: nothing is signed before it is known what was paid"
+            )
         if reading.gaps:
             named = " and ".join(reading.gaps)
             return (
@@ -71,12 +78,15 @@ class ReadingBound:
                 f"look elsewhere, then close the break history_gap of {named} to accept that"
             )
         if now - current_at > self.max_age:
-            since = current_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
             return (
-                f"the transfers on the chain could not be read since {since}, and nothing is signed before "
-                "it is known what was paid"
+                f"the transfers on the chain could not be read since {_format(current_at)}, and nothing is signed "
+                "before it is known what was paid"
             )
         return None
+
+
+def _format(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def check_network(known: NetworkState | None, found: NetworkState) -> None:

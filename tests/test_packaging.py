@@ -86,6 +86,15 @@ def test_the_image_copies_what_the_wheel_is_made_of() -> None:
     assert copied == set(listed)
 
 
+def test_the_image_has_the_tools_of_the_server_it_is_composed_with() -> None:
+    """`pg_dump` and `pg_restore` refuse a server of another major version, and a backup goes where its user may write."""
+    image, compose = (ROOT / "Dockerfile").read_text(), (ROOT / "docker-compose.yml").read_text()
+    (server,) = re.findall(r"^ +image: postgres:(\d+)$", compose, re.MULTILINE)
+    assert re.findall(r"postgresql-client-(\d+)", image) == [server]
+    (folder,) = re.findall(r"^ +volumes: \[\"backups:(/\w+)\"\]$", compose, re.MULTILINE)
+    assert f"--owner=apexchainx --mode=0700 {folder}\n" in image
+
+
 def test_the_local_stack_and_the_chain_are_wheels_of_their_own(tmp_path: Path) -> None:
     for folder, package in ((PACKAGES["devstack"], "devstack"), (SANDBOX, "stellar_sandbox")):
         into = tmp_path / package

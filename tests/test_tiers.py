@@ -43,6 +43,26 @@ def test_what_is_named_a_unit_exists(part: str) -> None:
     assert (TESTS / part).exists()
 
 
+@pytest.mark.parametrize("tier", TIERS)
+def test_what_only_a_soak_plays_is_in_no_tier(tier: str) -> None:
+    asked = SimpleNamespace(
+        getoption=lambda _name: tier, args_source=pytest.Config.ArgsSource.TESTPATHS
+    )
+    assert tiers.pytest_ignore_collect(tiers.SOAK, cast(pytest.Config, asked)) is True
+    soak = (TESTS.parent / "Makefile").read_text().partition("\nsoak:")[2].partition("\n\n")[0]
+    assert f" {tiers.SOAK.relative_to(TESTS.parent)} " in soak
+
+
+@pytest.mark.parametrize(
+    ("marker", "group"), [(None, "tests/test_a.py"), ("apart", "tests/test_a.py::test_b[0]")]
+)
+def test_a_file_stays_together_unless_its_tests_are_apart(marker: str | None, group: str) -> None:
+    item = SimpleNamespace(
+        nodeid="tests/test_a.py::test_b[0]", get_closest_marker=lambda name: name == marker or None
+    )
+    assert tiers._group(cast(pytest.Item, item)) == group
+
+
 def test_what_is_on_record_is_within_its_budget() -> None:
     kept = json.loads(DURATIONS.read_text())
     assert kept.keys() <= TIERS.keys()

@@ -4,7 +4,8 @@ Tiers of tests: what belongs to each, what it may cost, and in which order it ru
     make unit         what needs no server: domain, settings, adapters, the chain in memory
     make test         all of that, and everything a change usually breaks, on one whole stack a worker
     make test-system  kills, crashes, crowds, fresh schedules, the commands a user types
-    make soak         hours
+    make soak         hours, and the folder tests/soak, which is in no tier: fresh searches for what each
+                      faulty signer does wrong, of which the tiers play what is on record
 
 A tier that outgrew its budget is red, though all its tests pass: make the tests cheaper, or move what
 only few changes break to the next tier. What is counted is the CPU time of the run and of all its
@@ -14,7 +15,8 @@ this machine waited for a core (Linux tells: /proc/pressure/cpu) does not count,
 worked in it.
 
 What each file took is in tests/durations.json: a run starts with what takes longest, so that both
-workers end together. `make durations` measures anew; commit the file with what changed it.
+workers end together. The tests of a file stay together, because they share what was started for them,
+unless they are marked `apart`. `make durations` measures anew; commit the file with what changed it.
 """
 
 import json
@@ -34,6 +36,7 @@ import pytest
 TESTS = Path(__file__).parent
 DURATIONS = TESTS / "durations.json"
 SYSTEM = TESTS / "system"
+SOAK = TESTS / "soak"
 PRESSURE = Path("/proc/pressure/cpu")
 UNIT = (
     *("domain", "adapters/stellar", "adapters/test_settings.py", "adapters/test_subscribers.py"),
@@ -70,7 +73,7 @@ class Tier:
     test_seconds: float
 
 
-TIERS = {"unit": Tier(75, 10), "test": Tier(960, 20), "system": Tier(2400, 420)}
+TIERS = {"unit": Tier(60, 10), "test": Tier(700, 20), "system": Tier(1400, 240)}
 
 
 @dataclass
@@ -119,6 +122,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # parametrised over a set has one order.
     os.environ.setdefault("SEED", str(secrets.randbits(31)))
     os.environ.setdefault("PYTHONHASHSEED", str(int(os.environ["SEED"]) % 2**32))
+    config.addinivalue_line("markers", "apart: shares nothing with the other tests of its file")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -137,6 +141,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if tier is None or config.args_source is pytest.Config.ArgsSource.ARGS:
         return None
     within = collection_path.is_relative_to
+    if within(SOAK):
+        return True
     if tier == "unit":
         parts = [(TESTS / part).resolve() for part in UNIT]
         wanted = any(within(part) or part.is_relative_to(collection_path) for part in parts)
@@ -164,8 +170,10 @@ def _fixtures(item: pytest.Item) -> Iterable[str]:
 
 
 def _group(item: pytest.Item) -> str:
-    """What must stay together: a file, and those who share what is started for them."""
+    """What must stay together: a file, unless its tests are apart, and those who share what is started for them."""
     shared = [name for name in SHARED if name in _fixtures(item)]
+    if item.get_closest_marker("apart") is not None:
+        return item.nodeid
     return shared[0] if shared else _file(item.nodeid)
 
 

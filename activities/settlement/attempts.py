@@ -101,14 +101,15 @@ class AttemptActivitiesImpl(AttemptActivities):
     async def _explain(self, attempt: Attempt, foreign: Observation) -> Observation:
         """Look in what was read of the chain, before a sequence counts as used by somebody else."""
         if not await self.gate.has_read(foreign.ledger):
-            reason = "the sequence is consumed, and the chain is not read that far yet"
-            return Observation(AttemptOutcome.OPEN, foreign.ledger, reason=reason)
-        if (proof := await read_proof(self.database, attempt)) is not None:
+            unread = "the sequence is consumed, and the chain is not read that far yet"
+            return Observation(AttemptOutcome.OPEN, foreign.ledger, reason=unread)
+        if proof := await read_proof(self.database, attempt):
             return proof
-        if (made := await read_receipt_of_member(self.database, attempt)) is None:
+        reason = "a restored database does not know these bytes: the chain is asked"
+        if made := await read_receipt_of_member(self.database, attempt):
+            reason = f"{made.transaction_hash} has paid payment {made.payment_id} instead"
+        elif attempt.hash in await self.list_signed_hashes(attempt):
             return foreign
-        # Bytes of ours that this database does not know, as after a restore; what they paid is booked next.
-        reason = f"transaction {made.transaction_hash} has paid payment {made.payment_id} instead"
         return Observation(AttemptOutcome.FAILED_RETRY, foreign.ledger, reason=reason)
 
     @activity.defn
@@ -126,8 +127,7 @@ class AttemptActivitiesImpl(AttemptActivities):
         passed = await self.rail.get_latest_ledger() - signed_at_ledger
         if not needs_raise(bids.answers, bids.raises, passed):
             return attempt
-        higher = self.rail.raise_bid(envelope)
-        if higher is None:
+        if (higher := self.rail.raise_bid(envelope)) is None:
             return attempt
         await self.gate.require_claim()
         reach("after_raise_sign")

@@ -11,7 +11,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts
 from adapters.postgres.settlement.attempts import Reservation, make_attempt
 from adapters.stellar.rail import Rail
-from domain.errors import ChainUnavailable, Obstructed, TryAgain
+from domain.errors import ChainUnavailable, IllegalTransition, Obstructed, TryAgain
 from domain.settlement.allocations import make_single_transfer
 from domain.settlement.attempts import (
     AlreadyPaid,
@@ -172,9 +172,30 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
 
     @activity.defn
     async def confirm_payment(self, observed: ObservedAttempt) -> Receipt:
-        receipt = await confirm_payment(self.database, observed)
+        try:
+            receipt = await confirm_payment(self.database, observed)
+        except IllegalTransition:
+            receipt = await self._confirm_forgotten(observed)
         reach("after_book")
         return receipt
+
+    async def _confirm_forgotten(self, observed: ObservedAttempt) -> Receipt:
+        """Book from the chain what was paid by bytes that a database restored meanwhile does not know."""
+        payment, attempt, seen = observed.payment, observed.attempt, observed.observation
+        if attempt.hash in await self.list_signed_hashes(attempt):
+            raise IllegalTransition(
+                f"payment {payment.id} may not become confirmed by transaction {seen.hash}: the database shows "
+                "another end of the same attempt; compare the two with: apexchainx payments explain"
+            )
+        made = None
+        if await self.gate.has_read(seen.ledger):
+            made = (await self.gate.find_out_of_band(payment.id)).get(payment.id)
+        if made is None or not await self._confirm_from_chain(payment, made):
+            raise TryAgain(
+                f"the database was restored and does not know the bytes that paid payment {payment.id}; it is booked "
+                f"once the chain is read up to ledger {seen.ledger}"
+            )
+        return await read_receipt(self.database, payment)
 
     @activity.defn
     async def match_transfer(self, matching: MatchTransferInput) -> None:

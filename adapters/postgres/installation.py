@@ -29,6 +29,13 @@ async def get_required_ledger(connection: AsyncConnection) -> int:
     return found or 0
 
 
+async def save_sweep(connection: AsyncConnection, at: datetime, unattended: int) -> None:
+    """Save that everything unfinished was compared with the workflow server; since when stays, while any is unattended."""
+    since = func.coalesce(installation.c.unattended_since, at) if unattended else None
+    values = {"swept_at": at, "unattended": unattended, "unattended_since": since}
+    await connection.execute(update(installation).values(values))
+
+
 _BEHIND = text(
     """
     SELECT c.address FROM channels c

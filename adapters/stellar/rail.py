@@ -25,7 +25,7 @@ from adapters.stellar.finality.evidence import Evidence
 from adapters.stellar.finality.quorum import Hashes, Quorum, Snapshot
 from adapters.stellar.finality.witnesses import Witnesses
 from adapters.stellar.rpc import ledger_entries
-from adapters.stellar.rpc.corroboration import is_corroborated
+from adapters.stellar.rpc.corroboration import Corroboration
 from adapters.stellar.rpc.network_monitor import NetworkMonitor
 from adapters.stellar.rpc.nodes import Nodes, get_ledger_range
 from adapters.stellar.rpc.transaction_watcher import LedgerInclusion, TransactionWatcher
@@ -77,6 +77,7 @@ class Rail:
         self.witnesses = Witnesses(nodes, passphrase)
         self.evidence = Evidence(nodes, passphrase, self.asset)
         self.frozen_keys = FrozenKeys(nodes, self.asset)
+        self.corroboration = Corroboration(nodes)
 
     async def close(self) -> None:
         await self.watch.close()
@@ -224,7 +225,7 @@ class Rail:
         return (await self.nodes.ask(get_ledger_range)).latest_ledger
 
     async def is_corroborated(self, transaction_hash: str, ledger: int) -> bool:
-        return await is_corroborated(self.nodes, transaction_hash, ledger)
+        return await self.corroboration.is_given(transaction_hash, ledger)
 
     async def find_obstacles(self, batch_transfers: Sequence[Transfer]) -> dict[int, Reason]:
         """Return, by number, the transfers that cannot be made now, and why."""

@@ -12,6 +12,8 @@ from enum import StrEnum
 # The settlement worker reports every few seconds, and reconciliation reads the chain as often.
 SILENT_AFTER = timedelta(seconds=60)
 UNREAD_AFTER = timedelta(minutes=5)
+# The relay compares all that is unfinished with its workflows twice a minute.
+UNATTENDED_AFTER = timedelta(seconds=60)
 
 
 class TroubleCode(StrEnum):
@@ -37,6 +39,7 @@ class TroubleCode(StrEnum):
     PAYMENTS_QUARANTINED = "payments_quarantined"
     CHAIN_UNREAD = "chain_unread"
     SETTLEMENT_WORKER_SILENT = "settlement_worker_silent"
+    WORKFLOWS_MISSING = "workflows_missing"
     # Of the database itself.
     DATABASE_READ_ONLY = "database_read_only"
     WRITES_FAILING = "writes_failing"

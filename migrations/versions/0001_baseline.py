@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_6cc1dfcf969f"
+revision = "0001_bb988e3beba9"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -247,6 +247,9 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("read_past_ledger", sa.BigInteger(), nullable=True),
+        sa.Column("swept_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("unattended", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("unattended_since", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("one", name=op.f("ck_installation_one")),
         sa.PrimaryKeyConstraint("one", name=op.f("pk_installation")),
     )
@@ -850,6 +853,13 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "event_id", "webhook_id", name=op.f("uq_deliveries_event_id_webhook_id")
         ),
+    )
+    op.create_index(
+        "ix_deliveries_pending",
+        "deliveries",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("status = 'pending'"),
     )
     op.create_index(
         "ix_deliveries_webhook_id",

@@ -26,7 +26,12 @@ from domain.requests import Request
 from domain.settlement.attempts import OnHold
 from services.accounting.breaks.close_break import CloseBreak, close_break
 from tests.testkit import stacks
-from tests.testkit.accounting.fake_chain_history import FakeChainHistory, ReconciliationDriver
+from tests.testkit.accounting.fake_chain_history import (
+    BEGAN,
+    FakeChainHistory,
+    ReconciliationDriver,
+)
+from tests.testkit.recovery.databases import record_restoration
 from tests.testkit.settlement.batch_factory import CLASSIC
 from tests.testkit.settlement.out_of_band import THEIRS, make_transfer_of, store_channels
 from tests.testkit.settlement.payment_factory import owe_payment
@@ -141,6 +146,22 @@ async def test_a_restored_database_is_read_past_the_last_ledger_of_lost_bytes(
     assert await chain.find_reason() is ReasonCode.CHAIN_UNREAD
     assert "up to ledger 1024 yet" in chain.readings.describe()
     chain.history.known_extent = Extent(1, 1024)
+    assert await chain.find_reason() is None
+
+
+@pytest.mark.parametrize("read_before", [False, True], ids=["never read", "read before"])
+async def test_a_restored_database_is_read_past_the_instant_of_its_restoration(
+    scratch: Database, chain: Chain, read_before: bool
+) -> None:
+    """Whatever ledger the nodes show: one that is stuck shows none that closed since."""
+    if read_before:
+        assert await chain.find_reason() is None
+    await record_restoration(scratch, BEGAN + timedelta(minutes=5))
+    await chain.readings.read()
+    assert await chain.find_reason() is ReasonCode.CHAIN_UNREAD
+    assert "restored at 2026-02-01 00:05:00 UTC" in chain.readings.describe()
+    chain.history.known_extent = Extent(1, 1060)
+    chain.history.closed_at = BEGAN + timedelta(minutes=5)
     assert await chain.find_reason() is None
 
 

@@ -67,6 +67,7 @@ def test_a_reading_far_behind_the_newest_ledger_is_not_current() -> None:
         (ChainReading(99, 99), NOON, 0, "not read up to ledger 100 yet"),
         (ChainReading(100, 200), None, 0, "not read up to ledger 100 yet"),
         (ChainReading(100, 100), NOON, 61, "could not be read since 2026-01-31 12:00:00 UTC"),
+        (ChainReading(100, 100, (), NOON), NOON, 0, "restored at 2026-01-31 12:00:00 UTC"),
         (
             ChainReading(100, 100, ("ledgers/5-9",)),
             NOON,

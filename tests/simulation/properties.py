@@ -151,7 +151,7 @@ class ExactlyOnce(NetworkMoves):
         """Check that nothing is lost, and that journal and chain agree."""
         self.scratch.met["no-op"] += bool(self.world.noop_reason)
         credits = self.world.read_credits()
-        async with self.scratch.database.autocommit() as connection:
+        async with self.world.database.autocommit() as connection:
             found = await connection.execute(
                 text(
                     """

@@ -10,16 +10,20 @@ from hypothesis import HealthCheck, Phase, reproduce_failure, seed, settings
 from hypothesis.errors import DidNotReproduce
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from adapters.postgres.accounting import invariants
-from adapters.postgres.database import Database
-from devstack.environment.stack import Stack
-from domain.accounting.integrity_checks import Violation
 from tests.simulation.batch_properties import BatchesExactlyOnce
 from tests.simulation.batch_world import patch_batching
 from tests.simulation.faulty_batch_signers import FAULTY_BATCH_SIGNERS
 from tests.simulation.faulty_signers import FAULTY_SIGNERS, BelievesOneNode
 from tests.simulation.properties import ExactlyOnce, LyingNodes
-from tests.simulation.scratch_databases import ScratchDatabase, make_scratch_database
+from tests.simulation.recovery.copies import Copies
+from tests.simulation.recovery.engine_world import play_recovery
+from tests.simulation.recovery.faulty_engines import FAULTY_COPIES, FAULTY_RESTORERS
+from tests.simulation.recovery.restored_books import RestoredAmongLies
+from tests.simulation.scratch_databases import (
+    ScratchDatabase,
+    find_violations,
+    make_scratch_database,
+)
 from tests.simulation.workflow_driver import play_temporal
 
 STEPS = 16
@@ -28,11 +32,28 @@ STEPS = 16
 EXPECTED_FAILURES = (
     "paid [0-9]+ times|allocations .* of transfers|confirmed and not paid|blocked and paid|lost:|"
     "went on after|quarantined without cause|waits without its reason|"
-    "(payment|attempt) .* may not become (confirmed|succeeded)|list index out of range"
+    "(payment|attempt) .* may not become (confirmed|succeeded)|list index out of range|"
+    "signed while the channels"
 )
-ALL_FAULTY_SIGNERS = [*FAULTY_SIGNERS, *FAULTY_BATCH_SIGNERS]
+ALL_FAULTY_SIGNERS = [
+    *FAULTY_SIGNERS,
+    *FAULTY_BATCH_SIGNERS,
+    *FAULTY_RESTORERS,
+    *FAULTY_COPIES,
+]
 SEARCH_SCHEDULES_MAX = 1500
+# What some dozens of schedules of batches meet.
+MET_BY_RESTORED = ("restored", "declared again", "overlap", "confirmed")
+MET_BY_COPIES = ("copied", "both at once", "stopped", "taken over", "confirmed")
+MET_BY_BATCHES = {"crash", "overlap", "duplicate batch workflow", "confirmed", "blocked"}
 PHASES = (Phase.reuse, Phase.generate, Phase.shrink)
+
+
+def divide(schedules: int, parts: int) -> list[tuple[int, int]]:
+    """Return number and size of each part; a schedule that is played again is one part."""
+    count = 1 if "SCHEDULE" in os.environ else parts
+    sizes = [(schedules + part) // count for part in range(count)]
+    return [(part, size) for part, size in enumerate(sizes) if size]
 
 
 def play(
@@ -76,39 +97,59 @@ def play(
 
 
 def play_single(
-    stack: Stack, schedules: int, command: str, drawn_from: int | None = None
+    server_url: str, schedules: int, command: str, drawn_from: int | None = None
 ) -> ScratchDatabase:
     """Play payments that are settled alone; print and return what was met."""
     with pytest.MonkeyPatch.context() as patch:
         play_temporal(patch)
-        return _played(stack, ExactlyOnce, schedules, command, drawn_from)
+        return _played(server_url, ExactlyOnce, schedules, command, drawn_from)
 
 
-def play_lies(stack: Stack, schedules: int, command: str) -> ScratchDatabase:
+def play_lies(server_url: str, schedules: int, command: str) -> ScratchDatabase:
     """Play payments that are settled alone while a node lies; print and return what was met."""
     with pytest.MonkeyPatch.context() as patch:
         play_temporal(patch)
-        return _played(stack, LyingNodes, schedules, command, None)
+        return _played(server_url, LyingNodes, schedules, command, None)
 
 
 def play_batches(
-    stack: Stack, schedules: int, command: str, drawn_from: int | None = None
+    server_url: str, schedules: int, command: str, drawn_from: int | None = None
 ) -> ScratchDatabase:
     """Play payments that are settled in batches; print and return what was met."""
     with pytest.MonkeyPatch.context() as patch:
         play_temporal(patch)
         patch_batching(patch)
-        return _played(stack, BatchesExactlyOnce, schedules, command, drawn_from)
+        return _played(server_url, BatchesExactlyOnce, schedules, command, drawn_from)
+
+
+def play_restored(
+    server_url: str, schedules: int, command: str, drawn_from: int | None = None
+) -> ScratchDatabase:
+    """Play a database that is restored while the chain is newer; print and return what was met."""
+    with pytest.MonkeyPatch.context() as patch:
+        play_temporal(patch)
+        play_recovery(patch)
+        return _played(server_url, RestoredAmongLies, schedules, command, drawn_from)
+
+
+def play_copies(
+    server_url: str, schedules: int, command: str, drawn_from: int | None = None
+) -> ScratchDatabase:
+    """Play two engines on copies of one database; print and return what was met."""
+    with pytest.MonkeyPatch.context() as patch:
+        play_temporal(patch)
+        play_recovery(patch)
+        return _played(server_url, Copies, schedules, command, drawn_from)
 
 
 def _played(
-    stack: Stack,
+    server_url: str,
     kind: type[ExactlyOnce | BatchesExactlyOnce],
     schedules: int,
     command: str,
     drawn_from: int | None,
 ) -> ScratchDatabase:
-    with make_scratch_database(stack.environment["DATABASE_URL"]) as scratch:
+    with make_scratch_database(server_url) as scratch:
         machine = type(f"Real{kind.__name__}", (kind,), {"scratch": scratch})
         play(machine, schedules, command, drawn_from=drawn_from)
         assert scratch.loop.run(find_violations(scratch.database)) == []
@@ -117,20 +158,28 @@ def _played(
 
 
 @contextmanager
-def play_signer(stack: Stack, faulty: type) -> Iterator[type[ExactlyOnce | BatchesExactlyOnce]]:
+def play_signer(server_url: str, faulty: type) -> Iterator[type[ExactlyOnce | BatchesExactlyOnce]]:
     """Return the state machine of a faulty signer, with a database of its own."""
-    kind: type[ExactlyOnce | BatchesExactlyOnce] = ExactlyOnce
-    if faulty in FAULTY_BATCH_SIGNERS:
-        kind = BatchesExactlyOnce
-    elif faulty is BelievesOneNode:
-        kind = LyingNodes
     with (
         pytest.MonkeyPatch.context() as patch,
-        make_scratch_database(stack.environment["DATABASE_URL"]) as scratch,
+        make_scratch_database(server_url) as scratch,
     ):
         play_temporal(patch)
         patch_batching(patch)
-        yield type(faulty.__name__, (kind,), {"scratch": scratch, "signer": faulty})
+        play_recovery(patch)
+        known = {"scratch": scratch, "signer": faulty}
+        yield type(faulty.__name__, (_choose_kind(faulty),), known)
+
+
+def _choose_kind(faulty: type) -> type[ExactlyOnce | BatchesExactlyOnce]:
+    """Return the schedules that can show what is wrong with a faulty signer."""
+    if faulty in FAULTY_BATCH_SIGNERS:
+        return BatchesExactlyOnce
+    if faulty in FAULTY_RESTORERS:
+        return RestoredAmongLies
+    if faulty in FAULTY_COPIES:
+        return Copies
+    return LyingNodes if faulty is BelievesOneNode else ExactlyOnce
 
 
 def search(machine: type[ExactlyOnce | BatchesExactlyOnce], command: str) -> Exception:
@@ -145,10 +194,3 @@ def check_failure(name: str, failure: Exception) -> None:
     wrong = str(failure).splitlines()[0]
     print(f"\n{name}: {wrong}")
     assert re.match(EXPECTED_FAILURES, wrong), wrong
-
-
-async def find_violations(database: Database) -> list[Violation]:
-    """Return every violation in the journal after all that was played."""
-    async with database.transaction() as connection:
-        found = await invariants.check(connection)
-    return [violation for violation in found if not violation.overdue]

@@ -7,13 +7,18 @@ import asyncio
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+from activities.settlement import attempts as attempt_activities
+from activities.settlement import circuit_breakers as circuit_breaker_activities
 from adapters.stellar import rail as rails
 from adapters.stellar.finality import witnesses
-from adapters.stellar.rpc import nodes, transaction_watcher
+from adapters.stellar.rpc import entry_reads, ledger_clock, nodes, transaction_watcher
 from domain.settlement.payments import Payment
+from stellar_sandbox.envelopes.transaction_frame import TransactionFrame
+from stellar_sandbox.network.ledger_manager import Ledger
 from workflows import attempts as attempt_workflows
 from workflows import batches as batch_workflows
 from workflows import payments as payment_workflows
@@ -170,28 +175,51 @@ class BatchWorkflowRun(WorkflowRun):
     kind = DrivenBatchWorkflow
 
 
-async def _soon(future: "asyncio.Future[Any]", _seconds: float) -> Any:
-    """Wait for a chain in this process, and not for the clock."""
-    for _ in range(4):
-        if future.done():
-            return future.result()
-        await asyncio.sleep(0)
-    raise TimeoutError
+class WatcherTicks:
+    """
+    Lets the transaction watcher read a page when somebody waits for what it finds, and at no other time:
+    how long the database took in between decides nothing.
+    """
+
+    def __init__(self) -> None:
+        self.sleepers: list[asyncio.Future[None]] = []
+
+    async def sleep(self, _seconds: float) -> None:
+        sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.sleepers.append(sleeper)
+        await sleeper
+
+    async def wait_for(self, future: "asyncio.Future[Any]", _seconds: float) -> Any:
+        """Wait for a chain in this process, and not for the clock."""
+        for _ in range(4):
+            if future.done():
+                return future.result()
+            sleepers, self.sleepers = self.sleepers, []
+            for sleeper in sleepers:
+                if not sleeper.done():  # of a signer that has died meanwhile
+                    sleeper.set_result(None)
+            await asyncio.sleep(0)
+        raise TimeoutError
 
 
-async def _yield(_seconds: float) -> None:
-    await asyncio.sleep(0)
+def _derive_apply_order(ledger: Ledger, envelope: TransactionFrame) -> bytes:
+    """Return a random order that is the same when a schedule is played again, unlike its hashes."""
+    return sha256(f"{ledger.last_closed.sequence} {envelope.source}".encode()).digest()
 
 
 def play_temporal(patch: Any) -> None:
-    """Patch workflow code to run outside Temporal, and clocks to decide nothing."""
+    """Patch workflow code to run outside Temporal, and clocks and hashes to decide nothing."""
     for module in (attempt_workflows, payment_workflows, batch_workflows, workflow_runtime):
         patch.setattr(module, "workflow", TEMPORAL)
     patch.setattr(batch_workflows, "asyncio", SimpleNamespace(gather=_in_turn))
     patch.setattr(batch_workflows, "_get_handle", Address)
-    patch.setattr(rails, "asyncio", SimpleNamespace(wait_for=_soon))
+    ticks = WatcherTicks()
+    patch.setattr(rails, "asyncio", SimpleNamespace(wait_for=ticks.wait_for))
     patch.setattr(
-        transaction_watcher, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": _yield})
+        transaction_watcher, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": ticks.sleep})
     )
     patch.setattr(witnesses, "PATIENCE_SECONDS", 0.0)
-    patch.setattr(nodes, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    patch.setattr(entry_reads, "GATHER_SECONDS", 0.0)
+    for module in (nodes, ledger_clock, attempt_activities, circuit_breaker_activities):
+        patch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    patch.setattr(Ledger, "_derive_apply_order", _derive_apply_order)

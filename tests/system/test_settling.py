@@ -5,7 +5,6 @@ code, and is gone when it is mended; and a payment whose workflow is over is con
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -31,13 +30,15 @@ SETTINGS = {
 USDC = 10_000_000
 
 
-@pytest.fixture
-async def house(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
-    async with stacks.start(tmp_path / "data", ledger_seconds=1.0, settings=SETTINGS) as running:
+@pytest.fixture(scope="module")
+async def house(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """A stack for these tests, of which each mends what it breaks, except for the last."""
+    made = tmp_path_factory.mktemp("settling")
+    async with stacks.start(made, ledger_seconds=1.0, settings=SETTINGS) as running:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def caller(house: Stack) -> AsyncIterator[httpx.AsyncClient]:
     key = {"X-API-Key": house.environment["BOOTSTRAP_API_KEY"]}
     url = f"{house.url}/api/v1"
@@ -113,34 +114,6 @@ async def test_commits_that_may_be_lost_hold_payments_until_they_are_kept_again(
     await wait_for_codes(caller)
 
 
-async def test_each_trouble_shows_while_it_lasts(house: Stack, caller: httpx.AsyncClient) -> None:
-    await wait_for_codes(caller)
-    switch = "/payments/circuit-breaker"
-    for action, codes in (("open", ["circuit_breaker_open"]), ("close", [])):
-        (await caller.post(switch, json={"action": action, "reason": "a drill"})).raise_for_status()
-        await wait_for_codes(caller, *codes)
-    # Somebody empties the bond, but for 100 USDC: a break, and soon a payment that lacks 900.
-    rail = open_rail(house)
-    bond = house.environment["STELLAR_BOND_ADDRESS"]
-    keys = ledger_entries.make_keys([bond], rail.asset)
-    reply = await rail.nodes.ask(lambda server: server.get_ledger_entries(keys), at_least=0)
-    spendable = ledger_entries.parse_accounts(reply).lines[bond].spendable_stroops
-    await TreasuryIntruder(house, rail).send(None, spendable - 100 * USDC)
-    await rail.close()
-    await wait_for_codes(caller, "breaks_open")
-    outage_id = await owe(caller)
-    found = await wait_for_codes(caller, "breaks_open", "payments_blocked", "treasury_short")
-    assert found["treasury_short"]["missing"] == "900"
-    assert found["treasury_short"]["subject"] == "bond"
-    assert found["payments_blocked"]["count"] == 1
-    assert all(trouble["since"] for trouble in found.values())
-    await wait_for_payment(caller, outage_id, reason_code="treasury_underfunded")
-    async with httpx.AsyncClient(base_url=caller.base_url, trust_env=False) as stranger:
-        shown = await read_troubles(stranger)
-    assert {trouble["sentence"] for trouble in shown.values()} == {None}
-    assert shown["treasury_short"]["missing"] == "900"
-
-
 async def test_a_database_that_takes_no_writes_shows_while_it_lasts(
     house: Stack, caller: httpx.AsyncClient
 ) -> None:
@@ -184,3 +157,31 @@ async def test_what_a_lost_workflow_has_paid_is_confirmed_without_it(
     number = int((await caller.get(f"/payments/{paid['id']}")).json()["number"])
     assert [transfer.number for transfer in transfers].count(number) == 1
     assert "breaks_open" not in await read_troubles(caller)
+
+
+async def test_each_trouble_shows_while_it_lasts(house: Stack, caller: httpx.AsyncClient) -> None:
+    await wait_for_codes(caller)
+    switch = "/payments/circuit-breaker"
+    for action, codes in (("open", ["circuit_breaker_open"]), ("close", [])):
+        (await caller.post(switch, json={"action": action, "reason": "a drill"})).raise_for_status()
+        await wait_for_codes(caller, *codes)
+    # Somebody empties the bond, but for 100 USDC: a break, and soon a payment that lacks 900.
+    rail = open_rail(house)
+    bond = house.environment["STELLAR_BOND_ADDRESS"]
+    keys = ledger_entries.make_keys([bond], rail.asset)
+    reply = await rail.nodes.ask(lambda server: server.get_ledger_entries(keys), at_least=0)
+    spendable = ledger_entries.parse_accounts(reply).lines[bond].spendable_stroops
+    await TreasuryIntruder(house, rail).send(None, spendable - 100 * USDC)
+    await rail.close()
+    await wait_for_codes(caller, "breaks_open")
+    outage_id = await owe(caller)
+    found = await wait_for_codes(caller, "breaks_open", "payments_blocked", "treasury_short")
+    assert found["treasury_short"]["missing"] == "900"
+    assert found["treasury_short"]["subject"] == "bond"
+    assert found["payments_blocked"]["count"] == 1
+    assert all(trouble["since"] for trouble in found.values())
+    await wait_for_payment(caller, outage_id, reason_code="treasury_underfunded")
+    async with httpx.AsyncClient(base_url=caller.base_url, trust_env=False) as stranger:
+        shown = await read_troubles(stranger)
+    assert {trouble["sentence"] for trouble in shown.values()} == {None}
+    assert shown["treasury_short"]["missing"] == "900"

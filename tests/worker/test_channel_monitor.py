@@ -65,6 +65,8 @@ async def test_one_node_alone_is_read_at_two_ledgers(
     box: StellarSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agreed_sequences, "LOOK_AGAIN_SECONDS", 0.01)
+    # Ledgers close when a test wants it.
+    monkeypatch.setattr(agreed_sequences, "LATER_SECONDS", 0.1)
     rail = build_rail(box, build_nodes(box, 1))
     plan_faults(box, {"kind": "high_sequence", "value": 1000, "times": len(CHANNELS)})
     assert (await rail.read_channels(agreed=True)).sequences == {}

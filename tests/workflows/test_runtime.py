@@ -60,10 +60,10 @@ async def later(stage: Stage, handle: Handle, passed: timedelta | None = None) -
 async def outlasts(stage: Stage, handle: Handle, why: str) -> None:
     """Let a part be down for long enough to see what every further day costs."""
     await stage.noted(handle, why)
-    await later(stage, handle, timedelta(hours=2))
+    await later(stage, handle, timedelta(hours=1))
     before = await events(handle)
-    await later(stage, handle, timedelta(hours=4))
-    assert await events(handle) - before < EVENTS_A_DAY_MAX * 4 / 24
+    await later(stage, handle, timedelta(hours=2))
+    assert await events(handle) - before < EVENTS_A_DAY_MAX * 2 / 24
     await until(
         lambda: said(handle),
         lambda details: details == f"{why}; trying again in 10 minutes",

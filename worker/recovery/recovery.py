@@ -24,6 +24,7 @@ from domain.settlement.payments import Payment
 from domain.sla.outages import Declaration
 from domain.webhooks import Delivery
 from services.accounting.recovery.record_restart import RecordRestart, record_restart
+from services.accounting.recovery.record_sweep import record_sweep
 from workflows.batches import BatchingWorkflow, BatchWorkflow
 from workflows.outage_states import ACKNOWLEDGED, make_search_attributes
 from workflows.outages import OutageWorkflow
@@ -32,6 +33,8 @@ from workflows.webhooks import WebhookWorkflow
 
 log = logging.getLogger(__name__)
 RPC_TIMEOUT = timedelta(seconds=10)
+MISSING = "missing"
+_SERVER_AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 Pages = Callable[..., Awaitable[list[Unfinished]]]
 
 
@@ -55,11 +58,13 @@ class Recovery:
     def __init__(self, database: Database, client: Client) -> None:
         self.database = database
         self.client = client
+        # Workflows that were to catch up at the last sweep.
+        self._behind = set[str]()
 
     async def find_lost(self, *, deliveries: bool = False) -> AsyncIterator[Lost]:
         """
-        Go through everything unfinished, a page at a time; `Lost` is what has no workflow. Deliveries only
-        if wanted: who terminates one does not want it.
+        Go through everything unfinished, a page at a time; `Lost` is what has no workflow, or one that ended
+        too early. Deliveries only if wanted.
         """
         async for page in self._read_pages(deliveries=deliveries):
             for unfinished in await self._list_absent(page):
@@ -68,10 +73,28 @@ class Recovery:
                     yield Lost(unfinished, _tell_end(described))
 
     async def sweep(self) -> int:
-        """Start all that is lost, and have those catch up that know too little; return how many."""
-        count = 0
-        async for lost in self.find_lost():
-            count += await self.start(lost)
+        """
+        Start all that is lost, and have those catch up that know too little; return how many. What cannot
+        be started, and what is behind as it was at the last sweep, is recorded as unattended.
+        """
+        began, count, unattended = datetime.now(UTC), 0, 0
+        async for lost in self.find_lost(deliveries=True):
+            if isinstance(lost.unfinished.subject, Delivery) and lost.ended != MISSING:
+                continue  # whoever ended a delivery does not want it
+            try:
+                count += await self.start(lost)
+            except RPCError as error:
+                if error.status in _SERVER_AWAY:
+                    raise
+                unattended += 1
+                log.error("%s cannot be started: %s", lost.unfinished.workflow_id, error)
+        caught_up, stuck = await self._catch_all_up()
+        await record_sweep(self.database, began, unattended + stuck)
+        return count + caught_up
+
+    async def _catch_all_up(self) -> tuple[int, int]:
+        """Return how many workflows are to catch up, and how many of them were already at the last sweep."""
+        count, behind = 0, set[str]()
         async for page in self._read_pages(deliveries=False):
             known = [
                 ChangedOutage(each.outage_id, each.version)
@@ -79,9 +102,13 @@ class Recovery:
                 if each.version is not None and not each.awaits_receipt
             ]
             paid = [each.workflow_id for each in page if each.awaits_receipt]
-            for workflow_id in [*await self.find_behind(known), *paid]:
+            late = await self.find_behind(known)
+            behind |= {*late}
+            for workflow_id in [*late, *paid]:
                 count += await self.catch_up(workflow_id)
-        return count
+        stuck = len(behind & self._behind)
+        self._behind = behind
+        return count, stuck
 
     async def start(self, lost: Lost) -> bool:
         """Start a workflow from the database and record that; False when it runs after all."""
@@ -217,5 +244,5 @@ def _get_version(described: WorkflowExecutionDescription | None) -> int | None:
 
 def _tell_end(described: WorkflowExecutionDescription | None) -> str:
     if described is None or described.status is None:
-        return "missing"
+        return MISSING
     return described.status.name.lower()

@@ -9,7 +9,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import troubles
-from domain.accounting.troubles import SILENT_AFTER, UNREAD_AFTER, Trouble, TroubleCode
+from domain.accounting.troubles import (
+    SILENT_AFTER,
+    UNATTENDED_AFTER,
+    UNREAD_AFTER,
+    Trouble,
+    TroubleCode,
+)
 
 
 async def save_troubles(
@@ -66,6 +72,23 @@ _LIST = text(
     SELECT '{TroubleCode.SETTLEMENT_WORKER_SILENT}', 'no settlement worker has reported for a while: start one, or '
            'look in its log', '', max(monitored_at), NULL, NULL
     FROM networks HAVING coalesce(max(monitored_at), '-infinity') < now() - CAST(:silent AS interval)
+    UNION ALL
+    SELECT '{TroubleCode.WORKFLOWS_MISSING}', format('%s outages, payments or batches have no workflow that takes them '
+           'up: look in the log of the worker of the queue outages', unattended), '', unattended_since, unattended, NULL
+    FROM installation WHERE unattended > 0
+    UNION ALL
+    SELECT '{TroubleCode.WORKFLOWS_MISSING}', format('%s outages, %s of them disputed, and %s payments are in flight, and '
+           'nothing has looked for a while whether their workflows run: start a worker of the queue outages',
+           outages.number, outages.disputed, owed.number), '', swept_at, outages.number + owed.number, NULL
+    FROM installation, LATERAL (
+        SELECT count(*) AS number, count(*) FILTER (WHERE status = 'disputed') AS disputed FROM outages
+        WHERE status NOT IN ('closed', 'cancelled') AND declared_at < now() - CAST(:unattended AS interval)
+    ) outages, LATERAL (
+        SELECT count(*) AS number FROM payments
+        WHERE status <> 'confirmed' AND created_at < now() - CAST(:unattended AS interval)
+    ) owed
+    WHERE coalesce(swept_at, '-infinity') < now() - CAST(:unattended AS interval)
+      AND outages.number + owed.number > 0
     ORDER BY since NULLS FIRST, code
     """
 )
@@ -73,7 +96,8 @@ _LIST = text(
 
 async def list_troubles(connection: AsyncConnection) -> list[Trouble]:
     """Return every trouble that is on record, the oldest first."""
-    rows = await connection.execute(_LIST, {"unread": UNREAD_AFTER, "silent": SILENT_AFTER})
+    bounds = {"unread": UNREAD_AFTER, "silent": SILENT_AFTER, "unattended": UNATTENDED_AFTER}
+    rows = await connection.execute(_LIST, bounds)
     return [
         Trouble(
             TroubleCode(row.code),

@@ -166,3 +166,9 @@ def _explain(name: str) -> Iterator[None]:
                 f" ownership of {name!r}, or name another user"
             ) from None
         raise
+
+
+async def analyze(connection: AsyncConnection) -> None:
+    """Gather statistics, which a dump does not have: without them the first queries read whole tables."""
+    await connection.execute(text("SET statement_timeout = 0"))
+    await connection.execute(text("ANALYZE"))

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import ColumnElement, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import restorations
+from adapters.postgres.tables import chain_cursor, installation_claims, restorations
 from domain.recovery.restorations import NAMED_MAX, Losses, Restoration
 
 _COLUMNS = (
@@ -15,6 +15,7 @@ _COLUMNS = (
     restorations.c.chain_ledger,
     restorations.c.replaced_database,
 )
+_NEWEST = select(func.max(restorations.c.restored_at))
 # Every table that is no part of PostgreSQL itself, of whichever program.
 _TABLES = text(
     """
@@ -24,6 +25,8 @@ _TABLES = text(
     ORDER BY relname
     """
 )
+# What was confirmed is found by its entry in the journal, which has the database's own time: a payment was
+# confirmed when its ledger closed, in whole seconds, which may be before a backup that does not have it.
 _LOST = text(
     """
     SELECT (SELECT count(*) FROM outages WHERE declared_at > :since) AS outages,
@@ -32,10 +35,13 @@ _LOST = text(
         count(*) FILTER (WHERE created_at > :since) AS payments,
         coalesce(sum(amount_stroops) FILTER (WHERE created_at > :since), 0)::bigint
             AS payments_stroops,
-        count(*) FILTER (WHERE confirmed_at > :since) AS confirmed,
-        coalesce(sum(amount_stroops) FILTER (WHERE confirmed_at > :since), 0)::bigint
+        count(*) FILTER (WHERE posted_at > :since) AS confirmed,
+        coalesce(sum(amount_stroops) FILTER (WHERE posted_at > :since), 0)::bigint
             AS confirmed_stroops
-    FROM payments
+    FROM payments LEFT JOIN LATERAL (
+        SELECT max(posted_at) AS posted_at FROM entries
+        WHERE payment_id = payments.id AND kind = 'settlement' AND status = 'confirmed'
+    ) AS settled ON true
     """
 )
 
@@ -49,6 +55,26 @@ async def get_latest(connection: AsyncConnection) -> Restoration | None:
     found = await connection.execute(select(*_COLUMNS).order_by(restorations.c.id.desc()).limit(1))
     row = found.one_or_none()
     return None if row is None else Restoration(*row)
+
+
+async def get_unread(connection: AsyncConnection) -> datetime | None:
+    """Return when the database was last restored, while no ledger that closed since has been read."""
+    return await _get_later_than(connection, chain_cursor.c.closed_at)
+
+
+async def get_unclaimed(connection: AsyncConnection) -> datetime | None:
+    """Return when the database was last restored, while no settlement worker has claimed the channels since."""
+    return await _get_later_than(connection, installation_claims.c.claimed_at)
+
+
+async def _get_later_than(
+    connection: AsyncConnection, instants: ColumnElement[datetime | None]
+) -> datetime | None:
+    restored, since = (
+        await connection.scalar(_NEWEST),
+        await connection.scalar(select(func.max(instants))),
+    )
+    return restored if restored is not None and (since is None or since < restored) else None
 
 
 async def count_rows(connection: AsyncConnection) -> dict[str, int]:

@@ -14,7 +14,7 @@ from domain.accounting.recovery import ChangedOutage, Unfinished
 from domain.requests import Request
 from domain.settlement.payments import PaymentStatus
 from domain.sla.outages import Declaration, OutageStatus
-from domain.webhooks import Delivery, DeliveryStatus
+from domain.webhooks import Delivery
 
 PAGE = 100
 # Taken by the one process of many that relays.
@@ -137,7 +137,7 @@ async def list_deliveries(
         select(deliveries.c.id, deliveries.c.attempts, events.c.outage_id)
         .join(events, events.c.id == deliveries.c.event_id)
         .where(
-            deliveries.c.status == DeliveryStatus.PENDING,
+            text("deliveries.status = 'pending'"),
             deliveries.c.created_at < func.now() - _STARTED_WITHIN,
             deliveries.c.id > after,
         )

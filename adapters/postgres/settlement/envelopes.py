@@ -152,9 +152,11 @@ async def list_outer_hashes(connection: AsyncConnection, payment_id: str, n: int
 _RECORD_SUBMISSION = text(
     f"""
     WITH submission AS (
-        INSERT INTO submissions (hash, status, detail) VALUES (:hash, :status, :detail)
+        INSERT INTO submissions (hash, status, detail)
+        SELECT hash, CAST(:status AS text), CAST(:detail AS text) FROM envelopes WHERE hash = :hash
+        RETURNING hash
     )
-    UPDATE payments SET {PAYMENTS.make_assignment(PaymentStatus.SUBMITTED)} FROM allocations s
+    UPDATE payments SET {PAYMENTS.make_assignment(PaymentStatus.SUBMITTED)} FROM allocations s, submission
     WHERE s.lead_payment_id = :payment_id AND s.n = :n AND s.live
       AND payments.id = s.payment_id AND {PAYMENTS.make_condition(PaymentStatus.SUBMITTED)}
     """
@@ -164,7 +166,11 @@ _RECORD_SUBMISSION = text(
 async def record_submission(
     connection: AsyncConnection, attempt: Attempt, answer: SendAnswer
 ) -> None:
-    """Record the answer to a send; the first one moves the payment to submitted."""
+    """
+    Record the answer to a send; the first one moves the payment to submitted.
+
+    Nothing is recorded of bytes that a restored database does not know: what became of them shows on the chain.
+    """
     await connection.execute(
         _RECORD_SUBMISSION,
         {

@@ -65,4 +65,5 @@ deliveries = Table(
     Column("delivered_at", Instant),
     sa.UniqueConstraint("event_id", "webhook_id"),
     Index("ix_deliveries_webhook_id", "webhook_id", text("created_at DESC")),
+    Index("ix_deliveries_pending", "id", postgresql_where=text("status = 'pending'")),
 )

@@ -18,6 +18,11 @@ installation = Table(
     # Set when the chain shows transactions of ours that this database does not know, as after a restore:
     # nothing is signed before the chain was read past this ledger.
     Column("read_past_ledger", sa.BigInteger),
+    # When everything unfinished was last compared with the workflow server; how much of it has no workflow that
+    # takes it up, and since when.
+    Column("swept_at", Instant),
+    Column("unattended", sa.Integer, nullable=False, server_default=text("0")),
+    Column("unattended_since", Instant),
     sa.CheckConstraint("one", name="one"),
 )
 

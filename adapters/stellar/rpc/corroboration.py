@@ -9,6 +9,25 @@ from adapters.stellar.rpc.nodes import READ_SECONDS, Nodes, RpcNode
 
 log = logging.getLogger(__name__)
 NODES_TO_AGREE = 2
+# As many as are in flight at once, and some more.
+KEPT = 100
+
+
+class Corroboration:
+    """Remembers what was corroborated of late: each of a hundred payments asks for the transaction of their batch."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self.nodes = nodes
+        self.given: list[tuple[str, int]] = []
+
+    async def is_given(self, transaction_hash: str, ledger: int) -> bool:
+        asked = (transaction_hash, ledger)
+        if asked in self.given:
+            return True
+        if not await is_corroborated(self.nodes, transaction_hash, ledger):
+            return False
+        self.given = [*self.given[1 - KEPT :], asked]
+        return True
 
 
 async def is_corroborated(nodes: Nodes, transaction_hash: str, ledger: int) -> bool:

@@ -14,9 +14,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from stellar_sdk import soroban_rpc
 from stellar_sdk.client.aiohttp_client import AiohttpClient
 from stellar_sdk.exceptions import SorobanRpcErrorResponse
 from stellar_sdk.soroban_rpc import GetTransactionResponse, SendTransactionResponse
@@ -39,6 +40,18 @@ SENT_MAX = 4096
 # JSON-RPC codes of a wrong request: the node that answers them is healthy.
 REQUEST_ERRORS = {-32600, -32601, -32602}
 NO_HASH = "0" * 64
+# The SDK wraps each call and each answer in a generic model, which pydantic forgets as soon as nobody refers to
+# it: built anew for each call, it takes longer than the rest of the call does here.
+KEPT_MODELS = (
+    soroban_rpc.Response[Any],
+    soroban_rpc.Request[soroban_rpc.GetEventsRequest],
+    soroban_rpc.Request[soroban_rpc.GetLedgerEntriesRequest],
+    soroban_rpc.Request[soroban_rpc.GetLedgersRequest],
+    soroban_rpc.Request[soroban_rpc.GetTransactionRequest],
+    soroban_rpc.Request[soroban_rpc.GetTransactionsRequest],
+    soroban_rpc.Request[soroban_rpc.SendTransactionRequest],
+    soroban_rpc.Request[soroban_rpc.SimulateTransactionRequest],
+)
 
 
 @dataclass(eq=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 from adapters.backups.dumps import load_dump
 from adapters.backups.tools import PostgresTools
 from adapters.postgres.database import Database
+from adapters.postgres.recovery import databases
 from domain.errors import BackupUnusable
 from domain.recovery.backups import BackupManifest, list_differences
 from services.recovery.backups.describe_contents import describe_contents
@@ -43,6 +44,8 @@ async def fill_database(database: Database, source: BackupSource, times: PartTim
     Raises BackupUnusable, which says what is not as it was, and ToolFailed.
     """
     await load_dump(source.tools, database.engine.url, source.path, source.jobs)
+    async with database.autocommit() as connection:
+        await databases.analyze(connection)
     times.record("load")
     found = await describe_contents(database)
     if differences := list_differences(source.manifest.contents, found):

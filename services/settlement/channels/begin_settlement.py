@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events, installation
 from adapters.postgres.database import Database
+from adapters.postgres.recovery import restorations
 from adapters.postgres.settlement import channels
 from adapters.postgres.sla import execution_modes
 from domain.audit import make_audit_entry, make_engine_request
@@ -33,11 +34,14 @@ async def begin_settlement(database: Database, command: BeginSettlement) -> list
     Store channels and mode; only a change of the mode is written to the audit trail.
 
     Return the channels that made transactions which this database does not know: it was restored, or
-    copied. Nothing is signed then before the chain was read past the last ledger of lost bytes.
+    copied. Nothing is signed then before the chain was read past the last ledger of lost bytes; the same at the first
+    start after a restoration, since lost bytes that wait to be applied show in no sequence.
     """
     mode, at = command.mode, command.at
     async with database.transaction() as connection:
         behind = await installation.list_behind(connection, command.sequences)
+        if await restorations.get_unclaimed(connection) is not None:
+            await installation.require_reading(connection, command.last_of_lost)
         await channels.save(connection, dict(command.sequences))
         await channels.release_outrun(connection)
         if behind:

@@ -74,6 +74,32 @@ async def test_a_child_takes_along_what_it_started(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("guard")
+async def test_a_start_that_is_called_off_at_once_takes_along_what_it_started(
+    tmp_path: Path,
+) -> None:
+    """On a busy machine much has happened by the time that the stack learns of its own child."""
+    child = Process(python(HASTY), tmp_path)
+    starting = asyncio.create_task(child.start())
+    while not child.log.exists() or not child.output():
+        await asyncio.sleep(0)
+        await_grandchild(child.log)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    grandchild = int(child.output().split()[1])
+    assert not psutil.pid_exists(grandchild) or (
+        psutil.Process(grandchild).status() == psutil.STATUS_ZOMBIE
+    )
+
+
+def await_grandchild(log: Path) -> None:
+    """Keep the loop from all else until the grandchild has written its name."""
+    end = time.monotonic() + 20
+    while log.exists() and not log.read_text().endswith("\n") and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+@pytest.mark.usefixtures("guard")
 async def test_a_child_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
     stubborn = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {PATIENT}"
     child = Process(python(stubborn, stop_seconds=0.3), tmp_path)

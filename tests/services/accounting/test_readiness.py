@@ -14,6 +14,7 @@ from domain.networks import NetworkState
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.payments import BlockPaymentInput
 from services.accounting.readiness.read_troubles import read_troubles
+from services.accounting.recovery.record_sweep import record_sweep
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 from services.settlement.payments.stop_payment import stop_payment
 from tests.testkit.settlement.payment_factory import owe_payment
@@ -27,6 +28,7 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
     """A database in which a worker has reported and the chain was read a moment ago."""
     async with open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         now = datetime.now(UTC)
+        await record_sweep(database, now, 0)
         async with database.transaction() as connection:
             await networks.save_state(connection, NetworkState("Its own", 27, 7, now))
             await networks.save_monitored_at(connection, "Its own", now)
@@ -115,3 +117,40 @@ async def test_a_disk_that_takes_no_more_is_reported(scratch: Database) -> None:
         assert "temporary file size exceeds" in found.sentence
     finally:
         await again.close()
+
+
+async def test_what_is_in_flight_is_counted_once_nothing_has_compared_it_for_a_while(
+    scratch: Database,
+) -> None:
+    long_ago = datetime.now(UTC) - timedelta(minutes=2)
+    await record_sweep(scratch, long_ago, 0)
+    await owe_payment(scratch)
+    await _age(scratch, 59)
+    assert await read_troubles(scratch) == [], "what began a moment ago may still be on its way"
+    await _age(scratch, 61)
+    found = await _read_only_one(scratch)
+    assert (found.code, found.count, found.since) == ("workflows_missing", 2, long_ago)
+    assert "1 outages, 1 of them disputed, and 1 payments are in flight" in found.sentence
+    await record_sweep(scratch, datetime.now(UTC), 0)
+    assert await read_troubles(scratch) == []
+
+
+async def _age(database: Database, seconds: int) -> None:
+    """Let the outage, disputed meanwhile, and its payment be so old."""
+    age = f"now() - interval '{seconds} s'"
+    await _run(
+        database,
+        "SET LOCAL session_replication_role = replica",
+        f"UPDATE outages SET declared_at = {age}, status = 'disputed'",
+        f"UPDATE payments SET created_at = {age}",
+    )
+
+
+async def test_what_no_workflow_takes_up_is_reported_with_since_when(scratch: Database) -> None:
+    first, later = datetime.now(UTC) - timedelta(seconds=30), datetime.now(UTC)
+    await record_sweep(scratch, first, 3)
+    await record_sweep(scratch, later, 2)
+    found = await _read_only_one(scratch)
+    assert (found.code, found.count, found.since) == ("workflows_missing", 2, first)
+    await record_sweep(scratch, later, 0)
+    assert await read_troubles(scratch) == []

@@ -34,6 +34,8 @@ from services.recovery.restorations.restore_backup import (
     RestoreBackupOutcome,
     restore_backup,
 )
+from tests.testkit.accounting.break_factory import tamper
+from tests.testkit.accounting.fake_chain_history import store_confirmation
 from tests.testkit.recovery.databases import (
     create_lost_database,
     drop_database,
@@ -207,6 +209,21 @@ async def test_the_report_names_what_would_be_lost(
     assert (lost.payments, lost.payments_stroops) == (2, 20_000_000)
     assert target.rows["payments"] == 7
     assert not target.is_empty
+
+
+async def test_the_report_counts_what_was_posted_since_whenever_its_ledger_closed(
+    url: str, database: Database, tmp_path: Path
+) -> None:
+    """Ledgers close in whole seconds, so that a payment made after a backup may be confirmed before it."""
+    before, after = await seed_payments.owe(database, "settled", 2)
+    await store_confirmation(database, before, "b" * 64, 7)
+    since = read_backup(await _take(database, tmp_path)).contents.at
+    await store_confirmation(database, after, "c" * 64, 8)
+    for payment in (before, after):
+        earlier = "UPDATE payments SET confirmed_at = now() - interval '1 minute' WHERE id = :id"
+        await tamper(database, earlier, id=payment.id)
+    _, lost = await _read_losses(url, since)
+    assert (lost.confirmed, lost.confirmed_stroops) == (1, after.amount_stroops)
 
 
 async def test_two_restores_at_once_are_one_too_many(

@@ -1,6 +1,8 @@
 """A worker that starts notices that its database forgot what its channels did, as after a restore."""
 
+import secrets
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,11 +12,14 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, channels
 from devstack.environment.stack import Stack
 from domain.settlement.attempts import Attempt, AttemptStatus
+from domain.settlement.channels import Claim, ClaimKind
 from domain.settlement.envelopes import Envelope
 from domain.sla.execution_modes import ExecutionMode
 from services.settlement.channels.begin_settlement import BeginSettlement, begin_settlement
+from services.settlement.channels.claim_channels import ClaimChannels, claim_channels
 from services.settlement.payments.store_envelope import store_envelope
 from tests.testkit import stacks
+from tests.testkit.recovery.databases import record_restoration
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
 
 ONE, TWO = "GONE", "GTWO"
@@ -71,6 +76,27 @@ async def test_transactions_that_the_database_does_not_know_are_noticed_and_audi
     assert await begin(scratch, one=9) == []
     async with scratch.autocommit() as connection:
         assert await installation.get_required_ledger(connection) == 1024
+
+
+async def test_the_first_start_after_a_restoration_waits_for_lost_bytes_that_show_in_no_sequence(
+    scratch: Database,
+) -> None:
+    assert await begin(scratch, one=7) == []
+    await claim(scratch, NOW - timedelta(hours=2))
+    await record_restoration(scratch, NOW - timedelta(hours=1))
+    assert await begin(scratch, one=7) == []
+    async with scratch.autocommit() as connection:
+        assert await installation.get_required_ledger(connection) == 1024
+    # A worker has signed since, and whatever was lost has expired.
+    await claim(scratch, NOW)
+    await begin_settlement(scratch, BeginSettlement({}, ExecutionMode.LOCAL, NOW, 2048))
+    async with scratch.autocommit() as connection:
+        assert await installation.get_required_ledger(connection) == 1024
+
+
+async def claim(scratch: Database, at: datetime) -> None:
+    written = Claim(secrets.token_bytes(32), ClaimKind.CLAIM)
+    await claim_channels(scratch, ClaimChannels(written, "a worker", at, 0))
 
 
 async def test_an_unsigned_reservation_of_a_consumed_sequence_is_given_up(

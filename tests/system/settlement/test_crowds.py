@@ -21,7 +21,7 @@ from tests.testkit.api_client import wait_until
 from tests.testkit.stacks import Stacks
 from workflows.payments import PaymentWorkflow
 
-DUE, CHANNELS = 400, 40
+DUE, CHANNELS = 240, 40
 SECONDS = 150
 
 

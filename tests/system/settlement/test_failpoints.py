@@ -38,13 +38,12 @@ from tests.testkit.api_client import wait_until
 from tests.testkit.stacks import Stacks
 from workflows.payments import PaymentWorkflow
 
-KILLS = int(os.environ.get("KILLS", "2"))
+KILLS = int(os.environ.get("KILLS", "1"))
 # New payments a death: those that were under way wait until Temporal gives their task up.
 PAYMENTS_PER_DEATH = 4
 # A dead worker's task is given to the next one after this long, and not after ten seconds.
 TASK_TIMEOUT = timedelta(seconds=2)
-DEATH_SECONDS = 120
-MORE_SECONDS = 10
+DEATH_SECONDS, MORE_SECONDS = 120, 10
 # Deaths in a row, so that what they leave behind does not take all channels.
 BOUT = 8
 REST_SECONDS = 240
@@ -67,6 +66,7 @@ BATCHES_DIFFER = (
     *("in_failing", "after_fail", "after_block"),
 )
 TOGETHER = {"SETTLEMENT_RAIL": "classic", "NETTING_WINDOW_SECONDS": "1"}
+pytestmark = pytest.mark.apart
 
 
 @pytest.fixture

@@ -4,13 +4,17 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 from sqlalchemy import make_url
 
+from adapters.postgres.database import Database
+from adapters.postgres.recovery import restorations
 from devstack.environment.postgres_binaries import find_binary
+from domain.recovery.restorations import Restoration
 from tests.testkit import stacks
 
 
@@ -26,6 +30,12 @@ def create_lost_database(server_url: str) -> Iterator[str]:
     finally:
         for each in list_databases(server_url, name):
             drop_database(server_url, each)
+
+
+async def record_restoration(database: Database, at: datetime) -> None:
+    """Let a database say of itself that it was restored, as `restore` does."""
+    async with database.transaction() as connection:
+        await restorations.add(connection, Restoration(at, at, "aa" * 32, None, None))
 
 
 def list_databases(server_url: str, start: str) -> list[str]:

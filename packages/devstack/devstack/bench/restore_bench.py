@@ -1,7 +1,8 @@
 """
 How long a restore takes: a database as so many outages leave it, backed up, and restored beside itself.
 
-Of a hundred payments five are not paid at the time of the backup: those that the chain may know more of.
+Of a hundred payments five are made after the backup, on a chain in a box. They are recognised there once the database is
+restored, which counts as well; of the others five in a hundred are still owed.
 """
 
 import asyncio
@@ -13,12 +14,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import psycopg
-from sqlalchemy import text
+from sqlalchemy import URL, make_url, text
 
 from adapters.postgres.database import Database
 from adapters.postgres.recovery.databases import open_maintenance
-from devstack.bench import seed_journal
+from devstack.bench import lost_payments, seed_journal, seed_payments
 from devstack.bench.seed_journal import POSTINGS_A_PAYMENT
+from devstack.bench.settlement_throughput import run_batches
 from domain.requests import Request
 from services.recovery.backups.take_backup import TakeBackup, take_backup
 from services.recovery.restorations.read_source import read_source
@@ -49,6 +51,8 @@ class RestoreTimes:
 
     outages: int
     unpaid: int
+    paid_since: int
+    recognised: int
     backup_bytes: int
     backup_seconds: float
     seconds: dict[str, float]
@@ -60,25 +64,47 @@ class RestoreTimes:
 
 async def measure(server_url: str, outages: int, folder: Path, jobs: int) -> RestoreTimes:
     """Restore a database of so many outages into one of a new name on the same server; both are dropped."""
-    path = folder / f"bench-{uuid4().hex[:8]}.backup"
-    async with seed_journal.make_scratch(server_url) as database:
-        await seed_journal.write(database, round(outages * POSTINGS_A_PAYMENT))
+    path, since = folder / f"bench-{uuid4().hex[:8]}.backup", outages // 20
+    async with (
+        lost_payments.run_network(folder) as network,
+        seed_journal.make_scratch(server_url, lost_payments.make_agreement(network)) as database,
+        lost_payments.open_house(network, _name_url(database.url)) as house,
+    ):
+        await seed_journal.write(database, round((outages - since) * POSTINGS_A_PAYMENT))
+        owed = await seed_payments.owe(database, f"bench-{uuid4().hex[:8]}", since)
         await _write_trail(database)
         began = time.monotonic()
         manifest = await take_backup(database, TakeBackup(path, version("apexchainx")))
         took = time.monotonic() - began
+        await run_batches(house, owed)
+        made = await lost_payments.read_hashes(database, owed)
         name = f"scratch_{uuid4().hex[:8]}"
         server, _ = open_maintenance(server_url)
         try:
             seconds = await _restore(server, name, path, jobs)
+            url = make_url(server_url).set(database=name)
+            async with lost_payments.open_house(network, _name_url(url)) as restored:
+                found = await lost_payments.measure_recognition(restored, owed, made)
         finally:
             await server.close()
             size = path.stat().st_size
             path.unlink()
             await asyncio.to_thread(_drop, server_url, name)
     journal = manifest.contents.journal
-    unpaid = journal.payments - journal.confirmed
-    return RestoreTimes(journal.outages, unpaid, size, round(took, 2), seconds)
+    parts = {"read_chain": found.read, "confirm": found.confirm, "until_signing": found.wait}
+    return RestoreTimes(
+        journal.outages,
+        journal.payments - journal.confirmed,
+        since,
+        found.count,
+        size,
+        round(took, 2),
+        seconds | parts,
+    )
+
+
+def _name_url(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
 
 
 async def _write_trail(database: Database) -> None:

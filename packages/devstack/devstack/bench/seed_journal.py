@@ -209,8 +209,12 @@ async def measure_posting(database: Database, writers: int, count: int) -> float
     return round(2 * count / (time.perf_counter() - began), 1)
 
 
+# Parties that exist on no chain.
+NOBODY = Agreement("default", "GBOND", "GPOOL", "GPROVIDER", "GBENEFICIARY")
+
+
 @asynccontextmanager
-async def make_scratch(server_url: str) -> AsyncIterator[Database]:
+async def make_scratch(server_url: str, agreement: Agreement = NOBODY) -> AsyncIterator[Database]:
     """Make a database beside another, at the newest migration; it is dropped in the end."""
     name = f"scratch_{uuid4().hex[:8]}"
     with psycopg.connect(server_url, autocommit=True) as connection:
@@ -221,9 +225,7 @@ async def make_scratch(server_url: str) -> AsyncIterator[Database]:
         database = Database(url, connections_max=12)
         try:
             async with database.transaction() as connection:
-                await add_agreement(
-                    connection, Agreement("default", "GBOND", "GPOOL", "GPROVIDER", "GBENEFICIARY")
-                )
+                await add_agreement(connection, agreement)
             yield database
         finally:
             await database.close()

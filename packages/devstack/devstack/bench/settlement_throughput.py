@@ -9,6 +9,7 @@ channel carries one transaction in two ledgers, whoever drives it.
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -29,11 +30,7 @@ from domain.settlement.attempts import (
     Prepared,
     SettlementRail,
 )
-from domain.settlement.batches import (
-    OPERATIONS_MAX,
-    Batch,
-    ObservedBatch,
-)
+from domain.settlement.batches import OPERATIONS_MAX, Batch, ObservedBatch
 from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment
 from workflows.payments import PaymentWorkflow
@@ -93,6 +90,16 @@ async def _pay(steps: PaymentActivitiesImpl, payment: Payment) -> None:
 async def measure_classic(house: SettlementBench, count: int) -> Throughput:
     """Settle so many payments in batches of a hundred; from the first formed to the last confirmed."""
     owed = await seed_payments.owe(house.database, f"bench-{uuid4().hex[:8]}", count)
+    calls = Counter(await house.calls())
+    taken = await run_batches(house, owed)
+    asked = _per_payment(Counter(await house.calls()) - calls, count)
+    bound = OPERATIONS_MAX * IN_FLIGHT_BATCHES / LEDGERS_A_TURN / house.ledger_seconds
+    rate = round(count / taken, 1)
+    return Throughput(SettlementRail.CLASSIC, IN_FLIGHT_BATCHES, count, rate, bound, asked)
+
+
+async def run_batches(house: SettlementBench, owed: Sequence[Payment]) -> float:
+    """Settle payments in batches of a hundred; return the seconds from the first formed to the last confirmed."""
     gate = SigningGate(house.database, LIMITS)
     activities = PaymentActivitiesImpl(house.database, house.rail, gate, batches_payments=True)
     for payment in owed:
@@ -104,22 +111,12 @@ async def measure_classic(house: SettlementBench, count: int) -> Throughput:
         while (batch := await _gather(house)) is not None:
             settled.extend(await _settle(steps, batch))
 
-    calls, began = Counter(await house.calls()), time.monotonic()
+    began = time.monotonic()
     async with asyncio.TaskGroup() as group:
         for _ in range(IN_FLIGHT_BATCHES):
             group.create_task(keep_busy())
-    taken = time.monotonic() - began
-    asked = Counter(await house.calls()) - calls
-    assert len(set(settled)) == count, f"{len(set(settled))} of {count} payments were settled"
-    bound = OPERATIONS_MAX * IN_FLIGHT_BATCHES / LEDGERS_A_TURN / house.ledger_seconds
-    return Throughput(
-        SettlementRail.CLASSIC,
-        IN_FLIGHT_BATCHES,
-        count,
-        round(count / taken, 1),
-        bound,
-        _per_payment(asked, count),
-    )
+    assert len(set(settled)) == len(owed), f"{len(set(settled))} of {len(owed)} payments settled"
+    return time.monotonic() - began
 
 
 async def _gather(house: SettlementBench) -> Batch | None:

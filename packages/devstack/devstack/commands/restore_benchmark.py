@@ -30,14 +30,16 @@ async def _measured(found: Found, outages: int, quiet: bool) -> dict[str, Any]:
         _show(times)
     late = f"the restore took {times.total} s, more than {TARGET_SECONDS} s"
     problems = [late] if times.total > TARGET_SECONDS else []
+    if times.recognised != times.paid_since:
+        problems.append(f"{times.recognised} of {times.paid_since} payments were recognised")
     return asdict(times) | {"total_seconds": times.total, "problems": problems}
 
 
 def _show(times: RestoreTimes) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(
-        f"{times.outages:,} outages, {times.unpaid} of them not paid at the time of the backup: "
-        f"{times.backup_bytes / 1e6:.1f} MB, written in {times.backup_seconds:g} s"
+        f"{times.outages:,} outages, {times.unpaid} of them not paid at the time of the backup, {times.paid_since} paid "
+        f"after it: {times.backup_bytes / 1e6:.1f} MB, written in {times.backup_seconds:g} s"
     )
     parts = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in times.seconds.items())
-    console.print(f"restored and compared in {times.total:g} s: {parts}")
+    console.print(f"{times.recognised} recognised on the chain; RTO {times.total:g} s: {parts}")

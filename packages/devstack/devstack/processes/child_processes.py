@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
@@ -44,8 +45,8 @@ class Process:
     async def start(self) -> None:
         """Return when it serves; a child that does not is not left behind."""
         await self.program.prepare()
-        await self._spawn()
         try:
+            await self._spawn()
             await self._until_ready()
         except BaseException:
             # Not killed: a postmaster takes its own children along only when it is asked to stop.
@@ -103,21 +104,27 @@ class Process:
     async def _spawn(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("a guard holds only for children of the main thread")
-        inherited, guard = os.pipe() if WATCHED_BY_PIPE else (None, None)
-        with self._open_log() as log:
-            self._child = await asyncio.create_subprocess_exec(
-                *self._guarded(inherited),
-                env=self.program.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                # Away from the terminal: a Ctrl-C there reaches only the stack, which stops its children in order.
-                start_new_session=True,
-                pass_fds=[] if inherited is None else [inherited],
+        inherited, self._guard = os.pipe() if WATCHED_BY_PIPE else (None, None)
+        with self._open_log() as log, ExitStack() as ends:
+            if inherited is not None:
+                ends.callback(os.close, inherited)
+            spawning = asyncio.ensure_future(
+                asyncio.create_subprocess_exec(
+                    *self._guarded(inherited),
+                    env=self.program.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    # Away from the terminal: a Ctrl-C there reaches only the stack, which stops its children in order.
+                    start_new_session=True,
+                    pass_fds=[] if inherited is None else [inherited],
+                )
             )
-        if inherited is not None:
-            os.close(inherited)
-        self._guard = guard
+            try:
+                await asyncio.shield(spawning)
+            finally:
+                # Also when it is called off: asyncio would kill the child alone, and not what it has started.
+                self._child = await spawning
 
     def _guarded(self, pipe: int | None) -> list[str]:
         return [

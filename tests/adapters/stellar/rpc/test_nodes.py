@@ -1,10 +1,14 @@
 """Which node is asked, and which is sent to, when some of them fail or fall behind."""
 
+import inspect
+import re
+
 import pytest
+from stellar_sdk import soroban_server_async
 from stellar_sdk.soroban_rpc import GetNetworkResponse
 
 from adapters.stellar.finality import submissions
-from adapters.stellar.rpc.nodes import LAG_MAX_LEDGERS, Nodes, get_ledger_range
+from adapters.stellar.rpc.nodes import KEPT_MODELS, LAG_MAX_LEDGERS, Nodes, get_ledger_range
 from domain.errors import ChainUnavailable
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.wallet import Wallet
@@ -119,3 +123,8 @@ def test_the_name_of_a_node_shows_only_its_host() -> None:
     )
     assert [node.name for node in found.all] == ["node 1 (rpc.example)", "node 2 (two.example)"]
     assert "secret" not in repr(found.all)
+
+
+def test_no_model_of_a_call_is_built_anew_for_each_call() -> None:
+    made = re.findall(r"= ((?:Request|Response)\[\w+\])", inspect.getsource(soroban_server_async))
+    assert {model.__name__ for model in KEPT_MODELS} == set(made)

@@ -1,0 +1,74 @@
+"""
+Whatever is restored or copied, in whatever order: each debt is paid once, and what is told as paid is paid.
+
+Hypothesis draws schedules in which the database goes back to a backup while the chain goes on, or in which a second
+engine runs on a copy of it with the same keys, among everything that tests/test_exactly_once.py draws.
+"""
+
+import os
+
+import pytest
+
+from activities.settlement.payments import PaymentActivitiesImpl
+from devstack.environment.stack import Stack
+from tests.simulation.recorded_schedules import Move, find_failure
+from tests.simulation.recovery.restored_books import RestoredAmongLies
+from tests.simulation.runs import (
+    MET_BY_COPIES,
+    MET_BY_RESTORED,
+    play_copies,
+    play_restored,
+    play_signer,
+)
+
+SCHEDULES = int(os.environ.get("SCHEDULES", "200"))
+RESTORED, COPIES = SCHEDULES // 10, SCHEDULES // 40
+# So many meet each of the new moves.
+ENOUGH_RESTORED, ENOUGH_COPIES = 20, 5
+COMMAND = ".venv/bin/python -m pytest tests/simulation/recovery/test_recovery_schedules.py"
+
+
+def restore(down: int) -> Move:
+    """Return the restore of the database alone, some ledgers later."""
+    return ("restore", {"memory": True, "recorded": True, "down": down})
+
+
+OWE: Move = ("owe_payments", {"payments": 1})
+BACK_UP: Move = ("back_up", {})
+CLOSE: Move = ("close", {"ledgers": 2})
+# The workflow server remembers bytes that the database has forgotten.
+IN_FLIGHT = {
+    "signed": [OWE, BACK_UP, ("advance", {"which": 0, "steps": 1}), restore(0)],
+    "signed and expired": [OWE, BACK_UP, ("advance", {"which": 0, "steps": 1}), restore(30)],
+    "sent": [OWE, BACK_UP, ("advance", {"which": 0, "steps": 2}), restore(1)],
+    "seen": [
+        *(OWE, BACK_UP, ("advance", {"which": 0, "steps": 2}), CLOSE),
+        *(("advance", {"which": 0, "steps": 1}), restore(1)),
+    ],
+}
+
+
+def test_each_debt_is_paid_once_whatever_is_restored(stack: Stack) -> None:
+    met = play_restored(
+        stack.environment["DATABASE_URL"], RESTORED, f"{COMMAND} -k whatever_is_restored", 0
+    ).met
+    if RESTORED >= ENOUGH_RESTORED:
+        assert [move for move in MET_BY_RESTORED if not met[move]] == []
+
+
+def test_each_debt_is_paid_once_whoever_runs_a_copy(stack: Stack) -> None:
+    met = play_copies(
+        stack.environment["DATABASE_URL"], COPIES, f"{COMMAND} -k whoever_runs_a_copy", 0
+    ).met
+    if COPIES >= ENOUGH_COPIES:
+        assert [move for move in MET_BY_COPIES if not met[move]] == []
+
+
+@pytest.mark.parametrize("moves", IN_FLIGHT.values(), ids=IN_FLIGHT)
+def test_a_payment_in_flight_survives_a_restore_of_the_database_alone(
+    stack: Stack, moves: list[Move]
+) -> None:
+    with play_signer(stack.environment["DATABASE_URL"], PaymentActivitiesImpl) as machine:
+        restored = type("Restored", (RestoredAmongLies,), {"scratch": machine.scratch})
+        assert find_failure(restored, moves) is None
+    assert machine.scratch.met["confirmed"] == 1
