@@ -21,28 +21,17 @@ class DisputeStatus(StrEnum):
     EXPIRED = "expired"
 
 
+# Upheld, possibly with other minutes or another severity; or the verdict stands: rejected, withdrawn by
+# who filed it, or not decided in time. Each is final.
+DECIDED = (
+    *(DisputeStatus.RESOLVED, DisputeStatus.REJECTED, DisputeStatus.WITHDRAWN),
+    DisputeStatus.EXPIRED,
+)
 TRANSITIONS: Mapping[DisputeStatus, frozenset[DisputeStatus]] = {
-    DisputeStatus.OPEN: frozenset(
-        {
-            DisputeStatus.UNDER_REVIEW,  # somebody has taken it up
-            DisputeStatus.RESOLVED,
-            DisputeStatus.REJECTED,
-            DisputeStatus.WITHDRAWN,
-            DisputeStatus.EXPIRED,
-        }
-    ),
-    DisputeStatus.UNDER_REVIEW: frozenset(
-        {
-            DisputeStatus.RESOLVED,  # upheld, possibly with a corrected time to repair
-            DisputeStatus.REJECTED,  # the verdict stands
-            DisputeStatus.WITHDRAWN,  # by who filed it; the verdict stands
-            DisputeStatus.EXPIRED,  # nobody decided in time; the verdict stands
-        }
-    ),
-    DisputeStatus.RESOLVED: frozenset(),
-    DisputeStatus.REJECTED: frozenset(),
-    DisputeStatus.WITHDRAWN: frozenset(),
-    DisputeStatus.EXPIRED: frozenset(),
+    # somebody has taken it up, or decided it at once
+    DisputeStatus.OPEN: frozenset({DisputeStatus.UNDER_REVIEW, *DECIDED}),
+    DisputeStatus.UNDER_REVIEW: frozenset(DECIDED),
+    **dict.fromkeys(DECIDED, frozenset()),
 }
 # Nobody has decided it yet: there is at most one of these for each outage.
 UNDECIDED = frozenset({DisputeStatus.OPEN, DisputeStatus.UNDER_REVIEW})

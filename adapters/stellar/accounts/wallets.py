@@ -41,7 +41,7 @@ class WalletAccounts:
         reply = await self._read_entries(address)
         payees = ledger_entries.parse_accounts(reply)
         line = payees.lines.get(address)
-        native, held = ledger_entries.parse_holdings(reply)
+        native, balance = ledger_entries.parse_holdings(reply)
         return Readiness(
             address,
             address in payees.accounts,
@@ -51,7 +51,7 @@ class WalletAccounts:
             payees.ledger,
             datetime.now(UTC),
             native,
-            held,
+            balance,
         )
 
     def challenge(self, address: str) -> Challenge:

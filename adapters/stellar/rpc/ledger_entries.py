@@ -87,14 +87,14 @@ def parse_accounts(reply: GetLedgerEntriesResponse) -> AccountEntries:
 
 def parse_holdings(reply: GetLedgerEntriesResponse) -> tuple[int | None, int | None]:
     """Return what one account holds: of the network's own coin, and on its trustline for the asset."""
-    native, held = None, None
+    native, balance = None, None
     for result in reply.entries or []:
         entry = xdr.LedgerEntryData.from_xdr(result.xdr)
         if entry.account is not None:
             native = entry.account.balance.int64
         elif entry.trust_line is not None:
-            held = entry.trust_line.balance.int64
-    return native, held
+            balance = entry.trust_line.balance.int64
+    return native, balance
 
 
 def _to_trustline(entry: xdr.TrustLineEntry) -> TrustlineState:

@@ -166,12 +166,12 @@ async def _find_address(database: Database, holder: str) -> str:
 
 async def _read_balance(engine: Engine, address: str) -> WalletBalanceView:
     read = await wallet_commands.read_wallet(engine, address)
-    held = {"XLM": read.native_stroops, "USDC": read.balance_stroops}
+    amounts = {"XLM": read.native_stroops, "USDC": read.balance_stroops}
     return WalletBalanceView(
         address=address,
         balances={
             code: BalanceAmountView(balance=format_amount(amount))
-            for code, amount in held.items()
+            for code, amount in amounts.items()
             if amount is not None
         },
         ledger=read.ledger,

@@ -26,15 +26,15 @@ async def test_a_wallet_is_created_funded_and_shown(browser: Browser) -> None:
     assert Keypair.from_secret(made["secret_seed"]).public_key == address
     shown = await browser.call("GET", f"/wallets/{user}", WALLET)
     assert (shown["public_key"], "secret_seed" in shown) == (address, False)
-    held = await browser.call("GET", f"/wallets/{address}/balance", BALANCES)
-    assert held["balances"] == {}
+    shown_balance = await browser.call("GET", f"/wallets/{address}/balance", BALANCES)
+    assert shown_balance["balances"] == {}
     # The frontend then has it funded, and reads status and balance again.
     await browser.call("GET", "/wallets/friendbot", params={"address": address})
     status = await browser.call("GET", f"/wallets/{user}/status", WALLET_STATUS)
     assert (status["funded"], status["trustline_ready"], status["usable"]) == (True, False, False)
-    held = await browser.call("GET", f"/wallets/{address}/balance", BALANCES)
-    assert list(held["balances"]) == ["XLM"]
-    assert float(held["balances"]["XLM"]["balance"]) > 0
+    shown_balance = await browser.call("GET", f"/wallets/{address}/balance", BALANCES)
+    assert list(shown_balance["balances"]) == ["XLM"]
+    assert float(shown_balance["balances"]["XLM"]["balance"]) > 0
 
 
 async def test_a_second_click_creates_no_second_wallet(browser: Browser) -> None:
@@ -47,8 +47,8 @@ async def test_a_second_click_creates_no_second_wallet(browser: Browser) -> None
 async def test_a_linked_wallet_is_what_the_network_says(browser: Browser, stack: Stack) -> None:
     """The account of the beneficiary has a trustline and money; another states that it has."""
     owner, address = make_user(), load_beneficiary(stack).public_key
-    held = await browser.call("GET", f"/wallets/{address}/balance", BALANCES)
-    assert set(held["balances"]) == {"XLM", "USDC"}
+    shown_balance = await browser.call("GET", f"/wallets/{address}/balance", BALANCES)
+    assert set(shown_balance["balances"]) == {"XLM", "USDC"}
     boast = {"funded": True, "trustline_ready": True}
     body = {"user_id": owner, "public_key": Keypair.random().public_key} | boast
     linked = await browser.call("POST", "/wallets/link", WALLET, json=body)

@@ -57,8 +57,8 @@ async def test_a_correction_may_resolve(api: httpx.AsyncClient) -> None:
 
 async def test_the_story_of_a_closed_outage_may_still_be_told(api: httpx.AsyncClient) -> None:
     closed = await settle_outage(api)
-    story = {"root_cause": "storm", "site_name": closed["site_name"], "status": "resolved"}
-    answer = await api.put(f"/outages/{closed['id']}", json=story)
+    notes = {"root_cause": "storm", "site_name": closed["site_name"], "status": "resolved"}
+    answer = await api.put(f"/outages/{closed['id']}", json=notes)
     assert (answer.status_code, answer.json()["root_cause"]) == (200, "storm")
     refusal = await api.put(f"/outages/{closed['id']}", json={"severity": "low"})
     assert refusal.status_code == 409
