@@ -55,7 +55,7 @@ async def test_a_correction_may_resolve(api: httpx.AsyncClient) -> None:
     assert (await api.put(f"/outages/{outage_id}", json={"status": "open"})).status_code == 409
 
 
-async def test_the_story_of_a_closed_outage_may_still_be_told(api: httpx.AsyncClient) -> None:
+async def test_the_notes_of_a_closed_outage_may_still_be_changed(api: httpx.AsyncClient) -> None:
     closed = await settle_outage(api)
     notes = {"root_cause": "storm", "site_name": closed["site_name"], "status": "resolved"}
     answer = await api.put(f"/outages/{closed['id']}", json=notes)
