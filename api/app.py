@@ -31,20 +31,33 @@ from api.routes.settlement import (
     manual_matches,
     payments,
     payouts,
+    user_wallets,
     wallets,
 )
-from api.routes.sla import disputes, outages, policies
+from api.routes.sla import (
+    amendments,
+    analytics,
+    configs,
+    disputes,
+    imports,
+    listings,
+    outages,
+    policies,
+    verdicts,
+)
 from domain.sla.policies import Agreement
 from services.access.bootstrap import bootstrap
 
 DESCRIPTION = "From an outage to a paid, disputable, audited SLA settlement."
 
-# What stands under /payments by a name of its own goes before the payment of any id.
+# What stands under /outages, /payments or /wallets by a name of its own goes before the one of any id.
+SLA = (imports, listings, outages, amendments, disputes, verdicts, configs, policies, analytics)
 MONEY = (limits, circuit_breakers, approvals, manual_matches, payments)
+PARTIES = (user_wallets, wallets, payouts)
 PROOFS = (reconciliation, break_resolutions, integrity_checks, audit)
 NOUNS = (
     *(sessions, session_events, people, api_keys, key_sets),
-    *(outages, disputes, policies, *MONEY, wallets, payouts),
+    *(*SLA, *MONEY, *PARTIES),
     *(*PROOFS, events, webhooks, health),
 )
 

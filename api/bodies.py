@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from api.parsing import patterns
@@ -29,10 +29,9 @@ from domain.sla.outage_rules import (
     check_site_name,
 )
 from domain.sla.outages import Location, Outage, Resolution
-from domain.sla.verdicts import Severity
+from domain.sla.verdicts import Severity, Terms
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", re.ASCII)
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 EXAMPLE = "2026-01-31T12:00:00Z"
 
 
@@ -52,13 +51,6 @@ def _written(value: Any) -> Any:
     """A number would be read as seconds or milliseconds, whichever fits: too easily wrong."""
     if not isinstance(value, str) or not _INSTANT.match(value):
         raise ValueError(f"must be written like {EXAMPLE}")
-    return value
-
-
-def _dated(value: Any) -> Any:
-    """A number would be read as seconds since 1970."""
-    if isinstance(value, str) and not _DAY.fullmatch(value):
-        raise ValueError("must be a date, written like 2026-01-31")
     return value
 
 
@@ -90,8 +82,6 @@ def _by(rule: Callable[[Any], None]) -> AfterValidator:
 
 Text = Annotated[str, BeforeValidator(_storable)]
 Instant = Annotated[datetime, BeforeValidator(_written), AfterValidator(_in_utc)]
-# The day after the last of all cannot be written down.
-Day = Annotated[date, BeforeValidator(_dated), Query(lt=date.max)]
 # JSON has one kind of number: 5.0 is 5.
 Minutes = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=AGE_MINUTES_MAX, strict=True)]
 Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=INTEGER_MAX, strict=True)]
@@ -103,18 +93,6 @@ SiteName = Annotated[
     _by(check_site_name),
 ]
 Services = Annotated[list[str], Field(max_length=SERVICES_MAX), _by(check_services)]
-
-
-def get_bounds(
-    date_from: date | None, date_to: date | None
-) -> tuple[datetime | None, datetime | None]:
-    """Return the instants from which (inclusive) and until which (exclusive) two UTC days reach."""
-    since = None if date_from is None else _midnight(date_from)
-    return since, None if date_to is None else _midnight(date_to) + timedelta(days=1)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 class Body(BaseModel):
@@ -138,10 +116,13 @@ class StatusBody(Body):
     def timed(self) -> bool:
         return self.resolved_at is not None or self.mttr_minutes is not None
 
-    def resolution(self, asked: Request, version: int | None = None) -> Resolution | None:
-        """Return the repair, if there was one; a time is never silently dropped."""
+    def resolution(
+        self, asked: Request, now: datetime, version: int | None = None
+    ) -> Resolution | None:
+        """Return the repair, if there was one, which is now unless a time is sent; none is ever dropped."""
         if self.status == "resolved":
-            return Resolution(asked, self.resolved_at, self.mttr_minutes, expected_version=version)
+            measured = self.resolved_at if self.timed() else now
+            return Resolution(asked, measured, self.mttr_minutes, expected_version=version)
         for name in ("resolved_at", "mttr_minutes"):
             if getattr(self, name) is not None:
                 raise Invalid(name, "may be sent only with status resolved")
@@ -207,6 +188,21 @@ class ResolveBody(Body):
             self.resolution_notes,
             version,
         )
+
+
+class TermsBody(Body):
+    """Whole minutes and whole USDC."""
+
+    threshold_minutes: int = Field(strict=True)
+    penalty_per_minute: int = Field(strict=True)
+    reward_base: int = Field(strict=True)
+
+    @classmethod
+    def of(cls, terms: Terms) -> "TermsBody":
+        return cls(**asdict(terms))
+
+    def terms(self) -> Terms:
+        return Terms(self.threshold_minutes, self.penalty_per_minute, self.reward_base)
 
 
 class CancelBody(Body):

@@ -39,6 +39,7 @@ from domain.sla.outages import (
     RecordOutageResult,
     Resolution,
 )
+from domain.webhooks import Delivery
 from services.sla.disputes.read_answer import read_decision, read_filing, read_review
 from services.sla.outages.read_answer import (
     read_amendment,
@@ -49,6 +50,7 @@ from services.sla.outages.read_answer import (
 from workflows.outage_states import make_search_attributes
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
+from workflows.webhooks import WebhookWorkflow
 
 log = logging.getLogger(__name__)
 # The SDK's types know asynchronous updates of a handle only, not of a start.
@@ -146,6 +148,19 @@ async def _signal_retry(engine: Engine, payment_id: str) -> None:
         await handle.signal(PaymentWorkflow.retry, rpc_timeout=ANSWER_WITHIN)
     except RPCError as error:
         log.warning("payment %s was not notified to check again: %s", payment_id, error)
+
+
+async def start_delivery(engine: Engine, delivery_id: str) -> None:
+    """Start the workflow of a delivery; one that waits for its next attempt is replaced."""
+    await engine.temporal.start_workflow(
+        WebhookWorkflow.run,
+        Delivery(delivery_id),
+        id=f"webhook/{delivery_id}",
+        task_queue="webhooks",
+        id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        rpc_timeout=ANSWER_WITHIN,
+    )
 
 
 async def match_transfer(

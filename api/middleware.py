@@ -13,7 +13,7 @@ from uuid import uuid4
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters import logs, tracing
-from api.edge.body_limits import BODY_BYTES_MAX, TOO_LARGE, BodyBudget, BodyReader, BodyRefused
+from api.edge.body_limits import BodyBudget, BodyReader, BodyRefused, choose_limit, refuse_size
 from api.edge.raw_problems import Refusal, list_headers, render_body
 from api.edge.request_metrics import count_request
 from api.edge.response_headers import (
@@ -93,9 +93,10 @@ class Guards:
                 await answer({"type": "http.response.start", "status": 204, "headers": allowed})
                 await answer({"type": "http.response.body", "body": b""})
             else:
-                await self._limited(
-                    scope, BodyReader(receive, headers, self.budget), answer, headers
-                )
+                kind, route = headers.get(b"content-type", b""), scope["path"]
+                bytes_max = choose_limit(method, route.removeprefix(get_prefix(scope)), kind)
+                reader = BodyReader(receive, headers, self.budget, bytes_max)
+                await self._limited(scope, reader, answer, headers)
         except Exception:
             log.exception("unexpected error")
             if answer.status:
@@ -114,9 +115,9 @@ class Guards:
         self, scope: Scope, reader: BodyReader, answer: Answer, headers: dict[bytes, bytes]
     ) -> None:
         length = headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > BODY_BYTES_MAX:
+        if length.isdigit() and int(length) > reader.bytes_max:
             await reader.drain()
-            return await _refuse(scope, answer, TOO_LARGE)
+            return await _refuse(scope, answer, refuse_size(reader.bytes_max))
 
         async def send_unless_refused(message: Message) -> None:
             # The framework turns whatever goes wrong with a body into an answer of its own.

@@ -31,9 +31,11 @@ TRANSITIONS: Mapping[DeliveryStatus, frozenset[DeliveryStatus]] = {
     # the receiver answered 2xx; or it did not before we gave up
     DeliveryStatus.PENDING: frozenset({DeliveryStatus.SUCCESS, DeliveryStatus.FAILED}),
     DeliveryStatus.SUCCESS: frozenset(),
-    # the answer to the last post came when we had given up
-    DeliveryStatus.FAILED: frozenset({DeliveryStatus.SUCCESS}),
+    # the answer to the last post came when we had given up; or somebody has it tried again
+    DeliveryStatus.FAILED: frozenset({DeliveryStatus.SUCCESS, DeliveryStatus.PENDING}),
 }
+# Moves that only the use case may make that names where they begin: a person's request to try again.
+NAMED_MOVES = frozenset({(DeliveryStatus.FAILED, DeliveryStatus.PENDING)})
 
 
 @dataclass(frozen=True, slots=True)

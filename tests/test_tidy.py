@@ -21,7 +21,7 @@ FURNITURE = {
         *("__main__", "app", "bodies", "commands", "dependencies", "middleware", "payment_views"),
         *("problems", "responses", "sockets", "views", "wallet_commands"),
     },
-    "api/routes": {"health", "metrics", "payouts"},
+    "api/routes": {"amendments", "health", "metrics", "payouts", "user_wallets"},
     "workflows": {"outage_states", "runtime"},
     "activities": set[str](),
     "adapters/postgres": {

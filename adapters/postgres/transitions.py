@@ -97,7 +97,9 @@ ATTEMPTS = StateMachine(
 ATTESTATIONS = StateMachine("attestation", tables.attestations, attestations.TRANSITIONS)
 CALLS = StateMachine("contract call", tables.contract_calls, attestations.CALL_TRANSITIONS)
 BREAKS = StateMachine("break", tables.breaks, breaks.TRANSITIONS)
-DELIVERIES = StateMachine("delivery", tables.deliveries, webhooks.TRANSITIONS)
+DELIVERIES = StateMachine(
+    "delivery", tables.deliveries, webhooks.TRANSITIONS, named=webhooks.NAMED_MOVES
+)
 MACHINES: Sequence[StateMachine[Any]] = (
     *(OUTAGES, DISPUTES, PAYMENTS, ATTEMPTS, ATTESTATIONS, CALLS, BREAKS, DELIVERIES),
 )

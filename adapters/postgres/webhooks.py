@@ -70,6 +70,14 @@ async def list_subscriptions(connection: AsyncConnection) -> list[Subscription]:
     return [Subscription(*row) for row in rows]
 
 
+async def get(connection: AsyncConnection, webhook_id: str) -> Subscription:
+    """Return a subscription. Raises NotFound."""
+    found = [each for each in await list_subscriptions(connection) if each.id == webhook_id]
+    if not found:
+        raise NotFound(f"webhook {webhook_id!r} does not exist")
+    return found[0]
+
+
 async def require(connection: AsyncConnection, webhook_id: str) -> None:
     """Raise NotFound for a webhook that does not exist, or was deleted."""
     found = await connection.scalar(
@@ -161,12 +169,31 @@ async def abandon(connection: AsyncConnection, delivery_id: str) -> DeliveryStat
     return DeliveryStatus.FAILED
 
 
+async def reopen_delivery(connection: AsyncConnection, delivery_id: str) -> None:
+    """Let a delivery that was given up be tried again; one that waits goes on waiting."""
+    failed, pending = {DeliveryStatus.FAILED}, DeliveryStatus.PENDING
+    await transitions.move(
+        connection, transitions.DELIVERIES, {"id": delivery_id}, pending, failed, problem=None
+    )
+
+
 _RECORDS = (
     select(deliveries, events.c.type, events.c.outage_id, webhooks.c.url, _CORRELATION_ID)
     .join(events, events.c.id == deliveries.c.event_id)
     .join(audit_entries, audit_entries.c.id == events.c.entry_id)
     .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
 )
+
+
+async def get_delivery(
+    connection: AsyncConnection, webhook_id: str, delivery_id: str
+) -> DeliveryRecord:
+    """Return a delivery of a subscription. Raises NotFound."""
+    wanted = _RECORDS.where(deliveries.c.id == delivery_id, deliveries.c.webhook_id == webhook_id)
+    found = _to_records(await connection.execute(wanted))
+    if not found:
+        raise NotFound(f"webhook {webhook_id!r} has no delivery {delivery_id!r}")
+    return found[0]
 
 
 async def list_deliveries(

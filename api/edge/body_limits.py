@@ -15,14 +15,26 @@ from api.edge.raw_problems import BODIES_CROWDED, Refusal
 
 BODY_BYTES_MAX = 1_048_576
 BODIES_BYTES_MAX = 8 * BODY_BYTES_MAX
+# A file, and what a form puts around it. What is beyond a body's size is kept on the disk, not in memory.
+UPLOAD_BYTES_MAX = 10 * BODY_BYTES_MAX + 65_536
+UPLOADS = frozenset({("POST", "/outages/bulk")})
 DRAIN_BYTES_MAX = 32 * BODY_BYTES_MAX
 DRAIN_WITHIN_SECONDS = 20.0
 # What can be in a body of the largest size costs many times as much when it is parsed.
 ENTRIES_MAX = 20_000
 BODY_RULE = f"must be at most {BODY_BYTES_MAX} bytes"
-TOO_LARGE = Refusal(413, "too_large", BODY_RULE, "body")
 TOO_MANY = Refusal(422, "invalid", f"must have at most {ENTRIES_MAX} entries", "body")
 REPEATED = "is in the body more than once: send it once"
+
+
+def choose_limit(method: str, route: str, content_type: bytes) -> int:
+    """Return how large a body may be: a file is larger than what people write. `route` has no prefix."""
+    is_form = content_type.startswith(b"multipart/form-data")
+    return UPLOAD_BYTES_MAX if is_form and (method, route) in UPLOADS else BODY_BYTES_MAX
+
+
+def refuse_size(bytes_max: int) -> Refusal:
+    return Refusal(413, "too_large", f"must be at most {bytes_max} bytes", "body")
 
 
 class BodyRefused(Exception):
@@ -40,14 +52,21 @@ class BodyBudget:
 class BodyReader:
     """Lets a body through up to the limits, and remembers why it did not."""
 
-    def __init__(self, receive: Receive, headers: dict[bytes, bytes], budget: BodyBudget) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        headers: dict[bytes, bytes],
+        budget: BodyBudget,
+        bytes_max: int = BODY_BYTES_MAX,
+    ) -> None:
         self.receive = receive
         self.budget = budget
+        self.bytes_max = bytes_max
         self.json = is_json(headers.get(b"content-type", b""))
         # Who waits to be invited has sent nothing yet.
         self.invited = headers.get(b"expect", b"").lower() != b"100-continue"
         self.parts: list[bytes] = []
-        self.received = 0
+        self.received = self.in_memory = 0
         self.finished = False
         self.refusal: Refusal | None = None
 
@@ -64,9 +83,11 @@ class BodyReader:
 
     def _take(self, body: bytes) -> None:
         self.received += len(body)
-        self.budget.in_memory += len(body)
-        if self.received > BODY_BYTES_MAX:
-            self._refuse(TOO_LARGE)
+        more = min(self.received, BODY_BYTES_MAX) - self.in_memory
+        self.in_memory += more
+        self.budget.in_memory += more
+        if self.received > self.bytes_max:
+            self._refuse(refuse_size(self.bytes_max))
         if self.budget.in_memory > self.budget.bytes_max:
             self._refuse(BODIES_CROWDED)
         if self.json:
@@ -79,8 +100,8 @@ class BodyReader:
 
     def release(self) -> None:
         """Give back what was in memory; call it once, when the request is answered."""
-        self.budget.in_memory -= self.received
-        self.received, self.parts = 0, []
+        self.budget.in_memory -= self.in_memory
+        self.received, self.in_memory, self.parts = 0, 0, []
 
     async def drain(self) -> None:
         """Hear a caller out, within reason: most cannot read an answer before they have sent it all."""

@@ -9,8 +9,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from api.access.permissions import require
-from api.bodies import Day, Text, get_bounds
+from api.bodies import Text
 from api.dependencies import Database
+from api.parsing.bounds import Bound, parse_bounds
 from api.protocol.exports import MEDIA_TYPES, ExportFormat, stream_export
 from domain.access.permissions import Permission
 from domain.digests import INTEGER_MAX
@@ -68,10 +69,10 @@ async def get_filter(
     action: Wanted = None,
     actor: Wanted = None,
     correlation_id: Wanted = None,
-    date_from: Day | None = None,
-    date_to: Day | None = None,
+    date_from: Bound = None,
+    date_to: Bound = None,
 ) -> Any:
-    since, until = get_bounds(date_from, date_to)
+    since, until = parse_bounds(date_from, date_to)
     return make_filter(
         subject=subject,
         action=action,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from adapters.postgres import webhooks
 from adapters.subscribers import check_url
+from api import commands
 from api.access.permissions import require
 from api.bodies import Body, Text
 from api.dependencies import Asked, Database, Running
@@ -18,7 +19,9 @@ from api.responses import declare_problems
 from domain.access.permissions import Permission
 from domain.digests import derive_id
 from domain.events import EventType
-from domain.webhooks import DeliveryStatus, decode_secret, encode_secret
+from domain.webhooks import DeliveryRecord, DeliveryStatus, decode_secret, encode_secret
+from services.integration.deliveries.retry_delivery import RetryDelivery
+from services.integration.deliveries.retry_delivery import retry_delivery as retry
 from services.integration.webhooks.change_webhook import ChangeWebhook
 from services.integration.webhooks.change_webhook import change_webhook as change
 from services.integration.webhooks.create_webhook import CreateWebhook
@@ -27,6 +30,7 @@ from services.integration.webhooks.delete_webhook import DeleteWebhook
 from services.integration.webhooks.delete_webhook import delete_webhook as delete
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+MANAGE = [require(Permission.WEBHOOKS_MANAGE)]
 WebhookId = Annotated[Text, Path(max_length=64)]
 
 
@@ -69,8 +73,12 @@ class DeliveryView(BaseModel):
     created_at: datetime
     delivered_at: datetime | None
 
+    @classmethod
+    def of(cls, record: DeliveryRecord) -> "DeliveryView":
+        return cls.model_validate(asdict(record) | {"event": record.type})
 
-@router.get("", dependencies=[require(Permission.WEBHOOKS_MANAGE)])
+
+@router.get("", dependencies=MANAGE)
 async def list_webhooks(database: Database) -> list[WebhookView]:
     async with database.autocommit() as connection:
         return [
@@ -78,7 +86,7 @@ async def list_webhooks(database: Database) -> list[WebhookView]:
         ]
 
 
-@router.post("", dependencies=[require(Permission.WEBHOOKS_MANAGE)], status_code=201)
+@router.post("", dependencies=MANAGE, status_code=201)
 async def create_webhook(body: WebhookBody, engine: Running, asked: Asked) -> CreatedView:
     """Subscribe a receiver; every event is signed with the secret answered here."""
     await check_url(body.url, allow_private=engine.settings.webhook_allow_private)
@@ -92,10 +100,7 @@ async def create_webhook(body: WebhookBody, engine: Running, asked: Asked) -> Cr
 
 
 @router.patch(
-    "/{webhook_id}",
-    dependencies=[require(Permission.WEBHOOKS_MANAGE)],
-    status_code=204,
-    responses=declare_problems(404),
+    "/{webhook_id}", dependencies=MANAGE, status_code=204, responses=declare_problems(404)
 )
 async def change_webhook(
     webhook_id: WebhookId, body: WebhookChange, engine: Running, asked: Asked
@@ -110,23 +115,40 @@ async def change_webhook(
 
 
 @router.delete(
-    "/{webhook_id}",
-    dependencies=[require(Permission.WEBHOOKS_MANAGE)],
-    status_code=204,
-    responses=declare_problems(404),
+    "/{webhook_id}", dependencies=MANAGE, status_code=204, responses=declare_problems(404)
 )
 async def delete_webhook(webhook_id: WebhookId, database: Database, asked: Asked) -> Response:
     await delete(database, DeleteWebhook(webhook_id, asked, datetime.now(UTC)))
     return Response(status_code=204)
 
 
-@router.get(
-    "/{webhook_id}/deliveries",
-    dependencies=[require(Permission.WEBHOOKS_MANAGE)],
-    responses=declare_problems(404),
-)
+@router.get("/{webhook_id}", dependencies=MANAGE, responses=declare_problems(404))
+async def get_webhook(webhook_id: WebhookId, database: Database) -> WebhookView:
+    async with database.autocommit() as connection:
+        return WebhookView(**asdict(await webhooks.get(connection, webhook_id)))
+
+
+@router.get("/{webhook_id}/deliveries", dependencies=MANAGE, responses=declare_problems(404))
 async def list_deliveries(webhook_id: WebhookId, database: Database) -> list[DeliveryView]:
     async with database.autocommit() as connection:
         await webhooks.require(connection, webhook_id)
         records = await webhooks.list_deliveries(connection, webhook_id)
-    return [DeliveryView.model_validate(asdict(each) | {"event": each.type}) for each in records]
+    return [DeliveryView.of(record) for record in records]
+
+
+@router.post(
+    "/{webhook_id}/deliveries/{delivery_id}/retry",
+    dependencies=MANAGE,
+    responses=declare_problems(404, 409),
+)
+async def retry_delivery(
+    webhook_id: WebhookId,
+    delivery_id: Annotated[Text, Path(max_length=64)],
+    engine: Running,
+    asked: Asked,
+) -> DeliveryView:
+    """Post a delivery again now: one that was given up, or that waits for its next attempt."""
+    await retry(engine.database, RetryDelivery(webhook_id, delivery_id, asked, datetime.now(UTC)))
+    await commands.start_delivery(engine, delivery_id)
+    async with engine.database.autocommit() as connection:
+        return DeliveryView.of(await webhooks.get_delivery(connection, webhook_id, delivery_id))

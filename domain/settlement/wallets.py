@@ -14,6 +14,8 @@ from domain.errors import Conflict, Invalid
 
 CHALLENGE_SECONDS = 900
 _ACCOUNT, _MUXED, _CONTRACT, _SEED = 6 << 3, 12 << 3, 2 << 3, 18 << 3
+# A user's id of so many capital letters and digits would be taken for an address.
+_LIKE_MIN = 50
 _OTHERS = {
     _MUXED: "is a muxed address (M...); give the account (G...) it belongs to",
     _CONTRACT: "is a contract (C...); only accounts (G...) are paid",
@@ -39,6 +41,9 @@ class Readiness:
     room_stroops: int
     ledger: int
     read_at: datetime
+    # What it holds: of the network's own coin, and of the asset; None without an account or a trustline.
+    native_stroops: int | None = None
+    balance_stroops: int | None = None
 
     @property
     def ready(self) -> bool:
@@ -133,6 +138,18 @@ def check_address(text: str, field: str = "address") -> str:
     if kind != _ACCOUNT or len(raw) != 35:
         raise Invalid(field, "is not the address of a Stellar account (G and 55 more characters)")
     return text
+
+
+def is_address_like(text: str) -> bool:
+    """Return whether a text is meant as an address, right or wrong, and not as the id of a user."""
+    return len(text) >= _LIKE_MIN and text[:1] in "GMCS" and text.isalnum() and text.isupper()
+
+
+def encode_key(key: bytes, *, seed: bool = False) -> str:
+    """Write 32 bytes of a key as Stellar does: G... for a public key, S... for a secret seed."""
+    payload = bytes([_SEED if seed else _ACCOUNT]) + key
+    checksum = binascii.crc_hqx(payload, 0).to_bytes(2, "little")
+    return base64.b32encode(payload + checksum).decode().rstrip("=")
 
 
 def _decode(text: str, field: str) -> bytes:

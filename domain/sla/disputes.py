@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from domain.errors import Forbidden, Invalid
 from domain.requests import UNVERIFIED, Request
+from domain.sla.verdicts import Severity
 
 REASON_MAX, NOTE_MAX = 300, 200
 
@@ -16,28 +17,21 @@ class DisputeStatus(StrEnum):
     UNDER_REVIEW = "under_review"
     RESOLVED = "resolved"
     REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
 
 
+# Upheld, possibly with other minutes or another severity; or the verdict stands: rejected, withdrawn by
+# who filed it, or not decided in time. Each is final.
+DECIDED = (
+    *(DisputeStatus.RESOLVED, DisputeStatus.REJECTED, DisputeStatus.WITHDRAWN),
+    DisputeStatus.EXPIRED,
+)
 TRANSITIONS: Mapping[DisputeStatus, frozenset[DisputeStatus]] = {
-    DisputeStatus.OPEN: frozenset(
-        {
-            DisputeStatus.UNDER_REVIEW,  # somebody has taken it up
-            DisputeStatus.RESOLVED,
-            DisputeStatus.REJECTED,
-            DisputeStatus.EXPIRED,
-        }
-    ),
-    DisputeStatus.UNDER_REVIEW: frozenset(
-        {
-            DisputeStatus.RESOLVED,  # upheld, possibly with a corrected time to repair
-            DisputeStatus.REJECTED,  # the verdict stands
-            DisputeStatus.EXPIRED,  # nobody decided in time; the verdict stands
-        }
-    ),
-    DisputeStatus.RESOLVED: frozenset(),
-    DisputeStatus.REJECTED: frozenset(),
-    DisputeStatus.EXPIRED: frozenset(),
+    # somebody has taken it up, or decided it at once
+    DisputeStatus.OPEN: frozenset({DisputeStatus.UNDER_REVIEW, *DECIDED}),
+    DisputeStatus.UNDER_REVIEW: frozenset(DECIDED),
+    **dict.fromkeys(DECIDED, frozenset()),
 }
 # Nobody has decided it yet: there is at most one of these for each outage.
 UNDECIDED = frozenset({DisputeStatus.OPEN, DisputeStatus.UNDER_REVIEW})
@@ -71,13 +65,15 @@ class DisputeRecord:
     decided_at: datetime | None
     resolution_note: str | None
     decided_mttr_minutes: int | None
+    decided_severity: Severity | None = None
 
     def describe_decision(self) -> str:
         """Say in a sentence what holds: how it was decided, by whom and when."""
         if self.decided_at is None:
             return f"dispute {self.id!r} is {self.status.replace('_', ' ')}"
-        minutes = self.decided_mttr_minutes
+        minutes, severity = self.decided_mttr_minutes, self.decided_severity
         corrected = "" if minutes is None else f" with {minutes} minutes to repair"
+        corrected += "" if severity is None else f" as {severity}"
         by, at = self.decided_by, self.decided_at.isoformat()
         return f"dispute {self.id!r} was {self.status}{corrected} by {by} at {at}"
 
@@ -85,8 +81,8 @@ class DisputeRecord:
 @dataclass(frozen=True, slots=True)
 class DisputeDecision:
     """
-    The answer to a dispute. Upheld with `mttr_minutes`, the outage is judged again by it;
-    upheld without, or rejected, the verdict stands.
+    The answer to a dispute. Upheld with `mttr_minutes` or a `severity`, the outage is judged again by
+    them; upheld without, or rejected, or withdrawn by who filed it, the verdict stands.
     """
 
     dispute_id: str
@@ -94,15 +90,27 @@ class DisputeDecision:
     request: Request
     note: str = ""
     mttr_minutes: int | None = None
+    withdrawn: bool = False
+    severity: Severity | None = None
+
+    @property
+    def corrects(self) -> bool:
+        return self.mttr_minutes is not None or self.severity is not None
+
+    @property
+    def status(self) -> DisputeStatus:
+        if self.withdrawn:
+            return DisputeStatus.WITHDRAWN
+        return DisputeStatus.RESOLVED if self.upheld else DisputeStatus.REJECTED
 
 
 def is_same_decision(record: DisputeRecord, decision: DisputeDecision) -> bool:
     """Return whether a decision asked for is the one on record: the same answer of the same person."""
-    status = DisputeStatus.RESOLVED if decision.upheld else DisputeStatus.REJECTED
-    asked = (status, decision.request.actor, decision.note, decision.mttr_minutes)
-    return asked == (
-        *(record.status, record.decided_by),
-        *(record.resolution_note, record.decided_mttr_minutes),
+    asked = (decision.status, decision.request.actor, decision.note)
+    corrected = (decision.mttr_minutes, decision.severity)
+    return (asked, corrected) == (
+        (record.status, record.decided_by, record.resolution_note),
+        (record.decided_mttr_minutes, record.decided_severity),
     )
 
 
@@ -161,8 +169,17 @@ def check_dispute(dispute: Dispute) -> None:
         raise Invalid("reason", f"must be 1 to {REASON_MAX} characters")
 
 
+def check_withdrawal(record: DisputeRecord, decision: DisputeDecision) -> None:
+    """Refuse to withdraw what somebody else has filed."""
+    if decision.withdrawn and decision.request.actor != record.filed_by:
+        raise Forbidden(f"dispute {record.id!r} can be withdrawn only by who filed it")
+
+
 def check_decision(decision: DisputeDecision) -> None:
+    if decision.withdrawn and decision.upheld:
+        raise Invalid("withdrawn", "a dispute that is withdrawn is not upheld")
     if len(decision.note) > NOTE_MAX:
         raise Invalid("resolution_note", f"must be at most {NOTE_MAX} characters")
-    if decision.mttr_minutes is not None and not decision.upheld:
-        raise Invalid("mttr_minutes", "may be corrected only when the dispute is upheld")
+    for name in ("mttr_minutes", "severity"):
+        if getattr(decision, name) is not None and not decision.upheld:
+            raise Invalid(name, "may be corrected only when the dispute is upheld")

@@ -200,7 +200,7 @@ def check_cancellable(outage_id: str, status: OutageStatus | None) -> None:
 def check_amendable(
     outage_id: str, status: OutageStatus | None, changes: Mapping[str, Any]
 ) -> None:
-    if status in (OutageStatus.CLOSED, OutageStatus.CANCELLED):
+    if status is OutageStatus.CANCELLED:
         raise Conflict(f"outage {outage_id!r} is {status}; it can no longer be changed")
     declared = status is OutageStatus.DECLARED
     allowed = AMENDABLE_WHILE_DECLARED if declared else AMENDABLE_ALWAYS

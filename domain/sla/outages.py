@@ -6,7 +6,7 @@ Outages: their content, their states, and the messages that change them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -109,6 +109,13 @@ class RecordedOutage:
     correlation_id: str
     judged: tuple[int, Verdict] | None
     attestation: AttestationRecord | None
+
+
+def find_changes(recorded: RecordedOutage, sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is sent that differs from what is on record: a form sends all that it shows."""
+    notes = {name: getattr(recorded, name) for name in ("root_cause", "resolution_notes")}
+    known = asdict(recorded.outage) | notes
+    return {name: value for name, value in sent.items() if known[name] != value}
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,10 +152,15 @@ def compute_payable(verdict: Verdict) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictTotals:
-    """Counts and sums over the newest verdicts of some outages; both sums are magnitudes."""
+class RecordedVerdict:
+    """A revision of the verdict on an outage, and what it rests on: `mttr_basis` is measured, stated or decided."""
 
-    outages: int
-    violations: int
-    rewards_stroops: int
-    penalties_stroops: int
+    outage_id: str
+    revision: int
+    severity: Severity
+    verdict: Verdict
+    mttr_basis: str
+    policy: str
+    policy_version: int
+    judged_at: datetime
+    payment_id: str | None

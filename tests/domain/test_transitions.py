@@ -33,7 +33,10 @@ MACHINES: dict[str, tuple[Table, StrEnum, set[StrEnum]]] = {
     "disputes": (
         disputes.TRANSITIONS,
         DisputeStatus.OPEN,
-        {DisputeStatus.RESOLVED, DisputeStatus.REJECTED, DisputeStatus.EXPIRED},
+        {
+            *(DisputeStatus.RESOLVED, DisputeStatus.REJECTED, DisputeStatus.WITHDRAWN),
+            DisputeStatus.EXPIRED,
+        },
     ),
     "attempts": (
         attempts.TRANSITIONS,

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from psycopg.errors import UniqueViolation
-from sqlalchemy import ColumnElement, RowMapping, exists, func, select, text, true
+from sqlalchemy import RowMapping, exists, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -253,37 +253,3 @@ async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[Pa
         select(payments).where(payments.c.outage_id == outage_id).order_by(payments.c.revision)
     )
     return [to_record(row) for row in rows.mappings()]
-
-
-async def list_page(
-    connection: AsyncConnection,
-    *,
-    statuses: list[PaymentStatus] | None = None,
-    type_: str | None = None,
-    outage_id: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    offset: int = 0,
-    limit: int = 20,
-) -> tuple[list[PaymentRecord], int]:
-    """Return one page, newest first, and how many there are in all; `until` is exclusive."""
-    wanted: list[ColumnElement[bool]] = []
-    if statuses is not None:
-        wanted.append(payments.c.status.in_(statuses))
-    if type_ is not None:
-        wanted.append(payments.c.type == type_)
-    if outage_id is not None:
-        wanted.append(payments.c.outage_id == outage_id)
-    if since is not None:
-        wanted.append(payments.c.created_at >= since)
-    if until is not None:
-        wanted.append(payments.c.created_at < until)
-    rows = await connection.execute(
-        select(payments)
-        .where(*wanted)
-        .order_by(payments.c.created_at.desc(), payments.c.id.desc())
-        .offset(offset)
-        .limit(limit)
-    )
-    total = await connection.scalar(select(func.count()).select_from(payments).where(*wanted))
-    return [to_record(row) for row in rows.mappings()], total or 0

@@ -71,6 +71,18 @@ async def get(connection: AsyncConnection, address: str) -> WalletRecord:
     return _to_wallet(row)
 
 
+async def find_by_owner(connection: AsyncConnection, owner: str) -> WalletRecord | None:
+    """Return the wallet of an owner: one that is proven before one that is not, then the newest."""
+    rows = await connection.execute(
+        select(wallets)
+        .where(wallets.c.owner == owner)
+        .order_by(wallets.c.proven_at.is_(None), wallets.c.registered_at.desc(), wallets.c.address)
+        .limit(1)
+    )
+    row = rows.mappings().one_or_none()
+    return None if row is None else _to_wallet(row)
+
+
 async def list_page(
     connection: AsyncConnection, owner: str | None, offset: int, limit: int
 ) -> list[WalletRecord]:

@@ -11,7 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import transitions
 from adapters.postgres.tables import disputes
 from domain.errors import IllegalTransition, NotFound
-from domain.sla.disputes import UNDECIDED, Dispute, DisputeRecord, DisputeStatus
+from domain.sla.disputes import (
+    UNDECIDED,
+    Dispute,
+    DisputeDecision,
+    DisputeRecord,
+    DisputeStatus,
+)
+from domain.sla.verdicts import Severity
 
 
 async def add(
@@ -46,11 +53,13 @@ async def decide(
     decided_by: str,
     at: datetime,
     note: str,
-    mttr_minutes: int | None,
+    decision: DisputeDecision | None,
 ) -> bool:
     """Record a decision; False when the dispute was decided before, which does not change."""
     changes: dict[str, Any] = {"decided_by": decided_by, "decided_at": at, "resolution_note": note}
-    changes["decided_mttr_minutes"] = mttr_minutes
+    if decision is not None:
+        changes["decided_mttr_minutes"] = decision.mttr_minutes
+        changes["decided_severity"] = decision.severity
     try:
         return await transitions.move(
             connection, transitions.DISPUTES, {"id": dispute_id}, status, **changes
@@ -78,7 +87,12 @@ async def get(connection: AsyncConnection, dispute_id: str) -> DisputeRecord:
 
 def _record(row: RowMapping) -> DisputeRecord:
     values = {each.name: row[each.name] for each in fields(DisputeRecord)}
-    return DisputeRecord(**values | {"status": DisputeStatus(row["status"])})
+    severity = row["decided_severity"]
+    exact = {
+        "status": DisputeStatus(row["status"]),
+        "decided_severity": None if severity is None else Severity(severity),
+    }
+    return DisputeRecord(**values | exact)
 
 
 async def find_undecided(connection: AsyncConnection, outage_id: str) -> DisputeRecord | None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Label, RowMapping, Select, func, or_, select, true, update
+from sqlalchemy import Label, RowMapping, Select, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -36,7 +36,6 @@ from domain.sla.verdicts import (
 
 # What every change of an outage, its verdict or its dispute sets.
 _ADVANCED: Any = {"version": outages.c.version + 1, "changed_at": func.now()}
-SORTABLE = {"detected_at", "severity", "status", "site_name"}
 
 
 async def add(
@@ -127,7 +126,7 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
         select(outages.c.id).where(outages.c.id == outage_id).with_for_update()
     )
     statement = (
-        _select_with_verdict(*(column.label(f"of_{column.name}") for column in _TERMS_COLUMNS))
+        select_with_verdict(*(column.label(f"of_{column.name}") for column in _TERMS_COLUMNS))
         .join(
             policies,
             (policies.c.name == outages.c.policy)
@@ -191,7 +190,7 @@ def to_verdict(row: RowMapping) -> tuple[int, Verdict] | None:
     )
 
 
-def _select_with_verdict(*more: Label[Any]) -> Select[Any]:
+def select_with_verdict(*more: Label[Any]) -> Select[Any]:
     """Select each outage with the newest revision of its verdict, and the attestation of that."""
     newest = (
         select(sla_results)
@@ -213,7 +212,7 @@ def _select_with_verdict(*more: Label[Any]) -> Select[Any]:
     return select(outages, *columns, *more).select_from(beside)
 
 
-def _to_record(row: RowMapping) -> RecordedOutage:
+def to_record(row: RowMapping) -> RecordedOutage:
     location = row["location"]
     declared = {name: row[name] for name in _DECLARED} | {
         "severity": Severity(row["severity"]),
@@ -240,8 +239,8 @@ _RECORDED = (
 
 
 async def get(connection: AsyncConnection, outage_id: str) -> RecordedOutage:
-    rows = await connection.execute(_select_with_verdict().where(outages.c.id == outage_id))
-    return _to_record(_require(rows.mappings().one_or_none(), outage_id))
+    rows = await connection.execute(select_with_verdict().where(outages.c.id == outage_id))
+    return to_record(_require(rows.mappings().one_or_none(), outage_id))
 
 
 async def find_fingerprint(connection: AsyncConnection, outage_id: str) -> str | None:
@@ -255,41 +254,3 @@ async def get_correlation_id(connection: AsyncConnection, outage_id: str) -> str
         select(outages.c.correlation_id).where(outages.c.id == outage_id)
     )
     return str(found.scalar_one())
-
-
-async def list_page(
-    connection: AsyncConnection,
-    *,
-    severity: str | None = None,
-    statuses: list[OutageStatus] | None = None,
-    search: str | None = None,
-    sort: str = "detected_at",
-    descending: bool = True,
-    offset: int = 0,
-    limit: int = 20,
-) -> tuple[list[RecordedOutage], int]:
-    """Return one page of outages and how many there are in all."""
-    wanted = []
-    if severity is not None:
-        wanted.append(outages.c.severity == severity)
-    if statuses is not None:
-        wanted.append(outages.c.status.in_(statuses))
-    if search:
-        # autoescape makes % and _ in the caller's text plain characters, not wildcards.
-        wanted.append(
-            or_(
-                outages.c.id.icontains(search, autoescape=True),
-                outages.c.site_name.icontains(search, autoescape=True),
-                outages.c.description.icontains(search, autoescape=True),
-            )
-        )
-    column = outages.c[sort]
-    rows = await connection.execute(
-        _select_with_verdict()
-        .where(*wanted)
-        .order_by(column.desc() if descending else column.asc(), outages.c.id.desc())
-        .offset(offset)
-        .limit(limit)
-    )
-    total = await connection.scalar(select(func.count()).select_from(outages).where(*wanted))
-    return [_to_record(row) for row in rows.mappings()], total or 0

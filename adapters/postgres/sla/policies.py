@@ -49,9 +49,19 @@ async def get_version(connection: AsyncConnection, name: str, number: int) -> Po
     return to_policy(row)
 
 
-async def list_versions(connection: AsyncConnection) -> list[Policy]:
-    rows = await connection.execute(select(policies).order_by(policies.c.name, policies.c.version))
+async def list_versions(connection: AsyncConnection, name: str | None = None) -> list[Policy]:
+    """Return every version of one policy, or of all."""
+    wanted = select(policies) if name is None else select(policies).where(policies.c.name == name)
+    rows = await connection.execute(wanted.order_by(policies.c.name, policies.c.version))
     return [to_policy(row) for row in rows.mappings()]
+
+
+async def lock(connection: AsyncConnection, name: str) -> datetime:
+    """Keep others from publishing this policy until the transaction ends; return the instant by the database."""
+    await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
+    instant: datetime | None = await connection.scalar(select(func.clock_timestamp()))
+    assert instant is not None
+    return instant
 
 
 async def publish(connection: AsyncConnection, policy: Policy) -> Policy:
@@ -60,7 +70,7 @@ async def publish(connection: AsyncConnection, policy: Policy) -> Policy:
 
     The same content from the same instant returns the existing version; other content raises Invalid.
     """
-    await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(policy.name))))
+    await lock(connection, policy.name)
     rows = await connection.execute(
         select(policies).where(policies.c.name == policy.name).order_by(policies.c.version)
     )

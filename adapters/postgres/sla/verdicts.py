@@ -1,19 +1,24 @@
 """Verdicts in the database: one row per revision, never changed."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping, func, or_, select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import outages, sla_results
+from adapters.postgres.tables import sla_results
 from domain.money import STROOPS_PER_UNIT
 from domain.sla.attestations import AttestationRecord, AttestationStatus
 from domain.sla.outages import Outage
 from domain.sla.policies import Policy
-from domain.sla.verdicts import PaymentType, Rating, Severity, SlaStatus, Verdict, VerdictTotals
+from domain.sla.verdicts import (
+    PaymentType,
+    Rating,
+    RecordedVerdict,
+    Severity,
+    SlaStatus,
+    Verdict,
+)
 
 
 async def add(
@@ -52,51 +57,25 @@ async def add(
     return result.one_or_none() is not None
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictFilter:
-    """Which outages are meant; `since` and `until` (exclusive) are of their detection, a site is an id or a name."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-    severity: Severity | None = None
-    site: str | None = None
-
-
-def _list_conditions(wanted: VerdictFilter) -> Iterator[ColumnElement[bool]]:
-    if wanted.since is not None:
-        yield outages.c.detected_at >= wanted.since
-    if wanted.until is not None:
-        yield outages.c.detected_at < wanted.until
-    if wanted.severity is not None:
-        yield sla_results.c.severity == wanted.severity
-    if wanted.site is not None:
-        yield or_(outages.c.site_id == wanted.site, outages.c.site_name == wanted.site)
-
-
-async def get_totals(
-    connection: AsyncConnection, wanted: VerdictFilter = VerdictFilter()
-) -> VerdictTotals:
-    """Count verdicts and sum rewards and penalties over the newest revision of each outage."""
-    newest = (
-        select(sla_results)
-        .join(outages, outages.c.id == sla_results.c.outage_id)
-        .where(*_list_conditions(wanted))
-        .distinct(sla_results.c.outage_id)
-        .order_by(sla_results.c.outage_id, sla_results.c.revision.desc())
-        .subquery()
-    )
-    amount = newest.c.amount_stroops
+async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[RecordedVerdict]:
+    """Return every revision of the verdict on an outage, the first one first."""
     rows = await connection.execute(
-        select(
-            func.count().label("outages"),
-            func.count().filter(newest.c.status == SlaStatus.VIOLATED).label("violations"),
-            func.coalesce(func.sum(amount).filter(amount > 0), 0).label("rewards_stroops"),
-            func.coalesce(-func.sum(amount).filter(amount < 0), 0).label("penalties_stroops"),
-        ).select_from(newest)
+        select(sla_results)
+        .where(sla_results.c.outage_id == outage_id)
+        .order_by(sla_results.c.revision)
     )
-    row = rows.one()
-    sums = int(row.rewards_stroops), int(row.penalties_stroops)
-    return VerdictTotals(row.outages, row.violations, *sums)
+    return [_to_record(row) for row in rows.mappings()]
+
+
+def _to_record(row: RowMapping) -> RecordedVerdict:
+    named = {name: row[name] for name in _NAMED}
+    return RecordedVerdict(severity=Severity(row["severity"]), verdict=to_verdict(row), **named)
+
+
+_NAMED = (
+    *("outage_id", "revision", "mttr_basis", "policy", "policy_version"),
+    *("judged_at", "payment_id"),
+)
 
 
 def to_verdict(row: RowMapping) -> Verdict:

@@ -63,6 +63,7 @@ from adapters.postgres.tables.reconciliation import (
     manual_matches,
     reconciliation_runs,
 )
+from adapters.postgres.tables.sla.imports import imports
 from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
 
 __all__ = [
@@ -93,6 +94,7 @@ __all__ = [
     "events",
     "execution_modes",
     "idempotency_keys",
+    "imports",
     "installation",
     "installation_claims",
     "integrity_checks",

@@ -115,6 +115,8 @@ disputes = Table(
     Column("resolution_note", sa.Text),
     # The corrected time to repair that the decision gave, if it gave one.
     Column("decided_mttr_minutes", sa.BigInteger),
+    # And the corrected severity.
+    Column("decided_severity", String(20)),
     Index(
         "uq_disputes_one_undecided",
         "outage_id",

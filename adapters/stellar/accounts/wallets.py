@@ -41,6 +41,7 @@ class WalletAccounts:
         reply = await self._read_entries(address)
         payees = ledger_entries.parse_accounts(reply)
         line = payees.lines.get(address)
+        native, balance = ledger_entries.parse_holdings(reply)
         return Readiness(
             address,
             address in payees.accounts,
@@ -49,6 +50,8 @@ class WalletAccounts:
             0 if line is None else line.room_stroops,
             payees.ledger,
             datetime.now(UTC),
+            native,
+            balance,
         )
 
     def challenge(self, address: str) -> Challenge:

@@ -85,6 +85,18 @@ def parse_accounts(reply: GetLedgerEntriesResponse) -> AccountEntries:
     return AccountEntries(reply.latest_ledger, frozenset(accounts), lines)
 
 
+def parse_holdings(reply: GetLedgerEntriesResponse) -> tuple[int | None, int | None]:
+    """Return what one account holds: of the network's own coin, and on its trustline for the asset."""
+    native, balance = None, None
+    for result in reply.entries or []:
+        entry = xdr.LedgerEntryData.from_xdr(result.xdr)
+        if entry.account is not None:
+            native = entry.account.balance.int64
+        elif entry.trust_line is not None:
+            balance = entry.trust_line.balance.int64
+    return native, balance
+
+
 def _to_trustline(entry: xdr.TrustLineEntry) -> TrustlineState:
     liabilities = entry.ext.v1.liabilities if entry.ext.v1 else None
     buying = liabilities.buying.int64 if liabilities else 0

@@ -1,24 +1,42 @@
 """/payments: what was owed, and what the chain did about it."""
 
+from collections.abc import AsyncIterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from adapters.postgres.accounting import journal, payment_traces
 from adapters.postgres.settlement import payments
+from adapters.postgres.settlement.listings import payments as payment_listings
+from adapters.postgres.settlement.listings.payments import PaymentFilter
+from api import commands
 from api.access.permissions import require
-from api.bodies import Day, Text, get_bounds
-from api.dependencies import Database, Paging
+from api.bodies import Text
+from api.dependencies import Asked, Database, Paging, Running
+from api.parsing.bounds import Bound, parse_bounds
 from api.payment_views import PAYMENT_STATES, PaymentView
+from api.rendering.spreadsheets import render_csv, stream_file
+from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
 from api.views import PageView
 from domain.access.permissions import Permission
 from domain.sla.verdicts import PaymentType
+from services.settlement.checks.read_history import read_history
+from services.settlement.checks.request_check import CheckKind, RequestCheck, request_check
 
 router = APIRouter(prefix="/payments", tags=["payments"])
+PAYMENTS_READ = [require(Permission.PAYMENTS_READ)]
+RETRY = [require(Permission.PAYMENTS_RETRY)]
 PaymentId = Annotated[Text, Path(max_length=64)]
+COLUMNS = (
+    *("id", "outage_id", "type", "status", "state", "amount", "amount_stroops", "asset_code"),
+    *("from_address", "to_address", "transaction_hash", "ledger", "reason_code", "status_reason"),
+    *("created_at", "confirmed_at"),
+)
 
 
 class PaymentTraceView(BaseModel):
@@ -36,28 +54,30 @@ class BalanceView(BaseModel):
     balance_stroops: str
 
 
-@router.get("", dependencies=[require(Permission.PAYMENTS_READ)])
-async def list_payments(
-    database: Database,
-    paging: Paging,
+async def get_filter(
     status: Literal["pending", "confirmed", "completed", "failed"] | None = None,
     type: PaymentType | None = None,
     outage_id: Text | None = None,
-    date_from: Day | None = None,
-    date_to: Day | None = None,
+    date_from: Bound = None,
+    date_to: Bound = None,
+) -> PaymentFilter:
+    """Read which payments are meant; both dates are inclusive."""
+    since, until = parse_bounds(date_from, date_to)
+    states = None if status is None else PAYMENT_STATES[status]
+    return PaymentFilter(states, type, outage_id, since, until)
+
+
+Wanted = Annotated[PaymentFilter, Depends(get_filter)]
+
+
+@router.get("", dependencies=PAYMENTS_READ)
+async def list_payments(
+    database: Database, paging: Paging, wanted: Wanted
 ) -> PageView[PaymentView]:
-    """List payments, newest first; both dates are inclusive."""
-    since, until = get_bounds(date_from, date_to)
+    """List payments, newest first."""
     async with database.autocommit() as connection:
-        records, total = await payments.list_page(
-            connection,
-            statuses=None if status is None else PAYMENT_STATES[status],
-            type_=type,
-            outage_id=outage_id,
-            since=since,
-            until=until,
-            offset=paging.offset,
-            limit=paging.size,
+        records, total = await payment_listings.list_page(
+            connection, wanted, paging.offset, paging.size
         )
     items = [PaymentView.of(record) for record in records]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
@@ -73,21 +93,31 @@ async def get_balances(database: Database) -> list[BalanceView]:
         ]
 
 
-@router.get(
-    "/{payment_id}",
-    dependencies=[require(Permission.PAYMENTS_READ)],
-    responses=declare_problems(404),
-)
+@router.get("/export", dependencies=PAYMENTS_READ, response_class=StreamingResponse)
+async def export_payments(database: Database, wanted: Wanted) -> StreamingResponse:
+    """Download every payment of a filter as CSV, newest first."""
+    pieces = render_csv(COLUMNS, _read_all(database, wanted))
+    return await stream_file(pieces, "payments.csv", "text/csv; charset=utf-8")
+
+
+async def _read_all(database: Database, wanted: PaymentFilter) -> AsyncIterator[list[Any]]:
+    async with database.autocommit() as connection:
+        async for record in payment_listings.stream(connection, wanted):
+            shown = PaymentView.of(record).model_dump(mode="json")
+            yield [shown[name] for name in COLUMNS]
+
+
+@router.get("/{payment_id}", dependencies=PAYMENTS_READ, responses=declare_problems(404))
 async def get_payment(payment_id: PaymentId, database: Database) -> PaymentView:
+    return await _show(database, payment_id)
+
+
+async def _show(database: Database, payment_id: str) -> PaymentView:
     async with database.autocommit() as connection:
         return PaymentView.of(await payments.get(connection, payment_id))
 
 
-@router.get(
-    "/{payment_id}/trace",
-    dependencies=[require(Permission.PAYMENTS_READ)],
-    responses=declare_problems(404),
-)
+@router.get("/{payment_id}/trace", dependencies=PAYMENTS_READ, responses=declare_problems(404))
 async def explain_payment(payment_id: PaymentId, database: Database) -> PaymentTraceView:
     """Tell every attempt, envelope, answer and posting of a payment."""
     async with database.autocommit() as connection:
@@ -101,3 +131,35 @@ async def explain_payment(payment_id: PaymentId, database: Database) -> PaymentT
             asdict(posting) | {"amount_stroops": str(posting.amount_stroops)} for posting in posted
         ],
     )
+
+
+@router.get("/{payment_id}/history", dependencies=PAYMENTS_READ, responses=declare_problems(404))
+async def get_history(payment_id: PaymentId, database: Database) -> list[TrailStepView]:
+    """Show every recorded step of one payment, the first one first, each with who took it."""
+    return [TrailStepView.of(entry) for entry in await read_history(database, payment_id)]
+
+
+@router.post("/{payment_id}/retry", dependencies=RETRY, responses=declare_problems(404, 409))
+async def retry_payment(payment_id: PaymentId, engine: Running, asked: Asked) -> PaymentView:
+    """
+    Have a payment try again now: what stopped it is fixed. One that is confirmed is refused (409). It is
+    not sent twice, whoever asks and however often.
+    """
+    return await _check(engine, RequestCheck(payment_id, CheckKind.RETRY, asked, datetime.now(UTC)))
+
+
+@router.post("/{payment_id}/reconcile", dependencies=RETRY, responses=declare_problems(404))
+async def reconcile_payment(payment_id: PaymentId, engine: Running, asked: Asked) -> PaymentView:
+    """
+    Have a payment compared with the chain now, whose word is final: nobody can state how it stands. One
+    that is confirmed is answered as it is.
+    """
+    return await _check(
+        engine, RequestCheck(payment_id, CheckKind.RECONCILE, asked, datetime.now(UTC))
+    )
+
+
+async def _check(engine: Running, wanted: RequestCheck) -> PaymentView:
+    if await request_check(engine.database, wanted):
+        await commands.retry_payment(engine, wanted.payment_id)
+    return await _show(engine.database, wanted.payment_id)

@@ -15,16 +15,18 @@ from api.parsing import patterns
 from api.responses import declare_problems
 from api.views import to_number
 from domain.access.permissions import Permission
-from domain.errors import Conflict
+from domain.errors import Conflict, NotFound
 from domain.settlement.wallets import (
     SignedChallenge,
     WalletRecord,
     check_address,
+    is_address_like,
 )
 from services.settlement.wallets.register_wallet import RegisterWallet
 from services.settlement.wallets.register_wallet import register_wallet as register
 
 router = APIRouter(tags=["wallets"])
+WRITE = [require(Permission.WALLETS_WRITE)]
 READ = [require(Permission.WALLETS_READ)]
 Address = Annotated[Text, Path(max_length=100, json_schema_extra=patterns.ADDRESS)]
 
@@ -55,6 +57,11 @@ class WalletView(BaseModel):
     usable: bool
     ledger: int | None
     read_at: datetime | None
+    # The same in the words of the frontend.
+    user_id: str
+    public_key: str
+    active: bool = True
+    last_updated: datetime
 
     @classmethod
     def of(cls, wallet: WalletRecord) -> "WalletView":
@@ -72,6 +79,9 @@ class WalletView(BaseModel):
             usable=wallet.usable,
             ledger=wallet.ledger,
             read_at=wallet.read_at,
+            user_id=wallet.owner,
+            public_key=wallet.address,
+            last_updated=wallet.read_at or wallet.registered_at,
         )
 
 
@@ -83,12 +93,7 @@ class ChallengeView(BaseModel):
     expires_at: datetime
 
 
-@router.post(
-    "/wallets",
-    dependencies=[require(Permission.WALLETS_WRITE)],
-    status_code=201,
-    responses=declare_problems(409),
-)
+@router.post("/wallets", dependencies=WRITE, status_code=201, responses=declare_problems(409))
 async def register_wallet(
     body: RegistrationBody, engine: Running, asked: Asked, response: Response
 ) -> WalletView:
@@ -112,15 +117,22 @@ async def list_wallets(
 
 @router.get("/wallets/{address}", dependencies=READ, responses=declare_problems(404))
 async def get_wallet(address: Address, database: Database) -> WalletView:
+    """Show a wallet by its address, or by the id of its owner: a proven one first, then the newest."""
+    return WalletView.of(await find_wallet(database, address))
+
+
+async def find_wallet(database: Database, holder: str) -> WalletRecord:
+    """Find the wallet at an address, or that of a user. Raises NotFound."""
     async with database.autocommit() as connection:
-        return WalletView.of(await wallets.get(connection, check_address(address)))
+        if is_address_like(holder):
+            return await wallets.get(connection, check_address(holder))
+        found = await wallets.find_by_owner(connection, holder)
+    if found is None:
+        raise NotFound(f"{holder!r} has no wallet: register one, or create one on a test network")
+    return found
 
 
-@router.post(
-    "/wallets/{address}/refresh",
-    dependencies=[require(Permission.WALLETS_WRITE)],
-    responses=declare_problems(404),
-)
+@router.post("/wallets/{address}/refresh", dependencies=WRITE, responses=declare_problems(404))
 async def refresh_wallet(address: Address, engine: Running) -> WalletView:
     """Ask the network again what the account can take."""
     await _known(engine.database, address)
@@ -130,7 +142,7 @@ async def refresh_wallet(address: Address, engine: Running) -> WalletView:
 
 @router.post(
     "/wallets/{address}/challenges",
-    dependencies=[require(Permission.WALLETS_WRITE)],
+    dependencies=WRITE,
     status_code=201,
     responses=declare_problems(404, 409),
 )
@@ -147,7 +159,7 @@ async def challenge_wallet(address: Address, engine: Running) -> ChallengeView:
 
 @router.post(
     "/wallets/{address}/proofs",
-    dependencies=[require(Permission.WALLETS_WRITE)],
+    dependencies=WRITE,
     status_code=201,
     responses=declare_problems(404, 409),
 )
@@ -158,11 +170,7 @@ async def prove_wallet(address: Address, body: ProofBody, engine: Running) -> Wa
     return await get_wallet(address, engine.database)
 
 
-@router.post(
-    "/wallets/{address}/fund",
-    dependencies=[require(Permission.WALLETS_WRITE)],
-    responses=declare_problems(404, 409),
-)
+@router.post("/wallets/{address}/fund", dependencies=WRITE, responses=declare_problems(404, 409))
 async def fund_wallet(address: Address, engine: Running) -> WalletView:
     """Have a test network's friendbot fund the account."""
     if engine.settings.stellar_network == "public":

@@ -11,6 +11,7 @@ from api import commands
 from api.access.permissions import require
 from api.bodies import Body, Minutes, Text
 from api.dependencies import Asked, Condition, Database, Paging, Running, UpdateId
+from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
 from api.views import PageView
 from domain.access.permissions import Permission
@@ -25,8 +26,12 @@ from domain.sla.disputes import (
     Review,
 )
 from domain.sla.outage_rules import ID_MAX
+from domain.sla.verdicts import Severity
+from services.sla.disputes.read_history import read_history
 
 router = APIRouter(prefix="/sla/disputes", tags=["disputes"])
+FILE = [require(Permission.DISPUTES_FILE)]
+READ = [require(Permission.DISPUTES_READ)]
 DisputeId = Annotated[Text, Path(max_length=64)]
 
 
@@ -37,13 +42,18 @@ class DisputeBody(Body):
 
 class DecideDisputeBody(Body):
     """
-    `review` takes the dispute up, to be decided later; `resolve` upholds it, with `mttr_minutes` if the
-    outage is to be judged again.
+    `review` takes the dispute up, to be decided later; `resolve` upholds it, with `mttr_minutes` or a
+    `severity` if the outage is to be judged again.
     """
 
     action: Literal["review", "resolve", "reject"]
     resolution_note: str = Field("", max_length=NOTE_MAX)
     mttr_minutes: Minutes | None = None
+    severity: Severity | None = None
+
+
+class WithdrawBody(Body):
+    note: str = Field("", max_length=NOTE_MAX)
 
 
 class DisputeView(BaseModel):
@@ -64,12 +74,7 @@ class DisputeView(BaseModel):
     resolution_note: str | None
 
 
-@router.post(
-    "",
-    dependencies=[require(Permission.DISPUTES_FILE)],
-    status_code=201,
-    responses=declare_problems(404, 409),
-)
+@router.post("", dependencies=FILE, status_code=201, responses=declare_problems(404, 409))
 async def file_dispute(
     body: DisputeBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> DisputeView:
@@ -86,7 +91,7 @@ async def get_dispute(dispute_id: str, database: Database) -> DisputeView:
         return DisputeView.model_validate(await disputes.get(connection, dispute_id))
 
 
-@router.get("", dependencies=[require(Permission.DISPUTES_READ)])
+@router.get("", dependencies=READ)
 async def list_disputes(
     database: Database,
     paging: Paging,
@@ -105,13 +110,31 @@ async def list_disputes(
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
-@router.get(
-    "/{dispute_id}",
-    dependencies=[require(Permission.DISPUTES_READ)],
-    responses=declare_problems(404),
-)
+@router.get("/{dispute_id}", dependencies=READ, responses=declare_problems(404))
 async def show_dispute(dispute_id: DisputeId, database: Database) -> DisputeView:
     return await get_dispute(dispute_id, database)
+
+
+@router.get("/{dispute_id}/history", dependencies=READ, responses=declare_problems(404))
+async def get_history(dispute_id: DisputeId, database: Database) -> list[TrailStepView]:
+    """Show every recorded step of one dispute, the first one first, each with who took it."""
+    return [TrailStepView.of(entry) for entry in await read_history(database, dispute_id)]
+
+
+@router.post("/{dispute_id}/withdraw", dependencies=FILE, responses=declare_problems(404, 409))
+async def withdraw_dispute(
+    dispute_id: DisputeId,
+    engine: Running,
+    asked: Asked,
+    update_id: UpdateId,
+    body: WithdrawBody | None = None,
+) -> DisputeView:
+    """Take your own dispute back: the verdict stands, and is settled at once."""
+    dispute = await get_dispute(dispute_id, engine.database)
+    note = "" if body is None else body.note
+    decision = DisputeDecision(dispute_id, False, asked, note, withdrawn=True)
+    await commands.decide_dispute(engine, dispute.outage_id, decision, update_id)
+    return await get_dispute(dispute_id, engine.database)
 
 
 @router.patch(
@@ -144,6 +167,7 @@ async def decide_dispute(
         asked,
         body.resolution_note,
         body.mttr_minutes,
+        severity=body.severity,
     )
     await commands.decide_dispute(engine, dispute.outage_id, decision, update_id)
     return await get_dispute(dispute_id, engine.database)

@@ -1,7 +1,7 @@
 """/outages: declare one, correct it, resolve it, look at it."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
@@ -9,38 +9,31 @@ from pydantic import BaseModel
 from adapters.postgres.sla import outages, policies
 from api import commands
 from api.access.permissions import require
-from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
-from api.dependencies import (
-    Asked,
-    Condition,
-    Database,
-    Engine,
-    Paging,
-    Running,
-    UpdateId,
-)
-from api.parsing.patterns import describe_sorting
+from api.bodies import OutageBody, ResolveBody, Text
+from api.dependencies import Asked, Condition, Database, Engine, Running, UpdateId
+from api.parsing.bounds import Bound, parse_bounds
 from api.payment_views import PaymentView
 from api.protocol.etags import set_tag
 from api.responses import declare_problems
-from api.views import STATES, AttestationView, OutageView, PageView, SlaView
+from api.views import AttestationView, OutageView, PageView, SlaView
 from domain.access.permissions import Permission
-from domain.errors import Conflict, Invalid
+from domain.errors import Conflict
 from domain.sla.outage_rules import check_instant, check_resolution
 from domain.sla.outages import (
-    Amendment,
-    Cancellation,
     Declaration,
     Outage,
-    OutageStatus,
     Resolution,
 )
-from domain.sla.verdicts import Severity, compute_payable, judge
-from services.sla.outages.read_timeline import read_timeline
+from domain.sla.verdicts import compute_payable, judge
+from services.sla.outages.read_timeline import TimelineFilter, read_timeline
+from services.sla.outages.recompute_verdict import recompute_verdict
 
 router = APIRouter(prefix="/outages", tags=["outages"])
+READ = [require(Permission.OUTAGES_READ)]
+RESOLVE = [require(Permission.OUTAGES_RESOLVE)]
 OutageId = Annotated[Text, Path(max_length=64)]
-SORTING = describe_sorting(sorted(outages.SORTABLE))
+DELETED = "deleted"
+TIMELINE_MAX = 1000
 
 
 class ResolvedView(BaseModel):
@@ -51,11 +44,18 @@ class ResolvedView(BaseModel):
     payment: PaymentView
 
 
-class TimelineView(BaseModel):
+class RecomputedView(BaseModel):
+    """The verdict as it follows again from what is on record; `agrees` says whether it is the recorded one."""
+
+    sla: SlaView
+    payment: PaymentView | None
+    agrees: bool
+
+
+class TimelineView(PageView[dict[str, Any]]):
     """Everything that happened to an outage, in order, with the evidence of each step."""
 
     outage_id: str
-    items: list[dict[str, Any]]
 
 
 @router.post(
@@ -73,15 +73,15 @@ async def declare_outage(
     Declaring the same content again answers the same outage (200); other content under the same
     id is refused (409).
     """
-    outage, resolution = body.outage(), body.resolution(asked)
+    outage, resolution = body.outage(), body.resolution(asked, datetime.now(UTC))
     policy = outage.policy or engine.settings.sla_policy
-    await _check(engine.database, outage, policy, resolution)
+    await check_declaration(engine.database, outage, policy, resolution)
     recorded = await commands.declare(
         engine, Declaration(outage, asked, policy, engine.settings.sla_agreement)
     )
     if recorded is None:
         response.status_code = 200
-    shown = await _show(engine, outage.id, response)
+    shown = await show_outage(engine, outage.id, response)
     if resolution is None:
         return shown
     if shown.resolved_at is not None:
@@ -89,10 +89,10 @@ async def declare_outage(
             raise Conflict(f"outage {outage.id!r} was resolved before with another end")
         return shown
     await commands.resolve(engine, outage.id, resolution, f"{update_id}-resolve")
-    return await _show(engine, outage.id, response)
+    return await show_outage(engine, outage.id, response)
 
 
-async def _check(
+async def check_declaration(
     database: Database, outage: Outage, policy_name: str, resolution: Resolution | None
 ) -> None:
     """Refuse before anything begins: a workflow that refuses has already been started."""
@@ -107,7 +107,7 @@ async def _check(
             compute_payable(judge(policy.terms[outage.severity], resolution.get_times(outage)[1]))
 
 
-async def _show(engine: Engine, outage_id: str, response: Response) -> OutageView:
+async def show_outage(engine: Engine, outage_id: str, response: Response) -> OutageView:
     async with engine.database.autocommit() as connection:
         record = await outages.get(connection, outage_id)
     shown = OutageView.of(record)
@@ -115,93 +115,12 @@ async def _show(engine: Engine, outage_id: str, response: Response) -> OutageVie
     return shown
 
 
-@router.get("", dependencies=[require(Permission.OUTAGES_READ)])
-async def list_outages(
-    database: Database,
-    paging: Paging,
-    severity: Severity | None = None,
-    status: Literal["open", "resolved", "cancelled"] | None = None,
-    lifecycle: OutageStatus | None = None,
-    search: Annotated[Text, Query(max_length=200)] | None = None,
-    sort: Annotated[str | None, Query(max_length=50, json_schema_extra=SORTING)] = None,
-    sort_field: Annotated[str | None, Query(max_length=50, json_schema_extra=SORTING)] = None,
-    sort_order: Literal["asc", "desc"] | None = None,
-) -> PageView[OutageView]:
-    """List outages, newest first unless sorted otherwise (`sort=-detected_at`, or sort_field)."""
-    statuses = None if status is None else STATES[status]
-    if lifecycle is not None:
-        statuses = [lifecycle]
-    field, descending = _sorting(sort_field if sort is None else sort, sort_order)
-    async with database.autocommit() as connection:
-        records, total = await outages.list_page(
-            connection,
-            severity=severity,
-            statuses=statuses,
-            search=search,
-            sort=field,
-            descending=descending,
-            offset=paging.offset,
-            limit=paging.size,
-        )
-    items = [OutageView.of(record) for record in records]
-    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
-
-
-def _sorting(field: str | None, order: str | None) -> tuple[str, bool]:
-    if field is None:
-        return "detected_at", order != "asc"
-    descending = order == "desc" if order else field.startswith("-")
-    name = field.removeprefix("-")
-    if name not in outages.SORTABLE:
-        raise Invalid("sort", f"must be one of {', '.join(sorted(outages.SORTABLE))}")
-    return name, descending
-
-
-@router.get(
-    "/{outage_id}", dependencies=[require(Permission.OUTAGES_READ)], responses=declare_problems(404)
-)
+@router.get("/{outage_id}", dependencies=READ, responses=declare_problems(404))
 async def get_outage(outage_id: OutageId, engine: Running, response: Response) -> OutageView:
-    return await _show(engine, outage_id, response)
+    return await show_outage(engine, outage_id, response)
 
 
-@router.put(
-    "/{outage_id}",
-    dependencies=[require(Permission.OUTAGES_RESOLVE)],
-    responses=declare_problems(404, 409),
-)
-async def amend_outage(
-    outage_id: OutageId,
-    body: AmendBody,
-    engine: Running,
-    asked: Asked,
-    update_id: UpdateId,
-    condition: Condition,
-    response: Response,
-) -> OutageView:
-    """Correct an outage; fields that are not sent stay. Times and identity never change."""
-    changes, version = body.changes(), condition.get_version()
-    resolution = body.resolution(asked, None if changes else version)
-    async with engine.database.autocommit() as connection:
-        record = await outages.get(connection, outage_id)
-    if record.status is OutageStatus.DECLARED:
-        if resolution is not None:
-            check_resolution(record.outage, resolution, datetime.now(UTC))
-    elif body.timed():
-        raise Conflict(f"outage {outage_id!r} is {record.status}; its times can no longer change")
-    else:
-        resolution = None  # what the caller wants has happened already
-    if changes:
-        await commands.amend(engine, outage_id, Amendment(asked, changes, version), update_id)
-    if resolution is not None:
-        await commands.resolve(engine, outage_id, resolution, f"{update_id}-resolve")
-    return await _show(engine, outage_id, response)
-
-
-@router.post(
-    "/{outage_id}/resolve",
-    dependencies=[require(Permission.OUTAGES_RESOLVE)],
-    responses=declare_problems(404, 409),
-)
+@router.post("/{outage_id}/resolve", dependencies=RESOLVE, responses=declare_problems(404, 409))
 async def resolve_outage(
     outage_id: OutageId,
     body: ResolveBody,
@@ -226,31 +145,34 @@ async def resolve_outage(
 
 
 @router.post(
-    "/{outage_id}/cancel",
-    dependencies=[require(Permission.OUTAGES_RESOLVE)],
-    status_code=202,
-    responses=declare_problems(404, 409),
+    "/{outage_id}/recompute-sla", dependencies=RESOLVE, responses=declare_problems(404, 409)
 )
-async def cancel_outage(
+async def recompute_sla(outage_id: OutageId, database: Database) -> RecomputedView:
+    """Compute the verdict again from the terms and times on record. It changes nothing: a dispute does."""
+    found = await recompute_verdict(database, outage_id)
+    payment = None if found.payment is None else PaymentView.of(found.payment)
+    sla = SlaView.of(found.verdict, found.revision)
+    return RecomputedView(sla=sla, payment=payment, agrees=found.verdict == found.recorded)
+
+
+@router.get("/{outage_id}/timeline", dependencies=READ, responses=declare_problems(404))
+async def get_timeline(
     outage_id: OutageId,
-    body: CancelBody,
-    engine: Running,
-    asked: Asked,
-    update_id: UpdateId,
-    condition: Condition,
-    response: Response,
-) -> OutageView:
-    """It was never an outage: end it without a verdict."""
-    cancellation = Cancellation(asked, body.reason, condition.get_version())
-    await commands.cancel(engine, outage_id, cancellation, update_id)
-    return await _show(engine, outage_id, response)
-
-
-@router.get(
-    "/{outage_id}/timeline",
-    dependencies=[require(Permission.OUTAGES_READ)],
-    responses=declare_problems(404),
-)
-async def get_timeline(outage_id: OutageId, database: Database) -> TimelineView:
-    """Show every recorded step of an outage: audit entries, verdicts, payments, deliveries."""
-    return TimelineView(outage_id=outage_id, items=await read_timeline(database, outage_id))
+    database: Database,
+    event_type: Annotated[Text, Query(max_length=100)] | None = None,
+    start_date: Bound = None,
+    end_date: Bound = None,
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+    page_size: Annotated[int, Query(ge=1, le=TIMELINE_MAX)] = TIMELINE_MAX,
+) -> TimelineView:
+    """
+    Show the recorded steps of an outage: audit entries, verdicts, payments, deliveries. `event_type` is a
+    step, such as `outage.judged`, or what it begins with, such as `payment`.
+    """
+    since, until = parse_bounds(start_date, end_date, ("start_date", "end_date"))
+    wanted = TimelineFilter(event_type, since, until)
+    items = await read_timeline(database, outage_id, wanted)
+    shown = items[(page - 1) * page_size : page * page_size]
+    return TimelineView(
+        outage_id=outage_id, items=shown, total=len(items), page=page, page_size=page_size
+    )

@@ -1,5 +1,6 @@
 """Decide a dispute once, and judge the outage again where the decision says so."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -28,9 +29,13 @@ from domain.sla.disputes import (
     DisputeDecision,
     DisputeRecord,
     DisputeStatus,
+    check_withdrawal,
     is_same_decision,
 )
 from domain.sla.verdicts import Verdict, judge
+
+_DECIDED = "dispute.decided"
+_ACTIONS = dict.fromkeys(DisputeStatus, _DECIDED) | {DisputeStatus.WITHDRAWN: "dispute.withdrawn"}
 
 
 async def decide_dispute(
@@ -44,6 +49,8 @@ async def decide_dispute(
     async with database.transaction() as connection:
         context = await outages.lock(connection, deciding.outage_id)
         dispute = await disputes.get(connection, deciding.dispute_id)
+        if deciding.decision is not None:
+            check_withdrawal(dispute, deciding.decision)
         return await _decide(
             connection,
             context,
@@ -66,19 +73,21 @@ async def _decide(
     outage_id, decision, at = deciding.outage_id, deciding.decision, deciding.at
     by = decision.request if decision else make_engine_request(context.correlation_id)
     status, note = _describe_decision(decision)
-    minutes = None if decision is None else decision.mttr_minutes
     decided = await disputes.decide(
-        connection, deciding.dispute_id, status, by.actor, at, note, minutes
+        connection, deciding.dispute_id, status, by.actor, at, note, decision
     )
     if not decided and decision is not None and not is_same_decision(dispute, decision):
         raise Conflict(dispute.describe_decision())
-    version = await outages.advance(connection, outage_id) if decided else context.version
     # A decision recorded by a run whose answer was lost is final, whatever is decided now.
+    context = _correct_severity(context, decision if decided else None)
+    version = context.version
+    if decided:
+        version = await outages.advance(connection, outage_id, severity=context.outage.severity)
     revision, verdict = _choose_verdict(context, dispute.revision, decision if decided else None)
     payload = _make_payload(deciding, status, note, revision, verdict)
     deliveries = await events.publish(
         connection,
-        make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, payload, dispute.id),
+        make_audit_entry(f"outage/{outage_id}", _ACTIONS[status], by, at, payload, dispute.id),
         make_event(EventType.DISPUTE_RESOLVED, outage_id, at, payload, dispute.id),
     )
     debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
@@ -87,12 +96,17 @@ async def _decide(
         if requires_attestation or await execution_modes.requires_attestation(connection):
             await attestations.require_attestation(connection, outage_id, revision, at)
     attest = await attestations.is_required(connection, outage_id, revision)
-    assert context.resolved_at is not None
-    assert context.dispute_deadline is not None
-    ended, deadline = context.resolved_at, context.dispute_deadline
+    ended, deadline = _get_times(context)
     return JudgeOutageResult(
         outage_id, revision, verdict, debt, ended, deadline, deliveries, attest, version
     )
+
+
+def _get_times(context: OutageContext) -> tuple[datetime, datetime]:
+    """Return the end of an outage that is judged, and of its dispute window."""
+    assert context.resolved_at is not None
+    assert context.dispute_deadline is not None
+    return context.resolved_at, context.dispute_deadline
 
 
 def _make_payload(
@@ -136,7 +150,14 @@ async def _judge_again(
 def _describe_decision(decision: DisputeDecision | None) -> tuple[DisputeStatus, str]:
     if decision is None:
         return DisputeStatus.EXPIRED, "nobody decided in time; the verdict stands"
-    return (DisputeStatus.RESOLVED if decision.upheld else DisputeStatus.REJECTED), decision.note
+    return decision.status, decision.note
+
+
+def _correct_severity(context: OutageContext, decision: DisputeDecision | None) -> OutageContext:
+    """Return the outage with the severity that a decision gives it, by which it is judged then."""
+    if decision is None or decision.severity is None:
+        return context
+    return replace(context, outage=replace(context.outage, severity=decision.severity))
 
 
 def _choose_verdict(
@@ -145,6 +166,8 @@ def _choose_verdict(
     """Return the revision and the verdict that hold after a decision on revision `disputed`."""
     if context.judged is None:
         raise Conflict(f"outage {context.outage.id!r} has no verdict to decide a dispute about")
-    if decision is None or decision.mttr_minutes is None or context.judged[0] > disputed:
+    revision, judged = context.judged
+    if decision is None or not decision.corrects or revision > disputed:
         return context.judged
-    return disputed + 1, judge(context.policy.terms[context.outage.severity], decision.mttr_minutes)
+    minutes = judged.mttr_minutes if decision.mttr_minutes is None else decision.mttr_minutes
+    return disputed + 1, judge(context.policy.terms[context.outage.severity], minutes)

@@ -22,6 +22,7 @@ from domain.sla.disputes import (
     DisputeStatus,
     Review,
     check_decider,
+    check_withdrawal,
     is_same_decision,
 )
 
@@ -55,8 +56,10 @@ async def read_review(database: Database, review: Review) -> DisputeRecord | Non
 async def read_decision(database: Database, decision: DisputeDecision) -> DisputeRecord | None:
     async with database.autocommit() as connection:
         known = await disputes.get(connection, decision.dispute_id)
+        check_withdrawal(known, decision)
         if known.status in UNDECIDED:
-            check_decider(decision.request.actor, await _find_makers(connection, known))
+            if not decision.withdrawn:
+                check_decider(decision.request.actor, await _find_makers(connection, known))
             return None
     if not is_same_decision(known, decision):
         raise Conflict(known.describe_decision())

@@ -1,16 +1,38 @@
 """Read the timeline of one outage from the audit trail and the webhook deliveries."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from adapters.postgres import audit, webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages
+from domain.digests import format_instant
 from domain.webhooks import DeliveryRecord
 
 
-async def read_timeline(database: Database, outage_id: str) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class TimelineFilter:
+    """A step, or what it begins with; and from when until when (exclusive)."""
+
+    step: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def matches(self, item: Mapping[str, Any]) -> bool:
+        at, step = str(item["at"]), str(item["step"])
+        return (
+            self.step in (None, step, step.partition(".")[0])
+            and (self.since is None or at >= format_instant(self.since))
+            and (self.until is None or at < format_instant(self.until))
+        )
+
+
+async def read_timeline(
+    database: Database, outage_id: str, wanted: TimelineFilter = TimelineFilter()
+) -> list[dict[str, Any]]:
     """
     Return one item per audit entry and per webhook delivery, in order of time.
 
@@ -22,7 +44,7 @@ async def read_timeline(database: Database, outage_id: str) -> list[dict[str, An
         deliveries = await webhooks.list_by_outage(connection, outage_id)
     items = [_describe_entry(entry) for entry in trail]
     items += [_describe_delivery(delivery) for delivery in deliveries]
-    return sorted(items, key=lambda item: str(item["at"]))
+    return sorted(filter(wanted.matches, items), key=lambda item: str(item["at"]))
 
 
 def _describe_entry(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from tests.testkit.api_client import (
     declare_outage,
     format_time_after,
     resolve_outage,
+    settle_outage,
     wait_for_lifecycle,
 )
 
@@ -47,7 +48,22 @@ async def test_a_correction_may_resolve(api: httpx.AsyncClient) -> None:
     # What has happened may be said again, but not differently.
     same = await api.put(f"/outages/{outage_id}", json={"status": "resolved", "description": "x"})
     assert (same.status_code, same.json()["description"]) == (200, "x")
-    assert (await api.put(f"/outages/{outage_id}", json=change)).status_code == 409
+    assert (await api.put(f"/outages/{outage_id}", json=change)).status_code == 200
+    for other in ({"mttr_minutes": 9}, {"resolved_at": format_time_after(9)}):
+        answer = await api.put(f"/outages/{outage_id}", json=change | other)
+        assert answer.status_code == 409
+    assert (await api.put(f"/outages/{outage_id}", json={"status": "open"})).status_code == 409
+
+
+async def test_the_notes_of_a_closed_outage_may_still_be_changed(api: httpx.AsyncClient) -> None:
+    closed = await settle_outage(api)
+    notes = {"root_cause": "storm", "site_name": closed["site_name"], "status": "resolved"}
+    answer = await api.put(f"/outages/{closed['id']}", json=notes)
+    assert (answer.status_code, answer.json()["root_cause"]) == (200, "storm")
+    refusal = await api.put(f"/outages/{closed['id']}", json={"severity": "low"})
+    assert refusal.status_code == 409
+    steps = (await api.get(f"/outages/{closed['id']}/timeline")).json()["items"]
+    assert steps[-1]["step"] == "outage.amended"
 
 
 async def test_an_impossible_end_leaves_the_outage_uncorrected(api: httpx.AsyncClient) -> None:

@@ -1,0 +1,42 @@
+"""Imports in the database: one row for each upload."""
+
+from dataclasses import asdict
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import imports
+from domain.sla.imports import ImportRecord, RowProblem
+
+
+async def add(connection: AsyncConnection, record: ImportRecord) -> None:
+    await connection.execute(
+        insert(imports).values(
+            id=record.id,
+            filename=record.filename,
+            digest=record.digest,
+            imported=record.imported,
+            skipped=record.skipped,
+            problems=[asdict(problem) for problem in record.problems],
+            imported_by=record.imported_by,
+            created_at=record.created_at,
+        )
+    )
+
+
+def _to_record(row: RowMapping) -> ImportRecord:
+    problems = [RowProblem(**problem) for problem in row["problems"]]
+    return ImportRecord(**dict(row) | {"problems": problems})
+
+
+async def list_newest(
+    connection: AsyncConnection, offset: int = 0, limit: int = 100
+) -> list[ImportRecord]:
+    rows = await connection.execute(
+        select(imports)
+        .order_by(imports.c.created_at.desc(), imports.c.id.desc())
+        .offset(offset)
+        .limit(limit)
+    )
+    return [_to_record(row) for row in rows.mappings()]

@@ -1,0 +1,60 @@
+"""The file of a form: one part of multipart/form-data (RFC 7578), with its name and its bytes."""
+
+from dataclasses import dataclass, field
+from email.message import Message
+from email.parser import BytesParser
+
+from domain.errors import Invalid
+
+FORM = "multipart/form-data"
+PARTS_MAX = 20
+NAME_MAX = 200
+RULE = f"must be {FORM} with one part named file"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    name: str
+    content: bytes = field(repr=False)
+
+
+def parse_file(content_type: str | None, body: bytes, name: str = "file") -> UploadedFile:
+    """Return the one file of this name in a form. Raises Invalid for whatever is no such form."""
+    boundary = _find_boundary(content_type or "")
+    found = [
+        UploadedFile(_clean(head.get_filename() or ""), content)
+        for head, content in _split(body, boundary)
+        if head.get_param("name", header="content-disposition") == name
+    ]
+    if len(found) != 1:
+        raise Invalid("file", f"{RULE}, and has {len(found)}")
+    return found[0]
+
+
+def _find_boundary(content_type: str) -> bytes:
+    head = Message()
+    head["content-type"] = content_type.replace("\r", " ").replace("\n", " ")
+    boundary = head.get_boundary()
+    if head.get_content_type() != FORM or not boundary or not boundary.isascii():
+        raise Invalid("body", RULE)
+    return b"\r\n--" + boundary.encode()
+
+
+def _split(body: bytes, boundary: bytes) -> list[tuple[Message, bytes]]:
+    """Return the head and the content of each part."""
+    pieces = (b"\r\n" + body).split(boundary, PARTS_MAX + 1)
+    if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
+        raise Invalid("body", f"{RULE}; this one is cut short, or has more than {PARTS_MAX} parts")
+    parts = []
+    for piece in pieces[1:-1]:
+        head, found, content = piece.partition(b"\r\n\r\n")
+        if not found:
+            raise Invalid("body", f"{RULE}; a part of this one has no head")
+        parts.append((BytesParser().parsebytes(head.lstrip(), headersonly=True), content))
+    return parts
+
+
+def _clean(name: str) -> str:
+    """Return the last part of a file's name, printable and short."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(letter for letter in last if letter.isprintable())[:NAME_MAX] or "unnamed"

@@ -1,0 +1,179 @@
+"""/outages/bulk: outages from an uploaded file, and what became of each file."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from fastapi import APIRouter
+from fastapi import Request as HttpRequest
+from pydantic import BaseModel
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+
+from adapters.postgres.sla import imports, outages
+from api import commands
+from api.access.permissions import require
+from api.dependencies import Asked, Database, Engine, Paging, Running
+from api.parsing.multipart import FORM, parse_file
+from api.responses import declare_problems
+from api.routes.sla.outages import check_declaration
+from domain.access.permissions import Permission
+from domain.errors import Conflict, Invalid, Refused
+from domain.requests import Request
+from domain.sla.imports import ImportedOutage, ImportRecord, RowProblem, parse_rows, read_rows
+from domain.sla.outages import Declaration, OutageStatus
+from services.sla.imports.record_import import RecordImport, record_import
+
+router = APIRouter(prefix="/outages/bulk", tags=["outages"])
+# So many rows are worked on at once.
+WORKERS = 8
+# Beside an import in the database, what its body looks like.
+FILE_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            }
+        },
+    }
+}
+
+
+class RowProblemView(BaseModel):
+    """`row` counts from 1, without the names of the columns."""
+
+    row: int | None
+    field: str | None
+    message: str
+
+
+class ImportResultView(BaseModel):
+    """`skipped` rows were on record before, with this very content."""
+
+    imported: int
+    skipped: int
+    errors: list[RowProblemView]
+
+
+class ImportView(ImportResultView):
+    id: str
+    filename: str
+    error_count: int
+    imported_by: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, record: ImportRecord) -> "ImportView":
+        return cls(
+            id=record.id,
+            filename=record.filename,
+            imported=record.imported,
+            skipped=record.skipped,
+            error_count=len(record.problems),
+            errors=list(_show_problems(record.problems)),
+            imported_by=record.imported_by,
+            created_at=record.created_at,
+        )
+
+
+def _show_problems(problems: Sequence[RowProblem]) -> Iterator[RowProblemView]:
+    for each in problems:
+        yield RowProblemView(row=each.row, field=each.field, message=each.message)
+
+
+@router.post(
+    "",
+    dependencies=[require(Permission.OUTAGES_DECLARE)],
+    responses=declare_problems(413, 422),
+    openapi_extra=FILE_BODY,
+)
+async def import_outages(request: HttpRequest, engine: Running, asked: Asked) -> ImportResultView:
+    """
+    Import outages from a file of CSV or JSON (`file`, at most 10 MiB and 1000 rows) with `service_id`,
+    `start_time` and `end_time`. A row that is wrong is named and does not keep the others out; the same
+    file again changes nothing.
+    """
+    file = parse_file(request.headers.get("content-type"), await request.body())
+    now = datetime.now(UTC)
+    found, problems = parse_rows(read_rows(file.name, file.content), asked, now)
+    results = await _import_all(engine, found, asked)
+    problems += [each for each in results if isinstance(each, RowProblem)]
+    record = ImportRecord(
+        id=f"imp_{uuid4().hex[:24]}",
+        filename=file.name,
+        digest=hashlib.sha256(file.content).hexdigest(),
+        imported=sum(each is True for each in results),
+        skipped=sum(each is False for each in results),
+        problems=sorted(problems, key=lambda each: each.row or 0),
+        imported_by=asked.actor,
+        created_at=now,
+    )
+    await record_import(engine.database, RecordImport(record, asked))
+    return ImportView.of(record)
+
+
+async def _import_all(
+    engine: Engine, found: Sequence[ImportedOutage], asked: Request
+) -> list[bool | RowProblem]:
+    """
+    Declare and resolve the outages, and return of each whether anything is new, or what was wrong. What
+    comes to nothing because a part of the system is down is raised; the file can be sent again then.
+    """
+    results, left = list[bool | RowProblem](), iter(found)
+
+    async def work() -> None:
+        for each in left:
+            results.append(await _import_row(engine, each, asked))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(WORKERS):
+                group.create_task(work())
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return results
+
+
+async def _import_row(engine: Engine, item: ImportedOutage, asked: Request) -> bool | RowProblem:
+    try:
+        return await _import(engine, item, asked)
+    except Invalid as error:
+        return RowProblem(item.row, error.field, error.rule)
+    except Refused as error:
+        return RowProblem(item.row, None, str(error))
+    except WorkflowUpdateFailedError as error:
+        cause = error.cause
+        if isinstance(cause, ApplicationError) and cause.type in (Invalid.code, Conflict.code):
+            field = cause.details[0] if cause.details else None
+            return RowProblem(item.row, field, cause.message.removeprefix(f"{field}: "))
+        raise
+
+
+async def _import(engine: Engine, item: ImportedOutage, asked: Request) -> bool:
+    outage, resolution, settings = item.outage, item.resolution, engine.settings
+    policy = outage.policy or settings.sla_policy
+    await check_declaration(engine.database, outage, policy, resolution)
+    declaration = Declaration(outage, asked, policy, settings.sla_agreement)
+    declared = await commands.declare(engine, declaration)
+    if resolution is not None:
+        async with engine.database.autocommit() as connection:
+            status = (await outages.get(connection, outage.id)).status
+        if status is OutageStatus.DECLARED:
+            await commands.resolve(engine, outage.id, resolution, f"import-{outage.id}")
+            return True
+    return declared is not None and declared.correlation_id == asked.correlation_id
+
+
+@router.get("/history", dependencies=[require(Permission.OUTAGES_READ)])
+async def list_imports(database: Database, paging: Paging) -> list[ImportView]:
+    """List what became of each uploaded file, the newest first."""
+    async with database.autocommit() as connection:
+        found = await imports.list_newest(connection, paging.offset, paging.size)
+    return [ImportView.of(record) for record in found]

@@ -1,0 +1,196 @@
+"""/outages, many at once: listed by page or cursor, exported, and those that broke the SLA."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import StreamingResponse
+
+from adapters.postgres.sla import listings
+from api.access.permissions import require
+from api.bodies import Text
+from api.dependencies import Database, Paging
+from api.parsing.bounds import Bound, parse_bounds
+from api.parsing.patterns import describe_sorting
+from api.rendering.spreadsheets import render_csv, stream_file
+from api.views import STATES, OutageView, PageView
+from domain.access.permissions import Permission
+from domain.errors import Invalid
+from domain.sla.listings import (
+    CURSOR_MAX,
+    Ordering,
+    OutageFilter,
+    SortField,
+    decode_cursor,
+    encode_cursor,
+    parse_ordering,
+)
+from domain.sla.outages import OutageStatus
+from domain.sla.verdicts import Severity
+
+router = APIRouter(prefix="/outages", tags=["outages"])
+READ = [require(Permission.OUTAGES_READ)]
+SORTING = describe_sorting(sorted(SortField))
+SortName = Annotated[str | None, Query(max_length=50, json_schema_extra=SORTING)]
+Order = Literal["asc", "desc"]
+Name = Annotated[Text, Query(max_length=200)]
+COLUMNS = (
+    *("id", "site_name", "site_id", "severity", "status", "lifecycle", "detected_at"),
+    *("resolved_at", "description", "affected_services", "affected_subscribers", "assigned_to"),
+    *("root_cause", "resolution_notes", "sla_status", "mttr_minutes", "amount", "payment_type"),
+)
+
+
+class OutagePageView(PageView[OutageView]):
+    """Pass `next_cursor` as `cursor` to go on: nothing is skipped, whatever changes meanwhile."""
+
+    next_cursor: str | None
+
+
+async def get_filter(
+    severity: Severity | None = None,
+    status: Literal["open", "resolved", "cancelled"] | None = None,
+    lifecycle: OutageStatus | None = None,
+    site: Name | None = None,
+    agreement: Name | None = None,
+    assigned_to: Name | None = None,
+    search: Name | None = None,
+    date_from: Bound = None,
+    date_to: Bound = None,
+    start_date: Bound = None,
+    end_date: Bound = None,
+) -> OutageFilter:
+    """Read which outages are meant; `start_date` and `end_date` are other names of the two dates."""
+    names = (
+        "date_from" if start_date is None else "start_date",
+        "date_to" if end_date is None else "end_date",
+    )
+    for one, other, named in (
+        (date_from, start_date, "start_date"),
+        (date_to, end_date, "end_date"),
+    ):
+        if one is not None and other is not None:
+            raise Invalid(named, "says the same as another parameter: send one of them")
+    since, until = parse_bounds(date_from or start_date, date_to or end_date, names)
+    statuses = _choose_statuses(status, lifecycle)
+    return OutageFilter(severity, statuses, site, agreement, assigned_to, search, since, until)
+
+
+def _choose_statuses(
+    status: str | None, lifecycle: OutageStatus | None
+) -> list[OutageStatus] | None:
+    """Return what both ask for together: nothing, where they exclude each other."""
+    if status is None:
+        return None if lifecycle is None else [lifecycle]
+    return [each for each in STATES[status] if lifecycle in (None, each)]
+
+
+async def get_ordering(
+    sort: SortName = None,
+    sort_field: SortName = None,
+    sort_order: Order | None = None,
+    sort_by: SortName = None,
+    sort_direction: Order | None = None,
+) -> Ordering:
+    """Read `sort=-detected_at`, or one of the two pairs of a field and an order."""
+    given = {"sort": sort, "sort_field": sort_field, "sort_by": sort_by}
+    named = [name for name, field in given.items() if field]
+    if len(named) > 1:
+        raise Invalid(named[1], "says the same as another parameter: send one of them")
+    name = named[0] if named else "sort"
+    return parse_ordering(given[name], sort_order or sort_direction, name)
+
+
+Wanted = Annotated[OutageFilter, Depends(get_filter)]
+Sorted = Annotated[Ordering, Depends(get_ordering)]
+CursorText = Annotated[str | None, Query(max_length=CURSOR_MAX)]
+
+
+async def _list(
+    database: Database, wanted: OutageFilter, ordering: Ordering, paging: Paging, cursor: str | None
+) -> OutagePageView:
+    after = decode_cursor(cursor, ordering) if cursor else None
+    if after is not None and paging.number != 1:
+        raise Invalid("page", "may not be sent with a cursor: it says where the page begins")
+    async with database.autocommit() as connection:
+        records, total = await listings.list_page(
+            connection,
+            wanted,
+            ordering,
+            after=after,
+            offset=paging.offset,
+            limit=paging.size,
+        )
+    last = listings.get_place(ordering, records[-1]) if len(records) == paging.size else None
+    return OutagePageView(
+        items=[OutageView.of(record) for record in records],
+        total=total,
+        page=paging.number,
+        page_size=paging.size,
+        next_cursor=encode_cursor(ordering, last) if last else None,
+    )
+
+
+@router.get("", dependencies=READ)
+async def list_outages(
+    database: Database,
+    paging: Paging,
+    wanted: Wanted,
+    ordering: Sorted,
+    cursor: CursorText = None,
+) -> OutagePageView:
+    """List outages, newest first unless sorted otherwise; by `page`, or by `cursor` from a place on."""
+    return await _list(database, wanted, ordering, paging, cursor)
+
+
+@router.get("/violations", dependencies=READ)
+async def list_violations(
+    database: Database,
+    paging: Paging,
+    wanted: Wanted,
+    ordering: Sorted,
+    cursor: CursorText = None,
+) -> OutagePageView:
+    """List the outages whose verdict is a violation."""
+    return await _list(database, replace(wanted, violated=True), ordering, paging, cursor)
+
+
+@router.get("/export", dependencies=READ, response_class=StreamingResponse)
+async def export_outages(
+    database: Database,
+    wanted: Wanted,
+    ordering: Sorted,
+    format: Literal["csv", "json"] = "json",
+) -> StreamingResponse:
+    """Download every outage of a filter, as CSV for a spreadsheet or as a JSON array."""
+    views = _read_all(database, wanted, ordering)
+    if format == "csv":
+        pieces = render_csv(COLUMNS, (_to_cells(view) async for view in views))
+        return await stream_file(pieces, "outages.csv", "text/csv; charset=utf-8")
+    return await stream_file(_render_array(views), "outages.json", "application/json")
+
+
+async def _read_all(
+    database: Database, wanted: OutageFilter, ordering: Ordering
+) -> AsyncIterator[OutageView]:
+    async with database.autocommit() as connection:
+        async for record in listings.stream(connection, wanted, ordering):
+            yield OutageView.of(record)
+
+
+async def _render_array(views: AsyncIterator[OutageView]) -> AsyncIterator[str]:
+    before = "["
+    async for view in views:
+        yield before + view.model_dump_json()
+        before = ","
+    yield "[]" if before == "[" else "]"
+
+
+def _to_cells(view: OutageView) -> Sequence[Any]:
+    shown = view.model_dump(mode="json")
+    sla = shown.pop("sla_status") or {}
+    services = json.dumps(shown["affected_services"], ensure_ascii=False)
+    cells = shown | {"affected_services": services, "sla_status": sla.get("status")}
+    return [cells.get(name, sla.get(name)) for name in COLUMNS]
