@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from fastapi import Request
 
-from adapters.passwords import PasswordHasher
+from adapters.credentials.passwords import PasswordHasher
 from adapters.postgres.database import Database
 from adapters.settings import ApiSettings
 from api.access.csrf import check_csrf

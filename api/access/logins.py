@@ -9,8 +9,8 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from adapters import passwords
-from adapters.access_tokens import AccessClaims
+from adapters.credentials import passwords
+from adapters.credentials.access_tokens import AccessClaims
 from adapters.postgres.access import login_attempts, people
 from adapters.postgres.access.sessions import NewSession
 from api.access.cookies import DEVICE_COOKIE, set_session

@@ -3,9 +3,9 @@
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from adapters.passwords import PasswordHasher
+from adapters.credentials.passwords import PasswordHasher
+from adapters.credentials.secret_box import SecretBox
 from adapters.postgres.database import Database
-from adapters.secret_box import SecretBox
 from adapters.settings import ApiSettings
 from api.access.credentials import AccessContext
 from api.access.session_watch import SessionWatch

@@ -4,11 +4,11 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from adapters import access_tokens
-from adapters.access_tokens import AccessClaims
+from adapters.credentials import access_tokens
+from adapters.credentials.access_tokens import AccessClaims
+from adapters.credentials.secret_box import SecretBox
 from adapters.postgres.access import signing_keys
 from adapters.postgres.database import Database
-from adapters.secret_box import SecretBox
 from domain.access.signing_keys import SigningKey, choose_signing_key
 from domain.errors import Unavailable
 

@@ -19,7 +19,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters import failpoints, sealing
+from adapters import failpoints
+from adapters.credentials import sealing
 from adapters.postgres.database import Database
 from adapters.postgres.unit_of_work import UnitOfWork
 from api import problems

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from adapters.passwords import PasswordHasher
+from adapters.credentials.passwords import PasswordHasher
 from adapters.postgres.access import people
 from cli.databases import DataDir, NoDatabase, open_database
 from domain.access.people import Person, check_password, normalize_email

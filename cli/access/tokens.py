@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from adapters.credentials.secret_box import SecretBox
 from adapters.postgres.database import Database
-from adapters.secret_box import SecretBox
 from cli.databases import DataDir, NoDatabase, find_environment
 from domain.access.signing_keys import SigningKey
 from domain.errors import ApexError

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from nacl.signing import SigningKey as Ed25519
 
-from adapters.access_tokens import AccessClaims, make_key, sign, verify
+from adapters.credentials.access_tokens import AccessClaims, make_key, sign, verify
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 KEY = make_key(b"k" * 32, NOW)

@@ -6,7 +6,7 @@ from time import perf_counter
 import psutil
 import pytest
 
-from adapters.passwords import LINE_MAX, PasswordHasher, is_outdated
+from adapters.credentials.passwords import LINE_MAX, PasswordHasher, is_outdated
 from domain.errors import TooMany
 
 OLD = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$9J2Y8kQHn4KJ3qv6vC3dUg"
@@ -29,13 +29,17 @@ async def test_a_process_that_died_is_followed_by_another() -> None:
     hasher = PasswordHasher()
     made = await hasher.hash("password")
     (child,) = [
-        each for each in psutil.Process().children() if "adapters.passwords" in each.cmdline()
+        each
+        for each in psutil.Process().children()
+        if "adapters.credentials.passwords" in each.cmdline()
     ]
     child.kill()
     assert await hasher.verify(made, "password")
     await hasher.close()
     assert not [
-        each for each in psutil.Process().children() if "adapters.passwords" in each.cmdline()
+        each
+        for each in psutil.Process().children()
+        if "adapters.credentials.passwords" in each.cmdline()
     ]
 
 

@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.credentials.secret_box import SecretBox
 from adapters.postgres.tables import signing_keys
-from adapters.secret_box import SecretBox
 from domain.access.signing_keys import SigningKey
 
 

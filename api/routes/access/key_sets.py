@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from adapters.access_tokens import render_key_set
+from adapters.credentials.access_tokens import render_key_set
 from api.access.permissions import PUBLIC
 from api.dependencies import Running
 from domain.access.signing_keys import KEY_SET_MAX_AGE

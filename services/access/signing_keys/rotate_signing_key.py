@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from adapters.access_tokens import make_key
+from adapters.credentials.access_tokens import make_key
+from adapters.credentials.secret_box import SecretBox
 from adapters.postgres import events
 from adapters.postgres.access import signing_keys
 from adapters.postgres.database import Database
-from adapters.secret_box import SecretBox
 from domain.access.signing_keys import SigningKey, choose_signing_key, plan_rotation
 from domain.audit import make_audit_entry
 from domain.requests import Request

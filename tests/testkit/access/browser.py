@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from adapters.passwords import PasswordHasher
+from adapters.credentials.passwords import PasswordHasher
 from adapters.postgres.access import people
 from adapters.postgres.database import Database
 from domain.access.people import Person, PersonStatus

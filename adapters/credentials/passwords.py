@@ -76,7 +76,7 @@ class PasswordHasher:
 
     async def _start(self) -> Process:
         if self._process is None or self._process.returncode is not None:
-            command = (sys.executable, "-P", "-m", "adapters.passwords")
+            command = (sys.executable, "-P", "-m", "adapters.credentials.passwords")
             self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
         return self._process
 
