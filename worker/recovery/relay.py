@@ -54,6 +54,9 @@ class Relay:
                         await self._serve(connection)
             except (ApexError, RPCError) as error:
                 log.warning("the relay goes on in %g seconds: %s", LOOK_SECONDS, error)
+            except Exception:
+                # A defect must not end it: nothing else would find what is lost.
+                log.exception("the relay failed; it goes on in %g seconds", LOOK_SECONDS)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _serve(self, connection: AsyncConnection) -> None:
