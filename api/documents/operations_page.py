@@ -13,12 +13,14 @@ METHODS = ("get", "post", "put", "patch", "delete")
 def render_operations(document: dict[str, Any]) -> str:
     """Return the page of every operation, by its tag."""
     tags: dict[str, list[str]] = defaultdict(list)
+    parameters = document["components"].get("parameters", {})
+    shared = {f"#/components/parameters/{name}": known for name, known in parameters.items()}
     for path, operations in document["paths"].items():
         for method in METHODS:
             if method in operations:
                 operation = operations[method]
                 tag = (operation.get("tags") or ["others"])[0]
-                tags[tag].append(_render_operation(method, path, operation))
+                tags[tag].append(_render_operation(method, path, operation, shared))
     contents = " · ".join(f'<a href="#{escape(tag)}">{escape(tag)}</a>' for tag in tags)
     sections = [
         f'<h2 id="{escape(tag)}">{escape(tag)}</h2>{"".join(operations)}'
@@ -60,7 +62,10 @@ def render_page(title: str, body: str) -> str:
     )
 
 
-def _render_operation(method: str, path: str, operation: dict[str, Any]) -> str:
+def _render_operation(
+    method: str, path: str, operation: dict[str, Any], shared: dict[str | None, Any]
+) -> str:
+    """Return an operation; `shared` are the parameters that several refer to."""
     name = escape(operation["operationId"])
     summary = escape(operation.get("summary", ""))
     parts = [f"<p>{escape(operation.get('description', ''))}</p>"]
@@ -68,7 +73,7 @@ def _render_operation(method: str, path: str, operation: dict[str, Any]) -> str:
         rows = "".join(
             f"<tr><td><code>{escape(each['name'])}</code></td><td>{each['in']}</td>"
             f"<td>{_show(each['schema'])}</td></tr>"
-            for each in parameters
+            for each in (shared.get(each.get("$ref"), each) for each in parameters)
         )
         parts.append(f"<table>{rows}</table>")
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():

@@ -27,6 +27,7 @@ from domain.reasons import ReasonCode
 from domain.settlement.manual_matches import MATCHABLE
 from domain.settlement.payments import SENT, STOPPED, PaymentStatus
 from domain.sla.attestations import AttestationStatus
+from domain.sla.verdicts import PaymentType
 from tests.testkit.reasons import make_reason
 from tests.testkit.source_tree import DEVSTACK, PRODUCTION, get_name, list_modules
 
@@ -73,6 +74,7 @@ def _make_fitting_values(machine: StateMachine[Any], status: StrEnum) -> dict[st
     reason = make_reason("the payee has no trustline", ReasonCode.PAYEE_NO_TRUSTLINE)
     stopped, paid = status in STOPPED, status is PaymentStatus.CONFIRMED
     return {
+        "type": PaymentType.PENALTY,
         "reason_code": reason.code if stopped else None,
         "status_reason": reason.sentence if stopped else None,
         "transaction_hash": "aa" * 32 if paid else None,

@@ -90,8 +90,8 @@ async def test_head_of_what_cannot_be_read_is_not_allowed(api: httpx.AsyncClient
     ("path", "allowed"),
     [
         ("/outages", "GET, HEAD, POST"),
-        ("/outages/OUT-1", "GET, HEAD, PUT"),
-        ("/outages/OUT-1/", "GET, HEAD, PUT"),
+        ("/outages/OUT-1", "GET, HEAD, PUT, PATCH, DELETE"),
+        ("/outages/OUT-1/", "GET, HEAD, PUT, PATCH, DELETE"),
         ("/outages/OUT-1/resolve", "POST"),
         ("/health", "GET, HEAD"),
     ],

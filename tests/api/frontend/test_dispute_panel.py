@@ -52,38 +52,42 @@ async def test_a_dispute_is_filed_and_listed_by_status(browser: Browser, judged:
 
 @pytest.mark.parametrize(("action", "status"), [("resolve", "resolved"), ("reject", "rejected")])
 async def test_a_dispute_is_decided(
-    browser: Browser, judged: str, action: str, status: str
+    browser: Browser, colleague: Browser, judged: str, action: str, status: str
 ) -> None:
     dispute_id = await _file(browser, judged)
     body = {"action": action, "resolution_note": "checked"}
-    await browser.call("PATCH", f"/sla/disputes/{dispute_id}", json=body)
+    await colleague.call("PATCH", f"/sla/disputes/{dispute_id}", json=body)
     (item,) = (await _list(browser, judged, status=status))["items"]
     assert item["resolution_note"] == "checked"
     body = {"action": "resolve" if action == "reject" else "reject"}
-    assert status in await browser.refuse("PATCH", f"/sla/disputes/{dispute_id}", 409, json=body)
+    assert status in await colleague.refuse("PATCH", f"/sla/disputes/{dispute_id}", 409, json=body)
 
 
-async def test_a_decision_may_correct_the_severity(browser: Browser, judged: str) -> None:
+async def test_a_decision_may_correct_the_severity(
+    browser: Browser, colleague: Browser, judged: str
+) -> None:
     """Before anything is paid: the outage is judged again, by the terms of the other severity."""
     dispute_id = await _file(browser, judged)
     body = {"action": "resolve", "severity": "high"}
-    await browser.call("PATCH", f"/sla/disputes/{dispute_id}", json=body)
+    await colleague.call("PATCH", f"/sla/disputes/{dispute_id}", json=body)
     shown = await browser.call("GET", f"/outages/{judged}", OUTAGE)
     assert (shown["severity"], shown["sla_status"]["threshold_minutes"]) == ("high", 30)
     assert (shown["sla_status"]["amount"], shown["sla_status"]["revision"]) == (750, 2)
     newest, first = await browser.call("GET", f"/sla/results/{judged}")
     assert (newest["severity"], first["severity"]) == ("high", "critical")
     # The same decision again is the same; another severity is another decision.
-    await browser.call("PATCH", f"/sla/disputes/{dispute_id}", json=body)
+    await colleague.call("PATCH", f"/sla/disputes/{dispute_id}", json=body)
     other = body | {"severity": "low"}
-    detail = await browser.refuse("PATCH", f"/sla/disputes/{dispute_id}", 409, json=other)
+    detail = await colleague.refuse("PATCH", f"/sla/disputes/{dispute_id}", 409, json=other)
     assert "as high" in detail
 
 
-async def test_a_rejection_corrects_nothing(browser: Browser, judged: str) -> None:
+async def test_a_rejection_corrects_nothing(
+    browser: Browser, colleague: Browser, judged: str
+) -> None:
     dispute_id = await _file(browser, judged)
     body = {"action": "reject", "severity": "high"}
-    detail = await browser.refuse("PATCH", f"/sla/disputes/{dispute_id}", 422, json=body)
+    detail = await colleague.refuse("PATCH", f"/sla/disputes/{dispute_id}", 422, json=body)
     assert detail.startswith("severity: ")
 
 
@@ -102,10 +106,12 @@ async def test_a_dispute_is_withdrawn_by_who_filed_it(browser: Browser, judged: 
     )
 
 
-async def test_a_dispute_has_a_trail_of_its_own(browser: Browser, judged: str) -> None:
+async def test_a_dispute_has_a_trail_of_its_own(
+    browser: Browser, colleague: Browser, judged: str
+) -> None:
     dispute_id = await _file(browser, judged)
-    await browser.call("PATCH", f"/sla/disputes/{dispute_id}", json={"action": "review"})
-    await browser.call("PATCH", f"/sla/disputes/{dispute_id}", json={"action": "reject"})
+    await colleague.call("PATCH", f"/sla/disputes/{dispute_id}", json={"action": "review"})
+    await colleague.call("PATCH", f"/sla/disputes/{dispute_id}", json={"action": "reject"})
     steps = await browser.call("GET", f"/sla/disputes/{dispute_id}/history")
     assert [each["step"] for each in steps] == [
         "dispute.filed",

@@ -27,8 +27,8 @@ from devstack.processes import ports
 from devstack.environment.postgres import Postgres, find_binary
 from devstack.processes.child_processes import Process
 
-async def main(directory, roots, withheld):
-    if withheld == "withheld":  # PR_SET_SECUREBITS, SECBIT_NO_CAP_AMBIENT_RAISE
+async def main(directory, roots, unambient):
+    if unambient == "unambient":  # PR_SET_SECUREBITS, SECBIT_NO_CAP_AMBIENT_RAISE
         assert ctypes.CDLL(None).prctl(28, ctypes.c_ulong(1 << 6), 0, 0, 0) == 0
     placement.ROOTS = (Path(roots),)
     postgres = Postgres(Path(directory), ports.free())

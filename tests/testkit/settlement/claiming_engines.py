@@ -57,9 +57,9 @@ class Engine:
         async with asyncio.timeout(30):
             with pytest.raises(ChannelsClaimed) as stopped:
                 await self.task
-        stopped = await self.gate.pause()
-        assert stopped is not None
-        assert stopped.reason.code is ReasonCode.CLAIM_UNCONFIRMED
+        paused = await self.gate.pause()
+        assert paused is not None
+        assert paused.reason.code is ReasonCode.CLAIM_UNCONFIRMED
         return str(stopped.value)
 
     async def kill(self) -> None:

@@ -102,7 +102,7 @@ class Replay:
         if each.lifecycle == "cancelled":
             raise RequestRefused(CONFLICT, f"outage {each.id!r} is cancelled")
         if each.lifecycle == "declared":
-            await self._resolve(each, key)
+            await self._resolve(each, f"{key}-resolve")
 
     async def _resolve(self, each: Played, key: str) -> None:
         path = f"/outages/{each.id}"
