@@ -57,7 +57,6 @@ async def test_every_change_has_an_entry_of_its_own(
         {"mttr_minutes": 5_000_000},
         {"resolved_at": "2026-01-31T11:00:00Z"},
         {"resolved_at": "2026-01-31T12:30:00Z", "mttr_minutes": 5},
-        {},
     ],
 )
 async def test_a_correction_that_is_refused_has_changed_nothing(

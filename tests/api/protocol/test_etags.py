@@ -72,17 +72,19 @@ async def test_a_tag_of_something_else_is_refused(api: httpx.AsyncClient) -> Non
     assert passed.status_code == 200
 
 
-async def test_a_dispute_is_decided_as_it_was_seen(api: httpx.AsyncClient) -> None:
+async def test_a_dispute_is_decided_as_it_was_seen(
+    api: httpx.AsyncClient, decider: httpx.AsyncClient
+) -> None:
     outage_id = await declare_outage(api)
     await resolve_outage(api, outage_id)
     filed = await api.post("/sla/disputes", json={"outage_id": outage_id, "reason": "a test"})
     path = f"/sla/disputes/{filed.json()['id']}"
     seen = (await api.get(path)).headers["ETag"]
-    await api.patch(path, json={"action": "review"})
+    await decider.patch(path, json={"action": "review"})
     decision = {"action": "reject", "resolution_note": make_unique_id("note")}
-    assert (await api.patch(path, json=decision, headers={"If-Match": seen})).status_code == 412
+    assert (await decider.patch(path, json=decision, headers={"If-Match": seen})).status_code == 412
     now = (await api.get(path)).headers["ETag"]
-    decided = await api.patch(path, json=decision, headers={"If-Match": now})
+    decided = await decider.patch(path, json=decision, headers={"If-Match": now})
     assert decided.status_code == 200, decided.text
 
 

@@ -29,7 +29,8 @@ CROOKED = [
     *('"100"', '"1e3"', '"NaN"', '"\u0661\u0662"', '" 100"', '"1_000"', '"+100"', "[100]", "{}"),
     *("0", "-100", "9223372036854775808", "1" + "0" * 400),
 ]
-
+# JSON has one kind of number, and these are whole.
+WHOLE = {"0", "100.0", "1e3", "1E3"}
 
 # Lower case, cut short, too long, a letter exchanged, blanks, other kinds of key, other alphabets.
 # Not drawn: the ids of the tests are made of it, and all workers must collect the same.
@@ -132,7 +133,7 @@ async def test_what_is_no_address_goes_nowhere(
 
 
 @pytest.mark.parametrize(
-    "crooked", sorted(set(CROOKED) - {"0", "null"}), ids=lambda t: ascii(t)[:24]
+    "crooked", sorted(set(CROOKED) - WHOLE - {"null"}), ids=lambda t: ascii(t)[:24]
 )
 async def test_the_minutes_of_a_decision_are_a_whole_number(
     api: httpx.AsyncClient, database: Database, crooked: str
@@ -142,7 +143,7 @@ async def test_the_minutes_of_a_decision_are_a_whole_number(
 
 
 @pytest.mark.parametrize(
-    "crooked", [each for each in CROOKED if each not in ("0", "null")], ids=lambda t: ascii(t)[:24]
+    "crooked", sorted(set(CROOKED) - WHOLE - {"null"}), ids=lambda t: ascii(t)[:24]
 )
 async def test_stated_minutes_are_a_whole_number(
     api: httpx.AsyncClient, database: Database, crooked: str
