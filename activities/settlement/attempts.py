@@ -107,7 +107,9 @@ class AttemptActivitiesImpl(AttemptActivities):
             return proof
         reason = "a restored database does not know these bytes: the chain is asked"
         if made := await read_receipt_of_member(self.database, attempt):
-            reason = f"{made.transaction_hash} has paid payment {made.payment_id} instead"
+            reason = (
+                f"transaction {made.transaction_hash} has paid payment {made.payment_id} instead"
+            )
         elif attempt.hash in await self.list_signed_hashes(attempt):
             return foreign
         return Observation(AttemptOutcome.FAILED_RETRY, foreign.ledger, reason=reason)

@@ -10,7 +10,7 @@ from adapters.postgres.unit_of_work import UnitOfWork, call_after_commit, conclu
 from devstack.environment.stack import Stack
 from tests.testkit.stacks import open_scratch_database
 
-SAVE = "INSERT INTO api_keys (name, role, digest) VALUES (:name, 'admin', :digest)"
+SAVE = "INSERT INTO api_keys (id, name, role, digest, created_by) VALUES (:name, :name, 'admin', :digest, 'a test')"
 
 
 @pytest.fixture(scope="module")
