@@ -21,11 +21,11 @@ class PairedEngine(EngineWorld):
         self, run: WorkflowRun, *, runs: int = 1, crash_at: str | None = None
     ) -> bool:
         done = len(run.recorded)
-        lives = await super().advance(run, runs=runs, crash_at=crash_at)
+        is_alive = await super().advance(run, runs=runs, crash_at=crash_at)
         for _, answer in run.recorded[done:]:
             if isinstance(answer, Prepared) and not answer.attempt.resumed:
                 assert self.may_sign, "signed while the channels may be another engine's"
-        return lives
+        return is_alive
 
     async def let_others_look(self) -> None:
         for engine in self.engines:
