@@ -75,7 +75,7 @@ class Tier:
     test_seconds: float
 
 
-TIERS = {"unit": Tier(60, 10), "test": Tier(700, 20), "system": Tier(1400, 240)}
+TIERS = {"unit": Tier(75, 10), "test": Tier(1200, 40), "system": Tier(2600, 420)}
 
 
 @dataclass

@@ -23,9 +23,9 @@ from domain.money import format_amount
 from domain.networks import NetworkState
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.channels import find_missing
+from services.settlement.networks.mark_monitored import mark_monitored
 from services.settlement.networks.report_network import (
     ReportNetwork,
-    mark_monitored,
     report_network,
 )
 from services.settlement.networks.save_network import save_network

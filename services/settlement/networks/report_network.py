@@ -27,9 +27,3 @@ async def report_network(database: Database, command: ReportNetwork) -> None:
         await networks.save_state(connection, command.state)
         await troubles.save_troubles(connection, passphrase, command.found, command.at)
         await networks.save_monitored_at(connection, passphrase, command.at)
-
-
-async def mark_monitored(database: Database, passphrase: str, at: datetime) -> None:
-    """Save that a settlement worker looks after a network, whether or not the network answers."""
-    async with database.transaction() as connection:
-        await networks.save_monitored_at(connection, passphrase, at)

@@ -30,7 +30,8 @@ async def test_readiness_names_the_parts_it_stands_on(stack: Stack) -> None:
     assert shown["parts"] == {"database": "ok", "temporal": "ok"}
     # What is wrong with settling is other tests' doing; a signer and a reader are at work here.
     codes = {trouble["code"] for trouble in shown["settling"]["troubles"]}
-    assert codes <= {"circuit_breaker_open", "breaks_open", "payments_blocked", "treasury_short"}
+    known = {"circuit_breaker_open", "breaks_open", "payments_blocked", "treasury_short"}
+    assert codes <= {*known, "workflows_missing"}
     assert shown["settling"]["status"] == ("troubled" if codes else "ok")
 
 
