@@ -14,7 +14,9 @@ def render_operations(document: dict[str, Any]) -> str:
     """Return the page of every operation, by its tag."""
     tags: dict[str, list[str]] = defaultdict(list)
     parameters = document["components"].get("parameters", {})
-    shared = {f"#/components/parameters/{name}": known for name, known in parameters.items()}
+    shared: dict[str | None, Any] = {
+        f"#/components/parameters/{name}": known for name, known in parameters.items()
+    }
     for path, operations in document["paths"].items():
         for method in METHODS:
             if method in operations:
