@@ -25,7 +25,7 @@ from domain.accounting.breaks import BreakStatus
 from domain.errors import Conflict, IllegalTransition, NotFound
 from domain.reasons import ReasonCode
 from domain.settlement.manual_matches import MATCHABLE
-from domain.settlement.payments import SENT, STOPPED, PaymentStatus
+from domain.settlement.payments import SENT, STOPPED, PaymentStatus, Treasury
 from domain.sla.attestations import AttestationStatus
 from domain.sla.verdicts import PaymentType
 from tests.testkit.reasons import make_reason
@@ -75,6 +75,7 @@ def _make_fitting_values(machine: StateMachine[Any], status: StrEnum) -> dict[st
     stopped, paid = status in STOPPED, status is PaymentStatus.CONFIRMED
     return {
         "type": PaymentType.PENALTY,
+        "payer": Treasury.BOND,
         "reason_code": reason.code if stopped else None,
         "status_reason": reason.sentence if stopped else None,
         "transaction_hash": "aa" * 32 if paid else None,

@@ -37,7 +37,8 @@ async def test_new_terms_hold_at_once_and_are_a_new_version(browser: Browser) ->
     assert (shown["amount"], shown["threshold_minutes"]) == (-120, 20)
     newest, *older = await browser.call("GET", "/sla/config/history")
     assert older == versions
-    assert (newest["version"], newest["published_by"]) == (versions[0]["version"] + 1, "admin")
+    assert newest["version"] == versions[0]["version"] + 1
+    assert newest["published_by"].startswith("admin-")
     # The same again is no new version.
     await browser.call("PUT", "/sla/config/critical", TERMS, json=terms)
     assert len(await browser.call("GET", "/sla/config/history")) == len(versions) + 1
