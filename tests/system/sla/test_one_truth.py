@@ -183,6 +183,7 @@ async def test_a_workflow_server_that_forgot_everything_is_recovered(
             await wait_for_agreement(database, client, outage_id, 60)
         path = f"/sla/disputes/{dispute['id']}"
         assert await find_trouble(api) is None
-        decided = await api.patch(path, json={"action": "resolve", "mttr_minutes": 5})
+        async with await open_second_person(api) as decider:
+            decided = await decider.patch(path, json={"action": "resolve", "mttr_minutes": 5})
         assert decided.status_code == 200, decided.text
         await wait_for_lifecycle(api, disputed, "closed", 60)
