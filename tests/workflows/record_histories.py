@@ -26,6 +26,7 @@ from stellar_sdk import Keypair, TransactionBuilder
 from temporalio.client import Client, WorkflowHandle
 
 from devstack.environment.stack import Stack
+from tests.testkit.access.second_person import open_second_person
 from tests.testkit.api_client import (
     TERMS,
     declare_outage,
@@ -90,7 +91,8 @@ async def play(api: httpx.AsyncClient) -> list[str]:
         filed.raise_for_status()
         if name in decisions:
             decision = f"/sla/disputes/{filed.json()['id']}"
-            (await api.patch(decision, json=decisions[name])).raise_for_status()
+            async with await open_second_person(api) as decider:
+                (await decider.patch(decision, json=decisions[name])).raise_for_status()
     await _settled(api)
     payments = (await api.get("/payments", params={"page_size": 50})).json()["items"]
     outages = {item["outage_id"] for item in payments} | {"cancelled"}
