@@ -28,5 +28,7 @@ async def measure(engine: EngineClient, rate: float, seconds: float) -> Latencie
     await declare(-1)
     waited = await open_loop(declare, rate, seconds)
     for outage_id in declared:
-        await engine.ask("POST", f"/outages/{outage_id}/cancel", {"reason": "a benchmark"})
+        await engine.ask(
+            "POST", f"/outages/{outage_id}/cancel", {"reason": "a benchmark"}, f"{outage_id}-cancel"
+        )
     return Latencies.of(waited)

@@ -70,7 +70,9 @@ class RealWorkload:
         self.receiver.expect(outage_id)
         declared = await self.engine.ask("POST", "/outages", body, outage_id)
         path = f"/outages/{outage_id}/resolve"
-        resolved = await self.engine.ask("POST", path, {"resolved_at": ended}, outage_id)
+        resolved = await self.engine.ask(
+            "POST", path, {"resolved_at": ended}, f"{outage_id}-resolve"
+        )
         closed = await self.receiver.closed(outage_id)
         if closed["transaction_hash"]:
             self.paid.add(outage_id)
