@@ -18,7 +18,7 @@ from tests.simulation.properties import ExactlyOnce, LyingNodes
 from tests.simulation.recovery.copies import Copies
 from tests.simulation.recovery.engine_world import play_recovery
 from tests.simulation.recovery.faulty_engines import FAULTY_COPIES, FAULTY_RESTORERS
-from tests.simulation.recovery.restored_books import RestoredAmongLies, RestoredBooks
+from tests.simulation.recovery.restored_books import RestoredAmongLies
 from tests.simulation.scratch_databases import (
     ScratchDatabase,
     find_violations,
@@ -129,7 +129,7 @@ def play_restored(
     with pytest.MonkeyPatch.context() as patch:
         play_temporal(patch)
         play_recovery(patch)
-        return _played(server_url, RestoredBooks, schedules, command, drawn_from)
+        return _played(server_url, RestoredAmongLies, schedules, command, drawn_from)
 
 
 def play_copies(

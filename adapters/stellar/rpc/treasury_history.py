@@ -9,7 +9,9 @@ Nothing here signs or needs a seed.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from stellar_sdk import Asset as SdkAsset
@@ -20,15 +22,17 @@ from stellar_sdk.soroban_rpc import (
     GetEventsResponse,
     GetHealthResponse,
 )
+from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from adapters.stellar.rpc.corroboration import is_corroborated
 from adapters.stellar.rpc.network_monitor import NetworkMonitor
-from adapters.stellar.rpc.nodes import Nodes, RpcNode
+from adapters.stellar.rpc.nodes import READ_SECONDS, Nodes, RpcNode
 from adapters.stellar.rpc.transfer_events import encode_symbol, parse_transfer
 from domain.accounting.reconciliation import ChainPage, Extent
 from domain.errors import ChainUnavailable
 from domain.networks import NetworkState
 
+log = logging.getLogger(__name__)
 PAGE_SIZE = 1000
 ANY = "*"
 
@@ -97,8 +101,7 @@ class TreasuryHistory:
         cursor: str | None = None
         while True:
             try:
-                answer = await self._ask(first_ledger, cursor)
-                page = self._parse_page(answer)
+                answer, page = await self._read_page(first_ledger, cursor)
             except ChainUnavailable:
                 raise
             except Exception as error:
@@ -110,17 +113,33 @@ class TreasuryHistory:
                 return
             cursor = answer.cursor
 
-    async def _ask(self, first_ledger: int, cursor: str | None) -> GetEventsResponse:
+    async def _read_page(
+        self, first_ledger: int, cursor: str | None
+    ) -> tuple[GetEventsResponse, ChainPage]:
+        """
+        Read a page from two nodes, and return what either shows, as far as both have read: what one
+        conceals would be paid again. From one, while no other can answer.
+        """
         begun = first_ledger if cursor is None else _parse_ledger(cursor)
-        return await self.nodes.ask(
-            lambda server: server.get_events(
-                start_ledger=None if cursor else first_ledger,
-                filters=self.filters,
-                cursor=cursor,
-                limit=PAGE_SIZE,
-            ),
-            at_least=begun,
-        )
+
+        async def question(server: SorobanServerAsync) -> GetEventsResponse:
+            start = None if cursor else first_ledger
+            return await server.get_events(
+                start_ledger=start, filters=self.filters, cursor=cursor, limit=PAGE_SIZE
+            )
+
+        node, answer = await self.nodes.ask_any(question, at_least=begun)
+        page = self._parse_page(answer)
+        for other in self.nodes.usable:
+            if other is node or other.is_lagging:
+                continue
+            try:
+                second = await self.nodes.ask_node(other, question, READ_SECONDS)
+                if second.latest_ledger >= begun:
+                    return _unite(answer, page, second, self._parse_page(second))
+            except Exception as error:
+                log.warning("%s shows no transfers: %s", other.name, type(error).__name__)
+        return answer, page
 
     def _parse_page(self, answer: GetEventsResponse) -> ChainPage:
         transfers = tuple(parse_transfer(event, self.contract) for event in answer.events)
@@ -135,6 +154,17 @@ class TreasuryHistory:
         if searched == answer.latest_ledger:
             closed = datetime.fromtimestamp(answer.latest_Ledger_close_time, UTC)
         return ChainPage(transfers, searched, closed)
+
+
+def _unite(
+    answer: GetEventsResponse, page: ChainPage, second: GetEventsResponse, other: ChainPage
+) -> tuple[GetEventsResponse, ChainPage]:
+    """Return the page that reaches less far, with the transfers of both."""
+    if other.ledger < page.ledger:
+        answer, page, other = second, other, page
+    further = (each for each in other.transfers if each.ledger <= page.ledger)
+    both = sorted({*page.transfers, *further}, key=lambda each: each.position)
+    return answer, replace(page, transfers=tuple(both))
 
 
 def _parse_ledger(cursor: str) -> int:
