@@ -13,11 +13,9 @@ import pytest
 
 from tests.simulation.runs import (
     MET_BY_BATCHES,
-    MET_BY_COPIES,
     MET_BY_RESTORED,
     divide,
     play_batches,
-    play_copies,
     play_restored,
     play_single,
 )
@@ -63,9 +61,3 @@ def test_each_debt_is_paid_once_whatever_is_drawn_and_restored(server_url: str, 
     command = f"SEED={seed} {COMMAND} -k and_restored"
     met = play_restored(server_url, SCHEDULES // 10, command, seed).met
     assert SCHEDULES < 1000 or not [move for move in MET_BY_RESTORED if not met[move]]
-
-
-def test_each_debt_is_paid_once_whatever_is_drawn_and_copied(server_url: str, seed: int) -> None:
-    command = f"SEED={seed} {COMMAND} -k and_copied"
-    met = play_copies(server_url, SCHEDULES // 40, command, seed).met
-    assert SCHEDULES < 1000 or not [move for move in MET_BY_COPIES if not met[move]]
