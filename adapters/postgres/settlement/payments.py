@@ -225,19 +225,20 @@ async def record_disagreement(
     return [to_payment(row) for row in rows.mappings()]
 
 
-async def confirm(connection: AsyncConnection, payment_id: str, **proof: Any) -> None:
+async def confirm(connection: AsyncConnection, payment_id: str, **proof: Any) -> bool:
     """
-    Record the proof that the money moved.
+    Record the proof that the money moved; False when this transaction has confirmed it before.
 
     Raises Conflict when another transaction confirmed the payment, IllegalTransition when its status
     does not allow it to be confirmed.
     """
     to, key = PaymentStatus.CONFIRMED, {"id": payment_id}
     if await transitions.move(connection, transitions.PAYMENTS, key, to, SENT, **proof):
-        return
+        return True
     known = (await get(connection, payment_id)).transaction_hash
     if known != proof["transaction_hash"]:
         raise Conflict(f"payment {payment_id} is confirmed by {known}")
+    return False
 
 
 async def get(connection: AsyncConnection, payment_id: str) -> PaymentRecord:

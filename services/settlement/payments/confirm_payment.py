@@ -23,15 +23,16 @@ async def confirm_payment(
     proof = payloads.describe_receipt(transaction_hash, seen.ledger, seen.fee_stroops, confirmed_at)
     async with database.transaction(durable=True) as connection:
         await attempts.finish(connection, attempt, AttemptStatus.SUCCEEDED)
-        await payments.confirm(
+        confirmed = await payments.confirm(
             connection,
             payment.id,
             transaction_hash=transaction_hash,
             ledger=seen.ledger,
             confirmed_at=confirmed_at,
         )
-        settled = make_settled_entries(payment, transaction_hash, attempt.n, attempt.payment_id)
-        await journal.post_entries(connection, settled)
+        if confirmed:  # or it stands in the journal, perhaps as what was read from the chain
+            settled = make_settled_entries(payment, transaction_hash, attempt.n, attempt.payment_id)
+            await journal.post_entries(connection, settled)
         deliveries = await events.publish_all(
             connection, [describe_paid(payment, observed.at, proof, by)]
         )

@@ -48,6 +48,20 @@ IN_FLIGHT = {
 }
 
 
+# Found by search: the first paid twice, by a node that concealed what was paid; the second could not be posted.
+FOUND = {
+    "one node conceals": [
+        ("owe_payments", {"payments": 1, "lost": 2, "memory": False}),
+        ("let_node_lie", {"lie": ("lying_failed", None), "node": 0}),
+        ("let_envelope_expire", {"which": 0}),
+    ],
+    "confirmed twice": [
+        ("owe_payments", {"payments": 1, "lost": 3, "memory": True}),
+        ("run_activity_twice", {"which": 0}),
+    ],
+}
+
+
 def test_each_debt_is_paid_once_whatever_is_restored(stack: Stack) -> None:
     met = play_restored(
         stack.environment["DATABASE_URL"], RESTORED, f"{COMMAND} -k whatever_is_restored", 0
@@ -72,3 +86,10 @@ def test_a_payment_in_flight_survives_a_restore_of_the_database_alone(
         restored = type("Restored", (RestoredAmongLies,), {"scratch": machine.scratch})
         assert find_failure(restored, moves) is None
     assert machine.scratch.met["confirmed"] == 1
+
+
+@pytest.mark.parametrize("moves", FOUND.values(), ids=FOUND)
+def test_what_search_has_found_is_not_found_again(stack: Stack, moves: list[Move]) -> None:
+    with play_signer(stack.environment["DATABASE_URL"], PaymentActivitiesImpl) as machine:
+        restored = type("Restored", (RestoredAmongLies,), {"scratch": machine.scratch})
+        assert find_failure(restored, moves) is None
