@@ -37,18 +37,33 @@ async def is_corroborated(nodes: Nodes, transaction_hash: str, ledger: int) -> b
     Transfers are read from one node. What is confirmed by such a reading is asked of others first; False
     while too few of them answer, or remember that ledger.
     """
-    shown = await asyncio.gather(
-        *(_is_shown(nodes, node, transaction_hash, ledger) for node in nodes.all)
+    said = await _ask_all(nodes, transaction_hash, ledger)
+    return said.count(True) >= min(NODES_TO_AGREE, len(nodes.all))
+
+
+async def settle_disagreement(nodes: Nodes, transaction_hash: str, ledger: int) -> bool | None:
+    """Tell what two nodes agree on: that a transaction was applied in a ledger, or not; None if on neither."""
+    said = await _ask_all(nodes, transaction_hash, ledger)
+    if said.count(True) >= NODES_TO_AGREE:
+        return True
+    return False if said.count(False) >= NODES_TO_AGREE else None
+
+
+async def _ask_all(nodes: Nodes, transaction_hash: str, ledger: int) -> list[bool | None]:
+    return await asyncio.gather(
+        *(_ask_one(nodes, node, transaction_hash, ledger) for node in nodes.all)
     )
-    return sum(shown) >= min(NODES_TO_AGREE, len(nodes.all))
 
 
-async def _is_shown(nodes: Nodes, node: RpcNode, transaction_hash: str, ledger: int) -> bool:
+async def _ask_one(nodes: Nodes, node: RpcNode, transaction_hash: str, ledger: int) -> bool | None:
+    """Return whether a node shows it applied in that ledger; None if it cannot know."""
     try:
         found = await nodes.ask_node(
             node, lambda server: server.get_transaction(transaction_hash), READ_SECONDS
         )
     except Exception as error:
         log.warning("%s cannot corroborate: %s", node.name, type(error).__name__)
-        return False
-    return found.status is GetTransactionStatus.SUCCESS and found.ledger == ledger
+        return None
+    if found.status is not GetTransactionStatus.NOT_FOUND:
+        return found.status is GetTransactionStatus.SUCCESS and found.ledger == ledger
+    return False if found.oldest_ledger <= ledger <= found.latest_ledger else None

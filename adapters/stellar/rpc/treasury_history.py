@@ -24,7 +24,7 @@ from stellar_sdk.soroban_rpc import (
 )
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from adapters.stellar.rpc.corroboration import is_corroborated
+from adapters.stellar.rpc.corroboration import is_corroborated, settle_disagreement
 from adapters.stellar.rpc.network_monitor import NetworkMonitor
 from adapters.stellar.rpc.nodes import READ_SECONDS, Nodes, RpcNode
 from adapters.stellar.rpc.transfer_events import encode_symbol, parse_transfer
@@ -117,8 +117,8 @@ class TreasuryHistory:
         self, first_ledger: int, cursor: str | None
     ) -> tuple[GetEventsResponse, ChainPage]:
         """
-        Read a page from two nodes, and return what either shows, as far as both have read: what one
-        conceals would be paid again. From one, while no other can answer.
+        Read a page from two nodes, as far as both have read: what one conceals would be paid again. From
+        one, while no other can answer.
         """
         begun = first_ledger if cursor is None else _parse_ledger(cursor)
 
@@ -135,11 +135,37 @@ class TreasuryHistory:
                 continue
             try:
                 second = await self.nodes.ask_node(other, question, READ_SECONDS)
-                if second.latest_ledger >= begun:
-                    return _unite(answer, page, second, self._parse_page(second))
+                if second.latest_ledger < begun:
+                    continue
+                found = self._parse_page(second)
             except Exception as error:
                 log.warning("%s shows no transfers: %s", other.name, type(error).__name__)
+                continue
+            if found.ledger < page.ledger:
+                answer, page, found = second, found, page
+            return answer, await self._unite(page, found)
         return answer, page
+
+    async def _unite(self, page: ChainPage, further: ChainPage) -> ChainPage:
+        """Return a page with what two nodes agree on. Raises ChainUnavailable while they do not."""
+        alike = set(page.transfers) & set(further.transfers)
+        both = {
+            *page.transfers,
+            *(each for each in further.transfers if each.ledger <= page.ledger),
+        }
+        for each in sorted(both - alike, key=lambda each: each.position):
+            if each.ledger > page.ledger:
+                continue  # the page goes on in that ledger
+            known = await settle_disagreement(self.nodes, each.transaction_hash, each.ledger)
+            if known is None:
+                raise ChainUnavailable(
+                    f"the nodes disagree about transaction {each.transaction_hash} of ledger {each.ledger}: "
+                    "one shows a transfer that another does not"
+                )
+            if not known:
+                log.error("ALARM: one node alone shows %s; it is left out", each.transaction_hash)
+                both.discard(each)
+        return replace(page, transfers=tuple(sorted(both, key=lambda each: each.position)))
 
     def _parse_page(self, answer: GetEventsResponse) -> ChainPage:
         transfers = tuple(parse_transfer(event, self.contract) for event in answer.events)
@@ -154,17 +180,6 @@ class TreasuryHistory:
         if searched == answer.latest_ledger:
             closed = datetime.fromtimestamp(answer.latest_Ledger_close_time, UTC)
         return ChainPage(transfers, searched, closed)
-
-
-def _unite(
-    answer: GetEventsResponse, page: ChainPage, second: GetEventsResponse, other: ChainPage
-) -> tuple[GetEventsResponse, ChainPage]:
-    """Return the page that reaches less far, with the transfers of both."""
-    if other.ledger < page.ledger:
-        answer, page, other = second, other, page
-    further = (each for each in other.transfers if each.ledger <= page.ledger)
-    both = sorted({*page.transfers, *further}, key=lambda each: each.position)
-    return answer, replace(page, transfers=tuple(both))
 
 
 def _parse_ledger(cursor: str) -> int:
