@@ -19,6 +19,7 @@ class Moody:
     def __init__(self, moods: list[int]) -> None:
         self.moods = moods
         self.asked: list[tuple[Any, ...]] = []
+        self.kind = "about:blank"
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         names = ("X-API-Key", "Idempotency-Key", "X-Correlation-ID")
@@ -28,7 +29,8 @@ class Moody:
         if mood == 0:
             assert request.transport is not None
             request.transport.abort()
-        return web.json_response({"detail": f"in mood {mood}"}, status=mood or 200)
+        said = {"type": self.kind, "detail": f"in mood {mood}"}
+        return web.json_response(said, status=mood or 200)
 
 
 @pytest.fixture
@@ -63,10 +65,19 @@ async def test_a_refusal_is_final(moody: Moody, url: str) -> None:
     assert len(moody.asked) == 1
 
 
+async def test_a_request_that_is_being_carried_out_is_asked_for_again(
+    moody: Moody, url: str
+) -> None:
+    moody.moods, moody.kind = [409, 409, 201], "/docs/errors#request_in_flight"
+    async with EngineClient(url, "a-key", patience_seconds=30) as engine:
+        assert (await engine.ask("POST", "/outages", {"id": "o-1"}, "once")).status == 201
+    assert len(moody.asked) == 3
+
+
 async def test_each_request_has_an_idempotency_key_of_its_own(moody: Moody, url: str) -> None:
     async with EngineClient(url, "a-key") as engine:
         answers = [await engine.send("POST", "/webhooks", {"n": 1}) for _ in range(2)]
-    assert answers == [{"detail": "in mood 201"}] * 2
+    assert [each["detail"] for each in answers] == ["in mood 201"] * 2
     keys = [key for _, key, _, _ in moody.asked]
     assert None not in keys
     # All the repetitions of the first have one key, the second has another.

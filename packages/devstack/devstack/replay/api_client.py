@@ -19,7 +19,8 @@ API = "/api/v1"
 ANSWER_SECONDS = 20
 PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.1, 2.0
 PAGE_SIZE, FEED_SIZE = 200, 1000
-TOO_MANY, ERROR, DOWN = 429, 400, 500
+CONFLICT, TOO_MANY, ERROR, DOWN = 409, 429, 400, 500
+IN_FLIGHT = b"request_in_flight"
 LAST_TRANSACTION = 2**62
 
 
@@ -78,7 +79,7 @@ class EngineClient:
             if 0 < status < ERROR:
                 answer = orjson.loads(content) if content else None
                 return EngineResponse(status, answer, time.monotonic() - began)
-            if ERROR <= status < DOWN and status != TOO_MANY:
+            if ERROR <= status < DOWN and not _may_repeat(status, content):
                 raise RequestRefused(status, _sentence(status, content), f"{method} {path}")
             if time.monotonic() - began > self.patience_seconds:
                 raise RequestTimedOut(
@@ -151,6 +152,11 @@ class EngineClient:
         """Of all accounts of the double-entry journal: zero, or money was made from nothing."""
         accounts = await self.get("/payments/ledger")
         return sum(int(account["balance_stroops"]) for account in accounts)
+
+
+def _may_repeat(status: int, content: bytes) -> bool:
+    """Whether the same request succeeds later: also one whose key is taken by a run that has died."""
+    return status == TOO_MANY or (status == CONFLICT and IN_FLIGHT in content)
 
 
 def _sentence(status: int, content: bytes) -> str:
