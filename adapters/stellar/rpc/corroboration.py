@@ -41,7 +41,7 @@ async def is_corroborated(nodes: Nodes, transaction_hash: str, ledger: int) -> b
     return said.count(True) >= min(NODES_TO_AGREE, len(nodes.all))
 
 
-async def settle_disagreement(nodes: Nodes, transaction_hash: str, ledger: int) -> bool | None:
+async def decide_disagreement(nodes: Nodes, transaction_hash: str, ledger: int) -> bool | None:
     """Tell what two nodes agree on: that a transaction was applied in a ledger, or not; None if on neither."""
     said = await _ask_all(nodes, transaction_hash, ledger)
     if said.count(True) >= NODES_TO_AGREE:

@@ -24,7 +24,7 @@ from stellar_sdk.soroban_rpc import (
 )
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from adapters.stellar.rpc.corroboration import is_corroborated, settle_disagreement
+from adapters.stellar.rpc.corroboration import is_corroborated, decide_disagreement
 from adapters.stellar.rpc.network_monitor import NetworkMonitor
 from adapters.stellar.rpc.nodes import READ_SECONDS, Nodes, RpcNode
 from adapters.stellar.rpc.transfer_events import encode_symbol, parse_transfer
@@ -156,7 +156,7 @@ class TreasuryHistory:
         for each in sorted(both - alike, key=lambda each: each.position):
             if each.ledger > page.ledger:
                 continue  # the page goes on in that ledger
-            known = await settle_disagreement(self.nodes, each.transaction_hash, each.ledger)
+            known = await decide_disagreement(self.nodes, each.transaction_hash, each.ledger)
             if known is None:
                 raise ChainUnavailable(
                     f"the nodes disagree about transaction {each.transaction_hash} of ledger {each.ledger}: "
