@@ -24,7 +24,7 @@ from stellar_sdk.soroban_rpc import (
 )
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from adapters.stellar.rpc.corroboration import is_corroborated, decide_disagreement
+from adapters.stellar.rpc.corroboration import decide_disagreement, is_corroborated
 from adapters.stellar.rpc.network_monitor import NetworkMonitor
 from adapters.stellar.rpc.nodes import READ_SECONDS, Nodes, RpcNode
 from adapters.stellar.rpc.transfer_events import encode_symbol, parse_transfer
