@@ -18,8 +18,10 @@ from api.dependencies import Engine, bind_subjects
 from api.documents import pages
 from api.middleware import PREFIX, Guards
 from api.parsing.content_types import refuse_foreign_content
+from api.parsing.deprecations import announce_deprecations
 from api.parsing.query_parameters import refuse_unknown_parameters
 from api.protocol.etags import EntityTags
+from api.protocol.exact_paths import ExactPaths, list_exact_paths
 from api.protocol.idempotency import Idempotency, guard_routes
 from api.routes import audit, events, health, metrics, webhooks
 from api.routes.access import api_keys, key_sets, people, session_events, sessions
@@ -99,6 +101,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         lifespan=lifespan,
         dependencies=[
             Depends(bind_subjects),
+            Depends(announce_deprecations),
             Depends(deny_unmarked),
             Depends(refuse_unknown_parameters),
             Depends(refuse_foreign_content),
@@ -109,6 +112,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.prefix = prefix = settings.api_v1_prefix if settings else PREFIX
+    app.state.exact_paths = list_exact_paths([noun.router for noun in NOUNS], prefix)
     guard_routes(noun.router for noun in NOUNS)
     for noun in NOUNS:
         app.include_router(noun.router, prefix=prefix)
@@ -118,6 +122,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     problems.install(app)
     responses.install(app, [noun.router for noun in NOUNS], prefix)
     # The last one stands before the others.
+    app.add_middleware(ExactPaths)
     app.add_middleware(Idempotency)
     app.add_middleware(EntityTags)
     app.add_middleware(Guards, split_origins(settings.allowed_origins) if settings else ())

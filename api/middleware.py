@@ -72,6 +72,8 @@ class Guards:
             *list_security_headers(scope.get("scheme", "http")),
             *self.origins.list_headers(headers.get(b"origin")),
         ]
+        # Of this answer alone: a route may say more.
+        scope["state"]["answer_headers"] = extra
         answer = Answer(send, correlation_id, extra, head=scope["method"] == "HEAD")
         parent = tracing.parse_traceparent(headers.get(b"traceparent", b"").decode("latin-1"))
         with (

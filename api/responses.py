@@ -16,6 +16,7 @@ from api import dependencies
 from api.access.permissions import PermissionRule, list_calls
 from api.openapi.request_headers import KEY_PARAMETER, declare_key
 from api.openapi.shared_errors import SHARED, render_shared
+from api.parsing.deprecations import declare_deprecations
 from api.protocol.etags import get_if_match
 from api.protocol.idempotency import UNSAFE
 
@@ -50,6 +51,11 @@ def declare_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {
         status: {"model": Problem, "description": SHARED[status].description} for status in statuses
     }
+
+
+def declare_known(view: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """Declare, beside a route that makes something (201), what it answers where that is there already."""
+    return {200: {"model": view, "description": "It was there already; nothing was changed."}}
 
 
 def install(app: FastAPI, routers: Iterable[APIRouter], prefix: str) -> None:
@@ -102,6 +108,7 @@ def _complete(document: dict[str, Any], routes: Iterable[APIRoute], prefix: str)
                 operation["security"] = [{}, *operation["security"]]
             if method in UNSAFE:
                 declare_key(operation)
+            declare_deprecations(operation)
     components = document["components"]
     components["parameters"] = {"IdempotencyKey": KEY_PARAMETER}
     components["responses"] = {

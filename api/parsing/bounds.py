@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query
 
@@ -10,12 +10,17 @@ from domain.errors import Invalid
 
 # The day after the last of all cannot be written down, and no outage is so old or so far.
 YEAR_MIN, YEAR_MAX = 1, 9998
-Bound = Annotated[
+_MEANING = "A day (2026-01-31, UTC, included) or an instant with a time zone"
+_FORMS: dict[str, Any] = {
+    "anyOf": [
+        *({"type": "string", "format": each} for each in ("date", "date-time")),
+        {"type": "null"},
+    ]
+}
+Bound = Annotated[str | None, Query(max_length=40, description=_MEANING, json_schema_extra=_FORMS)]
+OlderBound = Annotated[
     str | None,
-    Query(
-        max_length=40,
-        description="A day (2026-01-31, UTC, included) or an instant with a time zone",
-    ),
+    Query(max_length=40, description=_MEANING, json_schema_extra=_FORMS, deprecated=True),
 ]
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+", re.ASCII)

@@ -1,6 +1,7 @@
 """What stands behind the question mark: a parameter that a route does not know is refused, not ignored."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
@@ -17,7 +18,7 @@ async def refuse_unknown_parameters(request: Request) -> None:
     path = route.path.removeprefix(request.app.state.prefix)
     if not request.query_params or path.startswith(OPEN):
         return
-    known = list(dict.fromkeys(_list_parameters(route.dependant)))
+    known = list(dict.fromkeys(each.alias for each in list_parameters(route.dependant)))
     given = [name for name, _ in request.query_params.multi_items()]
     for name in given:
         if name not in known:
@@ -26,10 +27,11 @@ async def refuse_unknown_parameters(request: Request) -> None:
             raise Invalid(name, "was given more than once: send it once")
 
 
-def _list_parameters(dependant: Dependant) -> Iterator[str]:
-    yield from (parameter.alias for parameter in dependant.query_params)
+def list_parameters(dependant: Dependant) -> Iterator[Any]:
+    """Yield every query parameter that a route takes, through what it depends on too."""
+    yield from dependant.query_params
     for each in dependant.dependencies:
-        yield from _list_parameters(each)
+        yield from list_parameters(each)
 
 
 def _describe(known: list[str]) -> str:

@@ -82,10 +82,12 @@ def render_refusal(request: Request, error: HTTPException) -> tuple[str, dict[st
 def list_methods(request: Request) -> list[str]:
     """Return the methods of every route with this path; the framework names those of the first alone."""
     routes = request.app.router.routes
+    exact = request.app.state.exact_paths.get(request.scope["path"])
     found = [
         method
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
-        if any(
+        if (exact is None or method in exact)
+        and any(
             route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes
         )
     ]

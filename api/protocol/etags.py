@@ -13,6 +13,7 @@ from fastapi import Header, Response
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.parsing import patterns
 from domain.errors import PreconditionFailed
 
 _TAG = re.compile(r'(?:W/)?"[^"]*"')
@@ -57,7 +58,12 @@ class IfMatch:
 
 async def get_if_match(
     if_match: Annotated[
-        str | None, Header(max_length=1000, description="Change it only as you last saw it")
+        str | None,
+        Header(
+            max_length=1000,
+            description="Change it only as you last saw it",
+            json_schema_extra=patterns.ETAG,
+        ),
     ] = None,
 ) -> IfMatch:
     return IfMatch(if_match)

@@ -81,9 +81,9 @@ class KeyedRequest:
     async def carry_out(self, endpoint: Endpoint, values: dict[str, Any]) -> Any:
         """Call the route unless its answer is on record; then return that."""
         principal = self.scope["state"].get("principal")
+        key, now = self.read_key(), datetime.now(UTC)
         if principal is None:
             return await endpoint(**values)  # whoever logs in has no keys yet
-        key, now = self.read_key(), datetime.now(UTC)
         claim = make_idempotency_claim(principal, key, self.compute_fingerprint(), uuid4().hex, now)
         if (known := await claim_key(self.database, claim, now)) is not None:
             return _render(known, sealing.unseal(principal, key, known.body))

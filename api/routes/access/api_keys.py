@@ -12,6 +12,7 @@ from api.access.permissions import require
 from api.access.views import GivenKeyView, KeyView, describe_key
 from api.bodies import Body, Instant, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running
+from api.parsing import patterns
 from api.responses import declare_problems
 from api.views import PageView
 from domain.access.api_keys import (
@@ -44,7 +45,7 @@ class KeyBody(Body):
     name: str = Field(pattern=f"^{NAME.pattern}$")
     role: Role
     scopes: list[Permission] | None = Field(None, min_length=1, max_length=len(Permission))
-    email: str | None = Field(None, max_length=320)
+    email: str | None = Field(None, max_length=320, json_schema_extra=patterns.EMAIL)
     expires_at: Instant | None = None
 
 

@@ -15,6 +15,7 @@ from api.access.permissions import PUBLIC, require
 from api.access.views import AdministeredView, LoggedOutView, PersonView
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Paging, Running
+from api.parsing import patterns
 from api.responses import declare_problems
 from api.views import PageView
 from domain.access.people import (
@@ -46,14 +47,14 @@ Preferences = dict[str, Any]
 class RegisterBody(Body):
     """`role` is accepted and has no meaning: nobody chooses their own."""
 
-    email: str = Field(max_length=320)
+    email: str = Field(max_length=320, json_schema_extra=patterns.EMAIL)
     password: str = Field(max_length=1000)
     full_name: str | None = Field(None, max_length=FULL_NAME_MAX)
     role: str | None = Field(None, max_length=50)
 
 
 class NewPersonBody(Body):
-    email: str = Field(max_length=320)
+    email: str = Field(max_length=320, json_schema_extra=patterns.EMAIL)
     password: str = Field(max_length=1000)
     full_name: str | None = Field(None, max_length=FULL_NAME_MAX)
     role: Role

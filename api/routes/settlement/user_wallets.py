@@ -10,7 +10,7 @@ from api import wallet_commands
 from api.access.permissions import require
 from api.bodies import Body, Text
 from api.dependencies import Asked, Database, Engine, Running
-from api.responses import declare_problems
+from api.responses import declare_known, declare_problems
 from api.routes.settlement.wallets import WalletView, find_wallet
 from domain.access.permissions import Permission
 from domain.errors import Conflict
@@ -81,7 +81,12 @@ def _refuse_public(engine: Engine, what: str) -> None:
         raise Conflict(f"the public network {what}")
 
 
-@router.post("/create", dependencies=WRITE, status_code=201, responses=declare_problems(409))
+@router.post(
+    "/create",
+    dependencies=WRITE,
+    status_code=201,
+    responses=declare_problems(409) | declare_known(CreatedWalletView),
+)
 async def create_wallet(
     body: CreateWalletBody, engine: Running, asked: Asked, response: Response
 ) -> CreatedWalletView:

@@ -12,7 +12,7 @@ from api.access.permissions import require
 from api.bodies import Body, Text
 from api.dependencies import Asked, Database, Paging, Running
 from api.parsing import patterns
-from api.responses import declare_problems
+from api.responses import declare_known, declare_problems
 from api.views import to_number
 from domain.access.permissions import Permission
 from domain.errors import Conflict, NotFound
@@ -29,6 +29,7 @@ router = APIRouter(tags=["wallets"])
 WRITE = [require(Permission.WALLETS_WRITE)]
 READ = [require(Permission.WALLETS_READ)]
 Address = Annotated[Text, Path(max_length=100, json_schema_extra=patterns.ADDRESS)]
+Holder = Annotated[Text, Path(max_length=200, description="An address, or the id of its owner")]
 
 
 class RegistrationBody(Body):
@@ -93,7 +94,12 @@ class ChallengeView(BaseModel):
     expires_at: datetime
 
 
-@router.post("/wallets", dependencies=WRITE, status_code=201, responses=declare_problems(409))
+@router.post(
+    "/wallets",
+    dependencies=WRITE,
+    status_code=201,
+    responses=declare_problems(409) | declare_known(WalletView),
+)
 async def register_wallet(
     body: RegistrationBody, engine: Running, asked: Asked, response: Response
 ) -> WalletView:
@@ -116,7 +122,7 @@ async def list_wallets(
 
 
 @router.get("/wallets/{address}", dependencies=READ, responses=declare_problems(404))
-async def get_wallet(address: Address, database: Database) -> WalletView:
+async def get_wallet(address: Holder, database: Database) -> WalletView:
     """Show a wallet by its address, or by the id of its owner: a proven one first, then the newest."""
     return WalletView.of(await find_wallet(database, address))
 

@@ -12,7 +12,7 @@ from adapters.postgres.sla import listings
 from api.access.permissions import require
 from api.bodies import Text
 from api.dependencies import Database, Paging
-from api.parsing.bounds import Bound, parse_bounds
+from api.parsing.bounds import Bound, OlderBound, parse_bounds
 from api.parsing.patterns import describe_sorting
 from api.rendering.spreadsheets import render_csv, stream_file
 from api.views import STATES, OutageView, PageView
@@ -34,7 +34,11 @@ router = APIRouter(prefix="/outages", tags=["outages"])
 READ = [require(Permission.OUTAGES_READ)]
 SORTING = describe_sorting(sorted(SortField))
 SortName = Annotated[str | None, Query(max_length=50, json_schema_extra=SORTING)]
-Order = Literal["asc", "desc"]
+# `sort=-detected_at` says the same as each of the pairs, as `date_from` does as `start_date`.
+OlderSortName = Annotated[
+    str | None, Query(max_length=50, json_schema_extra=SORTING, deprecated=True)
+]
+OlderOrder = Annotated[Literal["asc", "desc"] | None, Query(deprecated=True)]
 Name = Annotated[Text, Query(max_length=200)]
 COLUMNS = (
     *("id", "site_name", "site_id", "severity", "status", "lifecycle", "detected_at"),
@@ -59,8 +63,8 @@ async def get_filter(
     search: Name | None = None,
     date_from: Bound = None,
     date_to: Bound = None,
-    start_date: Bound = None,
-    end_date: Bound = None,
+    start_date: OlderBound = None,
+    end_date: OlderBound = None,
 ) -> OutageFilter:
     """Read which outages are meant; `start_date` and `end_date` are other names of the two dates."""
     names = (
@@ -89,10 +93,10 @@ def _choose_statuses(
 
 async def get_ordering(
     sort: SortName = None,
-    sort_field: SortName = None,
-    sort_order: Order | None = None,
-    sort_by: SortName = None,
-    sort_direction: Order | None = None,
+    sort_field: OlderSortName = None,
+    sort_order: OlderOrder = None,
+    sort_by: OlderSortName = None,
+    sort_direction: OlderOrder = None,
 ) -> Ordering:
     """Read `sort=-detected_at`, or one of the two pairs of a field and an order."""
     given = {"sort": sort, "sort_field": sort_field, "sort_by": sort_by}

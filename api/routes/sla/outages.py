@@ -14,7 +14,7 @@ from api.dependencies import Asked, Condition, Database, Engine, Running, Update
 from api.parsing.bounds import Bound, parse_bounds
 from api.payment_views import PaymentView
 from api.protocol.etags import set_tag
-from api.responses import declare_problems
+from api.responses import declare_known, declare_problems
 from api.views import AttestationView, OutageView, PageView, SlaView
 from domain.access.permissions import Permission
 from domain.errors import Conflict
@@ -62,7 +62,7 @@ class TimelineView(PageView[dict[str, Any]]):
     "",
     dependencies=[require(Permission.OUTAGES_DECLARE)],
     status_code=201,
-    responses=declare_problems(404, 409),
+    responses=declare_problems(404, 409) | declare_known(OutageView),
 )
 async def declare_outage(
     body: OutageBody, response: Response, engine: Running, asked: Asked, update_id: UpdateId
