@@ -13,7 +13,10 @@ YEAR_MIN, YEAR_MAX = 1, 9998
 _MEANING = "A day (2026-01-31, UTC, included) or an instant with a time zone"
 _FORMS: dict[str, Any] = {
     "anyOf": [
-        *({"type": "string", "format": each} for each in ("date", "date-time")),
+        *(
+            {"type": "string", "format": each, "pattern": "^(?!000[01]|9999)"}
+            for each in ("date", "date-time")
+        ),
         {"type": "null"},
     ]
 }

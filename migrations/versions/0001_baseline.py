@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_9b2d8927cc48"
+revision = "0001_9b1f55b1e7ad"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -585,6 +585,17 @@ def upgrade() -> None:
         "outages",
         [sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
         unique=False,
+    )
+    op.create_index(
+        "ix_outages_search",
+        "outages",
+        [
+            sa.literal_column(
+                "((string_to_array(regexp_replace(substr(lower((((id || ' ') || site_name) || ' ') || description), 1), '(...)', '\\1|', 'g'), '|') || string_to_array(regexp_replace(substr(lower((((id || ' ') || site_name) || ' ') || description), 2), '(...)', '\\1|', 'g'), '|')) || string_to_array(regexp_replace(substr(lower((((id || ' ') || site_name) || ' ') || description), 3), '(...)', '\\1|', 'g'), '|'))"
+            )
+        ],
+        unique=False,
+        postgresql_using="gin",
     )
     op.create_index("ix_outages_status", "outages", ["status", "detected_at"], unique=False)
     op.create_index(

@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Text, case, cast, func, literal_column, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.sla.outages import select_with_verdict, to_record
 from adapters.postgres.tables import outages, sla_results
+from adapters.postgres.tables.outages import SEARCHED_TRIGRAMS
 from domain.sla.listings import (
     SEVERITY_ORDER,
     STATUS_ORDER,
@@ -22,6 +24,7 @@ from domain.sla.verdicts import SlaStatus
 
 # Rows that are read at once where a whole list is streamed.
 CHUNK = 500
+_SEARCHED: ColumnElement[Any] = literal_column(SEARCHED_TRIGRAMS, ARRAY(Text))
 _RANKS: Mapping[SortField, ColumnElement[int]] = {
     SortField.SEVERITY: case(
         {str(name): rank for rank, name in enumerate(SEVERITY_ORDER)}, value=outages.c.severity
@@ -44,6 +47,7 @@ def list_conditions(wanted: OutageFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.assigned_to is not None:
         yield outages.c.assigned_to == wanted.assigned_to
     if wanted.search:
+        yield from _list_trigram_conditions(wanted.search)
         # autoescape makes % and _ in the caller's text plain characters, not wildcards.
         named = (outages.c.id, outages.c.site_name, outages.c.description)
         yield or_(*(column.icontains(wanted.search, autoescape=True) for column in named))
@@ -60,6 +64,14 @@ def list_conditions(wanted: OutageFilter) -> Iterator[ColumnElement[bool]]:
             .scalar_subquery()
         )
         yield newest == SlaStatus.VIOLATED
+
+
+def _list_trigram_conditions(search: str) -> Iterator[ColumnElement[bool]]:
+    """What an index can find; a text of less than three letters is looked for in every outage."""
+    # What is small of other letters depends on the database. A bar is what the index parts them by.
+    trigrams = {search[start : start + 3] for start in range(len(search) - 2)}
+    if found := sorted({each.lower() for each in trigrams if each.isascii() and "|" not in each}):
+        yield _SEARCHED.contains(cast(found, ARRAY(Text)))
 
 
 async def list_page(

@@ -6,6 +6,16 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from adapters.postgres.tables.metadata import Instant, metadata
 
+# What a search looks through: every three letters in a row, by which a part of a word is found. They are
+# cut from the first, the second and the third letter on, with nothing but what PostgreSQL has. The
+# brackets are as it writes them, so that a check of the tables finds no difference.
+_SEARCHED = "lower((((id || ' ') || site_name) || ' ') || description)"
+_FIRST, _SECOND, _THIRD = (
+    f"string_to_array(regexp_replace(substr({_SEARCHED}, {start}), '(...)', '\\1|', 'g'), '|')"
+    for start in (1, 2, 3)
+)
+SEARCHED_TRIGRAMS = f"(({_FIRST} || {_SECOND}) || {_THIRD})"
+
 policies = Table(
     "policies",
     metadata,
@@ -67,6 +77,7 @@ outages = Table(
     Index("ix_outages_listing", text("detected_at DESC"), text("id DESC")),
     Index("ix_outages_status", "status", "detected_at"),
     Index("ix_outages_changed_at", "changed_at"),
+    Index("ix_outages_search", text(SEARCHED_TRIGRAMS), postgresql_using="gin"),
     Index(
         "ix_outages_unfinished",
         "id",

@@ -77,7 +77,11 @@ async def get_filter(
     ):
         if one is not None and other is not None:
             raise Invalid(named, "says the same as another parameter: send one of them")
-    since, until = parse_bounds(date_from or start_date, date_to or end_date, names)
+    since, until = parse_bounds(
+        start_date if date_from is None else date_from,
+        end_date if date_to is None else date_to,
+        names,
+    )
     statuses = _choose_statuses(status, lifecycle)
     return OutageFilter(severity, statuses, site, agreement, assigned_to, search, since, until)
 

@@ -42,7 +42,7 @@ def check_headers(answer: httpx.Response, status: int, *, older: bool) -> None:
 async def test_an_older_spelling_is_answered_the_same_and_says_until_when(
     api: httpx.AsyncClient, older: str
 ) -> None:
-    of_old, of_today = (await api.get(f"/outages?{each}") for each in (older, OLDER[older]))
+    of_old, of_today = [await api.get(f"/outages?{each}") for each in (older, OLDER[older])]
     check_headers(of_old, 200, older=True)
     check_headers(of_today, 200, older=False)
     assert of_old.json() == of_today.json()
