@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # A stack for each of three workers, of which one usually waits; ARGS=-n0 runs in one process, for a debugger.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help demo unit test test-system durations soak check lint types contracts matrix baseline histories openapi example lock clean
+.PHONY: help demo unit test test-system durations soak check lint types contracts matrix baseline histories openapi api-examples example lock clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -57,6 +57,9 @@ histories: .venv/ready ## record every kind of workflow anew, on two stacks and 
 
 openapi: .venv/ready ## write docs/openapi.json anew, where a break of the API is meant
 	@$(BIN)/apexchainx openapi > docs/openapi.json
+
+api-examples: .venv/ready ## ask every route, and write docs/api/ anew
+	@$(BIN)/python -m tests.docs.examples.example_documents
 
 example: .venv/ready ## write .env.example anew, from the settings
 	@$(BIN)/python -m tests.docs.write_example

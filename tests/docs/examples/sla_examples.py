@@ -1,0 +1,93 @@
+"""Outages, disputes, policies, audit and events."""
+
+import httpx
+
+from tests.docs.examples.example_recorder import ExampleRecorder
+from tests.testkit.api_client import TERMS, format_time_after
+
+DECLARED = {"id": "OUT-1", "site_name": "Tower 7", "severity": "critical"}
+AT_ONCE = {
+    "name": "at-once",
+    "dispute_window_seconds": 0,
+    "decision_window_seconds": 0,
+    "terms": TERMS,
+}
+ROWS = "service_id,start_time,end_time\nVOICE,2026-01-31T12:00:00Z,2026-01-31T12:25:00Z\n"
+
+
+async def show_policies(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> None:
+    ask = recorder.ask
+    await ask(admin, "POST /sla/policies", AT_ONCE)
+    await ask(admin, "GET /sla/policies")
+    await ask(admin, "GET /sla/policies/{name}/{version}", name="standard", version="1")
+    await ask(admin, "POST /sla/preview", {"severity": "critical", "mttr_minutes": 25})
+    token = (await ask(admin, "GET /sla/config/token"))["token"]
+    config = await ask(admin, "GET /sla/config")
+    await ask(admin, "PUT /sla/config", config, params={"expected_token": token})
+    await ask(admin, "GET /sla/config/history")
+    one = {"severity": "low"}
+    await ask(admin, "GET /sla/config/{severity}", **one)
+    await ask(admin, "GET /sla/config/{severity}/token", **one)
+    await ask(admin, "PUT /sla/config/{severity}", TERMS["low"], **one)
+
+
+async def show_outages(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> None:
+    ask, one = recorder.ask, {"outage_id": "OUT-1"}
+    declared = DECLARED | {"detected_at": format_time_after()}
+    await ask(admin, "POST /outages", declared)
+    await ask(admin, "PATCH /outages/{outage_id}", {"assigned_to": "rita@example.com"}, **one)
+    await ask(admin, "PUT /outages/{outage_id}", {"description": "power"}, **one)
+    await ask(admin, "POST /outages/{outage_id}/resolve", {"mttr_minutes": 25}, **one)
+    await ask(admin, "POST /outages/{outage_id}/recompute-sla", **one)
+    await ask(admin, "GET /outages/{outage_id}", **one)
+    await ask(admin, "GET /outages/{outage_id}/timeline", **one)
+    found = {"severity": "critical", "search": "tower", "sort": "-detected_at"}
+    await ask(admin, "GET /outages", params=found)
+    for name in ("violations", "bulk/history", "export"):
+        await ask(admin, f"GET /outages/{name}")
+    await ask(admin, "POST /outages/bulk", files={"file": ("rows.csv", ROWS, "text/csv")})
+    for id_, route, body in (
+        ("OUT-8", "POST /outages/{outage_id}/cancel", {"reason": "a test"}),
+        ("OUT-9", "DELETE /outages/{outage_id}", None),
+    ):
+        await ask(admin, "POST /outages", declared | {"id": id_})
+        await ask(admin, route, body, outage_id=id_)
+    await ask(admin, "GET /sla/results/{outage_id}", **one)
+    calculated = {**one, "severity": "critical", "mttr_minutes": 25}
+    await ask(admin, "GET /sla/calculate", params=calculated)
+    for name in ("analytics/dashboard", "analytics/trends", "performance/aggregation"):
+        await ask(admin, f"GET /sla/{name}", params={"date_from": "2026-01-31"})
+
+
+async def show_disputes(
+    recorder: ExampleRecorder, admin: httpx.AsyncClient, decider: httpx.AsyncClient
+) -> None:
+    ask = recorder.ask
+    filed = {"outage_id": "OUT-1", "reason": "the power came back after five minutes"}
+    one = {"dispute_id": (await ask(admin, "POST /sla/disputes", filed))["id"]}
+    await ask(admin, "GET /sla/disputes", params={"status": "open"})
+    await ask(admin, "GET /sla/disputes/{dispute_id}", **one)
+    await ask(decider, "PATCH /sla/disputes/{dispute_id}", {"action": "review"}, **one)
+    await ask(admin, "GET /sla/disputes/{dispute_id}/history", **one)
+    await ask(admin, "POST /sla/disputes/{dispute_id}/withdraw", {"note": "settled"}, **one)
+
+
+async def show_audit(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> None:
+    ask = recorder.ask
+    await ask(admin, "GET /audit", params={"subject": "outage/OUT-1", "limit": 1})
+    await ask(admin, "GET /audit/verify")
+    await ask(admin, "GET /audit/export", params={"format": "csv"})
+    await ask(admin, "GET /events", params={"after": "0-0", "limit": 1})
+
+
+async def show_webhooks(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> None:
+    ask = recorder.ask
+    wanted = {"url": "http://127.0.0.1:9/", "events": ["payment.processed"]}
+    one = {"webhook_id": (await ask(admin, "POST /webhooks", wanted))["id"]}
+    await ask(admin, "GET /webhooks")
+    await ask(admin, "GET /webhooks/{webhook_id}", **one)
+    await ask(admin, "PATCH /webhooks/{webhook_id}", {"active": False}, **one)
+    await ask(admin, "GET /webhooks/{webhook_id}/deliveries", **one)
+    retry = "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/retry"
+    await ask(admin, retry, delivery_id="none", status=404, **one)
+    await ask(admin, "DELETE /webhooks/{webhook_id}", **one)
