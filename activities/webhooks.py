@@ -5,7 +5,6 @@ import time
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-import httpx
 import orjson
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -13,7 +12,8 @@ from temporalio.exceptions import ApplicationError
 from adapters import logs, tracing
 from adapters.postgres.database import Database
 from adapters.postgres.webhooks import PendingDelivery
-from adapters.subscribers import Subscribers
+from adapters.subscribers.answers import NoAnswer
+from adapters.subscribers.subscribers import Subscribers
 from domain.digests import format_instant
 from domain.errors import Refused
 from domain.webhooks import Delivery, DeliveryResult, DeliveryStatus, make_headers
@@ -79,10 +79,9 @@ class WebhookActivitiesImpl(WebhookActivities):
             signed["traceparent"] = str(here)
         attempt = activity.info().attempt
         try:
-            code = await self.subscribers.post(pending.url, body, signed)
-        except (httpx.HTTPError, Refused) as error:
-            problem = str(error) if isinstance(error, Refused) else type(error).__name__
-            return DeliveryResult(delivery_id, attempt, None, False, f"no answer: {problem}")
+            code = (await self.subscribers.post(pending.url, body, signed)).code
+        except (NoAnswer, Refused) as error:
+            return DeliveryResult(delivery_id, attempt, None, False, f"no answer: {error}")
         if 200 <= code < 300:
             return DeliveryResult(delivery_id, attempt, code, True)
         return DeliveryResult(delivery_id, attempt, code, False, f"the receiver answered {code}")

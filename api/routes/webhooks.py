@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
 from adapters.postgres import webhooks
-from adapters.subscribers import check_url
+from adapters.subscribers.subscribers import check_url
 from api import commands
 from api.access.permissions import require
 from api.bodies import Body, Text
