@@ -18,7 +18,7 @@ def list_exact_paths(routers: Iterable[APIRouter], prefix: str) -> Methods:
     for route in routes:
         if any("{" in each.path and each.path_regex.match(route.path) for each in routes):
             path = f"{prefix}{route.path}"
-            exact[path] = exact.get(path, frozenset()) | frozenset(route.methods)
+            exact[path] = exact.get(path, frozenset()) | frozenset(route.methods or ())
     return {path: methods for path, methods in exact.items() if "{" not in path}
 
 

@@ -71,4 +71,5 @@ async def test_what_people_ask_of_themselves_is_answered_as_it_is_documented(
         token = (await open_session(browser, person))["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
     options = (f"--include-path-regex={OF_PEOPLE}", "--phases=coverage,fuzzing,stateful")
-    await SchemathesisRun(public_stack.url, seed, EXAMPLES, headers, options).play(tmp_path)
+    run = SchemathesisRun(public_stack.url, seed, EXAMPLES, headers, options, "person")
+    await run.play(tmp_path)

@@ -84,10 +84,15 @@ async def show_webhooks(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> 
     ask = recorder.ask
     wanted = {"url": "http://127.0.0.1:9/", "events": ["payment.processed"]}
     one = {"webhook_id": (await ask(admin, "POST /webhooks", wanted))["id"]}
+    await ask(admin, "POST /webhooks/{webhook_id}/test", **one)
     await ask(admin, "GET /webhooks")
     await ask(admin, "GET /webhooks/{webhook_id}", **one)
     await ask(admin, "PATCH /webhooks/{webhook_id}", {"active": False}, **one)
     await ask(admin, "GET /webhooks/{webhook_id}/deliveries", **one)
     retry = "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/retry"
     await ask(admin, retry, delivery_id="none", status=404, **one)
+    delivery = "GET /webhooks/{webhook_id}/deliveries/{delivery_id}"
+    await ask(admin, delivery, delivery_id="none", status=404, **one)
+    since = {"since": "2026-01-31T12:00:00Z"}
+    await ask(admin, "POST /webhooks/{webhook_id}/redeliver", since, status=409, **one)
     await ask(admin, "DELETE /webhooks/{webhook_id}", **one)

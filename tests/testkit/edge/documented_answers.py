@@ -26,6 +26,7 @@ class SchemathesisRun:
     examples: int
     headers: dict[str, str]
     options: tuple[str, ...] = ()
+    caller: str = "key"
 
     async def play(self, folder: Path) -> None:
         """Fail with what was found; `seed` finds it again."""
@@ -36,7 +37,7 @@ class SchemathesisRun:
             *("--continue-on-failure", "--request-timeout=20", "--suppress-health-check=all"),
             "--no-color",
             cwd=folder,
-            env=os.environ | {"SCHEMATHESIS_HOOKS": str(HOOKS)},
+            env=os.environ | {"SCHEMATHESIS_HOOKS": str(HOOKS), "SCHEMATHESIS_CALLER": self.caller},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )

@@ -1,5 +1,6 @@
 """What schemathesis does beside its own: two things of a request that it does not know to belong to one caller."""
 
+import os
 import secrets
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,10 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     with other content is refused.
     """
     headers = case.headers
+    if os.environ.get("SCHEMATHESIS_CALLER") == "person":
+        # Only what the person bears: two credentials, one of them drawn, prove nothing about either.
+        headers.pop("X-API-Key", None)
+        case.cookies.clear()
     headers["X-Forwarded-For"] = ".".join(["10", *map(str, secrets.token_bytes(3))])
     if KEY_HEADER in headers and case.meta.generation.mode.is_positive:
         headers[KEY_HEADER] = uuid4().hex
