@@ -18,7 +18,7 @@ from api.dependencies import Engine, bind_subjects
 from api.documents import pages
 from api.middleware import PREFIX, Guards
 from api.parsing.content_types import refuse_foreign_content
-from api.parsing.deprecations import announce_deprecations
+from api.parsing.deprecations import add_deprecations
 from api.parsing.query_parameters import refuse_unknown_parameters
 from api.protocol.etags import EntityTags
 from api.protocol.exact_paths import ExactPaths, list_exact_paths
@@ -101,7 +101,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         lifespan=lifespan,
         dependencies=[
             Depends(bind_subjects),
-            Depends(announce_deprecations),
+            Depends(add_deprecations),
             Depends(deny_unmarked),
             Depends(refuse_unknown_parameters),
             Depends(refuse_foreign_content),

@@ -22,7 +22,7 @@ _DESCRIPTIONS = {
 }
 
 
-async def announce_deprecations(request: Request) -> None:
+async def add_deprecations(request: Request) -> None:
     """Let whatever is answered, a refusal too, bear both headers where the caller used such a spelling."""
     route, sent = request.scope["route"], request.query_params
     if route.deprecated or any(

@@ -12,8 +12,8 @@ NONE = "none"
 async def show_payments(
     recorder: ExampleRecorder, admin: httpx.AsyncClient, finance: httpx.AsyncClient
 ) -> None:
-    ask, breaker = recorder.ask, "POST /payments/circuit-breaker"
-    await ask(admin, breaker, {"action": "open", "reason": "audit of the bond"})
+    ask, switch = recorder.ask, "POST /payments/circuit-breaker"
+    await ask(admin, switch, {"action": "open", "reason": "audit of the bond"})
     outage = {"id": "OUT-2", "site_name": "Tower 8", "severity": "critical", "policy": "at-once"}
     await ask(admin, "POST /outages", outage | {"detected_at": format_time_after()})
     await ask(admin, "POST /outages/{outage_id}/resolve", {"mttr_minutes": 25}, outage_id="OUT-2")
@@ -39,7 +39,7 @@ async def show_payments(
         await ask(admin, f"POST /payments/{{payment_id}}/{name}", payment_id=NONE, status=404)
     for name in ("limits", "circuit-breaker", "ledger", "export"):
         await ask(admin, f"GET /payments/{name}")
-    await ask(admin, breaker, {"action": "close", "reason": "the audit is over"})
+    await ask(admin, switch, {"action": "close", "reason": "the audit is over"})
 
 
 async def show_wallets(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> None:
