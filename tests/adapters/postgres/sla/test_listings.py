@@ -15,10 +15,11 @@ from domain.sla.listings import OutageFilter, parse_ordering
 MANY = 20_000
 SEED = text(
     "INSERT INTO outages (id, status, severity, site_name, description, affected_services, detected_at,"
-    " declared_at, fingerprint, correlation_id, agreement, policy, policy_version)"
+    " declared_at, fingerprint, correlation_id, agreement,"
+    " agreement_version, policy, policy_version)"
     " SELECT 'OUT-' || n, 'declared', 'low', 'Mast ' || md5(n::text),"
     "  CASE n WHEN 77 THEN 'Kabel|Schaden in ÄRZTEHAUS 100%' ELSE 'power' END, '[]',"
-    "  now(), now(), md5(n::text), 'seed', (SELECT min(name) FROM agreements), 'standard', 1"
+    "  now(), now(), md5(n::text), 'seed', (SELECT min(name) FROM agreements), 1, 'standard', 1"
     " FROM generate_series(1, :many) n"
 )
 
