@@ -20,6 +20,7 @@ from domain.accounting.break_resolutions import (
 from domain.accounting.journal import Entry
 from domain.accounting.reopenings import UnprovenAttempt
 from domain.errors import Conflict
+from domain.scopes import EVERYTHING
 from domain.settlement.attempts import Attempt, AttemptStatus
 from domain.settlement.batches import Batch
 from domain.settlement.payments import PaymentStatus
@@ -84,7 +85,7 @@ async def lock_unproven(connection: AsyncConnection, payment_id: str) -> Unprove
     """
     row = (await connection.execute(_ATTEMPT, {"payment_id": payment_id})).one_or_none()
     if row is None:
-        found = await payments.get(connection, payment_id)
+        found = await payments.get(connection, payment_id, EVERYTHING)
         raise Conflict(
             f"payment {payment_id} is {found.status}: only one that the engine confirmed by its own "
             "transaction can be reopened"

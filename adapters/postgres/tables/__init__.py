@@ -64,7 +64,12 @@ from adapters.postgres.tables.reconciliation import (
     reconciliation_runs,
 )
 from adapters.postgres.tables.sla.imports import imports
-from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
+from adapters.postgres.tables.wallets import (
+    payouts,
+    wallet_challenges,
+    wallet_registrations,
+    wallets,
+)
 
 __all__ = [
     "Xid8",
@@ -120,6 +125,7 @@ __all__ = [
     "troubles",
     "violations",
     "wallet_challenges",
+    "wallet_registrations",
     "wallets",
     "webhooks",
 ]

@@ -22,6 +22,7 @@ from api.routes.sla.outages import check_declaration
 from domain.access.permissions import Permission
 from domain.errors import Conflict, Invalid, Refused
 from domain.requests import Request
+from domain.scopes import EVERYTHING
 from domain.sla.imports import ImportedOutage, ImportRecord, RowProblem, parse_rows, read_rows
 from domain.sla.outages import Declaration, OutageStatus
 from services.sla.imports.record_import import RecordImport, record_import
@@ -164,7 +165,7 @@ async def _import(engine: Engine, item: ImportedOutage, asked: Request) -> bool:
     declared = await commands.declare(engine, declaration)
     if resolution is not None:
         async with engine.database.autocommit() as connection:
-            status = (await outages.get(connection, outage.id)).status
+            status = (await outages.get(connection, outage.id, EVERYTHING)).status
         if status is OutageStatus.DECLARED:
             await commands.resolve(engine, outage.id, resolution, f"import-{outage.id}")
             return True

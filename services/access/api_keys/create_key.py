@@ -6,7 +6,9 @@ from datetime import datetime
 from adapters.postgres import events
 from adapters.postgres.access import api_keys, people
 from adapters.postgres.database import Database
+from adapters.postgres.sla import parties
 from domain.access.api_keys import KeyRecord
+from domain.access.people import Person, check_party
 from domain.access.permissions import Permission, Role
 from domain.audit import make_audit_entry
 from domain.errors import Invalid
@@ -15,7 +17,7 @@ from domain.requests import Request
 
 @dataclass(frozen=True, slots=True)
 class CreateKey:
-    """`email`: the person whose it is. `replaces`: other keys of the name are revoked."""
+    """`email`: the person whose it is, and who says its party. `replaces`: other keys of the name are revoked."""
 
     id: str
     name: str
@@ -27,6 +29,7 @@ class CreateKey:
     email: str | None = None
     expires_at: datetime | None = None
     replaces: bool = False
+    party: str | None = None
 
 
 async def create_key(database: Database, command: CreateKey) -> KeyRecord:
@@ -45,11 +48,16 @@ async def create_key(database: Database, command: CreateKey) -> KeyRecord:
         command.expires_at,
         None,
         None,
+        command.party if command.email is None else None,
     )
     async with database.transaction() as connection:
         if command.email is not None:
             person = await people.lock(connection, command.email)
             record = replace(record, person_id=person.id)
+            _check_person(person, command)
+        else:
+            check_party(command.role, command.party)
+            await parties.require(connection, command.party)
         replaced = 0
         if command.replaces:
             replaced = await api_keys.revoke_by_name(connection, command.name)
@@ -60,6 +68,7 @@ async def create_key(database: Database, command: CreateKey) -> KeyRecord:
             "key_id": command.id,
             "scopes": None if command.scopes is None else sorted(command.scopes),
             "person": command.email,
+            "party": command.party,
             "expires_at": command.expires_at,
             "replaced": replaced,
         }
@@ -69,3 +78,10 @@ async def create_key(database: Database, command: CreateKey) -> KeyRecord:
             make_audit_entry(subject, "key.given", request, at, payload, command.id),
         )
     return record
+
+
+def _check_person(person: Person, command: CreateKey) -> None:
+    """A person's key comes in the name of the person's party, also when that changes."""
+    if command.party not in (None, person.party):
+        raise Invalid("party", "a person's key has the party of the person: leave it out")
+    check_party(command.role, person.party)

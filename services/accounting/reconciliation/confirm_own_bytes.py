@@ -14,6 +14,7 @@ from adapters.postgres.settlement.attempts import make_attempt
 from domain.accounting.reconciliation import OwnTransfer, ReconciliationRun
 from domain.errors import Conflict
 from domain.requests import Request
+from domain.scopes import EVERYTHING
 from domain.settlement.attempts import AttemptOutcome, Observation, ObservedAttempt
 from domain.settlement.batches import Batch, ObservedBatch
 from services.settlement.batches.confirm_batch import confirm_batch
@@ -38,7 +39,7 @@ async def confirm_own_bytes(
 async def _confirm(database: Database, seen: OwnTransfer, at: datetime) -> list[str]:
     async with database.autocommit() as connection:
         reservation = await attempts.get_attempt(connection, seen.lead_payment_id, seen.n)
-        payment = (await payments.get(connection, seen.lead_payment_id)).payment
+        payment = (await payments.get(connection, seen.lead_payment_id, EVERYTHING)).payment
     if reservation is None or reservation.envelope is None or reservation.succeeded:
         return []  # its workflow was quicker
     attempt = make_attempt(reservation, reservation.envelope, resumed=True)

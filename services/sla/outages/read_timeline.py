@@ -10,6 +10,7 @@ from adapters.postgres import audit, webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages
 from domain.digests import format_instant
+from domain.scopes import EVERYTHING, Scope
 from domain.webhooks import DeliveryRecord
 
 
@@ -31,17 +32,20 @@ class TimelineFilter:
 
 
 async def read_timeline(
-    database: Database, outage_id: str, wanted: TimelineFilter = TimelineFilter()
+    database: Database, outage_id: str, scope: Scope, wanted: TimelineFilter = TimelineFilter()
 ) -> list[dict[str, Any]]:
     """
-    Return one item per audit entry and per webhook delivery, in order of time.
+    Return one item per audit entry and per webhook delivery, in order of time. A party sees no deliveries:
+    they are to subscribers of the operator.
 
     An entry's item carries all that is hashed, and the hash: anyone can compute it again (docs/audit.md).
     """
     async with database.autocommit() as connection:
-        await outages.get(connection, outage_id)
+        await outages.get(connection, outage_id, scope)
         trail = await audit.read_trail(connection, f"outage/{outage_id}")
-        deliveries = await webhooks.list_by_outage(connection, outage_id)
+        deliveries = []
+        if scope == EVERYTHING:
+            deliveries = await webhooks.list_by_outage(connection, outage_id)
     items = [_describe_entry(entry) for entry in trail]
     items += [_describe_delivery(delivery) for delivery in deliveries]
     return sorted(filter(wanted.matches, items), key=lambda item: str(item["at"]))

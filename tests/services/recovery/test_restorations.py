@@ -24,6 +24,7 @@ from domain.errors import Conflict
 from domain.events import EventType, make_event
 from domain.recovery.restorations import Losses, RestoreTarget
 from domain.requests import Request
+from domain.scopes import EVERYTHING
 from domain.sla.policies import Agreement
 from services.recovery.backups.take_backup import TakeBackup, take_backup
 from services.recovery.restorations import restore_backup as use_case
@@ -253,15 +254,15 @@ async def test_the_event_feed_goes_on_in_a_server_that_counts_from_the_beginning
         path = await _take(database, tmp_path)
         await _publish(database, "lost")
         async with database.autocommit() as connection:
-            known = await events.list_after(connection, Cursor(), 1_000)
+            known = await events.list_after(connection, Cursor(), 1_000, EVERYTHING)
         cursor = Cursor(known[-1].transaction, known[-1].sequence)
         new = name_other(other_url, get_name(url))
         await _restore(new, path)
         restored = Database(new, connections_max=1)
         await _publish(restored, "after")
         async with restored.autocommit() as connection:
-            whole = await events.list_after(connection, Cursor(), 1_000)
-            later = await events.list_after(connection, cursor, 1_000)
+            whole = await events.list_after(connection, Cursor(), 1_000, EVERYTHING)
+            later = await events.list_after(connection, cursor, 1_000, EVERYTHING)
         await restored.close()
     assert [row.data["about"] for row in known] == ["before", "lost"]
     assert [row.data["about"] for row in whole] == ["before", "after"]

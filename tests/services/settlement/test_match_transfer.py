@@ -17,6 +17,7 @@ from devstack.environment.stack import Stack
 from domain.accounting.reconciliation import Extent
 from domain.errors import ApexError, Conflict, Invalid
 from domain.requests import Request
+from domain.scopes import EVERYTHING
 from domain.settlement.manual_matches import MatchTransferInput, MatchTransferRequest
 from domain.settlement.payments import Payment, PaymentStatus
 from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, make_transfer
@@ -55,8 +56,8 @@ def make_match_input(payment: Payment, hash_: str = HASH) -> MatchTransferInput:
 
 async def read_written(scratch: Database, payment: Payment) -> dict[str, Any]:
     async with scratch.autocommit() as connection:
-        row = await payments.get(connection, payment.id)
-        known = await manual_matches.get(connection, payment.id)
+        row = await payments.get(connection, payment.id, EVERYTHING)
+        known = await manual_matches.get(connection, payment.id, EVERYTHING)
         entries = await read_trail(connection, f"outage/{payment.outage_id}")
         posted = await connection.scalar(
             text("SELECT count(*) FROM entries WHERE payment_id = :id AND kind = 'settlement'"),
