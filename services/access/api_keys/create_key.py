@@ -6,7 +6,7 @@ from datetime import datetime
 from adapters.postgres import events
 from adapters.postgres.access import api_keys, people
 from adapters.postgres.database import Database
-from adapters.postgres.sla import parties
+from adapters.postgres.sla.agreements.parties import get_party
 from domain.access.api_keys import KeyRecord
 from domain.access.people import Person, check_party
 from domain.access.permissions import Permission, Role
@@ -57,7 +57,8 @@ async def create_key(database: Database, command: CreateKey) -> KeyRecord:
             _check_person(person, command)
         else:
             check_party(command.role, command.party)
-            await parties.require(connection, command.party)
+            if command.party is not None:
+                await get_party(connection, command.party)
         replaced = 0
         if command.replaces:
             replaced = await api_keys.revoke_by_name(connection, command.name)

@@ -7,7 +7,7 @@ from typing import Any
 from adapters.postgres import events
 from adapters.postgres.access import people, sessions
 from adapters.postgres.database import Database
-from adapters.postgres.sla import parties
+from adapters.postgres.sla.agreements.parties import get_party
 from domain.access.people import Person, PersonStatus, check_party
 from domain.access.sessions import EndReason
 from domain.audit import make_audit_entry
@@ -42,8 +42,8 @@ async def change_person(database: Database, command: ChangePerson) -> Person:
             return before
         after = replace(before, **changes)
         check_party(after.role, after.party)
-        if "party" in changes:
-            await parties.require(connection, after.party)
+        if after.party is not None:
+            await get_party(connection, after.party)
         await people.change(connection, before.id, **changes)
         ended: list[str] = []
         if changes.get("status") == PersonStatus.DISABLED:

@@ -6,7 +6,7 @@ from datetime import datetime
 from adapters.postgres import events
 from adapters.postgres.access import people
 from adapters.postgres.database import Database
-from adapters.postgres.sla import parties
+from adapters.postgres.sla.agreements.parties import get_party
 from domain.access.people import Person, PersonStatus, check_party
 from domain.access.permissions import Role
 from domain.audit import make_audit_entry
@@ -40,7 +40,8 @@ async def register_person(database: Database, command: RegisterPerson) -> Person
     )
     check_party(person.role, person.party)
     async with database.transaction() as connection:
-        await parties.require(connection, person.party)
+        if person.party is not None:
+            await get_party(connection, person.party)
         if not await people.add(connection, person, command.password_hash):
             raise Conflict(f"{command.email} is registered already: log in")
         payload = {

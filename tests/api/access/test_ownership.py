@@ -77,6 +77,15 @@ def test_it_is_decided_for_every_route_whose_data_it_shows() -> None:
     assert {name for name in READS if RULES[name].kind is Kind.MANY} == set(FILTERS)
 
 
+def test_claimants_are_let_in_by_a_scope_alone() -> None:
+    narrow = {Permission.OWN_READ, Permission.OWN_DISPUTE, Permission.OWN_WALLETS}
+    for route in list_routes(create_app()):
+        rule = RULES[f"{route.method} {route.path.removeprefix('/api/v1')}"]
+        open_to_claimants = rule.kind in {Kind.ONE, Kind.EMPTY, Kind.MANY, Kind.OWNING}
+        assert route.permissions - narrow == ({rule.permission} - {None}), route
+        assert len(route.permissions & narrow) == int(open_to_claimants), route
+
+
 def list_values(data: PartyData | None, name: str) -> dict[str, str]:
     """Return what the names in a path stand for: things of a party, or of nobody."""
     if data is None:

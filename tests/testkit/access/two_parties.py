@@ -1,17 +1,18 @@
 """Two parties that have nothing to do with each other: agreements, outages, disputes, payments, wallets, people."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-from sqlalchemy import insert, select, update
+from sqlalchemy import update
 from stellar_sdk import Keypair
 
 from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
-from adapters.postgres.tables import agreement_versions, agreements, outages, parties
+from adapters.postgres.sla.agreements.agreements import add_agreement, get_agreement
+from adapters.postgres.tables import outages
 from domain.access.api_keys import KeyRecord
 from domain.access.people import Person
 from domain.access.permissions import Role
@@ -19,7 +20,6 @@ from tests.testkit.access.browser import add_person
 from tests.testkit.api_client import (
     AT_ONCE,
     STANDARD,
-    START,
     declare_outage,
     resolve_outage,
     wait_for_lifecycle,
@@ -57,18 +57,12 @@ async def add_party(database: Database, role: str = "provider") -> tuple[str, st
     """Put a party on record, and an agreement with it on one side; return both names."""
     mark = secrets.token_hex(6)
     party, counterparty, name = f"party-{mark}", f"counterparty-{mark}", f"agreement-{mark}"
-    other_role = "beneficiary" if role == "provider" else "provider"
+    sides = (party, counterparty) if role == "provider" else (counterparty, party)
     async with database.transaction() as connection:
-        for each, kind in ((party, role), (counterparty, other_role)):
-            kinds = {"provider": "provider", "beneficiary": "customer"}
-            row = {"id": each, "name": each, "kind": kinds[kind], "created_by": "tests"}
-            await connection.execute(insert(parties).values(row))
-        known = select(agreements).where(agreements.c.name == "default")
-        default = (await connection.execute(known)).mappings().one()
-        sides = {f"{role}_party": party, f"{other_role}_party": counterparty}
-        await connection.execute(insert(agreements).values({**default, **sides, "name": name}))
-        version = {"agreement": name, "version": 1, "effective_from": START, "created_by": "tests"}
-        await connection.execute(insert(agreement_versions).values({**version, "digest": mark}))
+        default = await get_agreement(connection, "default")
+        provider, beneficiary = sides
+        wanted = replace(default, name=name, provider_party=provider, beneficiary_party=beneficiary)
+        await add_agreement(connection, wanted)
     return party, name
 
 
