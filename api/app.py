@@ -45,7 +45,7 @@ from api.routes.sla import (
     policies,
     verdicts,
 )
-from domain.sla.policies import Agreement
+from domain.sla.agreements.agreements import Agreement
 from services.access.bootstrap import bootstrap
 
 DESCRIPTION = "From an outage to a paid, disputable, audited SLA settlement."

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_9b2d8927cc48"
+revision = "0001_d70ff947e3e0"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -30,15 +30,6 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("floor_stroops = 0", name=op.f("ck_accounts_floor")),
         sa.PrimaryKeyConstraint("name", "currency", name=op.f("pk_accounts")),
-    )
-    op.create_table(
-        "agreements",
-        sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("bond", sa.String(length=56), nullable=False),
-        sa.Column("pool", sa.String(length=56), nullable=False),
-        sa.Column("provider", sa.String(length=56), nullable=False),
-        sa.Column("beneficiary", sa.String(length=56), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_agreements")),
     )
     op.create_table(
         "audit_entries",
@@ -336,27 +327,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("passphrase", name=op.f("pk_networks")),
     )
     op.create_table(
-        "people",
-        sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("email", sa.String(length=100), nullable=False),
-        sa.Column("full_name", sa.String(length=200), nullable=True),
-        sa.Column("role", sa.String(length=20), nullable=False),
-        sa.Column("disabled", sa.Boolean(), nullable=False),
-        sa.Column("stellar_wallet", sa.String(length=56), nullable=True),
-        sa.Column("password_hash", sa.Text(), nullable=False),
+        "parties",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
         sa.Column(
-            "preferences",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'{}'::jsonb"),
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
             nullable=False,
         ),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint(
-            "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
-            name=op.f("ck_people_role"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
-        sa.UniqueConstraint("email", name=op.f("uq_people_email")),
+        sa.CheckConstraint("(kind IN ('customer', 'provider'))", name=op.f("ck_parties_kind")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_parties")),
     )
     op.create_table(
         "policies",
@@ -460,9 +443,6 @@ def upgrade() -> None:
     op.create_table(
         "wallets",
         sa.Column("address", sa.String(length=56), nullable=False),
-        sa.Column("owner", sa.String(length=200), nullable=False),
-        sa.Column("registered_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("proven_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("funded", sa.Boolean(), nullable=True),
         sa.Column("trustline", sa.Boolean(), nullable=True),
         sa.Column("authorised", sa.Boolean(), nullable=True),
@@ -471,7 +451,6 @@ def upgrade() -> None:
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("address", name=op.f("pk_wallets")),
     )
-    op.create_index("ix_wallets_owner", "wallets", ["owner"], unique=False)
     op.create_table(
         "webhooks",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -489,34 +468,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
     )
     op.create_table(
-        "api_keys",
-        sa.Column("id", sa.String(length=40), nullable=False),
+        "agreements",
         sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("role", sa.String(length=20), nullable=False),
-        sa.Column(
-            "scopes", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        sa.Column("bond", sa.String(length=56), nullable=False),
+        sa.Column("pool", sa.String(length=56), nullable=False),
+        sa.Column("provider", sa.String(length=56), nullable=False),
+        sa.Column("beneficiary", sa.String(length=56), nullable=False),
+        sa.Column("provider_party", sa.String(length=64), nullable=False),
+        sa.Column("beneficiary_party", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["beneficiary_party"], ["parties.id"], name=op.f("fk_agreements_beneficiary_party")
         ),
-        sa.Column("person_id", sa.String(length=40), nullable=True),
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("created_by", sa.String(length=200), nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
+        sa.ForeignKeyConstraint(
+            ["provider_party"], ["parties.id"], name=op.f("fk_agreements_provider_party")
         ),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint(
-            "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
-            name=op.f("ck_api_keys_role"),
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_api_keys_person_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
-        sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_agreements")),
     )
-    op.create_index("ix_api_keys_name", "api_keys", ["name"], unique=False)
+    op.create_index(
+        "ix_agreements_beneficiary_party", "agreements", ["beneficiary_party"], unique=False
+    )
+    op.create_index("ix_agreements_provider_party", "agreements", ["provider_party"], unique=False)
     op.create_table(
         "balances",
         sa.Column("account", sa.String(length=100), nullable=False),
@@ -532,92 +503,30 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": "50"},
     )
     op.create_table(
-        "devices",
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("person_id", sa.String(length=40), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_devices_person_id")),
-        sa.PrimaryKeyConstraint("digest", "person_id", name=op.f("pk_devices")),
-    )
-    op.create_table(
-        "outages",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("status", sa.String(length=20), nullable=False),
-        sa.Column("severity", sa.String(length=20), nullable=False),
-        sa.Column("site_name", sa.String(length=200), nullable=False),
-        sa.Column("site_id", sa.String(length=100), nullable=True),
-        sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("affected_services", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("affected_subscribers", sa.BigInteger(), nullable=True),
-        sa.Column("assigned_to", sa.String(length=200), nullable=True),
-        sa.Column("location", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-        sa.Column("root_cause", sa.Text(), nullable=True),
-        sa.Column("resolution_notes", sa.Text(), nullable=True),
-        sa.Column("detected_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("declared_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("dispute_deadline", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("fingerprint", sa.String(length=64), nullable=False),
-        sa.Column("correlation_id", sa.String(length=100), nullable=False),
-        sa.Column("agreement", sa.String(length=100), nullable=False),
-        sa.Column("policy", sa.String(length=100), nullable=False),
-        sa.Column("policy_version", sa.Integer(), nullable=False),
-        sa.Column("resolution_key", sa.String(length=100), nullable=True),
-        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        "people",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("email", sa.String(length=100), nullable=False),
+        sa.Column("full_name", sa.String(length=200), nullable=True),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column("disabled", sa.Boolean(), nullable=False),
+        sa.Column("stellar_wallet", sa.String(length=56), nullable=True),
+        sa.Column("party", sa.String(length=64), nullable=True),
+        sa.Column("password_hash", sa.Text(), nullable=False),
         sa.Column(
-            "changed_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
+            "preferences",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
             nullable=False,
         ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "resolved_at IS NULL OR resolved_at >= detected_at", name=op.f("ck_outages_times")
+            "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
+            name=op.f("ck_people_role"),
         ),
-        sa.ForeignKeyConstraint(
-            ["agreement"], ["agreements.name"], name=op.f("fk_outages_agreement")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_outages")),
-    )
-    op.create_index("ix_outages_changed_at", "outages", ["changed_at"], unique=False)
-    op.create_index(
-        "ix_outages_listing",
-        "outages",
-        [sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
-        unique=False,
-    )
-    op.create_index("ix_outages_status", "outages", ["status", "detected_at"], unique=False)
-    op.create_index(
-        "ix_outages_unfinished",
-        "outages",
-        ["id"],
-        unique=False,
-        postgresql_where=sa.text("status NOT IN ('closed', 'cancelled')"),
-    )
-    op.create_table(
-        "payouts",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("agreement", sa.String(length=100), nullable=False),
-        sa.Column("role", sa.String(length=20), nullable=False),
-        sa.Column("address", sa.String(length=56), nullable=False),
-        sa.Column("asked_by", sa.String(length=200), nullable=False),
-        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("effective_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("cancelled_by", sa.String(length=200), nullable=True),
-        sa.CheckConstraint("effective_at >= asked_at", name=op.f("ck_payouts_cool_off")),
-        sa.ForeignKeyConstraint(["address"], ["wallets.address"], name=op.f("fk_payouts_address")),
-        sa.ForeignKeyConstraint(
-            ["agreement"], ["agreements.name"], name=op.f("fk_payouts_agreement")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_payouts")),
-    )
-    op.create_index(
-        "ix_payouts_standing",
-        "payouts",
-        ["agreement", "role", "effective_at"],
-        unique=False,
-        postgresql_where=sa.text("cancelled_at IS NULL"),
+        sa.CheckConstraint("role <> 'claimant' OR party IS NOT NULL", name=op.f("ck_people_party")),
+        sa.ForeignKeyConstraint(["party"], ["parties.id"], name=op.f("fk_people_party")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
+        sa.UniqueConstraint("email", name=op.f("uq_people_email")),
     )
     op.create_table(
         "postings",
@@ -629,31 +538,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["entry_id"], ["entries.id"], name=op.f("fk_postings_entry_id")),
         sa.PrimaryKeyConstraint("entry_id", "line", name=op.f("pk_postings")),
     )
-    op.create_table(
-        "sessions",
-        sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("person_id", sa.String(length=40), nullable=False),
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("refresh_salt", sa.LargeBinary(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("end_reason", sa.String(length=30), nullable=True),
-        sa.Column("address", sa.String(length=60), nullable=False),
-        sa.Column("client", sa.String(length=200), nullable=False),
-        sa.CheckConstraint(
-            "(end_reason IN ('admin_logout', 'logout', 'password_changed', 'person_disabled', 'refresh_reused', 'session_expired'))",
-            name=op.f("ck_sessions_end_reason"),
-        ),
-        sa.CheckConstraint(
-            "(ended_at IS NULL) = (end_reason IS NULL)", name=op.f("ck_sessions_end")
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sessions_person_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
-        sa.UniqueConstraint("digest", name=op.f("uq_sessions_digest")),
-    )
-    op.create_index("ix_sessions_person_id", "sessions", ["person_id"], unique=False)
     op.create_table(
         "submissions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -685,6 +569,273 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_wallet_challenges")),
     )
     op.create_table(
+        "wallet_registrations",
+        sa.Column("address", sa.String(length=56), nullable=False),
+        sa.Column("owner", sa.String(length=200), nullable=False),
+        sa.Column("party", sa.String(length=64), nullable=True),
+        sa.Column("registered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("proven_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["address"], ["wallets.address"], name=op.f("fk_wallet_registrations_address")
+        ),
+        sa.ForeignKeyConstraint(
+            ["party"], ["parties.id"], name=op.f("fk_wallet_registrations_party")
+        ),
+        sa.PrimaryKeyConstraint("address", "owner", name=op.f("pk_wallet_registrations")),
+        info={"rows_are_deleted": True},
+    )
+    op.create_index(
+        "ix_wallet_registrations_owner", "wallet_registrations", ["owner"], unique=False
+    )
+    op.create_index(
+        "ix_wallet_registrations_party", "wallet_registrations", ["party"], unique=False
+    )
+    op.create_index(
+        "uq_wallet_registrations_proven",
+        "wallet_registrations",
+        ["address"],
+        unique=True,
+        postgresql_where=sa.text("proven_at IS NOT NULL"),
+    )
+    op.create_table(
+        "agreement_versions",
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("effective_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("effective_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("policy", sa.String(length=100), nullable=True),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "effective_until IS NULL OR effective_until > effective_from",
+            name=op.f("ck_agreement_versions_times"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["agreement"], ["agreements.name"], name=op.f("fk_agreement_versions_agreement")
+        ),
+        sa.PrimaryKeyConstraint("agreement", "version", name=op.f("pk_agreement_versions")),
+        sa.UniqueConstraint(
+            "agreement",
+            "effective_from",
+            name=op.f("uq_agreement_versions_agreement_effective_from"),
+        ),
+    )
+    op.create_table(
+        "api_keys",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column(
+            "scopes", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("person_id", sa.String(length=40), nullable=True),
+        sa.Column("party", sa.String(length=64), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
+            name=op.f("ck_api_keys_role"),
+        ),
+        sa.CheckConstraint(
+            "role <> 'claimant' OR party IS NOT NULL OR person_id IS NOT NULL",
+            name=op.f("ck_api_keys_party"),
+        ),
+        sa.CheckConstraint(
+            "party IS NULL OR person_id IS NULL", name=op.f("ck_api_keys_one_party")
+        ),
+        sa.ForeignKeyConstraint(["party"], ["parties.id"], name=op.f("fk_api_keys_party")),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_api_keys_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
+        sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
+    )
+    op.create_index("ix_api_keys_name", "api_keys", ["name"], unique=False)
+    op.create_table(
+        "devices",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("person_id", sa.String(length=40), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_devices_person_id")),
+        sa.PrimaryKeyConstraint("digest", "person_id", name=op.f("pk_devices")),
+    )
+    op.create_table(
+        "payouts",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column("address", sa.String(length=56), nullable=False),
+        sa.Column("asked_by", sa.String(length=200), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("effective_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancelled_by", sa.String(length=200), nullable=True),
+        sa.CheckConstraint("effective_at >= asked_at", name=op.f("ck_payouts_cool_off")),
+        sa.ForeignKeyConstraint(["address"], ["wallets.address"], name=op.f("fk_payouts_address")),
+        sa.ForeignKeyConstraint(
+            ["agreement"], ["agreements.name"], name=op.f("fk_payouts_agreement")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payouts")),
+    )
+    op.create_index(
+        "ix_payouts_standing",
+        "payouts",
+        ["agreement", "role", "effective_at"],
+        unique=False,
+        postgresql_where=sa.text("cancelled_at IS NULL"),
+    )
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("person_id", sa.String(length=40), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("refresh_salt", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("end_reason", sa.String(length=30), nullable=True),
+        sa.Column("address", sa.String(length=60), nullable=False),
+        sa.Column("client", sa.String(length=200), nullable=False),
+        sa.CheckConstraint(
+            "(end_reason IN ('admin_logout', 'logout', 'password_changed', 'person_disabled', 'refresh_reused', 'session_expired'))",
+            name=op.f("ck_sessions_end_reason"),
+        ),
+        sa.CheckConstraint(
+            "(ended_at IS NULL) = (end_reason IS NULL)", name=op.f("ck_sessions_end")
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sessions_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
+        sa.UniqueConstraint("digest", name=op.f("uq_sessions_digest")),
+    )
+    op.create_index("ix_sessions_person_id", "sessions", ["person_id"], unique=False)
+    op.create_table(
+        "agreement_coverages",
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("value", sa.String(length=200), nullable=False),
+        sa.CheckConstraint("kind IN ('site', 'service')", name=op.f("ck_agreement_coverages_kind")),
+        sa.ForeignKeyConstraint(
+            ["agreement", "version"],
+            ["agreement_versions.agreement", "agreement_versions.version"],
+            name=op.f("fk_agreement_coverages_agreement_version"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "agreement", "version", "kind", "value", name=op.f("pk_agreement_coverages")
+        ),
+    )
+    op.create_index(
+        "ix_agreement_coverages_value", "agreement_coverages", ["kind", "value"], unique=False
+    )
+    op.create_table(
+        "outages",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("severity", sa.String(length=20), nullable=False),
+        sa.Column("site_name", sa.String(length=200), nullable=False),
+        sa.Column("site_id", sa.String(length=100), nullable=True),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("affected_services", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("affected_subscribers", sa.BigInteger(), nullable=True),
+        sa.Column("assigned_to", sa.String(length=200), nullable=True),
+        sa.Column("location", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("root_cause", sa.Text(), nullable=True),
+        sa.Column("resolution_notes", sa.Text(), nullable=True),
+        sa.Column("detected_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("declared_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("dispute_deadline", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("correlation_id", sa.String(length=100), nullable=False),
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("agreement_version", sa.Integer(), nullable=False),
+        sa.Column("part_of", sa.String(length=64), nullable=True),
+        sa.Column("customer", sa.String(length=64), nullable=True),
+        sa.Column("policy", sa.String(length=100), nullable=False),
+        sa.Column("policy_version", sa.Integer(), nullable=False),
+        sa.Column("resolution_key", sa.String(length=100), nullable=True),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column(
+            "changed_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "resolved_at IS NULL OR resolved_at >= detected_at", name=op.f("ck_outages_times")
+        ),
+        sa.ForeignKeyConstraint(
+            ["agreement", "agreement_version"],
+            ["agreement_versions.agreement", "agreement_versions.version"],
+            name=op.f("fk_outages_agreement_agreement_version"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["agreement"], ["agreements.name"], name=op.f("fk_outages_agreement")
+        ),
+        sa.ForeignKeyConstraint(["customer"], ["parties.id"], name=op.f("fk_outages_customer")),
+        sa.ForeignKeyConstraint(["part_of"], ["outages.id"], name=op.f("fk_outages_part_of")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outages")),
+    )
+    op.create_index("ix_outages_agreement", "outages", ["agreement"], unique=False)
+    op.create_index("ix_outages_changed_at", "outages", ["changed_at"], unique=False)
+    op.create_index(
+        "ix_outages_listing",
+        "outages",
+        [sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_outages_part_of",
+        "outages",
+        ["part_of"],
+        unique=False,
+        postgresql_where=sa.text("part_of IS NOT NULL"),
+    )
+    op.create_index("ix_outages_status", "outages", ["status", "detected_at"], unique=False)
+    op.create_index(
+        "ix_outages_unfinished",
+        "outages",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("status NOT IN ('closed', 'cancelled')"),
+    )
+    op.create_table(
+        "refresh_tokens",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("session_id", sa.String(length=40), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name=op.f("fk_refresh_tokens_session_id")
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_refresh_tokens")),
+        sa.UniqueConstraint(
+            "session_id", "sequence", name=op.f("uq_refresh_tokens_session_id_sequence")
+        ),
+    )
+    op.create_index(
+        "ix_refresh_tokens_unused",
+        "refresh_tokens",
+        ["session_id"],
+        unique=True,
+        postgresql_where=sa.text("used_at IS NULL"),
+    )
+    op.create_table(
         "disputes",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("outage_id", sa.String(length=64), nullable=False),
@@ -692,6 +843,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("filed_by", sa.String(length=200), nullable=False),
+        sa.Column("party", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("decision_deadline", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reviewed_by", sa.String(length=200), nullable=True),
@@ -702,6 +854,7 @@ def upgrade() -> None:
         sa.Column("decided_mttr_minutes", sa.BigInteger(), nullable=True),
         sa.Column("decided_severity", sa.String(length=20), nullable=True),
         sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_disputes_outage_id")),
+        sa.ForeignKeyConstraint(["party"], ["parties.id"], name=op.f("fk_disputes_party")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_disputes")),
     )
     op.create_index(
@@ -809,27 +962,6 @@ def upgrade() -> None:
         ["status"],
         unique=False,
         postgresql_where=sa.text("(status IN ('blocked', 'on_hold', 'pending', 'quarantined'))"),
-    )
-    op.create_table(
-        "refresh_tokens",
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("session_id", sa.String(length=40), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
-        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["sessions.id"], name=op.f("fk_refresh_tokens_session_id")
-        ),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_refresh_tokens")),
-        sa.UniqueConstraint(
-            "session_id", "sequence", name=op.f("uq_refresh_tokens_session_id_sequence")
-        ),
-    )
-    op.create_index(
-        "ix_refresh_tokens_unused",
-        "refresh_tokens",
-        ["session_id"],
-        unique=True,
-        postgresql_where=sa.text("used_at IS NULL"),
     )
     op.create_table(
         "sla_results",

@@ -1,6 +1,6 @@
 """Wallets, challenges and payouts in the database."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, RowMapping, and_, select, update
@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.scopes import list_agreement_conditions
-from adapters.postgres.sla import policies
+from adapters.postgres.sla.agreements.agreements import get_agreement
 from adapters.postgres.tables import (
     agreements,
     outages,
@@ -27,7 +27,7 @@ from domain.settlement.wallets import (
     PayoutRole,
     Readiness,
 )
-from domain.sla.policies import Agreement
+from domain.sla.agreements.agreements import Agreement
 
 
 def _to_payout(row: RowMapping) -> PayoutRecord:
@@ -76,12 +76,10 @@ async def get_agreement_at(
         .order_by(payouts.c.effective_at, payouts.c.asked_at)
     )
     paid_at = {row.role: row.address for row in rows}
-    return Agreement(
-        bound.name,
-        bound.bond,
-        bound.pool,
-        paid_at.get(PayoutRole.PROVIDER, bound.provider),
-        paid_at.get(PayoutRole.BENEFICIARY, bound.beneficiary),
+    return replace(
+        bound,
+        provider=paid_at.get(PayoutRole.PROVIDER, bound.provider),
+        beneficiary=paid_at.get(PayoutRole.BENEFICIARY, bound.beneficiary),
     )
 
 
@@ -89,7 +87,7 @@ async def get_payout_address(
     connection: AsyncConnection, agreement: str, role: PayoutRole, at: datetime
 ) -> str:
     """Return the payout address of a party of an agreement at an instant."""
-    bound = await policies.get_agreement(connection, agreement)
+    bound = await get_agreement(connection, agreement)
     return str(getattr(await get_agreement_at(connection, bound, at), role))
 
 

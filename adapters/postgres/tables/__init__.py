@@ -40,7 +40,6 @@ from adapters.postgres.tables.limits import (
 from adapters.postgres.tables.metadata import Xid8, metadata
 from adapters.postgres.tables.networks import networks, restorations, troubles
 from adapters.postgres.tables.outages import (
-    agreements,
     disputes,
     outages,
     policies,
@@ -63,6 +62,12 @@ from adapters.postgres.tables.reconciliation import (
     manual_matches,
     reconciliation_runs,
 )
+from adapters.postgres.tables.sla.agreements import (
+    agreement_coverages,
+    agreement_versions,
+    agreements,
+    parties,
+)
 from adapters.postgres.tables.sla.imports import imports
 from adapters.postgres.tables.wallets import (
     payouts,
@@ -74,6 +79,8 @@ from adapters.postgres.tables.wallets import (
 __all__ = [
     "Xid8",
     "accounts",
+    "agreement_coverages",
+    "agreement_versions",
     "agreements",
     "allocations",
     "api_keys",
@@ -109,6 +116,7 @@ __all__ = [
     "metadata",
     "networks",
     "outages",
+    "parties",
     "payments",
     "payouts",
     "people",

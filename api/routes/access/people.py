@@ -165,7 +165,9 @@ async def list_people(engine: Running, paging: Paging) -> PageView[AdministeredV
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
-@router.post("/people", status_code=201, dependencies=GOVERNS, responses=declare_problems(404, 409, 429))
+@router.post(
+    "/people", status_code=201, dependencies=GOVERNS, responses=declare_problems(404, 409, 429)
+)
 async def add_person(body: NewPersonBody, engine: Running, asked: Asked) -> AdministeredView:
     """Give somebody an account (admin), with a password that they change."""
     email = normalize_email(body.email)
