@@ -13,7 +13,7 @@ from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from domain.settlement.registrations import ChallengeWalletInput
+from domain.settlement.owners.registrations import ChallengeWalletInput
 from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
 
 Message = TypeVar("Message")

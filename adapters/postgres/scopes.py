@@ -10,8 +10,8 @@ def list_agreement_conditions(scope: Scope) -> list[ColumnElement[bool]]:
     """Return what must hold of a row of `agreements`; nothing for who sees everything."""
     if scope.party is None:
         return []
-    sides = (agreements.c.provider_party, agreements.c.beneficiary_party)
-    return [or_(*(side == scope.party for side in sides))]
+    bound = (agreements.c.provider_party, agreements.c.beneficiary_party)
+    return [or_(*(each == scope.party for each in bound))]
 
 
 def list_outage_conditions(scope: Scope) -> list[ColumnElement[bool]]:

@@ -139,9 +139,8 @@ async def list_payouts(
     own = select(agreements.c.name).where(*list_agreement_conditions(scope))
     rows = await connection.execute(
         select(payouts)
-        .where(
-            payouts.c.agreement == agreement, payouts.c.role == role, payouts.c.agreement.in_(own)
-        )
+        .where(payouts.c.agreement == agreement, payouts.c.role == role)
+        .where(payouts.c.agreement.in_(own))
         .order_by(payouts.c.asked_at.desc())
     )
     return [_to_payout(row) for row in rows.mappings()]

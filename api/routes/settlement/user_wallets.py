@@ -4,13 +4,20 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api import wallet_commands
 from api.access.permissions import require
 from api.access.scopes import OwningScope, WalletScope
 from api.bodies import Body, Text
 from api.dependencies import Asked, Database, Engine, Running
+from api.rendering.user_wallets import (
+    BalanceAmountView,
+    CreatedWalletView,
+    UserWalletView,
+    WalletBalanceView,
+    WalletStatusView,
+)
 from api.responses import declare_problems
 from api.routes.settlement.wallets import WalletView, find_wallet
 from domain.access.permissions import Permission
@@ -42,41 +49,6 @@ class LinkWalletBody(Body):
     public_key: str = Field(max_length=100)
     funded: bool = False
     trustline_ready: bool = False
-
-
-class UserWalletView(BaseModel):
-    user_id: str
-    public_key: str
-    funded: bool
-    trustline_ready: bool
-    message: str | None = None
-
-
-class CreatedWalletView(UserWalletView):
-    """The secret seed of a wallet that was created now; null for one that was there."""
-
-    secret_seed: str | None
-
-
-class WalletStatusView(UserWalletView):
-    """What the network says now; `usable` is whether it can be paid."""
-
-    usable: bool
-    active: bool
-    last_updated: datetime
-
-
-class BalanceAmountView(BaseModel):
-    balance: str
-
-
-class WalletBalanceView(BaseModel):
-    """What an account holds, as of one ledger; an account that does not exist holds nothing."""
-
-    address: str
-    balances: dict[str, BalanceAmountView]
-    ledger: int
-    last_updated: datetime
 
 
 def _refuse_public(engine: Engine, what: str) -> None:

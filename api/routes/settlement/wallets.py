@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from adapters.postgres.settlement import registrations
+from adapters.postgres.settlement.owners import registrations
 from api import wallet_commands
 from api.access.permissions import require
 from api.access.scopes import OwningScope, WalletScope
@@ -18,7 +18,7 @@ from api.views import to_number
 from domain.access.permissions import Permission
 from domain.errors import Conflict, NotFound
 from domain.scopes import EVERYTHING, Scope
-from domain.settlement.registrations import ChallengeWalletInput
+from domain.settlement.owners.registrations import ChallengeWalletInput
 from domain.settlement.wallets import (
     SignedChallenge,
     WalletRecord,

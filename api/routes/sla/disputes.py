@@ -1,10 +1,9 @@
 """/sla/disputes: object to a verdict, and decide the objection."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from adapters.postgres.sla import disputes, outages
 from api import commands
@@ -12,6 +11,7 @@ from api.access.permissions import require
 from api.access.scopes import DisputeScope, FilingScope
 from api.bodies import Body, Minutes, Text
 from api.dependencies import Asked, Condition, Database, Paging, Running, UpdateId
+from api.rendering.disputes import DisputeView
 from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
 from api.views import PageView
@@ -54,24 +54,6 @@ class DecideDisputeBody(Body):
 
 class WithdrawBody(Body):
     note: str = Field("", max_length=NOTE_MAX)
-
-
-class DisputeView(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-    id: str
-    outage_id: str
-    revision: int
-    status: DisputeStatus
-    reason: str
-    filed_by: str
-    created_at: datetime
-    decision_deadline: datetime
-    reviewed_by: str | None
-    review_began_at: datetime | None
-    decided_by: str | None
-    decided_at: datetime | None
-    resolution_note: str | None
 
 
 @router.post("", status_code=201, responses=declare_problems(404, 409))

@@ -21,11 +21,7 @@ from domain.access.permissions import Permission
 from domain.errors import Conflict
 from domain.scopes import EVERYTHING, Scope
 from domain.sla.outage_rules import check_instant, check_resolution
-from domain.sla.outages import (
-    Declaration,
-    Outage,
-    Resolution,
-)
+from domain.sla.outages import Declaration, Outage, Resolution
 from domain.sla.verdicts import compute_payable, judge
 from services.sla.outages.read_timeline import TimelineFilter, read_timeline
 from services.sla.outages.recompute_verdict import recompute_verdict
@@ -33,7 +29,6 @@ from services.sla.outages.recompute_verdict import recompute_verdict
 router = APIRouter(prefix="/outages", tags=["outages"])
 RESOLVE = [require(Permission.OUTAGES_RESOLVE)]
 OutageId = Annotated[Text, Path(max_length=64)]
-DELETED = "deleted"
 TIMELINE_MAX = 1000
 
 

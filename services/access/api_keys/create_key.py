@@ -1,14 +1,16 @@
 """Create an API key: for somebody else's program, or for a person."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
 from adapters.postgres.access import api_keys, people
 from adapters.postgres.database import Database
 from adapters.postgres.sla.agreements.parties import get_party
 from domain.access.api_keys import KeyRecord
-from domain.access.people import Person, check_party
+from domain.access.people import check_party
 from domain.access.permissions import Permission, Role
 from domain.audit import make_audit_entry
 from domain.errors import Invalid
@@ -37,28 +39,8 @@ async def create_key(database: Database, command: CreateKey) -> KeyRecord:
     request, at = command.request, command.at
     if command.expires_at is not None and command.expires_at <= at:
         raise Invalid("expires_at", "must be an instant to come")
-    record = KeyRecord(
-        command.id,
-        command.name,
-        command.role,
-        command.scopes,
-        None,
-        request.actor,
-        at,
-        command.expires_at,
-        None,
-        None,
-        command.party if command.email is None else None,
-    )
     async with database.transaction() as connection:
-        if command.email is not None:
-            person = await people.lock(connection, command.email)
-            record = replace(record, person_id=person.id)
-            _check_person(person, command)
-        else:
-            check_party(command.role, command.party)
-            if command.party is not None:
-                await get_party(connection, command.party)
+        record = await _make_record(connection, command)
         replaced = 0
         if command.replaces:
             replaced = await api_keys.revoke_by_name(connection, command.name)
@@ -69,7 +51,7 @@ async def create_key(database: Database, command: CreateKey) -> KeyRecord:
             "key_id": command.id,
             "scopes": None if command.scopes is None else sorted(command.scopes),
             "person": command.email,
-            "party": command.party,
+            "party": record.party,
             "expires_at": command.expires_at,
             "replaced": replaced,
         }
@@ -81,8 +63,27 @@ async def create_key(database: Database, command: CreateKey) -> KeyRecord:
     return record
 
 
-def _check_person(person: Person, command: CreateKey) -> None:
+async def _make_record(connection: AsyncConnection, command: CreateKey) -> KeyRecord:
     """A person's key comes in the name of the person's party, also when that changes."""
-    if command.party not in (None, person.party):
-        raise Invalid("party", "a person's key has the party of the person: leave it out")
-    check_party(command.role, person.party)
+    person, party = None, command.party
+    if command.email is not None:
+        person = await people.lock(connection, command.email)
+        if command.party not in (None, person.party):
+            raise Invalid("party", "a person's key has the party of the person: leave it out")
+        party = person.party
+    check_party(command.role, party)
+    if party is not None:
+        await get_party(connection, party)
+    return KeyRecord(
+        command.id,
+        command.name,
+        command.role,
+        command.scopes,
+        None if person is None else person.id,
+        command.request.actor,
+        command.at,
+        command.expires_at,
+        None,
+        None,
+        party if person is None else None,
+    )

@@ -6,7 +6,7 @@ from datetime import datetime
 from nacl.signing import SigningKey
 
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import registrations
+from adapters.postgres.settlement.owners import registrations
 from domain.requests import Request
 from domain.scopes import EVERYTHING
 from domain.settlement.wallets import WalletRecord, encode_key

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import registrations, wallets
+from adapters.postgres.settlement import wallets
+from adapters.postgres.settlement.owners import registrations
 from domain.audit import make_audit_entry, make_engine_request
 from domain.settlement.wallets import Readiness
 

@@ -57,10 +57,10 @@ async def add_party(database: Database, role: str = "provider") -> tuple[str, st
     """Put a party on record, and an agreement with it on one side; return both names."""
     mark = secrets.token_hex(6)
     party, counterparty, name = f"party-{mark}", f"counterparty-{mark}", f"agreement-{mark}"
-    sides = (party, counterparty) if role == "provider" else (counterparty, party)
+    bound = (party, counterparty) if role == "provider" else (counterparty, party)
     async with database.transaction() as connection:
         default = await get_agreement(connection, "default")
-        provider, beneficiary = sides
+        provider, beneficiary = bound
         wanted = replace(default, name=name, provider_party=provider, beneficiary_party=beneficiary)
         await add_agreement(connection, wanted)
     return party, name

@@ -77,7 +77,7 @@ async def test_a_claimants_key_is_of_a_party_or_of_a_person_whom_it_follows(
         assert registered.status_code == 422, "it is of the other party now"
 
 
-async def test_a_claimant_is_told_no_sums_over_everybody(
+async def test_a_claimant_is_shown_no_sums_over_everybody(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     party, _ = await add_party(database)

@@ -4,7 +4,7 @@ import pytest
 
 from domain.errors import Invalid
 from domain.scopes import EVERYTHING, Scope
-from domain.settlement.registrations import choose_party
+from domain.settlement.owners.registrations import choose_party
 
 ACME = Scope("acme")
 

@@ -17,7 +17,7 @@ from adapters.postgres.tables import (
 )
 from domain.errors import Conflict, NotFound
 from domain.scopes import Scope
-from domain.settlement.registrations import Registration
+from domain.settlement.owners.registrations import Registration
 from domain.settlement.wallets import WalletRecord
 
 _OF = wallet_registrations.c
