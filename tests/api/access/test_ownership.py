@@ -153,7 +153,7 @@ async def test_what_is_closed_to_claimants_is_refused_whatever_they_name(
             answer = await ask(claimant, name, data)
             assert answer.status_code == 403, name
             assert "which the role claimant does not have" in answer.json()["detail"], name
-            check_silent(answer, theirs, {})
+            check_silent(answer, theirs, list_values(data, name))
 
 
 @pytest.mark.parametrize(

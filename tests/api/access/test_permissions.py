@@ -101,6 +101,8 @@ async def _find_wrong(
     """Return what was answered otherwise than the table of permissions says."""
     wrong = []
     for route in routes:
+        if role is Role.CLAIMANT and route.path == "/metrics":
+            continue  # sums over everybody: tests/api/routes/access/test_claimants.py
         answer = await _ask(client, route)
         expected = route.allows(role, by_key=by_key)
         if answer.status_code in {401, 500} or (answer.status_code != 403) is not expected:

@@ -44,7 +44,7 @@ async def test_a_claimant_takes_their_dispute_back_and_the_verdict_is_settled(
     await wait_for_lifecycle(claimant, acme.undisputed, "closed")
     paid = (await claimant.get("/payments", params={"outage_id": acme.undisputed})).json()
     assert [each["revision"] for each in paid["items"]] == [1]
-    steps = [each["action"] for each in (await claimant.get(f"{path}/history")).json()]
+    steps = [each["step"] for each in (await claimant.get(f"{path}/history")).json()]
     assert steps == ["dispute.filed", "dispute.withdrawn"]
 
 
