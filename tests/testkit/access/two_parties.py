@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -11,11 +11,13 @@ from stellar_sdk import Keypair
 
 from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
+from adapters.postgres.settlement.wallets import request_payout_change
 from adapters.postgres.sla.agreements.agreements import add_agreement, get_agreement
 from adapters.postgres.tables import outages
 from domain.access.api_keys import KeyRecord
 from domain.access.people import Person
 from domain.access.permissions import Role
+from domain.settlement.wallets import Payout, PayoutRole
 from tests.testkit.access.browser import add_person
 from tests.testkit.api_client import (
     AT_ONCE,
@@ -105,6 +107,10 @@ async def build_party(
         data.dispute_id = str(filed.json()["id"])
         registered = await claimant.post("/wallets", json={"address": data.address})
         assert registered.status_code == 201, registered.text
+    now = datetime.now(UTC)
+    wanted = Payout(agreement, PayoutRole.PROVIDER, data.address, now + timedelta(hours=1))
+    async with database.transaction() as connection:
+        await request_payout_change(connection, f"pay-{party}", wanted, person.email, now)
     return data
 
 
