@@ -27,9 +27,9 @@ from adapters import logs
 from adapters.postgres import unit_of_work
 from adapters.postgres.settlement import manual_matches, payments
 from api.dependencies import ANSWER_WITHIN, Engine
+from domain.access.scopes import EVERYTHING
 from domain.deliveries import Delivery
 from domain.errors import Conflict, IllegalTransition, TryAgain
-from domain.scopes import EVERYTHING
 from domain.settlement.manual_matches import MatchTransferRequest
 from domain.settlement.payments import JudgeOutageResult
 from domain.sla.disputes import Dispute, DisputeDecision, Review

@@ -11,13 +11,13 @@ from sqlalchemy import bindparam, literal_column, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.scopes import list_conditions
+from adapters.postgres.access.scopes import list_conditions
 from adapters.postgres.tables import events
+from domain.access.scopes import Scope
 from domain.audit import AuditEntry, hash_leaf
 from domain.digests import format_instant
 from domain.errors import Invalid
 from domain.events import Event, FeedEvent
-from domain.scopes import Scope
 
 # One round trip: the audit entries; the events of each new one; and a delivery of each event to every
 # subscription for its type, paused ones too. The last line returns what an earlier run of the activity wrote.

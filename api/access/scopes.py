@@ -14,8 +14,8 @@ from api.access.permissions import PermissionRule
 from api.dependencies import Caller
 from domain.access.permissions import Permission
 from domain.access.principals import check_permission
+from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Forbidden
-from domain.scopes import EVERYTHING, Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ from adapters.stellar.rail import Rail
 from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from adapters.stellar.signing.keys import Keys
 from devstack.bench import seed_payments
+from domain.access.scopes import EVERYTHING
 from domain.errors import TryAgain
-from domain.scopes import EVERYTHING
 from domain.settlement.attempts import Attempt
 from domain.settlement.payments import BlockPaymentInput, Treasury
 from stellar_sandbox.client import StellarSandbox

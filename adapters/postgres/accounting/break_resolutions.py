@@ -11,6 +11,7 @@ from adapters.postgres.settlement import allocations as members
 from adapters.postgres.settlement import attempts, envelopes, payments
 from adapters.postgres.tables import allocations, break_resolutions
 from adapters.postgres.tables import attempts as attempt_rows
+from domain.access.scopes import EVERYTHING
 from domain.accounting.break_resolutions import (
     BreakResolution,
     BreakResolutionOutcome,
@@ -20,7 +21,6 @@ from domain.accounting.break_resolutions import (
 from domain.accounting.journal import Entry
 from domain.accounting.reopenings import UnprovenAttempt
 from domain.errors import Conflict
-from domain.scopes import EVERYTHING
 from domain.settlement.attempts import Attempt, AttemptStatus
 from domain.settlement.batches import Batch
 from domain.settlement.payments import PaymentStatus

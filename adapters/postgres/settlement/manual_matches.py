@@ -9,11 +9,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
-from adapters.postgres.scopes import list_conditions
+from adapters.postgres.access.scopes import list_conditions
 from adapters.postgres.settlement.payments import to_record
 from adapters.postgres.tables import allocations, manual_matches, payments
+from domain.access.scopes import Scope
 from domain.errors import NotFound
-from domain.scopes import Scope
 from domain.settlement.manual_matches import (
     LEDGER_CLOCK_SLIP,
     MATCHABLE,

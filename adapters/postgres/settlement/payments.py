@@ -11,13 +11,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import installation, transitions
-from adapters.postgres.scopes import list_conditions
+from adapters.postgres.access.scopes import list_conditions
 from adapters.postgres.settlement.wallets import get_agreement_at
 from adapters.postgres.sla.outages import OutageContext
 from adapters.postgres.tables import allocations, attempts, payments
+from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict, NotFound
 from domain.reasons import Reason, ReasonCode
-from domain.scopes import EVERYTHING, Scope
 from domain.settlement.attempts import Attempt
 from domain.settlement.payments import (
     SENT,

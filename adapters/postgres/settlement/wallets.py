@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, RowMapping, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.scopes import list_agreement_conditions
+from adapters.postgres.access.scopes import list_agreement_conditions
 from adapters.postgres.sla.agreements.agreements import get_agreement
 from adapters.postgres.tables import (
     agreements,
@@ -17,8 +17,8 @@ from adapters.postgres.tables import (
     wallet_challenges,
     wallets,
 )
+from domain.access.scopes import Scope
 from domain.errors import Conflict, NotFound
-from domain.scopes import Scope
 from domain.settlement.approvals import UNSIGNED
 from domain.settlement.wallets import (
     Challenge,

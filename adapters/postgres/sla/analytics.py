@@ -7,9 +7,9 @@ from sqlalchemy import ColumnElement, Subquery, cast, func, or_, select
 from sqlalchemy import Date as DateType
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.scopes import list_outage_conditions
+from adapters.postgres.access.scopes import list_outage_conditions
 from adapters.postgres.tables import outages, sla_results
-from domain.scopes import Scope
+from domain.access.scopes import Scope
 from domain.sla.analytics import AnalyticsFilter, DayTotals, Totals
 from domain.sla.verdicts import SlaStatus
 

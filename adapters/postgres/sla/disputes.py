@@ -9,10 +9,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
-from adapters.postgres.scopes import list_conditions
+from adapters.postgres.access.scopes import list_conditions
 from adapters.postgres.tables import disputes
+from domain.access.scopes import Scope
 from domain.errors import IllegalTransition, NotFound
-from domain.scopes import Scope
 from domain.sla.disputes import (
     UNDECIDED,
     Dispute,

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.scopes import list_outage_conditions
+from adapters.postgres.access.scopes import list_outage_conditions
 from adapters.postgres.sla.outages import select_with_verdict, to_record
 from adapters.postgres.tables import outages, sla_results
-from domain.scopes import Scope
+from domain.access.scopes import Scope
 from domain.sla.listings import (
     SEVERITY_ORDER,
     STATUS_ORDER,

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
-from adapters.postgres.scopes import list_outage_conditions
+from adapters.postgres.access.scopes import list_outage_conditions
 from adapters.postgres.sla.policies import to_policy
 from adapters.postgres.sla.verdicts import ATTESTATION_COLUMNS, to_attestation
 from adapters.postgres.tables import (
@@ -23,9 +23,9 @@ from adapters.postgres.tables import (
     policies,
     sla_results,
 )
+from domain.access.scopes import Scope
 from domain.errors import NotFound
 from domain.money import STROOPS_PER_UNIT
-from domain.scopes import Scope
 from domain.sla.agreements.agreements import Agreement
 from domain.sla.outages import Declaration, Location, Outage, OutageStatus, RecordedOutage
 from domain.sla.policies import Policy

@@ -14,7 +14,7 @@ from api.bodies import Body, Text
 from api.dependencies import Asked, Database, Running, UpdateId
 from api.responses import declare_problems
 from domain.access.permissions import Permission
-from domain.scopes import EVERYTHING
+from domain.access.scopes import EVERYTHING
 from domain.settlement.manual_matches import NOTE_MAX, MatchTransferRequest
 from services.settlement.payments.read_manual_match import read_manual_match
 

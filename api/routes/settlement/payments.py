@@ -25,7 +25,7 @@ from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
 from api.views import PageView
 from domain.access.permissions import Permission
-from domain.scopes import EVERYTHING, Scope
+from domain.access.scopes import EVERYTHING, Scope
 from domain.sla.verdicts import PaymentType
 from services.settlement.checks.read_history import read_history
 from services.settlement.checks.request_check import CheckKind, RequestCheck, request_check

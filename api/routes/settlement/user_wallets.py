@@ -21,9 +21,9 @@ from api.rendering.user_wallets import (
 from api.responses import declare_problems
 from api.routes.settlement.wallets import WalletView, find_wallet
 from domain.access.permissions import Permission
+from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict
 from domain.money import format_amount
-from domain.scopes import EVERYTHING, Scope
 from domain.settlement.wallets import check_address, is_address_like
 from services.settlement.wallets.create_wallet import CreateWallet
 from services.settlement.wallets.create_wallet import create_wallet as create

@@ -16,8 +16,8 @@ from api.parsing import patterns
 from api.responses import declare_problems
 from api.views import to_number
 from domain.access.permissions import Permission
+from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict, NotFound
-from domain.scopes import EVERYTHING, Scope
 from domain.settlement.owners.registrations import ChallengeWalletInput
 from domain.settlement.wallets import (
     SignedChallenge,

@@ -14,8 +14,8 @@ from api.responses import declare_problems
 from api.routes.sla.outages import OutageId, show_outage
 from api.views import OutageView, to_outage_status
 from domain.access.permissions import Permission
+from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict
-from domain.scopes import EVERYTHING
 from domain.sla.outage_rules import CANCEL_REASON_MAX, check_resolution
 from domain.sla.outages import (
     Amendment,

@@ -12,7 +12,7 @@ from api.bodies import Text
 from api.dependencies import Database
 from api.parsing.bounds import Bound, parse_bounds
 from api.views import to_number
-from domain.scopes import Scope
+from domain.access.scopes import Scope
 from domain.sla.analytics import (
     DAYS_MAX,
     AnalyticsFilter,

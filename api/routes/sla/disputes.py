@@ -16,8 +16,8 @@ from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
 from api.views import PageView
 from domain.access.permissions import Permission
+from domain.access.scopes import EVERYTHING, Scope
 from domain.digests import derive_id
-from domain.scopes import EVERYTHING, Scope
 from domain.sla.disputes import (
     NOTE_MAX,
     REASON_MAX,

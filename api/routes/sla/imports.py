@@ -20,9 +20,9 @@ from api.parsing.multipart import FORM, parse_file
 from api.responses import declare_problems
 from api.routes.sla.outages import check_declaration
 from domain.access.permissions import Permission
+from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict, Invalid, Refused
 from domain.requests import Request
-from domain.scopes import EVERYTHING
 from domain.sla.imports import ImportedOutage, ImportRecord, RowProblem, parse_rows, read_rows
 from domain.sla.outages import Declaration, OutageStatus
 from services.sla.imports.record_import import RecordImport, record_import

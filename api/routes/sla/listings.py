@@ -16,8 +16,8 @@ from api.parsing.bounds import Bound, parse_bounds
 from api.parsing.patterns import describe_sorting
 from api.rendering.spreadsheets import render_csv, stream_file
 from api.views import STATES, OutageView, PageView
+from domain.access.scopes import Scope
 from domain.errors import Invalid
-from domain.scopes import Scope
 from domain.sla.listings import (
     CURSOR_MAX,
     Ordering,

@@ -18,8 +18,8 @@ from api.protocol.etags import set_tag
 from api.responses import declare_problems
 from api.views import AttestationView, OutageView, PageView, SlaView
 from domain.access.permissions import Permission
+from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict
-from domain.scopes import EVERYTHING, Scope
 from domain.sla.outage_rules import check_instant, check_resolution
 from domain.sla.outages import Declaration, Outage, Resolution
 from domain.sla.verdicts import compute_payable, judge

@@ -5,8 +5,8 @@ stands until somebody proves to hold the account, and then that one alone does.
 
 from dataclasses import dataclass
 
+from domain.access.scopes import Scope
 from domain.errors import Invalid
-from domain.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True)

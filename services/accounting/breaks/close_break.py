@@ -8,6 +8,7 @@ from adapters.postgres import events
 from adapters.postgres.accounting import breaks, journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
+from domain.access.scopes import EVERYTHING
 from domain.accounting.breaks import (
     AdjustmentKind,
     Break,
@@ -22,7 +23,6 @@ from domain.audit import make_audit_entry
 from domain.errors import Conflict, Invalid
 from domain.events import EventType, make_event
 from domain.requests import Request
-from domain.scopes import EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from datetime import datetime
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, payments
 from adapters.postgres.settlement.attempts import make_attempt
+from domain.access.scopes import EVERYTHING
 from domain.accounting.reconciliation import OwnTransfer, ReconciliationRun
 from domain.errors import Conflict
 from domain.requests import Request
-from domain.scopes import EVERYTHING
 from domain.settlement.attempts import AttemptOutcome, Observation, ObservedAttempt
 from domain.settlement.batches import Batch, ObservedBatch
 from services.settlement.batches.confirm_batch import confirm_batch

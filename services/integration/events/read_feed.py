@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
+from domain.access.scopes import Scope
 from domain.events import FeedEvent
-from domain.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True)

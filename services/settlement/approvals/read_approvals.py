@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals, limits, payments
+from domain.access.scopes import EVERYTHING
 from domain.reasons import ReasonCode
-from domain.scopes import EVERYTHING
 from domain.settlement.approvals import ApprovalRecord, compute_digest
 from domain.settlement.limits import describe_approvals
 from domain.settlement.payments import PaymentRecord

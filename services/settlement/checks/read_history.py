@@ -5,7 +5,7 @@ from typing import Any
 from adapters.postgres import audit
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
-from domain.scopes import Scope
+from domain.access.scopes import Scope
 
 
 async def read_history(database: Database, payment_id: str, scope: Scope) -> list[dict[str, Any]]:

@@ -7,11 +7,11 @@ from enum import StrEnum
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
+from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.errors import Conflict
 from domain.requests import Request
-from domain.scopes import EVERYTHING
 from domain.settlement.payments import PaymentStatus
 
 

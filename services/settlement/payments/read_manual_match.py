@@ -5,7 +5,7 @@ from datetime import datetime
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import manual_matches
-from domain.scopes import Scope
+from domain.access.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True)

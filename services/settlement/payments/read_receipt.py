@@ -5,9 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
+from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict
 from domain.events import EventType, derive_event_id
-from domain.scopes import EVERYTHING
 from domain.settlement.approvals import UNSIGNED
 from domain.settlement.payments import Payment, PaymentRecord, PaymentStatus, Receipt
 

@@ -7,10 +7,10 @@ from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets
 from adapters.postgres.settlement.owners import registrations
+from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.digests import derive_id, format_instant
 from domain.requests import Request
-from domain.scopes import EVERYTHING
 from domain.settlement.wallets import Payout, Readiness, check_payout
 from services.settlement.approvals.void_approvals import void_approvals_within
 

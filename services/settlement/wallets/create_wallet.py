@@ -7,8 +7,8 @@ from nacl.signing import SigningKey
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement.owners import registrations
+from domain.access.scopes import EVERYTHING
 from domain.requests import Request
-from domain.scopes import EVERYTHING
 from domain.settlement.wallets import WalletRecord, encode_key
 from services.settlement.wallets.register_wallet import RegisterWallet, register_wallet
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement.owners import registrations
+from domain.access.scopes import Scope
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.requests import Request
-from domain.scopes import Scope
 from domain.settlement.owners.registrations import Registration, choose_party
 
 

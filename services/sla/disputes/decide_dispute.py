@@ -19,11 +19,11 @@ from adapters.postgres.sla import (
 )
 from adapters.postgres.sla.outages import OutageContext
 from domain import payloads
+from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry, make_engine_request
 from domain.errors import Conflict
 from domain.events import EventType, make_event
 from domain.requests import Request
-from domain.scopes import EVERYTHING
 from domain.settlement.payments import JudgeOutageResult, Payment, derive_payment_id
 from domain.sla.disputes import (
     DecideDisputeInput,

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import audit
 from adapters.postgres.database import Database
 from adapters.postgres.sla import disputes, outages
+from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict, NotFound
-from domain.scopes import EVERYTHING
 from domain.sla import outage_rules
 from domain.sla.disputes import (
     UNDECIDED,

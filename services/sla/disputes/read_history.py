@@ -5,7 +5,7 @@ from typing import Any
 from adapters.postgres import audit
 from adapters.postgres.database import Database
 from adapters.postgres.sla import disputes
-from domain.scopes import Scope
+from domain.access.scopes import Scope
 
 
 async def read_history(database: Database, dispute_id: str, scope: Scope) -> list[dict[str, Any]]:

@@ -3,9 +3,9 @@
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.sla import disputes, outages
+from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.errors import Conflict
-from domain.scopes import EVERYTHING
 from domain.sla.disputes import ReviewDisputeInput
 
 

@@ -10,9 +10,9 @@ from datetime import datetime
 from adapters.postgres import audit
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages
+from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.errors import Conflict
-from domain.scopes import EVERYTHING
 from domain.settlement.payments import JudgeOutageResult
 from domain.sla import outage_rules
 from domain.sla.outages import (

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from adapters.postgres import audit, deliveries
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages
+from domain.access.scopes import EVERYTHING, Scope
 from domain.deliveries import DeliveryRecord
 from domain.digests import format_instant
-from domain.scopes import EVERYTHING, Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
 from adapters.postgres.sla import outages, policies, verdicts
+from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict
-from domain.scopes import EVERYTHING
 from domain.settlement.payments import PaymentRecord
 from domain.sla.verdicts import Verdict, compute_mttr_minutes, judge
 

@@ -13,8 +13,8 @@ from adapters.postgres.settlement import channels as channel_rows
 from adapters.postgres.settlement import envelopes, payments
 from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
+from domain.access.scopes import EVERYTHING
 from domain.errors import TryAgain
-from domain.scopes import EVERYTHING
 from domain.settlement.allocations import make_single_transfer
 from domain.settlement.attempts import (
     AwaitingChannel,

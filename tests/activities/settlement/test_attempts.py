@@ -17,7 +17,7 @@ from adapters.postgres.settlement import (
 )
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
-from domain.scopes import EVERYTHING
+from domain.access.scopes import EVERYTHING
 from domain.settlement.attempts import (
     AwaitingChannel,
     Blocked,

@@ -23,9 +23,9 @@ from adapters.postgres.tables import channels
 from adapters.stellar.finality.sla_contract import SlaContract
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
+from domain.access.scopes import EVERYTHING
 from domain.errors import TryAgain
 from domain.requests import Request
-from domain.scopes import EVERYTHING
 from domain.settlement.attempts import (
     AttemptOutcome,
     InBatch,

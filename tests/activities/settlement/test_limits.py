@@ -19,8 +19,8 @@ from adapters.postgres.settlement import payments
 from adapters.postgres.tables import authorisations, spending
 from adapters.postgres.tables import payments as scratch
 from devstack.environment.stack import Stack
+from domain.access.scopes import EVERYTHING
 from domain.money import convert_to_stroops
-from domain.scopes import EVERYTHING
 from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment
 from tests.testkit.settlement.payment_factory import owe_payment

@@ -19,12 +19,12 @@ from adapters.postgres.sla.agreements.agreements import add_agreement
 from devstack.bench import seed_payments
 from devstack.environment.postgres_binaries import find_binary
 from devstack.environment.stack import Stack
+from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.errors import Conflict
 from domain.events import EventType, make_event
 from domain.recovery.restorations import Losses, RestoreTarget
 from domain.requests import Request
-from domain.scopes import EVERYTHING
 from domain.sla.agreements.agreements import Agreement
 from services.recovery.backups.take_backup import TakeBackup, take_backup
 from services.recovery.restorations import restore_backup as use_case

@@ -14,10 +14,10 @@ from adapters.postgres.settlement import attempts, channels, manual_matches, pay
 from adapters.stellar.rail import Rail
 from devstack.bench import seed_journal
 from devstack.environment.stack import Stack
+from domain.access.scopes import EVERYTHING, Scope
 from domain.accounting.reconciliation import Extent
 from domain.errors import ApexError, Conflict, Invalid
 from domain.requests import Request
-from domain.scopes import EVERYTHING, Scope
 from domain.settlement.manual_matches import MatchTransferInput, MatchTransferRequest
 from domain.settlement.payments import Payment, PaymentStatus
 from domain.sla.agreements.parties import DEFAULT_BENEFICIARY, DEFAULT_PROVIDER

@@ -181,6 +181,9 @@ _CLOSED: dict[P, str] = {
         GET /webhooks  POST /webhooks
         PATCH /webhooks/{webhook_id}  DELETE /webhooks/{webhook_id}  GET /webhooks/{webhook_id}
         GET /webhooks/{webhook_id}/deliveries
+        GET /webhooks/{webhook_id}/deliveries/{delivery_id}
+        POST /webhooks/{webhook_id}/redeliver
+        POST /webhooks/{webhook_id}/test
         POST /webhooks/{webhook_id}/deliveries/{delivery_id}/retry
     """,
 }

@@ -9,7 +9,7 @@ from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, channels, payments
 from adapters.stellar.rail import Rail
-from domain.scopes import EVERYTHING
+from domain.access.scopes import EVERYTHING
 from domain.settlement.attempts import Attempt
 from domain.settlement.envelopes import Envelope
 from domain.settlement.payments import Payment

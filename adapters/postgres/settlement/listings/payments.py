@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.scopes import list_conditions
+from adapters.postgres.access.scopes import list_conditions
 from adapters.postgres.settlement.payments import to_record
 from adapters.postgres.tables import payments
-from domain.scopes import Scope
+from domain.access.scopes import Scope
 from domain.settlement.payments import PaymentRecord, PaymentStatus
 from domain.sla.verdicts import PaymentType
 

@@ -15,8 +15,8 @@ from adapters.postgres.tables import (
     wallet_registrations,
     wallets,
 )
+from domain.access.scopes import Scope
 from domain.errors import Conflict, NotFound
-from domain.scopes import Scope
 from domain.settlement.owners.registrations import Registration
 from domain.settlement.wallets import WalletRecord
 

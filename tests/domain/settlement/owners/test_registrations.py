@@ -2,8 +2,8 @@
 
 import pytest
 
+from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Invalid
-from domain.scopes import EVERYTHING, Scope
 from domain.settlement.owners.registrations import choose_party
 
 ACME = Scope("acme")

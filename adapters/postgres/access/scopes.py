@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, or_, select
 
 from adapters.postgres.tables import agreements, outages
-from domain.scopes import Scope
+from domain.access.scopes import Scope
 
 
 def list_agreement_conditions(scope: Scope) -> list[ColumnElement[bool]]:
