@@ -20,6 +20,7 @@ from adapters.postgres.tables.events import (
     deliveries,
     delivery_attempts,
     events,
+    webhook_secrets,
     webhooks,
 )
 from adapters.postgres.tables.installation import installation, installation_claims
@@ -137,5 +138,6 @@ __all__ = [
     "wallet_challenges",
     "wallet_registrations",
     "wallets",
+    "webhook_secrets",
     "webhooks",
 ]
