@@ -183,6 +183,8 @@ _CLOSED: dict[P, str] = {
         GET /webhooks/{webhook_id}/deliveries
         GET /webhooks/{webhook_id}/deliveries/{delivery_id}
         POST /webhooks/{webhook_id}/redeliver
+        GET /webhooks/{webhook_id}/secrets
+        POST /webhooks/{webhook_id}/secrets
         POST /webhooks/{webhook_id}/test
         POST /webhooks/{webhook_id}/deliveries/{delivery_id}/retry
     """,
