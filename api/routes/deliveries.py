@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from adapters.postgres import deliveries, webhooks
 from api import commands
 from api.access.permissions import require
-from api.bodies import Body, Text
+from api.bodies import Body, Instant, Text
 from api.dependencies import Asked, Database, Running
 from api.responses import declare_problems
 from domain.access.permissions import Permission
@@ -67,7 +67,7 @@ class DetailedDeliveryView(DeliveryView):
 
 
 class RedeliverBody(Body):
-    since: datetime
+    since: Instant
 
 
 class RedeliveredView(BaseModel):
@@ -119,7 +119,7 @@ async def repeat_deliveries(
 ) -> RedeliveredView:
     """Deliver again whatever was given up of the events since an instant; all of it is on record when this answers."""
     now = datetime.now(UTC)
-    if body.since.tzinfo is None or body.since > now:
+    if body.since > now:
         raise Invalid("since", "must be an instant of the past with a time zone")
     reopened = await repeat_failed(
         engine.database, RepeatFailed(webhook_id, body.since, asked, now)

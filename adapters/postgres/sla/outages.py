@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
+from adapters.postgres.access.scopes import list_outage_conditions
 from adapters.postgres.sla.policies import to_policy
 from adapters.postgres.sla.verdicts import ATTESTATION_COLUMNS, to_attestation
 from adapters.postgres.tables import (
@@ -22,6 +23,7 @@ from adapters.postgres.tables import (
     policies,
     sla_results,
 )
+from domain.access.scopes import Scope
 from domain.errors import NotFound
 from domain.money import STROOPS_PER_UNIT
 from domain.sla.agreements.agreements import Agreement
@@ -249,8 +251,10 @@ _RECORDED = (
 )
 
 
-async def get(connection: AsyncConnection, outage_id: str) -> RecordedOutage:
-    rows = await connection.execute(select_with_verdict().where(outages.c.id == outage_id))
+async def get(connection: AsyncConnection, outage_id: str, scope: Scope) -> RecordedOutage:
+    """Raises NotFound, for an outage outside of the scope as for none."""
+    wanted = select_with_verdict().where(outages.c.id == outage_id, *list_outage_conditions(scope))
+    rows = await connection.execute(wanted)
     return to_record(_require(rows.mappings().one_or_none(), outage_id))
 
 

@@ -20,6 +20,7 @@ from adapters.postgres.tables.events import (
     deliveries,
     delivery_attempts,
     events,
+    webhook_secrets,
     webhooks,
 )
 from adapters.postgres.tables.installation import installation, installation_claims
@@ -70,7 +71,12 @@ from adapters.postgres.tables.sla.agreements import (
     parties,
 )
 from adapters.postgres.tables.sla.imports import imports
-from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
+from adapters.postgres.tables.wallets import (
+    payouts,
+    wallet_challenges,
+    wallet_registrations,
+    wallets,
+)
 
 __all__ = [
     "Xid8",
@@ -130,6 +136,8 @@ __all__ = [
     "troubles",
     "violations",
     "wallet_challenges",
+    "wallet_registrations",
     "wallets",
+    "webhook_secrets",
     "webhooks",
 ]
