@@ -85,6 +85,9 @@ async def show_webhooks(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> 
     wanted = {"url": "http://127.0.0.1:9/", "events": ["payment.processed"]}
     one = {"webhook_id": (await ask(admin, "POST /webhooks", wanted))["id"]}
     await ask(admin, "POST /webhooks/{webhook_id}/test", **one)
+    secrets = "/webhooks/{webhook_id}/secrets"
+    await ask(admin, f"POST {secrets}", {"overlap_hours": 24}, **one)
+    await ask(admin, f"GET {secrets}", **one)
     await ask(admin, "GET /webhooks")
     await ask(admin, "GET /webhooks/{webhook_id}", **one)
     await ask(admin, "PATCH /webhooks/{webhook_id}", {"active": False}, **one)

@@ -10,6 +10,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.sla import listings
 from devstack.bench import seed_journal
 from devstack.environment.stack import Stack
+from domain.access.scopes import EVERYTHING
 from domain.sla.listings import OutageFilter, parse_ordering
 
 MANY = 20_000
@@ -58,7 +59,11 @@ async def test_a_search_among_many_reads_the_index(
     async with many.autocommit() as connection:
         before = await count_index_scans(connection)
         records, total = await listings.list_page(
-            connection, OutageFilter(search=search), parse_ordering(None, None, "sort"), limit=50
+            connection,
+            EVERYTHING,
+            OutageFilter(search=search),
+            parse_ordering(None, None, "sort"),
+            limit=50,
         )
         assert ({record.outage.id for record in records}, total) == (found, len(found))
         # One for the page, one for the total.
@@ -68,5 +73,7 @@ async def test_a_search_among_many_reads_the_index(
 async def test_two_letters_are_searched_for_without_the_index(many: Database) -> None:
     async with many.autocommit() as connection:
         ordering = parse_ordering(None, None, "sort")
-        _, total = await listings.list_page(connection, OutageFilter(search="ÄR"), ordering)
+        _, total = await listings.list_page(
+            connection, EVERYTHING, OutageFilter(search="ÄR"), ordering
+        )
         assert total == 1
