@@ -43,6 +43,7 @@ from api.routes.sla import (
     listings,
     outages,
     policies,
+    reversals,
     verdicts,
 )
 from domain.sla.policies import Agreement
@@ -51,7 +52,18 @@ from services.access.bootstrap import bootstrap
 DESCRIPTION = "From an outage to a paid, disputable, audited SLA settlement."
 
 # What stands under /outages, /payments or /wallets by a name of its own goes before the one of any id.
-SLA = (imports, listings, outages, amendments, disputes, verdicts, configs, policies, analytics)
+SLA = (
+    imports,
+    listings,
+    outages,
+    amendments,
+    reversals,
+    disputes,
+    verdicts,
+    configs,
+    policies,
+    analytics,
+)
 MONEY = (limits, circuit_breakers, approvals, manual_matches, payments)
 PARTIES = (user_wallets, wallets, payouts)
 PROOFS = (reconciliation, break_resolutions, integrity_checks, audit)

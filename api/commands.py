@@ -37,7 +37,11 @@ from domain.sla.outages import (
     Cancellation,
     Declaration,
     RecordOutageResult,
+    ReopenOutageInput,
+    ReopenRequest,
     Resolution,
+    VoidDebtInput,
+    VoidRequest,
 )
 from domain.webhooks import Delivery
 from services.sla.disputes.read_answer import read_decision, read_filing, read_review
@@ -47,6 +51,7 @@ from services.sla.outages.read_answer import (
     read_declaration,
     read_resolution,
 )
+from services.sla.outages.read_reversal import read_reopening, read_void
 from workflows.outage_states import make_search_attributes
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
@@ -117,6 +122,17 @@ async def cancel(
 ) -> None:
     look = partial(read_cancellation, engine.database, outage_id)
     await _ask(engine, outage_id, OutageWorkflow.cancel, cancellation, update_id, look)
+
+
+async def reopen(engine: Engine, outage_id: str, asked: ReopenRequest, update_id: str) -> None:
+    reopening = ReopenOutageInput(outage_id, asked, update_id, datetime.now(UTC))
+    look = partial(read_reopening, engine.database, reopening)
+    await _ask(engine, outage_id, OutageWorkflow.reopen, asked, update_id, look)
+
+
+async def void(engine: Engine, outage_id: str, asked: VoidRequest, update_id: str) -> None:
+    look = partial(read_void, engine.database, VoidDebtInput(outage_id, asked, datetime.now(UTC)))
+    await _ask(engine, outage_id, OutageWorkflow.void, asked, update_id, look)
 
 
 async def file_dispute(engine: Engine, dispute: Dispute, update_id: str) -> None:

@@ -165,6 +165,7 @@ STATES = {
         OutageStatus.DISPUTED,
         OutageStatus.SETTLING,
         OutageStatus.CLOSED,
+        OutageStatus.VOIDED,
     ],
     "cancelled": [OutageStatus.CANCELLED],
 }

@@ -115,6 +115,30 @@ def approve(
     return Approval(payment.id, who.name, context.makers, compute_digest(payment), note)
 
 
+def check_voider(actor: str, makers: Collection[str]) -> None:
+    """Refuse whoever made the verdict whose debt is to be voided."""
+    if {actor, UNVERIFIED + actor} & set(makers):
+        raise Forbidden(
+            f"{actor} declared, amended or resolved the outage, or decided its dispute, and may not void "
+            "what it owes; ask another person"
+        )
+
+
+def check_unsigned(payment: Payment, status: PaymentStatus, *, in_attempt: bool) -> None:
+    """Refuse to void a payment that signed bytes may make, now or in a moment."""
+    if status in UNSIGNED and not in_attempt:
+        return
+    why = {
+        PaymentStatus.CONFIRMED: "is paid: what was paid cannot be voided",
+        PaymentStatus.QUARANTINED: "is in quarantine: release its channel first",
+        PaymentStatus.PREPARED: "is signed and may be paid at any moment",
+        PaymentStatus.SUBMITTED: "is sent and may be paid at any moment",
+    }.get(
+        status, f"is {status}, and a channel is reserved to sign it: repeat the request in a minute"
+    )
+    raise Conflict(f"payment {payment.id} {why}")
+
+
 def check_withdrawal(
     context: ApprovalContext, who: Principal, admitted_at: datetime | None, now: datetime
 ) -> None:

@@ -2,7 +2,8 @@
 Outages: their content, their states, and the messages that change them.
 
     declared -> disputable -> [disputed] -> settling -> closed
-           \\-> cancelled
+     |  \\-> cancelled  |           |           |
+     \\<---- reopened --/           \\-> voided <-/
 """
 
 from collections.abc import Mapping
@@ -28,20 +29,32 @@ class OutageStatus(StrEnum):
     SETTLING = "settling"
     CLOSED = "closed"
     CANCELLED = "cancelled"
+    VOIDED = "voided"
 
 
 TRANSITIONS: Mapping[OutageStatus, frozenset[OutageStatus]] = {
     # the service is back and the SLA is judged; or it was never an outage
     OutageStatus.DECLARED: frozenset({OutageStatus.DISPUTABLE, OutageStatus.CANCELLED}),
-    # somebody objects; or the dispute window ends without an objection
-    OutageStatus.DISPUTABLE: frozenset({OutageStatus.DISPUTED, OutageStatus.SETTLING}),
-    # a decision was given, or the time to give one ran out
-    OutageStatus.DISPUTED: frozenset({OutageStatus.SETTLING}),
-    # the money has moved
-    OutageStatus.SETTLING: frozenset({OutageStatus.CLOSED}),
+    # somebody objects; or the dispute window ends without an objection; or the service was not back; or
+    # what is owed is wrong, and a person voids it
+    OutageStatus.DISPUTABLE: frozenset(
+        {
+            OutageStatus.DISPUTED,
+            OutageStatus.SETTLING,
+            OutageStatus.DECLARED,
+            OutageStatus.VOIDED,
+        }
+    ),
+    # a decision was given, or the time to give one ran out; or voided
+    OutageStatus.DISPUTED: frozenset({OutageStatus.SETTLING, OutageStatus.VOIDED}),
+    # the money has moved; or it never will, for nothing was signed and the debt is voided
+    OutageStatus.SETTLING: frozenset({OutageStatus.CLOSED, OutageStatus.VOIDED}),
     OutageStatus.CLOSED: frozenset(),
     OutageStatus.CANCELLED: frozenset(),
+    OutageStatus.VOIDED: frozenset(),
 }
+
+FINAL = frozenset(status for status, nexts in TRANSITIONS.items() if not nexts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +147,10 @@ class Resolution:
         said = {"root_cause": self.root_cause, "resolution_notes": self.resolution_notes}
         return {name: text for name, text in said.items() if text is not None}
 
+    def measure(self, outage: "Outage", at: datetime) -> int:
+        """Return the minutes from the detection to the repair as it was measured, or to when it was asked."""
+        return max(0, compute_mttr_minutes(outage.detected_at, self.resolved_at or at))
+
     def get_times(self, outage: "Outage") -> tuple[datetime, int]:
         """Return the instant of repair and the MTTR that will be judged; a stated MTTR wins."""
         if self.mttr_minutes is None:
@@ -164,6 +181,24 @@ class Amendment:
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
+    request: Request
+    reason: str
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenRequest:
+    """The service was not back after all: the verdict is taken back, and the outage goes on."""
+
+    request: Request
+    reason: str
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VoidRequest:
+    """What the outage owes is wrong: nothing is to be paid for it, and it ends."""
+
     request: Request
     reason: str
     expected_version: int | None = None
@@ -227,6 +262,21 @@ class AmendOutageInput:
 class CancelOutageInput:
     outage_id: str
     cancellation: Cancellation
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenOutageInput:
+    outage_id: str
+    asked: ReopenRequest
+    key: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VoidDebtInput:
+    outage_id: str
+    asked: VoidRequest
     at: datetime
 
 

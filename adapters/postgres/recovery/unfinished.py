@@ -63,7 +63,9 @@ async def list_outages(
     )
     statement = (
         select(outages, paid.label("paid"))
-        .where(text("outages.status NOT IN ('closed', 'cancelled')"), outages.c.id > after)
+        .where(
+            text("outages.status NOT IN ('closed', 'cancelled', 'voided')"), outages.c.id > after
+        )
         .order_by(outages.c.id)
         .limit(PAGE)
     )
@@ -96,7 +98,7 @@ async def list_payments(
     statement = (
         select(payments)
         .where(
-            text("payments.status <> 'confirmed'"),
+            text("payments.status NOT IN ('confirmed', 'voided')"),
             payments.c.created_at < func.now() - _STARTED_WITHIN,
             payments.c.id > after,
         )

@@ -9,7 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import outages, sla_results
 from domain.sla.analytics import AnalyticsFilter, DayTotals, Totals
+from domain.sla.outages import OutageStatus
 from domain.sla.verdicts import SlaStatus
+
+# Whose verdicts cost nobody anything: reopened, or the debt was voided.
+_TAKEN_BACK = (OutageStatus.DECLARED, OutageStatus.VOIDED)
 
 
 def _list_conditions(wanted: AnalyticsFilter) -> Iterator[ColumnElement[bool]]:
@@ -29,7 +33,7 @@ def _select_newest(wanted: AnalyticsFilter) -> Subquery:
     return (
         select(sla_results, day)
         .join(outages, outages.c.id == sla_results.c.outage_id)
-        .where(*_list_conditions(wanted))
+        .where(outages.c.status.not_in(_TAKEN_BACK), *_list_conditions(wanted))
         .distinct(sla_results.c.outage_id)
         .order_by(sla_results.c.outage_id, sla_results.c.revision.desc())
         .subquery()

@@ -17,7 +17,7 @@ from domain.sla.listings import (
     Place,
     SortField,
 )
-from domain.sla.outages import RecordedOutage
+from domain.sla.outages import OutageStatus, RecordedOutage
 from domain.sla.verdicts import SlaStatus
 
 # Rows that are read at once where a whole list is streamed.
@@ -54,7 +54,10 @@ def list_conditions(wanted: OutageFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.violated:
         newest = (
             select(sla_results.c.status)
-            .where(sla_results.c.outage_id == outages.c.id)
+            .where(
+                sla_results.c.outage_id == outages.c.id,
+                outages.c.status != OutageStatus.DECLARED,
+            )
             .order_by(sla_results.c.revision.desc())
             .limit(1)
             .scalar_subquery()

@@ -194,7 +194,11 @@ def select_with_verdict(*more: Label[Any]) -> Select[Any]:
     """Select each outage with the newest revision of its verdict, and the attestation of that."""
     newest = (
         select(sla_results)
-        .where(sla_results.c.outage_id == outages.c.id)
+        .where(
+            sla_results.c.outage_id == outages.c.id,
+            # The verdicts on one that is reopened are taken back.
+            outages.c.status != OutageStatus.DECLARED,
+        )
         .order_by(sla_results.c.revision.desc())
         .limit(1)
         .lateral("sla")
@@ -246,6 +250,11 @@ async def get(connection: AsyncConnection, outage_id: str) -> RecordedOutage:
 async def find_fingerprint(connection: AsyncConnection, outage_id: str) -> str | None:
     """Return the fingerprint of the declaration of an outage; None when there is no such outage."""
     return await connection.scalar(select(outages.c.fingerprint).where(outages.c.id == outage_id))
+
+
+async def get_agreement_name(connection: AsyncConnection, outage_id: str) -> str:
+    found = await connection.execute(select(outages.c.agreement).where(outages.c.id == outage_id))
+    return str(found.scalar_one())
 
 
 async def get_correlation_id(connection: AsyncConnection, outage_id: str) -> str:

@@ -70,7 +70,7 @@ outages = Table(
     Index(
         "ix_outages_unfinished",
         "id",
-        postgresql_where=text("status NOT IN ('closed', 'cancelled')"),
+        postgresql_where=text("status NOT IN ('closed', 'cancelled', 'voided')"),
     ),
 )
 
@@ -85,6 +85,9 @@ sla_results = Table(
     Column("rating", String(20), nullable=False),
     Column("mttr_minutes", sa.BigInteger, nullable=False),
     Column("mttr_basis", String(20), nullable=False),
+    # By the clock, and how much what is owed differs from what those minutes would owe.
+    Column("measured_minutes", sa.BigInteger),
+    Column("difference_stroops", sa.BigInteger, nullable=False, server_default=text("0")),
     Column("threshold_minutes", sa.Integer, nullable=False),
     Column("amount_stroops", sa.BigInteger, nullable=False),
     Column("policy", String(100), nullable=False),
