@@ -17,6 +17,7 @@ class ReasonCode(StrEnum):
     CHAIN_UNREAD = "chain_unread"
     COMMITS_NOT_DURABLE = "commits_not_durable"
     APPROVAL_REQUIRED = "approval_required"
+    SECOND_PERSON_REQUIRED = "second_person_required"
     CAP_PER_PAYMENT = "cap_per_payment"
     CAP_PER_DAY = "cap_per_day"
     CAP_PER_PAYEE_PER_DAY = "cap_per_payee_per_day"

@@ -21,8 +21,8 @@ FURNITURE = {
         *("__main__", "app", "bodies", "commands", "dependencies", "middleware", "payment_views"),
         *("problems", "responses", "sockets", "views", "wallet_commands"),
     },
-    "api/routes": {"amendments", "health", "metrics", "payouts", "user_wallets"},
-    "workflows": {"outage_states", "runtime"},
+    "api/routes": {"amendments", "health", "metrics", "payouts", "reversals", "user_wallets"},
+    "workflows": {"outage_states", "reversals", "runtime"},
     "activities": set[str](),
     "adapters/postgres": {
         *("closed_outages", "contract_calls", "database", "durability", "guard_digests", "guards"),

@@ -41,19 +41,6 @@ class Rating(StrEnum):
     POOR = "poor"
 
 
-# The contract's own symbols, for payloads that are compared with the chain.
-CONTRACT_SYMBOLS = {
-    SlaStatus.MET: "met",
-    SlaStatus.VIOLATED: "viol",
-    PaymentType.REWARD: "rew",
-    PaymentType.PENALTY: "pen",
-    Rating.EXCEPTIONAL: "top",
-    Rating.EXCELLENT: "excel",
-    Rating.GOOD: "good",
-    Rating.POOR: "poor",
-}
-
-
 class PenaltyOverflow(Invalid):
     """Contract error 14: the penalty is not a negative 128-bit integer."""
 
@@ -152,15 +139,12 @@ def compute_payable(verdict: Verdict) -> int:
 
 
 def compute_difference(terms: Terms, verdict: Verdict, measured: int | None) -> int:
-    """
-    Return by how many stroops a verdict differs from that of the measured minutes: what people's statements
-    change. Minutes that cannot be judged differ by all there is; 0 where none were measured.
-    """
+    """Return the stroops by which a verdict differs from that of the measured minutes, if there are any."""
     if measured is None:
         return 0
     try:
         by_measure = judge(terms, measured).amount_stroops
-    except Invalid:
+    except Invalid:  # minutes that cannot be judged differ by all there is
         return STROOPS_MAX
     return min(abs(verdict.amount_stroops - by_measure), STROOPS_MAX)
 

@@ -94,11 +94,11 @@ async def accrue(connection: AsyncConnection, payment: Payment) -> None:
 
 async def replace_accrual(connection: AsyncConnection, payment: Payment, replaced_id: str) -> None:
     """Post the accrual of a payment, and reverse that of the payment whose verdict it replaces."""
-    await reverse_accrual(connection, replaced_id)
+    await take_back_accrual(connection, replaced_id)
     await post_entry(connection, make_accrual(payment))
 
 
-async def reverse_accrual(connection: AsyncConnection, payment_id: str) -> bool:
+async def take_back_accrual(connection: AsyncConnection, payment_id: str) -> bool:
     """Take back what is owed by a payment that was never signed for; False when nothing is."""
     owed = await find_accrual(connection, payment_id)
     return owed is not None and await post_entry(connection, make_reversal(owed))
@@ -107,7 +107,7 @@ async def reverse_accrual(connection: AsyncConnection, payment_id: str) -> bool:
 async def find_accrual(connection: AsyncConnection, payment_id: str) -> Entry | None:
     """Return the accrual of a payment, or the last correction of it; None when it is taken back."""
     reversal = entries.alias("reversal")
-    held = await connection.scalar(
+    found = await connection.scalar(
         select(entries.c.id).where(
             entries.c.payment_id == payment_id,
             entries.c.kind.in_([EntryKind.ACCRUAL, EntryKind.CORRECTION]),
@@ -116,7 +116,7 @@ async def find_accrual(connection: AsyncConnection, payment_id: str) -> Entry | 
             ),
         )
     )
-    return None if held is None else await get(connection, held)
+    return None if found is None else await get(connection, found)
 
 
 async def get(connection: AsyncConnection, entry_id: str) -> Entry | None:

@@ -59,8 +59,7 @@ payments = Table(
     Index("ix_payments_listing", text("created_at DESC"), text("id DESC")),
     Index("ix_payments_transaction_hash", "transaction_hash"),
     Index(
-        "ix_payments_unconfirmed",
-        "id",
+        *("ix_payments_unconfirmed", "id"),
         postgresql_where=text("status NOT IN ('confirmed', 'voided')"),
     ),
     Index("ix_payments_pending", "queue_number", postgresql_where=text("status = 'pending'")),

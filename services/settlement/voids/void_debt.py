@@ -50,7 +50,7 @@ async def void_debt(database: Database, voiding: VoidDebtInput, network: str) ->
         await _check(connection, debt.payment, voiding.asked.request.actor)
         if debt.status is not None:
             await _void_payment(connection, debt.payment, voiding)
-        await journal.reverse_accrual(connection, debt.payment.id)
+        await journal.take_back_accrual(connection, debt.payment.id)
         to, at = OutageStatus.VOIDED, voiding.at
         version = await outages.move(connection, outage_id, to, closed_at=at)
         deliveries = await _publish(connection, debt, voiding)

@@ -68,26 +68,17 @@ async def _judge(
     deadline = at + timedelta(seconds=judging.dispute_window_seconds)
     resolved_at, mttr = resolution.get_times(outage)
     verdict = judge(policy.terms[outage.severity], mttr)
-    basis = "measured" if resolution.mttr_minutes is None else "stated"
-    times = {"resolved_at": resolved_at, "dispute_deadline": deadline}
+    basis = _find_basis(context, judging, verdict)
+    times: dict[str, Any] = {"resolved_at": resolved_at, "dispute_deadline": deadline}
     revision = await verdicts.count_revisions(connection, outage.id) + 1
-    version = await outages.move(
-        connection,
-        outage.id,
-        OutageStatus.DISPUTABLE,
-        **times,
-        **resolution.get_notes(),
-        resolution_key=judging.key,
-    )
+    changes = times | resolution.get_notes() | {"resolution_key": judging.key}
+    version = await outages.move(connection, outage.id, OutageStatus.DISPUTABLE, **changes)
     debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
-    measured = resolution.measure(outage, at)
-    difference = compute_difference(policy.terms[outage.severity], verdict, measured)
-    rests_on = MttrBasis(basis, measured, difference)
-    await verdicts.add(connection, outage, revision, verdict, rests_on, policy, at, debt.id)
+    await verdicts.add(connection, outage, revision, verdict, basis, policy, at, debt.id)
     attest = requires_attestation or await execution_modes.requires_attestation(connection)
     if attest:
         await attestations.require_attestation(connection, outage.id, revision, at)
-    payload = payloads.describe_verdict(outage, revision, verdict, policy, resolved_at, basis)
+    payload = payloads.describe_verdict(outage, revision, verdict, policy, resolved_at, basis.name)
     payload["dispute_deadline"] = format_instant(deadline)
     by, subject, key = resolution.request, f"outage/{outage.id}", _make_key(revision)
     deliveries = await events.publish(
@@ -99,6 +90,15 @@ async def _judge(
     return JudgeOutageResult(
         outage.id, revision, verdict, debt, resolved_at, deadline, deliveries, attest, version
     )
+
+
+def _find_basis(context: OutageContext, judging: JudgeOutageInput, verdict: Verdict) -> MttrBasis:
+    """Return whether the minutes are measured or stated, and what they change against the measured ones."""
+    outage, resolution = context.outage, judging.resolution
+    name = "measured" if resolution.mttr_minutes is None else "stated"
+    measured = resolution.measure(outage, judging.at)
+    terms = context.policy.terms[outage.severity]
+    return MttrBasis(name, measured, compute_difference(terms, verdict, measured))
 
 
 async def read_judgement_within(

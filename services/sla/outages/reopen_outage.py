@@ -33,7 +33,7 @@ async def reopen_outage(database: Database, reopening: ReopenOutageInput) -> Clo
         deadline = context.dispute_deadline
         outage_rules.check_reopenable(outage_id, context.status, deadline, at)
         if (owed := judged[-1].payment_id) is not None:
-            await journal.reverse_accrual(connection, owed)
+            await journal.take_back_accrual(connection, owed)
         # The key of the resolution stays: a late run of it must not resolve the outage again.
         to = OutageStatus.DECLARED
         version = await outages.move(
