@@ -7,13 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import manual_matches, payments
+from adapters.postgres.settlement import manual_matches, payments, wallets
 from adapters.postgres.sla import outages, policies
 from domain import payloads
 from domain.audit import make_audit_entry, make_engine_request
 from domain.digests import format_instant
 from domain.settlement.approvals import UNSIGNED
-from domain.settlement.payments import Payment, PaymentRecord
+from domain.settlement.payments import Payment, PaymentRecord, redirect
 from services.settlement.approvals.void_approvals import void_approvals_within
 from services.settlement.checks.find_unread import find_unread_within
 
@@ -46,11 +46,13 @@ async def read_payment(database: Database, payment_id: str) -> PaymentRecord:
 async def _find_move(
     connection: AsyncConnection, record: PaymentRecord, at: datetime
 ) -> Payment | None:
-    """Return the payment at its new address; None when it has that already."""
+    """Return the payment at another address, if its payee has changed it since the payment is owed."""
     name = await outages.get_agreement_name(connection, record.payment.outage_id)
     bound = await policies.get_agreement(connection, name)
-    moved = await payments.redirect_payment(connection, record.payment, bound, at)
-    return None if moved == record.payment else moved
+    then = await wallets.get_agreement_at(connection, bound, record.created_at)
+    now = await wallets.get_agreement_at(connection, bound, at)
+    moved = redirect(record.payment, now)
+    return None if then == now or moved == record.payment else moved
 
 
 async def _may_be_made(connection: AsyncConnection, payment_id: str) -> bool:
