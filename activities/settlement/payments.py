@@ -42,6 +42,7 @@ from domain.settlement.payments import (
 from services.settlement.attempts.release_reservation import release_reservation
 from services.settlement.batches.mark_ready import mark_ready
 from services.settlement.channels.reserve_channel import reserve_channel
+from services.settlement.checks.read_payment import read_payment
 from services.settlement.payments.confirm_from_chain import ConfirmFromChain, confirm_from_chain
 from services.settlement.payments.confirm_payment import confirm_payment
 from services.settlement.payments.fail_attempt import fail_attempt
@@ -50,7 +51,7 @@ from services.settlement.payments.quarantine_payment import quarantine_payment
 from services.settlement.payments.read_receipt import read_receipt
 from services.settlement.payments.stop_payment import stop_payment
 from services.settlement.payments.store_envelope import store_envelope
-from services.settlement.payouts.redirect_payment import read_payment, redirect_payment
+from services.settlement.payouts.redirect_payment import redirect_payment
 from workflows.payments import PaymentActivities
 
 

@@ -97,9 +97,9 @@ def find_unions(hint: Any, seen: set[Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def find_activities() -> Iterator[Any]:
-    for module in pkgutil.iter_modules(workflows.__path__):
-        for kind in vars(importlib.import_module(f"workflows.{module.name}")).values():
-            if isinstance(kind, type) and kind.__module__ == f"workflows.{module.name}":
+    for module in pkgutil.walk_packages(workflows.__path__, "workflows."):
+        for kind in vars(importlib.import_module(module.name)).values():
+            if isinstance(kind, type) and kind.__module__ == module.name:
                 for name in getattr(kind, "__abstractmethods__", ()):
                     yield getattr(kind, name)
 

@@ -23,11 +23,10 @@ async def redirect_payment(database: Database, payment_id: str, at: datetime) ->
     Return a payment as it is to be made from now on. It keeps its address while bytes may be applied that
     pay it, and while the chain may show that it was paid.
     """
-    async with database.autocommit() as connection:
+    async with database.transaction() as connection:
         record = await payments.get(connection, payment_id)
         if record.status not in UNSIGNED or await _find_move(connection, record, at) is None:
             return record
-    async with database.transaction() as connection:
         record, in_attempt = await manual_matches.lock(connection, payment_id)
         if in_attempt or record.status not in UNSIGNED:
             return record
@@ -35,11 +34,6 @@ async def redirect_payment(database: Database, payment_id: str, at: datetime) ->
         if moved is None or await _may_be_made(connection, payment_id):
             return record
         await _redirect(connection, record.payment, moved, at)
-        return await payments.get(connection, payment_id)
-
-
-async def read_payment(database: Database, payment_id: str) -> PaymentRecord:
-    async with database.autocommit() as connection:
         return await payments.get(connection, payment_id)
 
 
