@@ -13,7 +13,7 @@ from domain import payloads
 from domain.audit import make_audit_entry, make_engine_request
 from domain.digests import format_instant
 from domain.settlement.approvals import UNSIGNED
-from domain.settlement.payments import Payment, PaymentRecord, redirect
+from domain.settlement.payments import Payment, PaymentRecord
 from services.settlement.approvals.void_approvals import void_approvals_within
 from services.settlement.checks.find_unread import find_unread_within
 
@@ -42,11 +42,11 @@ async def _find_move(
 ) -> Payment | None:
     """Return the payment at another address, if its payee has changed it since the payment is owed."""
     name = await outages.get_agreement_name(connection, record.payment.outage_id)
+    if not await wallets.has_payout_since(connection, name, record.created_at, at):
+        return None
     bound = await policies.get_agreement(connection, name)
-    then = await wallets.get_agreement_at(connection, bound, record.created_at)
-    now = await wallets.get_agreement_at(connection, bound, at)
-    moved = redirect(record.payment, now)
-    return None if then == now or moved == record.payment else moved
+    moved = await payments.redirect_payment(connection, record.payment, bound, at)
+    return None if moved == record.payment else moved
 
 
 async def _may_be_made(connection: AsyncConnection, payment_id: str) -> bool:

@@ -115,7 +115,7 @@ async def test_a_blocked_payment_is_made_at_the_new_address_alone(
     await activities.confirm_payment(ObservedAttempt(told.payment, prepared.attempt, seen, NOW))
     made = await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
     paid = [each for each in made if each.number == payment.number]
-    assert [(each.to_address, each.amount_stroops) for each in paid] == [
+    assert [(each.payee, each.amount_stroops) for each in paid] == [
         (party.elsewhere, payment.amount_stroops)
     ]
     async with database.transaction() as connection:
