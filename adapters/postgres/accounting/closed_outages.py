@@ -16,7 +16,8 @@ RULE = """
     )
     UNION ALL
     SELECT 'obligation_lifecycle', id, format('it is %s and %s of %s stroops are taken back', status, reversed, amount)
-    FROM obligation WHERE reversed <> CASE status WHEN 'voided' THEN amount ELSE 0 END
+    FROM obligation WHERE CASE status WHEN 'voided' THEN reversed <> amount ELSE reversed <> 0 AND EXISTS (
+        SELECT FROM entries e WHERE e.payment_id = obligation.id AND e.kind = 'reversal') END
     UNION ALL
     SELECT 'obligation_lifecycle', o.id, format('it is %s and its payment %s is %s', o.status, p.id, p.status)
     FROM outages o JOIN payments p ON p.outage_id = o.id WHERE (o.status = 'voided') <> (p.status = 'voided')
