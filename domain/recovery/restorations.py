@@ -8,7 +8,8 @@ from domain.errors import Conflict
 
 # What the first start of the services writes into a new database; other rows are somebody's work.
 FIRST_ROWS = frozenset(
-    {"agreements", "alembic_version", "api_keys", "circuit_breakers", "installation", "policies"}
+    {"agreement_versions", "agreements", "alembic_version", "api_keys", "circuit_breakers"}
+    | {"installation", "parties", "policies"}
 )
 # Transactions after a backup, of which readers of the event feed may keep a cursor.
 TRANSACTIONS_MARGIN = 1_000_000

@@ -19,9 +19,9 @@ from uuid import UUID
 from domain.digests import canonicalize, derive_id
 from domain.errors import Conflict
 from domain.reasons import Reason, ReasonCode
+from domain.sla.agreements.agreements import Agreement
 from domain.sla.disputes import FileDisputeResult
 from domain.sla.outages import Outage, OutageStatus
-from domain.sla.policies import Agreement
 from domain.sla.verdicts import PaymentType, Verdict, compute_payable
 
 

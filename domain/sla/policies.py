@@ -48,20 +48,6 @@ class Policy:
         return compute_fingerprint(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """
-    Who pays whom: a penalty goes from the bond to the beneficiary, a reward from the sponsor
-    pool to the provider. All four are Stellar accounts (G...).
-    """
-
-    name: str
-    bond: str
-    pool: str
-    provider: str
-    beneficiary: str
-
-
 def hash_terms(terms: Mapping[Severity, Terms]) -> int:
     """Hash the terms exactly as the contract does (wrapping at 64 bits before each modulus)."""
     digest, power = 1, 1

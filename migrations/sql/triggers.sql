@@ -7,6 +7,15 @@ CREATE TRIGGER accounts_are_immutable BEFORE DELETE OR UPDATE ON accounts
 CREATE TRIGGER accounts_are_never_emptied BEFORE TRUNCATE ON accounts
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER agreement_coverages_are_immutable BEFORE DELETE OR UPDATE ON agreement_coverages
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER agreement_coverages_are_never_emptied BEFORE TRUNCATE ON agreement_coverages
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER agreement_versions_are_immutable BEFORE DELETE OR UPDATE ON agreement_versions
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER agreement_versions_are_never_emptied BEFORE TRUNCATE ON agreement_versions
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER manual_matches_are_immutable BEFORE DELETE OR UPDATE ON manual_matches
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER manual_matches_are_never_emptied BEFORE TRUNCATE ON manual_matches

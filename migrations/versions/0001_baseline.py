@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_7f0336b64c2b"
+revision = "0001_3d0883597d13"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -30,15 +30,6 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("floor_stroops = 0", name=op.f("ck_accounts_floor")),
         sa.PrimaryKeyConstraint("name", "currency", name=op.f("pk_accounts")),
-    )
-    op.create_table(
-        "agreements",
-        sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("bond", sa.String(length=56), nullable=False),
-        sa.Column("pool", sa.String(length=56), nullable=False),
-        sa.Column("provider", sa.String(length=56), nullable=False),
-        sa.Column("beneficiary", sa.String(length=56), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_agreements")),
     )
     op.create_table(
         "audit_entries",
@@ -337,6 +328,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("passphrase", name=op.f("pk_networks")),
     )
     op.create_table(
+        "parties",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("(kind IN ('customer', 'provider'))", name=op.f("ck_parties_kind")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_parties")),
+    )
+    op.create_table(
         "people",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("email", sa.String(length=100), nullable=False),
@@ -480,6 +486,10 @@ def upgrade() -> None:
         sa.Column("events", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("secret", sa.Text(), nullable=False),
         sa.Column("active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -489,6 +499,27 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
     )
+    op.create_table(
+        "agreements",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("bond", sa.String(length=56), nullable=False),
+        sa.Column("pool", sa.String(length=56), nullable=False),
+        sa.Column("provider", sa.String(length=56), nullable=False),
+        sa.Column("beneficiary", sa.String(length=56), nullable=False),
+        sa.Column("provider_party", sa.String(length=64), nullable=False),
+        sa.Column("beneficiary_party", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["beneficiary_party"], ["parties.id"], name=op.f("fk_agreements_beneficiary_party")
+        ),
+        sa.ForeignKeyConstraint(
+            ["provider_party"], ["parties.id"], name=op.f("fk_agreements_provider_party")
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_agreements")),
+    )
+    op.create_index(
+        "ix_agreements_beneficiary_party", "agreements", ["beneficiary_party"], unique=False
+    )
+    op.create_index("ix_agreements_provider_party", "agreements", ["provider_party"], unique=False)
     op.create_table(
         "api_keys",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -539,86 +570,6 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_devices_person_id")),
         sa.PrimaryKeyConstraint("digest", "person_id", name=op.f("pk_devices")),
-    )
-    op.create_table(
-        "outages",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("status", sa.String(length=20), nullable=False),
-        sa.Column("severity", sa.String(length=20), nullable=False),
-        sa.Column("site_name", sa.String(length=200), nullable=False),
-        sa.Column("site_id", sa.String(length=100), nullable=True),
-        sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("affected_services", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("affected_subscribers", sa.BigInteger(), nullable=True),
-        sa.Column("assigned_to", sa.String(length=200), nullable=True),
-        sa.Column("location", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-        sa.Column("root_cause", sa.Text(), nullable=True),
-        sa.Column("resolution_notes", sa.Text(), nullable=True),
-        sa.Column("detected_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("declared_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("dispute_deadline", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("fingerprint", sa.String(length=64), nullable=False),
-        sa.Column("correlation_id", sa.String(length=100), nullable=False),
-        sa.Column("agreement", sa.String(length=100), nullable=False),
-        sa.Column("policy", sa.String(length=100), nullable=False),
-        sa.Column("policy_version", sa.Integer(), nullable=False),
-        sa.Column("resolution_key", sa.String(length=100), nullable=True),
-        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        sa.Column(
-            "changed_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-        ),
-        sa.CheckConstraint(
-            "resolved_at IS NULL OR resolved_at >= detected_at", name=op.f("ck_outages_times")
-        ),
-        sa.ForeignKeyConstraint(
-            ["agreement"], ["agreements.name"], name=op.f("fk_outages_agreement")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_outages")),
-    )
-    op.create_index("ix_outages_changed_at", "outages", ["changed_at"], unique=False)
-    op.create_index(
-        "ix_outages_listing",
-        "outages",
-        [sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
-        unique=False,
-    )
-    op.create_index("ix_outages_status", "outages", ["status", "detected_at"], unique=False)
-    op.create_index(
-        "ix_outages_unfinished",
-        "outages",
-        ["id"],
-        unique=False,
-        postgresql_where=sa.text("status NOT IN ('closed', 'cancelled', 'voided')"),
-    )
-    op.create_table(
-        "payouts",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("agreement", sa.String(length=100), nullable=False),
-        sa.Column("role", sa.String(length=20), nullable=False),
-        sa.Column("address", sa.String(length=56), nullable=False),
-        sa.Column("asked_by", sa.String(length=200), nullable=False),
-        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("effective_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("cancelled_by", sa.String(length=200), nullable=True),
-        sa.CheckConstraint("effective_at >= asked_at", name=op.f("ck_payouts_cool_off")),
-        sa.ForeignKeyConstraint(["address"], ["wallets.address"], name=op.f("fk_payouts_address")),
-        sa.ForeignKeyConstraint(
-            ["agreement"], ["agreements.name"], name=op.f("fk_payouts_agreement")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_payouts")),
-    )
-    op.create_index(
-        "ix_payouts_standing",
-        "payouts",
-        ["agreement", "role", "effective_at"],
-        unique=False,
-        postgresql_where=sa.text("cancelled_at IS NULL"),
     )
     op.create_table(
         "postings",
@@ -684,6 +635,173 @@ def upgrade() -> None:
             ["address"], ["wallets.address"], name=op.f("fk_wallet_challenges_address")
         ),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_wallet_challenges")),
+    )
+    op.create_table(
+        "agreement_versions",
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("effective_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("effective_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("policy", sa.String(length=100), nullable=True),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "effective_until IS NULL OR effective_until > effective_from",
+            name=op.f("ck_agreement_versions_times"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["agreement"], ["agreements.name"], name=op.f("fk_agreement_versions_agreement")
+        ),
+        sa.PrimaryKeyConstraint("agreement", "version", name=op.f("pk_agreement_versions")),
+        sa.UniqueConstraint(
+            "agreement",
+            "effective_from",
+            name=op.f("uq_agreement_versions_agreement_effective_from"),
+        ),
+    )
+    op.create_table(
+        "payouts",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column("address", sa.String(length=56), nullable=False),
+        sa.Column("asked_by", sa.String(length=200), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("effective_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancelled_by", sa.String(length=200), nullable=True),
+        sa.CheckConstraint("effective_at >= asked_at", name=op.f("ck_payouts_cool_off")),
+        sa.ForeignKeyConstraint(["address"], ["wallets.address"], name=op.f("fk_payouts_address")),
+        sa.ForeignKeyConstraint(
+            ["agreement"], ["agreements.name"], name=op.f("fk_payouts_agreement")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payouts")),
+    )
+    op.create_index(
+        "ix_payouts_standing",
+        "payouts",
+        ["agreement", "role", "effective_at"],
+        unique=False,
+        postgresql_where=sa.text("cancelled_at IS NULL"),
+    )
+    op.create_table(
+        "refresh_tokens",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("session_id", sa.String(length=40), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name=op.f("fk_refresh_tokens_session_id")
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_refresh_tokens")),
+        sa.UniqueConstraint(
+            "session_id", "sequence", name=op.f("uq_refresh_tokens_session_id_sequence")
+        ),
+    )
+    op.create_index(
+        "ix_refresh_tokens_unused",
+        "refresh_tokens",
+        ["session_id"],
+        unique=True,
+        postgresql_where=sa.text("used_at IS NULL"),
+    )
+    op.create_table(
+        "agreement_coverages",
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("value", sa.String(length=200), nullable=False),
+        sa.CheckConstraint("kind IN ('site', 'service')", name=op.f("ck_agreement_coverages_kind")),
+        sa.ForeignKeyConstraint(
+            ["agreement", "version"],
+            ["agreement_versions.agreement", "agreement_versions.version"],
+            name=op.f("fk_agreement_coverages_agreement_version"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "agreement", "version", "kind", "value", name=op.f("pk_agreement_coverages")
+        ),
+    )
+    op.create_index(
+        "ix_agreement_coverages_value", "agreement_coverages", ["kind", "value"], unique=False
+    )
+    op.create_table(
+        "outages",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("severity", sa.String(length=20), nullable=False),
+        sa.Column("site_name", sa.String(length=200), nullable=False),
+        sa.Column("site_id", sa.String(length=100), nullable=True),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("affected_services", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("affected_subscribers", sa.BigInteger(), nullable=True),
+        sa.Column("assigned_to", sa.String(length=200), nullable=True),
+        sa.Column("location", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("root_cause", sa.Text(), nullable=True),
+        sa.Column("resolution_notes", sa.Text(), nullable=True),
+        sa.Column("detected_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("declared_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("dispute_deadline", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("correlation_id", sa.String(length=100), nullable=False),
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("agreement_version", sa.Integer(), nullable=False),
+        sa.Column("part_of", sa.String(length=64), nullable=True),
+        sa.Column("customer", sa.String(length=64), nullable=True),
+        sa.Column("policy", sa.String(length=100), nullable=False),
+        sa.Column("policy_version", sa.Integer(), nullable=False),
+        sa.Column("resolution_key", sa.String(length=100), nullable=True),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column(
+            "changed_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "resolved_at IS NULL OR resolved_at >= detected_at", name=op.f("ck_outages_times")
+        ),
+        sa.ForeignKeyConstraint(
+            ["agreement", "agreement_version"],
+            ["agreement_versions.agreement", "agreement_versions.version"],
+            name=op.f("fk_outages_agreement_agreement_version"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["agreement"], ["agreements.name"], name=op.f("fk_outages_agreement")
+        ),
+        sa.ForeignKeyConstraint(["customer"], ["parties.id"], name=op.f("fk_outages_customer")),
+        sa.ForeignKeyConstraint(["part_of"], ["outages.id"], name=op.f("fk_outages_part_of")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outages")),
+    )
+    op.create_index("ix_outages_agreement", "outages", ["agreement"], unique=False)
+    op.create_index("ix_outages_changed_at", "outages", ["changed_at"], unique=False)
+    op.create_index(
+        "ix_outages_listing",
+        "outages",
+        [sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_outages_part_of",
+        "outages",
+        ["part_of"],
+        unique=False,
+        postgresql_where=sa.text("part_of IS NOT NULL"),
+    )
+    op.create_index("ix_outages_status", "outages", ["status", "detected_at"], unique=False)
+    op.create_index(
+        "ix_outages_unfinished",
+        "outages",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("status NOT IN ('closed', 'cancelled', 'voided')"),
     )
     op.create_table(
         "disputes",
@@ -810,27 +928,6 @@ def upgrade() -> None:
         ["status"],
         unique=False,
         postgresql_where=sa.text("(status IN ('blocked', 'on_hold', 'pending', 'quarantined'))"),
-    )
-    op.create_table(
-        "refresh_tokens",
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("session_id", sa.String(length=40), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
-        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["sessions.id"], name=op.f("fk_refresh_tokens_session_id")
-        ),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_refresh_tokens")),
-        sa.UniqueConstraint(
-            "session_id", "sequence", name=op.f("uq_refresh_tokens_session_id_sequence")
-        ),
-    )
-    op.create_index(
-        "ix_refresh_tokens_unused",
-        "refresh_tokens",
-        ["session_id"],
-        unique=True,
-        postgresql_where=sa.text("used_at IS NULL"),
     )
     op.create_table(
         "sla_results",
@@ -1000,6 +1097,7 @@ def upgrade() -> None:
         sa.Column("webhook_id", sa.String(length=64), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("earlier_attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("response_code", sa.Integer(), nullable=True),
         sa.Column("problem", sa.Text(), nullable=True),
         sa.Column(
@@ -1009,6 +1107,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_deliveries_event_id")),
         sa.ForeignKeyConstraint(
             ["webhook_id"], ["webhooks.id"], name=op.f("fk_deliveries_webhook_id")
@@ -1149,6 +1248,20 @@ def upgrade() -> None:
         ["source", "sequence"],
         unique=True,
         postgresql_where=sa.text("status <> 'expired'"),
+    )
+    op.create_table(
+        "delivery_attempts",
+        sa.Column("delivery_id", sa.String(length=64), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("latency_ms", sa.Integer(), nullable=False),
+        sa.Column("response_code", sa.Integer(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("excerpt", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"], ["deliveries.id"], name=op.f("fk_delivery_attempts_delivery_id")
+        ),
+        sa.PrimaryKeyConstraint("delivery_id", "attempt", name=op.f("pk_delivery_attempts")),
     )
     op.create_table(
         "allocations",

@@ -6,12 +6,12 @@ from datetime import datetime
 from adapters.postgres import events
 from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
-from adapters.postgres.sla import policies
+from adapters.postgres.sla.agreements import agreements
 from domain.access.permissions import Role
 from domain.audit import make_audit_entry, make_engine_request
 from domain.digests import format_instant
 from domain.errors import Conflict
-from domain.sla.policies import Agreement
+from domain.sla.agreements.agreements import Agreement
 
 
 async def bootstrap(database: Database, key: str, wanted: Agreement, at: datetime) -> None:
@@ -22,7 +22,7 @@ async def bootstrap(database: Database, key: str, wanted: Agreement, at: datetim
             payload, when = {"name": "admin", "role": Role.ADMIN}, format_instant(at)
             entry = make_audit_entry("key/admin", "key.given", by, at, payload, when)
             await events.publish(connection, entry)
-        check_agreement(wanted, await policies.add_agreement(connection, wanted))
+        check_agreement(wanted, await agreements.add_agreement(connection, wanted))
         subject = f"agreement/{wanted.name}"
         # The same entry at each start, so that it is written with the first.
         await events.publish(

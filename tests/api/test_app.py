@@ -9,11 +9,11 @@ from sqlalchemy import func, select
 from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import limits
-from adapters.postgres.sla import policies
+from adapters.postgres.sla.agreements import agreements
 from adapters.postgres.tables import audit_entries
 from domain.errors import Conflict
 from domain.settlement.limits import Limits
-from domain.sla.policies import Agreement
+from domain.sla.agreements.agreements import Agreement
 from services.access.bootstrap import bootstrap, check_agreement
 from services.settlement.limits.set_limits import set_limits
 from tests.conftest import KEY
@@ -34,10 +34,10 @@ def test_settings_that_say_otherwise_are_refused_by_name(role: str) -> None:
 async def test_settings_never_change_who_is_paid(database: Database) -> None:
     first = replace(KEPT, name=make_unique_id("AGREED"))
     async with database.transaction() as connection:
-        assert await policies.add_agreement(connection, first) == first
-        later = await policies.add_agreement(connection, replace(first, provider="GTHIEF"))
+        assert await agreements.add_agreement(connection, first) == first
+        later = await agreements.add_agreement(connection, replace(first, provider="GTHIEF"))
         assert later == first
-        assert await policies.get_agreement(connection, first.name) == first
+        assert await agreements.get_agreement(connection, first.name) == first
 
 
 async def test_limits_that_did_not_change_leave_no_trace(database: Database) -> None:

@@ -14,7 +14,6 @@ from domain.settlement.attempts import Attempt, AttemptOutcome, Observation
 from domain.settlement.batches import Batch, EmptyBatch, ObservedBatch
 from domain.settlement.payments import Payment
 from tests.cli.test_channels import close_circuit_breaker, released
-from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
     NETTED,
@@ -24,6 +23,7 @@ from tests.testkit.settlement.batch_factory import (
     run_until_accepted,
     submit_batch,
 )
+from tests.testkit.settlement.expired_envelopes import close_ledgers
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
 from tests.testkit.settlement.preparations import get_attempt
 from workflows.batches import BatchWorkflow
@@ -88,10 +88,7 @@ async def test_a_batch_is_released_whole_and_only_when_its_money_cannot_move(
     assert f"the money may still move until ledger {attempt.max_ledger}" in said
     assert await read_statuses(database, *owed) == [("quarantined", reason)] * 3
 
-    async def dead() -> bool:
-        return await rail.get_latest_ledger() >= attempt.max_ledger
-
-    await wait_until(dead, "the bytes are dead", 60)
+    await close_ledgers(rail, attempt.max_ledger)
     names = await await_waiting(temporal, batch, *owed)
     code, said = await released(stack, attempt)
     assert code == 0, said

@@ -30,6 +30,7 @@ from domain.settlement.payments import Payment, PaymentStatus
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import wait_until
 from tests.testkit.settlement import payment_factory
+from tests.testkit.settlement.expired_envelopes import close_ledgers
 from tests.testkit.settlement.preparations import get_attempt
 from tests.worker.test_settlement import environment as surroundings
 
@@ -173,8 +174,7 @@ async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
     assert f"the money may still move until ledger {attempt.max_ledger}" in said
     assert await state(database, payment) == "quarantined"
 
-    while await rail.get_latest_ledger() < attempt.max_ledger:
-        await asyncio.sleep(0.2)
+    await close_ledgers(rail, attempt.max_ledger)
     code, said = await released(stack, attempt)
     assert code == 0, said
     assert "its signed bytes can never land" in said

@@ -17,8 +17,9 @@ from devstack.environment.stack import Stack
 from domain.settlement.attempts import Attempt, AttemptOutcome, ObservedAttempt
 from domain.settlement.payments import BlockPaymentInput, Payment
 from tests.cli.test_channels import close_circuit_breaker, quarantined, released
-from tests.testkit.api_client import settle_outage, wait_until
+from tests.testkit.api_client import settle_outage
 from tests.testkit.reasons import make_reason
+from tests.testkit.settlement.expired_envelopes import close_ledgers
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
 from tests.testkit.settlement.preparations import get_attempt
 
@@ -118,10 +119,7 @@ async def test_the_trace_names_who_released_the_channel_and_why(
     attempt = await quarantined(database, steps, payment, sent=False)
     await close_circuit_breaker(api)
 
-    async def dead() -> bool:
-        return await rail.get_latest_ledger() >= attempt.max_ledger
-
-    await wait_until(dead, "the bytes are dead")
+    await close_ledgers(rail, attempt.max_ledger)
     code, said = await released(stack, attempt)
     assert code == 0, said
     code, printed = await explain(stack, payment.id)

@@ -32,6 +32,7 @@ async def limited(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> A
         "SETTLEMENT_CAP_PER_PAYMENT": "5000",
         "SETTLEMENT_CAP_PER_DAY": "500000.5",
         "SETTLEMENT_CAP_PER_PAYEE_PER_DAY": "none",
+        "RECONCILIATION_EVERY_SECONDS": "2",
     }
     async with stacks.start(tmp_path_factory.mktemp("limited"), settings=limits) as running:
         yield running

@@ -9,9 +9,9 @@ from itertools import count
 
 from adapters.postgres.accounting import invariants
 from adapters.postgres.database import Database
-from adapters.postgres.sla.policies import add_agreement
+from adapters.postgres.sla.agreements.agreements import add_agreement
 from domain.accounting.integrity_checks import Violation
-from domain.sla.policies import Agreement
+from domain.sla.agreements.agreements import Agreement
 from tests.simulation.world import BENEFICIARY, BOND, POOL, PROVIDER
 from tests.testkit.stacks import create_scratch_database
 

@@ -19,13 +19,13 @@ import psycopg
 from sqlalchemy import make_url
 
 from adapters.postgres.database import Database
-from adapters.postgres.sla.policies import add_agreement
+from adapters.postgres.sla.agreements.agreements import add_agreement
 from devstack.environment.postgres import Postgres
 from devstack.environment.stack import Stack
 from devstack.environment.stack_options import StackOptions
 from devstack.processes.ports import free
 from devstack.processes.supervisor import Supervisor
-from domain.sla.policies import Agreement
+from domain.sla.agreements.agreements import Agreement
 from migrations.run import upgrade
 from tests.testkit.recovery.relay_holder import hold_relay
 

@@ -5,7 +5,7 @@ Written by `make baseline` from migrations/sql; change those files and not this 
 """
 
 # The migration that creates them.
-REVISION = "0001_7f0336b64c2b"
+REVISION = "0001_3d0883597d13"
 
 # Table, name and function of each trigger; pg_trigger.tgtype (1 for each row, 2 before, 4 insert,
 # 8 delete, 16 update, 32 truncate); whether it is deferred to the end of the transaction; whether it
@@ -13,6 +13,24 @@ REVISION = "0001_7f0336b64c2b"
 GUARDS = (
     ("accounts", "accounts_are_immutable", "refuse_change", 26, False, False),
     ("accounts", "accounts_are_never_emptied", "refuse_change", 34, False, False),
+    ("agreement_coverages", "agreement_coverages_are_immutable", "refuse_change", 26, False, False),
+    (
+        "agreement_coverages",
+        "agreement_coverages_are_never_emptied",
+        "refuse_change",
+        34,
+        False,
+        False,
+    ),
+    ("agreement_versions", "agreement_versions_are_immutable", "refuse_change", 26, False, False),
+    (
+        "agreement_versions",
+        "agreement_versions_are_never_emptied",
+        "refuse_change",
+        34,
+        False,
+        False,
+    ),
     ("manual_matches", "manual_matches_are_immutable", "refuse_change", 26, False, False),
     ("manual_matches", "manual_matches_are_never_emptied", "refuse_change", 34, False, False),
     ("audit_entries", "audit_entries_are_immutable", "refuse_change", 26, False, False),

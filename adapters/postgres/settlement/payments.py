@@ -27,7 +27,7 @@ from domain.settlement.payments import (
     make_payment,
     redirect,
 )
-from domain.sla.policies import Agreement
+from domain.sla.agreements.agreements import Agreement
 from domain.sla.verdicts import PaymentType, Verdict
 
 _NUMBER = "uq_payments_number"

@@ -1,13 +1,13 @@
 """Wallets, challenges and payouts in the database."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, RowMapping, and_, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.sla import policies
+from adapters.postgres.sla.agreements.agreements import get_agreement
 from adapters.postgres.tables import (
     agreements,
     outages,
@@ -26,7 +26,7 @@ from domain.settlement.wallets import (
     Readiness,
     WalletRecord,
 )
-from domain.sla.policies import Agreement
+from domain.sla.agreements.agreements import Agreement
 
 
 async def register(connection: AsyncConnection, address: str, owner: str, at: datetime) -> bool:
@@ -176,12 +176,10 @@ async def get_agreement_at(
         .order_by(payouts.c.effective_at, payouts.c.asked_at)
     )
     paid_at = {row.role: row.address for row in rows}
-    return Agreement(
-        bound.name,
-        bound.bond,
-        bound.pool,
-        paid_at.get(PayoutRole.PROVIDER, bound.provider),
-        paid_at.get(PayoutRole.BENEFICIARY, bound.beneficiary),
+    return replace(
+        bound,
+        provider=paid_at.get(PayoutRole.PROVIDER, bound.provider),
+        beneficiary=paid_at.get(PayoutRole.BENEFICIARY, bound.beneficiary),
     )
 
 
@@ -202,7 +200,7 @@ async def get_payout_address(
     connection: AsyncConnection, agreement: str, role: PayoutRole, at: datetime
 ) -> str:
     """Return the payout address of a party of an agreement at an instant."""
-    bound = await policies.get_agreement(connection, agreement)
+    bound = await get_agreement(connection, agreement)
     return str(getattr(await get_agreement_at(connection, bound, at), role))
 
 

@@ -24,8 +24,9 @@ from adapters.postgres.tables import (
 )
 from domain.errors import NotFound
 from domain.money import STROOPS_PER_UNIT
+from domain.sla.agreements.agreements import Agreement
 from domain.sla.outages import Declaration, Location, Outage, OutageStatus, RecordedOutage
-from domain.sla.policies import Agreement, Policy
+from domain.sla.policies import Policy
 from domain.sla.verdicts import (
     PaymentType,
     Rating,
@@ -39,7 +40,11 @@ _ADVANCED: Any = {"version": outages.c.version + 1, "changed_at": func.now()}
 
 
 async def add(
-    connection: AsyncConnection, declaration: Declaration, policy: Policy, at: datetime
+    connection: AsyncConnection,
+    declaration: Declaration,
+    agreement_version: int,
+    policy: Policy,
+    at: datetime,
 ) -> bool:
     """Insert a declared outage; False when the id exists."""
     outage = declaration.outage
@@ -62,6 +67,7 @@ async def add(
             fingerprint=declaration.fingerprint,
             correlation_id=declaration.request.correlation_id,
             agreement=declaration.agreement,
+            agreement_version=agreement_version,
             policy=policy.name,
             policy_version=policy.version,
         )
@@ -126,7 +132,7 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
         select(outages.c.id).where(outages.c.id == outage_id).with_for_update()
     )
     statement = (
-        select_with_verdict(*(column.label(f"of_{column.name}") for column in _TERMS_COLUMNS))
+        select_with_verdict(*(column.label(f"of_{column.name}") for column in _BOUND_COLUMNS))
         .join(
             policies,
             (policies.c.name == outages.c.policy)
@@ -141,7 +147,7 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
         outage=to_outage(row),
         policy=to_policy(bound | {"name": row["policy"], "version": row["policy_version"]}),
         agreement=Agreement(
-            row["agreement"], bound["bond"], bound["pool"], bound["provider"], bound["beneficiary"]
+            row["agreement"], *(bound[column.name] for column in _AGREEMENT_COLUMNS)
         ),
         correlation_id=row["correlation_id"],
         fingerprint=row["fingerprint"],
@@ -159,11 +165,16 @@ _TERMS_COLUMNS = (
     policies.c.dispute_window_seconds,
     policies.c.decision_window_seconds,
     policies.c.terms,
+)
+_AGREEMENT_COLUMNS = (
     agreements.c.bond,
     agreements.c.pool,
     agreements.c.provider,
     agreements.c.beneficiary,
+    agreements.c.provider_party,
+    agreements.c.beneficiary_party,
 )
+_BOUND_COLUMNS = _TERMS_COLUMNS + _AGREEMENT_COLUMNS
 
 
 def to_outage(row: RowMapping) -> Outage:

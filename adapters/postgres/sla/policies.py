@@ -1,4 +1,4 @@
-"""Policies and agreements in the database: versions are added, never changed."""
+"""Policies in the database: versions are added, never changed."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,9 +8,9 @@ from sqlalchemy import RowMapping, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import agreements, policies
+from adapters.postgres.tables import policies
 from domain.errors import Invalid, NotFound
-from domain.sla.policies import Agreement, Policy
+from domain.sla.policies import Policy
 from domain.sla.verdicts import Severity, Terms
 
 
@@ -120,29 +120,3 @@ def _has_same_content(one: Policy, other: Policy) -> bool:
         other.decision_window_seconds,
         other.terms,
     )
-
-
-async def get_agreement(connection: AsyncConnection, name: str) -> Agreement:
-    rows = await connection.execute(select(agreements).where(agreements.c.name == name))
-    row = rows.mappings().one_or_none()
-    if row is None:
-        raise NotFound(f"agreement {name!r} does not exist")
-    return Agreement(**row)
-
-
-async def add_agreement(connection: AsyncConnection, terms: Agreement) -> Agreement:
-    """
-    Add an agreement unless its name exists, and return the one in the database.
-
-    An existing agreement is never changed here: a payee changes its payout address only with a proof
-    by the owner, and after a cool-off.
-    """
-    values = {
-        "bond": terms.bond,
-        "pool": terms.pool,
-        "provider": terms.provider,
-        "beneficiary": terms.beneficiary,
-    }
-    statement = insert(agreements).values(name=terms.name, **values)
-    await connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
-    return await get_agreement(connection, terms.name)

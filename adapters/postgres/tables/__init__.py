@@ -18,6 +18,7 @@ from adapters.postgres.tables.attestations import (
 from adapters.postgres.tables.events import (
     audit_entries,
     deliveries,
+    delivery_attempts,
     events,
     webhooks,
 )
@@ -40,7 +41,6 @@ from adapters.postgres.tables.limits import (
 from adapters.postgres.tables.metadata import Xid8, metadata
 from adapters.postgres.tables.networks import networks, restorations, troubles
 from adapters.postgres.tables.outages import (
-    agreements,
     disputes,
     outages,
     policies,
@@ -63,12 +63,20 @@ from adapters.postgres.tables.reconciliation import (
     manual_matches,
     reconciliation_runs,
 )
+from adapters.postgres.tables.sla.agreements import (
+    agreement_coverages,
+    agreement_versions,
+    agreements,
+    parties,
+)
 from adapters.postgres.tables.sla.imports import imports
 from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
 
 __all__ = [
     "Xid8",
     "accounts",
+    "agreement_coverages",
+    "agreement_versions",
     "agreements",
     "allocations",
     "api_keys",
@@ -87,6 +95,7 @@ __all__ = [
     "circuit_breakers",
     "contract_calls",
     "deliveries",
+    "delivery_attempts",
     "devices",
     "disputes",
     "entries",
@@ -104,6 +113,7 @@ __all__ = [
     "metadata",
     "networks",
     "outages",
+    "parties",
     "payments",
     "payouts",
     "people",

@@ -1,4 +1,4 @@
-"""Policies, agreements, outages, verdicts and disputes. Money is bigint stroops, time is timestamptz in UTC."""
+"""Policies, outages, verdicts and disputes. Money is bigint stroops, time is timestamptz in UTC."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
@@ -21,16 +21,6 @@ policies = Table(
     Column("created_at", Instant, nullable=False, server_default=text("now()")),
     sa.UniqueConstraint("name", "effective_from"),
     sa.CheckConstraint("dispute_window_seconds >= 0", name="window"),
-)
-
-agreements = Table(
-    "agreements",
-    metadata,
-    Column("name", String(100), primary_key=True),
-    Column("bond", String(56), nullable=False),
-    Column("pool", String(56), nullable=False),
-    Column("provider", String(56), nullable=False),
-    Column("beneficiary", String(56), nullable=False),
 )
 
 outages = Table(
@@ -56,6 +46,11 @@ outages = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("correlation_id", String(100), nullable=False),
     Column("agreement", String(100), sa.ForeignKey("agreements.name"), nullable=False),
+    Column("agreement_version", sa.Integer, nullable=False),
+    # The outage that this is a part of: the same one, under a further agreement.
+    Column("part_of", String(64), sa.ForeignKey("outages.id")),
+    # The party that the declarer named as concerned.
+    Column("customer", String(64), sa.ForeignKey("parties.id")),
     Column("policy", String(100), nullable=False),
     Column("policy_version", sa.Integer, nullable=False),
     # Which request resolved it: the same one asked again is answered again, any other is refused.
@@ -63,7 +58,13 @@ outages = Table(
     # Grows by one in every transaction that changes the outage, its verdict or its dispute.
     Column("version", sa.Integer, nullable=False, server_default=text("1")),
     Column("changed_at", Instant, nullable=False, server_default=text("now()")),
+    sa.ForeignKeyConstraint(
+        ["agreement", "agreement_version"],
+        ["agreement_versions.agreement", "agreement_versions.version"],
+    ),
     sa.CheckConstraint("resolved_at IS NULL OR resolved_at >= detected_at", name="times"),
+    Index("ix_outages_agreement", "agreement"),
+    Index("ix_outages_part_of", "part_of", postgresql_where=text("part_of IS NOT NULL")),
     Index("ix_outages_listing", text("detected_at DESC"), text("id DESC")),
     Index("ix_outages_status", "status", "detected_at"),
     Index("ix_outages_changed_at", "changed_at"),

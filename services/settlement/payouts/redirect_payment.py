@@ -8,7 +8,8 @@ from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import manual_matches, payments, wallets
-from adapters.postgres.sla import outages, policies
+from adapters.postgres.sla import outages
+from adapters.postgres.sla.agreements import agreements
 from domain import payloads
 from domain.audit import make_audit_entry, make_engine_request
 from domain.digests import format_instant
@@ -44,7 +45,7 @@ async def _find_move(
     name = await outages.get_agreement_name(connection, record.payment.outage_id)
     if not await wallets.has_payout_since(connection, name, record.created_at, at):
         return None
-    bound = await policies.get_agreement(connection, name)
+    bound = await agreements.get_agreement(connection, name)
     moved = await payments.redirect_payment(connection, record.payment, bound, at)
     return None if moved == record.payment else moved
 

@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import events, webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages, policies
+from adapters.postgres.sla.agreements import agreements
 from domain import payloads
 from domain.audit import make_audit_entry
 from domain.errors import Conflict
@@ -19,7 +20,8 @@ async def record_outage(database: Database, declaring: RecordOutageInput) -> Rec
     outage, request = declaration.outage, declaration.request
     async with database.transaction() as connection:
         policy = await policies.get_in_force(connection, declaration.policy, outage.detected_at)
-        created = await outages.add(connection, declaration, policy, at)
+        bound = await agreements.get_in_force(connection, declaration.agreement, outage.detected_at)
+        created = await outages.add(connection, declaration, bound, policy, at)
         if not created:
             return await _read_recorded(connection, declaration)
         payload = payloads.describe_declaration(declaration, policy)

@@ -22,6 +22,7 @@ from tests.testkit.settlement.batch_factory import (
     run_until_accepted,
     submit_batch,
 )
+from tests.testkit.settlement.expired_envelopes import wait_until_expired
 from tests.testkit.settlement.payment_factory import owe_payment
 from tests.testkit.settlement.preparations import get_attempt, get_reason, get_receipt
 
@@ -85,6 +86,7 @@ async def test_a_batch_is_neither_sent_nor_signed_again_while_the_circuit_breake
         == "not sent, the circuit breaker is open: odd"
     )
     assert await activities.raise_fee(attempt) == attempt
+    await wait_until_expired(rail, attempt)
 
     async def proven() -> Observation | None:
         seen = await activities.observe_payment(attempt)

@@ -16,6 +16,7 @@ from adapters.postgres.accounting import invariants
 from adapters.postgres.database import Database
 from domain.accounting.integrity_checks import has_violation
 from domain.settlement.payments import derive_payment_id
+from domain.sla.agreements.agreements import Agreement
 from domain.sla.disputes import (
     DecideDisputeInput,
     Dispute,
@@ -29,7 +30,6 @@ from domain.sla.outages import (
     RecordOutageInput,
     Resolution,
 )
-from domain.sla.policies import Agreement
 from domain.sla.verdicts import Severity
 from tests.testkit.api_client import make_unique_id
 from tests.testkit.settlement.payment_factory import (

@@ -79,10 +79,12 @@ async def test_a_start_that_is_called_off_at_once_takes_along_what_it_started(
 ) -> None:
     """On a busy machine much has happened by the time that the stack learns of its own child."""
     child = Process(python(HASTY), tmp_path)
+    before = set(psutil.Process().children())
     starting = asyncio.create_task(child.start())
     while not child.log.exists() or not child.output():
         await asyncio.sleep(0)
-        await_grandchild(child.log)
+        if set(psutil.Process().children()) - before:  # not while it still waits to be started
+            await_grandchild(child.log)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting

@@ -11,7 +11,7 @@ from domain.settlement.payments import (
     derive_payment_id,
     make_payment,
 )
-from domain.sla.policies import Agreement
+from domain.sla.agreements.agreements import Agreement
 from domain.sla.verdicts import PaymentType, Terms, judge
 
 AGREEMENT = Agreement("default", "BOND", "POOL", "PROVIDER", "BENEFICIARY")

@@ -15,12 +15,12 @@ from adapters.backups.backup_files import append_manifest, hash_dump, read_backu
 from adapters.backups.tools import find_tools
 from adapters.postgres.database import Database
 from adapters.postgres.recovery.databases import open_maintenance
-from adapters.postgres.sla.policies import add_agreement
+from adapters.postgres.sla.agreements.agreements import add_agreement
 from devstack.bench import seed_journal
 from devstack.environment.postgres_binaries import find_binary
 from devstack.environment.stack import Stack
 from domain.errors import BackupUnusable, Conflict, ToolFailed
-from domain.sla.policies import Agreement
+from domain.sla.agreements.agreements import Agreement
 from services.recovery.backups.rehearse_restore import rehearse_restore
 from services.recovery.backups.take_backup import TakeBackup, check_tables, take_backup
 from services.recovery.restorations.read_source import read_source

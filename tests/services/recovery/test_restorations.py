@@ -15,7 +15,7 @@ from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
 from adapters.postgres.events import Cursor
 from adapters.postgres.recovery import databases
-from adapters.postgres.sla.policies import add_agreement
+from adapters.postgres.sla.agreements.agreements import add_agreement
 from devstack.bench import seed_payments
 from devstack.environment.postgres_binaries import find_binary
 from devstack.environment.stack import Stack
@@ -24,7 +24,7 @@ from domain.errors import Conflict
 from domain.events import EventType, make_event
 from domain.recovery.restorations import Losses, RestoreTarget
 from domain.requests import Request
-from domain.sla.policies import Agreement
+from domain.sla.agreements.agreements import Agreement
 from services.recovery.backups.take_backup import TakeBackup, take_backup
 from services.recovery.restorations import restore_backup as use_case
 from services.recovery.restorations.read_source import read_source

@@ -13,7 +13,7 @@ from adapters.postgres.accounting import invariants, journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals, payments, wallets
 from adapters.postgres.settlement.attempts import Reservation
-from adapters.postgres.sla import policies
+from adapters.postgres.sla.agreements import agreements
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.errors import Conflict
@@ -22,7 +22,6 @@ from domain.settlement.attempts import ObservedAttempt, Prepared, Redirected
 from domain.settlement.payments import Payment, PaymentStatus
 from domain.settlement.wallets import Payout, PayoutRole
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
-from domain.sla.policies import Agreement
 from domain.sla.verdicts import Severity
 from services.settlement.attempts.release_reservation import release_reservation
 from services.settlement.channels.reserve_channel import reserve_channel
@@ -84,10 +83,10 @@ async def party(stack: Stack, database: Database) -> Party:
         name: stack.environment[f"STELLAR_{name}_ADDRESS"] for name in ("PROVIDER", "BENEFICIARY")
     }
     async with database.transaction() as connection:
-        bound = await policies.get_agreement(connection, "default")
+        bound = await agreements.get_agreement(connection, "default")
         name = make_unique_id("moving")
-        terms = Agreement(name, bound.bond, bound.pool, known["PROVIDER"], bound.beneficiary)
-        await policies.add_agreement(connection, terms)
+        terms = replace(bound, name=name, provider=known["PROVIDER"])
+        await agreements.add_agreement(connection, terms)
         for address in known.values():
             with suppress(Conflict):  # registered, and proven, by another test
                 await wallets.register(connection, address, "a payee of this test", NOW)

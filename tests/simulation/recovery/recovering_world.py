@@ -48,8 +48,9 @@ READING_MAX_AGE = timedelta(seconds=60)
 _DECLARE = text(
     """
     INSERT INTO outages (id, status, severity, site_name, description, affected_services, detected_at,
-        declared_at, resolved_at, fingerprint, correlation_id, agreement, policy, policy_version)
-    SELECT :id, 'settling', 'critical', 'Mast', '', '[]', :at, :at, :at, '', :id, 'default', name, version
+        declared_at, resolved_at, fingerprint, correlation_id, agreement, agreement_version, policy,
+        policy_version)
+    SELECT :id, 'settling', 'critical', 'Mast', '', '[]', :at, :at, :at, '', :id, 'default', 1, name, version
     FROM policies WHERE name = 'standard' ORDER BY version LIMIT 1
     """
 )

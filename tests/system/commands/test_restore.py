@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import make_url
 
 from adapters.postgres.database import Database
-from adapters.postgres.sla.policies import add_agreement
+from adapters.postgres.sla.agreements.agreements import add_agreement
 from devstack.bench import seed_payments
 from devstack.environment.stack import Stack
-from domain.sla.policies import Agreement
+from domain.sla.agreements.agreements import Agreement
 from tests.testkit.api_client import AT_ONCE, declare_outage, settle_outage, wait_until
 from tests.testkit.recovery.databases import (
     create_lost_database,

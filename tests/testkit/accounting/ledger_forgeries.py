@@ -50,8 +50,8 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
             (
                 "INSERT INTO outages (id, status, severity, site_name, description,"
                 " affected_services, detected_at, declared_at, fingerprint, correlation_id,"
-                " agreement, policy, policy_version) VALUES ('OUT-x', 'closed', 'low', 'Mast', '',"
-                " '[]', now(), now(), '', '', 'default', 'standard', 1)"
+                " agreement, agreement_version, policy, policy_version) VALUES ('OUT-x', 'closed',"
+                " 'low', 'Mast', '', '[]', now(), now(), '', '', 'default', 1, 'standard', 1)"
             )
         ],
     ),

@@ -16,8 +16,8 @@ from adapters.stellar.signing.keys import load_keys
 from devstack.environment.stack import Stack
 from domain.requests import Request
 from domain.settlement.payments import OwePaymentInput, Payment, make_payment
+from domain.sla.agreements.agreements import Agreement
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
-from domain.sla.policies import Agreement
 from domain.sla.verdicts import Severity, Terms, judge
 from tests.testkit.api_client import make_unique_id
 

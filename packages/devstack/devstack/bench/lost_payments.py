@@ -28,8 +28,8 @@ from domain.errors import TryAgain
 from domain.networks import ReadingBound
 from domain.settlement.attempts import AlreadyPaid
 from domain.settlement.payments import Payment
+from domain.sla.agreements.agreements import Agreement
 from domain.sla.execution_modes import ExecutionMode
-from domain.sla.policies import Agreement
 from services.settlement.channels.begin_settlement import BeginSettlement, begin_settlement
 
 # As many payments as a worker has in hand at once.

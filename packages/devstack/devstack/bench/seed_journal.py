@@ -20,12 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.accounting import invariants, journal
 from adapters.postgres.database import Database
-from adapters.postgres.sla.policies import add_agreement
+from adapters.postgres.sla.agreements.agreements import add_agreement
 from devstack.bench import seed_payments
 from domain.accounting.integrity_checks import Violation
 from domain.accounting.journal import make_reservation, make_settlement
 from domain.accounting.postings import SLOTS
-from domain.sla.policies import Agreement
+from domain.sla.agreements.agreements import Agreement
 from migrations.run import upgrade
 
 # Of a hundred payments: 90 settled at once, 5 at the second attempt, 2 in flight, 3 only owed.
@@ -38,10 +38,10 @@ _SEED = (
     "SET LOCAL synchronous_commit = off",
     """
     INSERT INTO outages (id, status, severity, site_name, description, affected_services,
-        detected_at, declared_at, resolved_at, fingerprint, correlation_id, agreement, policy,
-        policy_version)
+        detected_at, declared_at, resolved_at, fingerprint, correlation_id, agreement,
+        agreement_version, policy, policy_version)
     SELECT 'OUT-' || i, CASE WHEN i % 100 < 95 THEN 'closed' ELSE 'settling' END, 'critical', 'Mast ' || i, '', '[]', at, at, at, '', 'bench',
-           'default', 'standard', 1
+           'default', 1, 'standard', 1
     FROM generate_series(1, :payments) AS i, LATERAL (SELECT now() - i * interval '1 s' AS at) _
     """,
     """

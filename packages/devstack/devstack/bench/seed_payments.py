@@ -17,10 +17,10 @@ _OWE = text(
     policy AS (SELECT name, version FROM policies WHERE name = 'standard' ORDER BY version LIMIT 1),
     outage AS (
         INSERT INTO outages (id, status, severity, site_name, description, affected_services,
-            detected_at, declared_at, resolved_at, fingerprint, correlation_id, agreement, policy,
-            policy_version)
+            detected_at, declared_at, resolved_at, fingerprint, correlation_id, agreement,
+            agreement_version, policy, policy_version)
         SELECT :run || '-' || i, 'settling', 'critical', 'Mast ' || i, '', '[]', :at, :at, :at,
-               '', :run, 'default', policy.name, policy.version
+               '', :run, 'default', 1, policy.name, policy.version
         FROM generate_series(1, :count) AS i, policy
         RETURNING id, split_part(id, '-', -1)::int AS i
     )

@@ -14,7 +14,6 @@ from domain.settlement.attempts import Attempt, SettlementRail
 from domain.settlement.batches import Batch, Plan
 from domain.settlement.payments import Payment
 from tests.activities.settlement.test_allocations import make_trustline_fault, plan_faults
-from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.batch_factory import (
     count_credits,
     form_batch,
@@ -22,6 +21,7 @@ from tests.testkit.settlement.batch_factory import (
     run_until_accepted,
     submit_batch,
 )
+from tests.testkit.settlement.expired_envelopes import wait_until_expired
 from tests.testkit.settlement.payment_factory import owe_payment
 from tests.testkit.settlement.preparations import get_attempt, get_reason
 
@@ -35,10 +35,7 @@ async def let_expire_together(
     activities, batch = await form_batch(database, rail, ONE_TRANSFER, *owed)
     attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
 
-    async def dead() -> bool:
-        return await rail.get_latest_ledger() > attempt.max_ledger
-
-    await wait_until(dead, "the bytes are dead")
+    await wait_until_expired(rail, attempt)
     return activities, batch, attempt
 
 

@@ -9,7 +9,7 @@ from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
 from domain.errors import Conflict
-from domain.sla.policies import Agreement
+from domain.sla.agreements.agreements import Agreement
 from domain.sla.verdicts import PaymentType
 from tests.activities.sla.test_outages import assert_kept, list_posted
 from tests.testkit.api_client import make_unique_id

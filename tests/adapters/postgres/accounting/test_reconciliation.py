@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import text
 
 from adapters.postgres.database import Database
-from adapters.postgres.sla.policies import add_agreement
+from adapters.postgres.sla.agreements.agreements import add_agreement
 from devstack.environment.stack import Stack
 from domain.accounting.breaks import BreakKind
 from domain.accounting.reconciliation import Extent
-from domain.sla.policies import Agreement
+from domain.sla.agreements.agreements import Agreement
 from tests.testkit import stacks
 from tests.testkit.accounting.break_factory import tamper
 from tests.testkit.accounting.fake_chain_history import (

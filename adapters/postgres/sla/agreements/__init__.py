@@ -1,0 +1,1 @@
+"""Agreements and their parties in the database."""

@@ -1,0 +1,1 @@
+"""Agreements: their parties, their versions, and what each covers."""
