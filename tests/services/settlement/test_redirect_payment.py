@@ -103,15 +103,15 @@ async def test_a_blocked_payment_is_made_at_the_new_address_alone(
         await payments.stop(connection, payment.id, PaymentStatus.BLOCKED, reason)
     await party.move(party.elsewhere, NOW + HOUR)
     activities = PaymentActivitiesImpl(database, rail)
-    told = await activities.prepare_payment(payment)
-    assert isinstance(told, Redirected)
-    assert told.payment == replace(payment, to_address=party.elsewhere)
+    answer = await activities.prepare_payment(payment)
+    assert isinstance(answer, Redirected)
+    assert answer.payment == replace(payment, to_address=party.elsewhere)
     assert await party.read_owed(payment) == {party.elsewhere: payment.amount_stroops}
-    prepared = await activities.prepare_payment(told.payment)
+    prepared = await activities.prepare_payment(answer.payment)
     assert isinstance(prepared, Prepared)
     await activities.submit_payment(prepared.attempt)
     seen = await activities.observe_payment(prepared.attempt)
-    await activities.confirm_payment(ObservedAttempt(told.payment, prepared.attempt, seen, NOW))
+    await activities.confirm_payment(ObservedAttempt(answer.payment, prepared.attempt, seen, NOW))
     made = await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
     paid = [each for each in made if each.number == payment.number]
     assert [(each.payee, each.amount_stroops) for each in paid] == [
