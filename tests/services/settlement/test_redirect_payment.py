@@ -136,6 +136,7 @@ async def test_a_payment_follows_its_payee_there_and_back(party: Party) -> None:
     assert early.payment.to_address == party.provider
     there = await redirect_payment(party.database, payment.id, NOW + HOUR)
     assert there.payment.to_address == party.elsewhere
+    assert await party.read_owed(payment) == {party.elsewhere: payment.amount_stroops}
     await party.move(party.provider, NOW + 3 * HOUR)
     await redirect_payment(party.database, payment.id, NOW + 3 * HOUR)
     assert await party.read_owed(payment) == {party.provider: payment.amount_stroops}
