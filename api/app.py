@@ -35,6 +35,7 @@ from api.routes.settlement import (
     wallets,
 )
 from api.routes.sla import (
+    agreements,
     amendments,
     analytics,
     configs,
@@ -42,6 +43,7 @@ from api.routes.sla import (
     imports,
     listings,
     outages,
+    parties,
     policies,
     verdicts,
 )
@@ -53,7 +55,7 @@ DESCRIPTION = "From an outage to a paid, disputable, audited SLA settlement."
 # What stands under /outages, /payments or /wallets by a name of its own goes before the one of any id.
 SLA = (imports, listings, outages, amendments, disputes, verdicts, configs, policies, analytics)
 MONEY = (limits, circuit_breakers, approvals, manual_matches, payments)
-PARTIES = (user_wallets, wallets, payouts)
+PARTIES = (parties, agreements, user_wallets, wallets, payouts)
 PROOFS = (reconciliation, break_resolutions, integrity_checks, audit)
 NOUNS = (
     *(sessions, session_events, people, api_keys, key_sets),

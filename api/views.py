@@ -108,7 +108,10 @@ class SlaView(BaseModel):
 
 
 class OutageView(BaseModel):
-    """`status` says whether the service is down; `lifecycle` where its settlement stands."""
+    """
+    `status` says whether the service is down; `lifecycle` where its settlement stands. `parts` are the same
+    outage under further agreements; null in lists, which show them as outages of their own.
+    """
 
     id: str
     site_name: str
@@ -130,6 +133,11 @@ class OutageView(BaseModel):
     resolution_notes: str | None
     policy: str
     policy_version: int
+    agreement: str
+    agreement_version: int
+    customer: str | None
+    part_of: str | None
+    parts: list[str] | None
     sla_status: SlaView | None
     correlation_id: str
     workflow_id: str
@@ -148,6 +156,10 @@ class OutageView(BaseModel):
                 "resolution_notes": record.resolution_notes,
                 "policy": record.policy,
                 "policy_version": record.policy_version,
+                "agreement": record.agreement,
+                "agreement_version": record.agreement_version,
+                "part_of": record.part_of,
+                "parts": record.parts,
                 "correlation_id": record.correlation_id,
                 "status": to_outage_status(record.status),
                 "lifecycle": record.status,

@@ -40,6 +40,7 @@ from domain.sla.outages import Declaration, OutageStatus, RecordOutageResult, Re
 
 with workflow.unsafe.imports_passed_through():
     from workflows.disputes import DisputableWorkflowBase
+    from workflows.outage_parts import notify_parts, start_parts
     from workflows.outage_states import OutageStateActivities
     from workflows.payments import PaymentWorkflow
     from workflows.runtime import (
@@ -128,12 +129,16 @@ class OutageWorkflow(DisputableWorkflowBase):
         else:
             await self.read_state()
         await self.announce()
+        if self.recorded.parts and self.is_open():
+            await start_parts(OutageWorkflow.run, self.declaration, self.recorded.parts)
         return True
 
     async def await_repair(self) -> bool:
         """Wait for the repair, for years if need be; False when there is nothing left to do."""
         await self.wait_until(None, lambda: not self.is_open(), "")
         await self.announce()
+        assert self.recorded is not None
+        await notify_parts(self.recorded.parts)
         return self.status not in (OutageStatus.CANCELLED, OutageStatus.CLOSED)
 
     async def owe(self) -> Payment:
@@ -218,6 +223,8 @@ class OutageWorkflow(DisputableWorkflowBase):
             version = await run_activity(OutageActivities.amend_outage, amending)
             self.outage = outages.apply_amendment(self.outage, amendment.changes)
             self.acknowledge(version, f"amended: {', '.join(sorted(amendment.changes))}")
+            assert self.recorded is not None
+            await notify_parts(self.recorded.parts)
 
     @amend.validator
     def check_amend(self, amendment: outages.Amendment) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_9aecbff09fef"
+revision = "0001_b1653563ea40"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -748,6 +748,7 @@ def upgrade() -> None:
         sa.Column("correlation_id", sa.String(length=100), nullable=False),
         sa.Column("agreement", sa.String(length=100), nullable=False),
         sa.Column("agreement_version", sa.Integer(), nullable=False),
+        sa.Column("names_agreement", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("part_of", sa.String(length=64), nullable=True),
         sa.Column("customer", sa.String(length=64), nullable=True),
         sa.Column("policy", sa.String(length=100), nullable=False),

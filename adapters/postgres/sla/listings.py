@@ -41,6 +41,8 @@ def list_conditions(wanted: OutageFilter) -> Iterator[ColumnElement[bool]]:
         yield or_(outages.c.site_id == wanted.site, outages.c.site_name == wanted.site)
     if wanted.agreement is not None:
         yield outages.c.agreement == wanted.agreement
+    if wanted.part_of is not None:
+        yield outages.c.part_of == wanted.part_of
     if wanted.assigned_to is not None:
         yield outages.c.assigned_to == wanted.assigned_to
     if wanted.search:

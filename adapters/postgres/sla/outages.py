@@ -4,6 +4,7 @@ Outages in the database.
 Writes return whether they changed anything, because Temporal may run an activity twice.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,7 @@ from adapters.postgres.tables import (
 from domain.errors import NotFound
 from domain.money import STROOPS_PER_UNIT
 from domain.sla.agreements.agreements import Agreement
+from domain.sla.agreements.parts import OutagePart
 from domain.sla.outages import Declaration, Location, Outage, OutageStatus, RecordedOutage
 from domain.sla.policies import Policy
 from domain.sla.verdicts import (
@@ -45,8 +47,9 @@ async def add(
     agreement_version: int,
     policy: Policy,
     at: datetime,
+    part_of: str | None = None,
 ) -> bool:
-    """Insert a declared outage; False when the id exists."""
+    """Insert a declared outage, or a part of one; False when the id exists."""
     outage = declaration.outage
     location = outage.location
     result = await connection.execute(
@@ -68,6 +71,9 @@ async def add(
             correlation_id=declaration.request.correlation_id,
             agreement=declaration.agreement,
             agreement_version=agreement_version,
+            names_agreement=outage.agreement is not None,
+            customer=outage.customer,
+            part_of=part_of,
             policy=policy.name,
             policy_version=policy.version,
         )
@@ -117,6 +123,9 @@ class OutageContext:
     resolution_key: str | None
     resolved_at: datetime | None
     dispute_deadline: datetime | None
+    # The outage that this is a part of; and the parts of this one, in the order of their ids.
+    part_of: str | None
+    parts: Sequence[str]
     # The newest revision of the verdict.
     judged: tuple[int, Verdict] | None
 
@@ -132,7 +141,9 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
         select(outages.c.id).where(outages.c.id == outage_id).with_for_update()
     )
     statement = (
-        select_with_verdict(*(column.label(f"of_{column.name}") for column in _BOUND_COLUMNS))
+        select_with_verdict(
+            *(column.label(f"of_{column.name}") for column in _BOUND_COLUMNS), list_part_ids()
+        )
         .join(
             policies,
             (policies.c.name == outages.c.policy)
@@ -156,6 +167,8 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
         resolution_key=row["resolution_key"],
         resolved_at=row["resolved_at"],
         dispute_deadline=row["dispute_deadline"],
+        part_of=row["part_of"],
+        parts=row["parts"],
         judged=to_verdict(row),
     )
 
@@ -223,9 +236,27 @@ def select_with_verdict(*more: Label[Any]) -> Select[Any]:
     return select(outages, *columns, *more).select_from(beside)
 
 
+def list_part_ids() -> Label[Any]:
+    """The ids of an outage's parts, as a column beside it."""
+    part = outages.alias("part")
+    ids = select(part.c.id).where(part.c.part_of == outages.c.id).order_by(part.c.id)
+    return func.array(ids.scalar_subquery()).label("parts")
+
+
+async def list_parts(connection: AsyncConnection, outage_id: str) -> list[OutagePart]:
+    """Return what the workflows of an outage's parts are started with."""
+    rows = await connection.execute(
+        select(outages.c.id, outages.c.agreement, outages.c.policy, outages.c.fingerprint)
+        .where(outages.c.part_of == outage_id)
+        .order_by(outages.c.id)
+    )
+    return [OutagePart(*row) for row in rows]
+
+
 def to_record(row: RowMapping) -> RecordedOutage:
     location = row["location"]
     declared = {name: row[name] for name in _DECLARED} | {
+        "agreement": row["agreement"] if row["names_agreement"] else None,
         "severity": Severity(row["severity"]),
         "location": None if location is None else Location(**location),
     }
@@ -236,21 +267,24 @@ def to_record(row: RowMapping) -> RecordedOutage:
         **{name: row[name] for name in _RECORDED},
         judged=to_verdict(row),
         attestation=to_attestation(row),
+        parts=row.get("parts"),
     )
 
 
 _DECLARED = (
     *("id", "site_name", "detected_at", "description", "site_id", "affected_services"),
-    *("affected_subscribers", "assigned_to", "policy"),
+    *("affected_subscribers", "assigned_to", "policy", "customer"),
 )
 _RECORDED = (
     *("version", "declared_at", "resolved_at", "dispute_deadline", "closed_at", "root_cause"),
-    *("resolution_notes", "policy", "policy_version", "correlation_id"),
+    *("resolution_notes", "policy", "policy_version", "correlation_id", "agreement"),
+    *("agreement_version", "part_of"),
 )
 
 
 async def get(connection: AsyncConnection, outage_id: str) -> RecordedOutage:
-    rows = await connection.execute(select_with_verdict().where(outages.c.id == outage_id))
+    statement = select_with_verdict(list_part_ids()).where(outages.c.id == outage_id)
+    rows = await connection.execute(statement)
     return to_record(_require(rows.mappings().one_or_none(), outage_id))
 
 

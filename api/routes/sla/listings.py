@@ -55,6 +55,7 @@ async def get_filter(
     lifecycle: OutageStatus | None = None,
     site: Name | None = None,
     agreement: Name | None = None,
+    part_of: Name | None = None,
     assigned_to: Name | None = None,
     search: Name | None = None,
     date_from: Bound = None,
@@ -75,7 +76,10 @@ async def get_filter(
             raise Invalid(named, "says the same as another parameter: send one of them")
     since, until = parse_bounds(date_from or start_date, date_to or end_date, names)
     statuses = _choose_statuses(status, lifecycle)
-    return OutageFilter(severity, statuses, site, agreement, assigned_to, search, since, until)
+    return OutageFilter(
+        *(severity, statuses, site, agreement, part_of),
+        *(assigned_to, search, since, until),
+    )
 
 
 def _choose_statuses(

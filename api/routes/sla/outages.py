@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
-from adapters.postgres.sla import outages, policies
+from adapters.postgres.sla import outages
 from api import commands
 from api.access.permissions import require
 from api.bodies import OutageBody, ResolveBody, Text
@@ -17,7 +17,8 @@ from api.protocol.etags import set_tag
 from api.responses import declare_problems
 from api.views import AttestationView, OutageView, PageView, SlaView
 from domain.access.permissions import Permission
-from domain.errors import Conflict
+from domain.errors import Conflict, Invalid
+from domain.requests import Request
 from domain.sla.outage_rules import check_instant, check_resolution
 from domain.sla.outages import (
     Declaration,
@@ -25,6 +26,8 @@ from domain.sla.outages import (
     Resolution,
 )
 from domain.sla.verdicts import compute_payable, judge
+from services.sla.agreements.bind_outage import read_bindings
+from services.sla.outages.read_answer import read_declaration
 from services.sla.outages.read_timeline import TimelineFilter, read_timeline
 from services.sla.outages.recompute_verdict import recompute_verdict
 
@@ -74,11 +77,9 @@ async def declare_outage(
     id is refused (409).
     """
     outage, resolution = body.outage(), body.resolution(asked, datetime.now(UTC))
-    policy = outage.policy or engine.settings.sla_policy
-    await check_declaration(engine.database, outage, policy, resolution)
-    recorded = await commands.declare(
-        engine, Declaration(outage, asked, policy, engine.settings.sla_agreement)
-    )
+    declaration = make_declaration(engine, outage, asked)
+    await check_declaration(engine.database, declaration, resolution)
+    recorded = await commands.declare(engine, declaration)
     if recorded is None:
         response.status_code = 200
     shown = await show_outage(engine, outage.id, response)
@@ -92,19 +93,38 @@ async def declare_outage(
     return await show_outage(engine, outage.id, response)
 
 
+def make_declaration(engine: Engine, outage: Outage, asked: Request) -> Declaration:
+    """Return what is declared, with the policy and the agreement of the settings where it names none."""
+    settings = engine.settings
+    return Declaration(
+        outage,
+        asked,
+        outage.policy or settings.sla_policy,
+        outage.agreement or settings.sla_agreement,
+    )
+
+
 async def check_declaration(
-    database: Database, outage: Outage, policy_name: str, resolution: Resolution | None
+    database: Database, declaration: Declaration, resolution: Resolution | None
 ) -> None:
     """Refuse before anything begins: a workflow that refuses has already been started."""
-    now = datetime.now(UTC)
+    now, outage = datetime.now(UTC), declaration.outage
     check_instant("detected_at", outage.detected_at, now)
     if resolution is not None:
         check_resolution(outage, resolution, now)
-    if resolution is not None or outage.policy is not None:
-        async with database.autocommit() as connection:
-            policy = await policies.get_in_force(connection, policy_name, outage.detected_at)
-        if resolution is not None:
-            compute_payable(judge(policy.terms[outage.severity], resolution.get_times(outage)[1]))
+    named = (outage.policy, outage.agreement, outage.customer)
+    if resolution is None and named == (None, None, None):
+        return
+    try:
+        bindings = await read_bindings(database, declaration)
+    except Invalid:
+        if await read_declaration(database, declaration):
+            return  # it is on record, and bound to what was in force then
+        raise
+    if resolution is not None:
+        minutes = resolution.get_times(outage)[1]
+        for bound in bindings:
+            compute_payable(judge(bound.policy.terms[outage.severity], minutes))
 
 
 async def show_outage(engine: Engine, outage_id: str, response: Response) -> OutageView:

@@ -1,5 +1,6 @@
 """Judge a resolved outage: the verdict, what it will owe, and the dispute window."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from domain.digests import format_instant
 from domain.events import Event, EventType, derive_event_id, make_event
 from domain.settlement.payments import JudgeOutageResult
 from domain.sla import outage_rules
+from domain.sla.agreements.parts import check_whole
 from domain.sla.outages import JudgeOutageInput, OutageStatus
 from domain.sla.verdicts import (
     SlaStatus,
@@ -39,15 +41,24 @@ async def judge_outage(
     """
     async with database.transaction() as connection:
         context = await outages.lock(connection, judging.outage_id)
+        check_whole(judging.outage_id, context.part_of)
         if context.judged is not None:
             if (context.resolution_key or "") != judging.key:
                 outage_rules.check_resolvable(judging.outage_id, context.status)
             return await read_judgement_within(connection, context, network, judging.at)
         expected = judging.resolution.expected_version
         outage_rules.check_version(judging.outage_id, expected, context.version)
-        return await _judge(
+        judgement = await _judge(
             connection, context, judging, network, requires_attestation=requires_attestation
         )
+        for part_id in context.parts:
+            part = await outages.lock(connection, part_id)
+            # By its own agreement's terms, and open to disputes for as long as those say.
+            its_own = replace(judging, dispute_window_seconds=part.policy.dispute_window_seconds)
+            await _judge(
+                connection, part, its_own, network, requires_attestation=requires_attestation
+            )
+        return judgement
 
 
 async def _judge(
