@@ -26,6 +26,7 @@ class ReasonCode(StrEnum):
     PAYEE_NO_TRUSTLINE = "payee_no_trustline"
     PAYEE_NOT_AUTHORIZED = "payee_not_authorized"
     PAYEE_LIMIT_REACHED = "payee_limit_reached"
+    PAYEE_REQUIRES_MEMO = "payee_requires_memo"
     ACCOUNT_FROZEN = "account_frozen"
     # Blocked until we do.
     TREASURY_MISSING = "treasury_missing"

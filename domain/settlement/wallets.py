@@ -21,6 +21,11 @@ _OTHERS = {
     _CONTRACT: "is a contract (C...); only accounts (G...) are paid",
     _SEED: "is a secret seed: never send it to anybody, and move what it holds",
 }
+MEMO_REQUIRED = (
+    "the account asks for a memo with each payment (SEP-29), as those of exchanges do, and a settlement "
+    "carries none; name an account that the payee holds itself, or let it remove its data entry "
+    "config.memo_required"
+)
 
 
 class PayoutRole(StrEnum):
@@ -44,10 +49,11 @@ class Readiness:
     # What it holds: of the network's own coin, and of the asset; None without an account or a trustline.
     native_stroops: int | None = None
     balance_stroops: int | None = None
+    memo_required: bool = False
 
     @property
     def ready(self) -> bool:
-        return self.funded and self.trustline and self.authorised and self.room_stroops > 0
+        return not self.obstacle
 
     @property
     def obstacle(self) -> str:
@@ -58,7 +64,9 @@ class Readiness:
             return "the account has no trustline for the asset"
         if not self.authorised:
             return "the issuer has not authorised the account, or has frozen it"
-        return "" if self.room_stroops > 0 else "the account's trustline limit is reached"
+        if self.room_stroops <= 0:
+            return "the account's trustline limit is reached"
+        return MEMO_REQUIRED if self.memo_required else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +81,14 @@ class WalletRecord:
     trustline: bool | None
     authorised: bool | None
     room_stroops: int | None
+    memo_required: bool | None
     ledger: int | None
     read_at: datetime | None
 
     @property
     def usable(self) -> bool:
-        return bool(self.funded and self.trustline and self.authorised and self.room_stroops)
+        payable = self.funded and self.trustline and self.authorised and self.room_stroops
+        return bool(payable and not self.memo_required)
 
 
 @dataclass(frozen=True, slots=True)

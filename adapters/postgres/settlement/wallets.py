@@ -110,6 +110,7 @@ async def save_readiness(connection: AsyncConnection, read: Readiness) -> None:
             trustline=read.trustline,
             authorised=read.authorised,
             room_stroops=read.room_stroops,
+            memo_required=read.memo_required,
             ledger=read.ledger,
             read_at=read.read_at,
         )
