@@ -1,12 +1,16 @@
 """An outage under several agreements: a verdict, a dispute and a payment under each, to its own parties."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 from stellar_sdk import Keypair
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError
 
+from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
 from tests.testkit.api_client import (
     AT_ONCE,
@@ -16,8 +20,10 @@ from tests.testkit.api_client import (
     make_unique_id,
     resolve_outage,
     wait_for_lifecycle,
+    wait_until,
 )
 from tests.testkit.sla.agreement_factory import make_agreement, make_payee
+from worker.recovery.recovery import Recovery
 
 
 @dataclass(frozen=True)
@@ -35,12 +41,14 @@ async def payees(api: httpx.AsyncClient, stack: Stack) -> list[Keypair]:
     return [await make_payee(api, stack) for _ in range(3)]
 
 
-async def cover(api: httpx.AsyncClient, payees: list[Keypair], policy: str = AT_ONCE) -> Covered:
+async def cover(
+    api: httpx.AsyncClient, payees: list[Keypair], policy: str = AT_ONCE, other: str = AT_ONCE
+) -> Covered:
     site, service = make_unique_id("site"), make_unique_id("service")
     one, two, customer = (payee.public_key for payee in payees)
     first = await make_agreement(api, one, customer, policy=policy, coverage={"sites": [site]})
     second = await make_agreement(
-        api, two, customer, policy=policy, coverage={"services": [service]}
+        api, two, customer, policy=other, coverage={"services": [service]}
     )
     return Covered(site, service, first, second)
 
@@ -85,16 +93,48 @@ async def test_each_part_is_judged_and_paid_to_its_own_party(
 async def test_a_part_is_disputed_alone(
     api: httpx.AsyncClient, decider: httpx.AsyncClient, payees: list[Keypair]
 ) -> None:
-    covered = await cover(api, payees, BRIEF)
+    """Each is judged by its agreement's own policy: the first at once, the other one after a window."""
+    covered = await cover(api, payees, AT_ONCE, BRIEF)
     outage_id, part_id = await declare_covered(api, covered)
     await resolve_outage(api, outage_id, 25)
-    filed = await api.post(f"/outages/{part_id}/disputes", json={"reason": "it was ten minutes"})
-    assert filed.status_code == 202, filed.text
-    dispute_id = (await api.get(f"/outages/{part_id}/disputes")).json()[0]["id"]
-    assert (await api.get(f"/outages/{outage_id}/disputes")).json() == []
-    assert dispute_id
+    objection = {"outage_id": part_id, "reason": "it was five minutes"}
+    filed = await api.post("/sla/disputes", json=objection)
+    assert filed.status_code == 201, filed.text
+    decision = {"action": "resolve", "mttr_minutes": 5}
+    ruled = await decider.patch(f"/sla/disputes/{filed.json()['id']}", json=decision)
+    assert ruled.status_code == 200, ruled.text
+    for each, type_, payee in ((outage_id, "penalty", 2), (part_id, "reward", 1)):
+        await wait_for_lifecycle(api, each, "closed")
+        payment = await read_payment(api, each)
+        paid = (payment["type"], payment["to_address"])
+        assert paid == (type_, payees[payee].public_key)
+
+
+async def test_a_part_whose_workflow_is_lost_goes_on_from_the_database(
+    api: httpx.AsyncClient, payees: list[Keypair], database: Database, temporal: Client
+) -> None:
+    outage_id, part_id = await declare_covered(api, await cover(api, payees))
+    handle = temporal.get_workflow_handle(f"outage/{part_id}")
+    await wait_until(partial(runs, temporal, part_id), "the part has a workflow")
+    await handle.terminate("a test")
+    # The database follows the declared outage, whoever knows of it.
+    await resolve_outage(api, outage_id, 5)
     await wait_for_lifecycle(api, outage_id, "closed")
+    assert (await api.get(f"/outages/{part_id}")).json()["lifecycle"] == "disputable"
+    recovery = Recovery(database, temporal)
+    lost = [each async for each in recovery.find_lost()]
+    (part,) = [each for each in lost if each.unfinished.workflow_id == f"outage/{part_id}"]
+    assert await recovery.start(part)
     await wait_for_lifecycle(api, part_id, "closed")
+    assert (await read_payment(api, part_id))["to_address"] == payees[1].public_key
+
+
+async def runs(temporal: Client, outage_id: str) -> bool:
+    try:
+        described = await temporal.get_workflow_handle(f"outage/{outage_id}").describe()
+    except RPCError:
+        return False
+    return described.status is WorkflowExecutionStatus.RUNNING
 
 
 @pytest.mark.parametrize(
