@@ -109,8 +109,8 @@ class SlaView(BaseModel):
 
 class OutageView(BaseModel):
     """
-    `status` says whether the service is down; `lifecycle` where its settlement stands. `parts` are the same
-    outage under further agreements; null in lists, which show them as outages of their own.
+    `status` says whether the service is down, `lifecycle` where its settlement stands, and `parts` which
+    outages are the same under further agreements (null in lists).
     """
 
     id: str
@@ -147,20 +147,8 @@ class OutageView(BaseModel):
         attestation = AttestationView.of(record.attestation)
         return cls.model_validate(
             {
-                **asdict(record.outage),
-                "declared_at": record.declared_at,
-                "resolved_at": record.resolved_at,
-                "dispute_deadline": record.dispute_deadline,
-                "closed_at": record.closed_at,
-                "root_cause": record.root_cause,
-                "resolution_notes": record.resolution_notes,
-                "policy": record.policy,
-                "policy_version": record.policy_version,
-                "agreement": record.agreement,
-                "agreement_version": record.agreement_version,
-                "part_of": record.part_of,
-                "parts": record.parts,
-                "correlation_id": record.correlation_id,
+                **asdict(record.outage) | {"declared_at": record.declared_at},
+                **{name: getattr(record, name) for name in _RECORDED},
                 "status": to_outage_status(record.status),
                 "lifecycle": record.status,
                 "sla_status": record.judged
@@ -170,6 +158,11 @@ class OutageView(BaseModel):
         )
 
 
+_RECORDED = (
+    *("resolved_at", "dispute_deadline", "closed_at", "root_cause"),
+    *("resolution_notes", "policy", "policy_version", "agreement", "agreement_version"),
+    *("part_of", "parts", "correlation_id"),
+)
 STATES = {
     "open": [OutageStatus.DECLARED],
     "resolved": [

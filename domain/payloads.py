@@ -9,7 +9,7 @@ from typing import Any
 
 from domain.digests import format_instant
 from domain.settlement.payments import Payment
-from domain.sla.agreements.agreements import AgreementVersion
+from domain.sla.agreements.versions import AgreementVersion
 from domain.sla.attestations import Attestation, CallOutcome
 from domain.sla.outages import Declaration, Outage
 from domain.sla.policies import Policy

@@ -46,6 +46,13 @@ class ReasonCode(StrEnum):
     NODES_DISAGREE = "nodes_disagree"
 
 
+MEMO_REQUIRED = (
+    "the account asks for a memo with each payment (SEP-29), as those of exchanges do, and a settlement "
+    "carries none; name an account that the payee holds itself, or let it remove its data entry "
+    "config.memo_required"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Programs go by the code; the sentence has no full stop."""

@@ -6,7 +6,6 @@ The workflow of an outage, from its declaration to its payment. Read `run` first
 
 Each `await` is durable: a process may die on any line, and another one continues from there. The
 database is the truth: a workflow that begins on an outage that is on record goes on from how it stands.
-What callers may ask meanwhile stands below: updates, which answer, and signals, which do not.
 """
 
 from abc import abstractmethod
@@ -40,7 +39,6 @@ from domain.sla.outages import Declaration, OutageStatus, RecordOutageResult, Re
 
 with workflow.unsafe.imports_passed_through():
     from workflows.disputes import DisputableWorkflowBase
-    from workflows.outage_parts import notify_parts, start_parts
     from workflows.outage_states import OutageStateActivities
     from workflows.payments import PaymentWorkflow
     from workflows.runtime import (
@@ -50,6 +48,7 @@ with workflow.unsafe.imports_passed_through():
         refuse,
         run_activity,
     )
+    from workflows.sla.parts import signal_parts, start_parts
 
 # The relay notifies this workflow when a payment is made that it did not start itself; these waits are
 # for the case that nobody does.
@@ -129,16 +128,14 @@ class OutageWorkflow(DisputableWorkflowBase):
         else:
             await self.read_state()
         await self.announce()
-        if self.recorded.parts and self.is_open():
-            await start_parts(OutageWorkflow.run, self.declaration, self.recorded.parts)
+        await start_parts(OutageWorkflow.run, self.declaration, self.recorded)
         return True
 
     async def await_repair(self) -> bool:
         """Wait for the repair, for years if need be; False when there is nothing left to do."""
         await self.wait_until(None, lambda: not self.is_open(), "")
         await self.announce()
-        assert self.recorded is not None
-        await notify_parts(self.recorded.parts)
+        await signal_parts(self.recorded)
         return self.status not in (OutageStatus.CANCELLED, OutageStatus.CLOSED)
 
     async def owe(self) -> Payment:
@@ -223,8 +220,7 @@ class OutageWorkflow(DisputableWorkflowBase):
             version = await run_activity(OutageActivities.amend_outage, amending)
             self.outage = outages.apply_amendment(self.outage, amendment.changes)
             self.acknowledge(version, f"amended: {', '.join(sorted(amendment.changes))}")
-            assert self.recorded is not None
-            await notify_parts(self.recorded.parts)
+            await signal_parts(self.recorded)
 
     @amend.validator
     def check_amend(self, amendment: outages.Amendment) -> None:
@@ -264,8 +260,7 @@ class OutageWorkflow(DisputableWorkflowBase):
             cancelling = outages.CancelOutageInput(self.outage.id, cancellation, workflow.now())
             closure = await run_activity(OutageActivities.cancel_outage, cancelling)
             self.unannounced += closure.deliveries
-            what = f"cancelled: {cancellation.reason}"
-            self.enter(OutageStatus.CANCELLED, closure.version, what)
+            self.enter(OutageStatus.CANCELLED, closure.version, f"cancelled: {cancellation.reason}")
 
     @cancel.validator
     def check_cancel(self, cancellation: outages.Cancellation) -> None:

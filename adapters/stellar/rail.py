@@ -236,19 +236,13 @@ class Rail:
         question = ledger_entries.make_keys(payees, self.asset)
         reply = await self.nodes.ask(lambda server: server.get_ledger_entries(question))
         frozen = await self.frozen_keys.find_frozen(payees)
-        asking = await self.memo_requirements.find_obstacles(batch_transfers)
-        found = ledger_entries.parse_accounts(reply).find_obstacles(batch_transfers)
-        return (
-            asking
-            | found
-            | {
-                transfer.number: Reason(
-                    ReasonCode.ACCOUNT_FROZEN, f"{FROZEN} {transfer.to_address}"
-                )
-                for transfer in batch_transfers
-                if transfer.to_address in frozen
-            }
-        )
+        found = await self.memo_requirements.find_obstacles(batch_transfers)
+        found |= ledger_entries.parse_accounts(reply).find_obstacles(batch_transfers)
+        return found | {
+            transfer.number: Reason(ReasonCode.ACCOUNT_FROZEN, f"{FROZEN} {transfer.to_address}")
+            for transfer in batch_transfers
+            if transfer.to_address in frozen
+        }
 
     async def send(self, envelope_xdr: str) -> SendAnswer:
         """Send stored bytes, each time to another node; the answer proves nothing."""

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.errors import Conflict, Invalid
+from domain.reasons import MEMO_REQUIRED
 
 CHALLENGE_SECONDS = 900
 _ACCOUNT, _MUXED, _CONTRACT, _SEED = 6 << 3, 12 << 3, 2 << 3, 18 << 3
@@ -21,11 +22,6 @@ _OTHERS = {
     _CONTRACT: "is a contract (C...); only accounts (G...) are paid",
     _SEED: "is a secret seed: never send it to anybody, and move what it holds",
 }
-MEMO_REQUIRED = (
-    "the account asks for a memo with each payment (SEP-29), as those of exchanges do, and a settlement "
-    "carries none; name an account that the payee holds itself, or let it remove its data entry "
-    "config.memo_required"
-)
 
 
 class PayoutRole(StrEnum):
@@ -87,8 +83,8 @@ class WalletRecord:
 
     @property
     def usable(self) -> bool:
-        payable = self.funded and self.trustline and self.authorised and self.room_stroops
-        return bool(payable and not self.memo_required)
+        able = self.funded and self.trustline and self.authorised and self.room_stroops
+        return bool(able and not self.memo_required)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
+from adapters.postgres.sla.agreements.parts import list_part_ids
 from adapters.postgres.sla.policies import to_policy
 from adapters.postgres.sla.verdicts import ATTESTATION_COLUMNS, to_attestation
 from adapters.postgres.tables import (
@@ -26,7 +27,6 @@ from adapters.postgres.tables import (
 from domain.errors import NotFound
 from domain.money import STROOPS_PER_UNIT
 from domain.sla.agreements.agreements import Agreement
-from domain.sla.agreements.parts import OutagePart
 from domain.sla.outages import Declaration, Location, Outage, OutageStatus, RecordedOutage
 from domain.sla.policies import Policy
 from domain.sla.verdicts import (
@@ -140,10 +140,9 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
     await connection.execute(
         select(outages.c.id).where(outages.c.id == outage_id).with_for_update()
     )
+    bound_columns = (column.label(f"of_{column.name}") for column in _BOUND_COLUMNS)
     statement = (
-        select_with_verdict(
-            *(column.label(f"of_{column.name}") for column in _BOUND_COLUMNS), list_part_ids()
-        )
+        select_with_verdict(*bound_columns, list_part_ids())
         .join(
             policies,
             (policies.c.name == outages.c.policy)
@@ -157,9 +156,7 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
     return OutageContext(
         outage=to_outage(row),
         policy=to_policy(bound | {"name": row["policy"], "version": row["policy_version"]}),
-        agreement=Agreement(
-            row["agreement"], *(bound[column.name] for column in _AGREEMENT_COLUMNS)
-        ),
+        agreement=Agreement(row["agreement"], *(bound[each.name] for each in _AGREEMENT_COLUMNS)),
         correlation_id=row["correlation_id"],
         fingerprint=row["fingerprint"],
         version=row["version"],
@@ -234,23 +231,6 @@ def select_with_verdict(*more: Label[Any]) -> Select[Any]:
         (attestations.c.outage_id == outages.c.id) & (attestations.c.revision == newest.c.revision),
     )
     return select(outages, *columns, *more).select_from(beside)
-
-
-def list_part_ids() -> Label[Any]:
-    """The ids of an outage's parts, as a column beside it."""
-    part = outages.alias("part")
-    ids = select(part.c.id).where(part.c.part_of == outages.c.id).order_by(part.c.id)
-    return func.array(ids.scalar_subquery()).label("parts")
-
-
-async def list_parts(connection: AsyncConnection, outage_id: str) -> list[OutagePart]:
-    """Return what the workflows of an outage's parts are started with."""
-    rows = await connection.execute(
-        select(outages.c.id, outages.c.agreement, outages.c.policy, outages.c.fingerprint)
-        .where(outages.c.part_of == outage_id)
-        .order_by(outages.c.id)
-    )
-    return [OutagePart(*row) for row in rows]
 
 
 def to_record(row: RowMapping) -> RecordedOutage:

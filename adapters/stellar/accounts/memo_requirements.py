@@ -13,9 +13,8 @@ from stellar_sdk.soroban_rpc import GetLedgerEntriesResponse
 from adapters.stellar.rpc.ledger_entries import to_address
 from adapters.stellar.rpc.nodes import Nodes
 from domain.errors import Obstructed
-from domain.reasons import Reason, ReasonCode
+from domain.reasons import MEMO_REQUIRED, Reason, ReasonCode
 from domain.settlement.allocations import Transfer
-from domain.settlement.wallets import MEMO_REQUIRED
 
 NAME, VALUE = b"config.memo_required", b"1"
 KEYS_MAX = 200

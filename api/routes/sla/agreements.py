@@ -5,26 +5,19 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
 
 from adapters.postgres.settlement import wallets
 from adapters.postgres.sla.agreements import agreements, versions
 from api import wallet_commands
 from api.access.permissions import require
-from api.bodies import Body, Instant, Services, Text
+from api.bodies import Text
 from api.dependencies import Asked, Condition, Database, Engine, Paging, Running
-from api.parsing import patterns
 from api.protocol.etags import set_tag
+from api.rendering.agreements import AgreementBody, AgreementVersionView, AgreementView, VersionBody
 from api.responses import declare_problems
 from api.views import PageView
 from domain.access.permissions import Permission
-from domain.settlement.wallets import Readiness, check_address
-from domain.sla.agreements.agreements import (
-    Agreement,
-    AgreementVersion,
-    Coverage,
-    PublishedVersion,
-)
+from domain.settlement.wallets import Readiness
 from domain.sla.policies import BEGINNING_OF_TIME
 from services.sla.agreements.create_agreement import CreateAgreement
 from services.sla.agreements.create_agreement import create_agreement as create
@@ -34,103 +27,6 @@ router = APIRouter(prefix="/agreements", tags=["agreements"])
 READ = [require(Permission.POLICIES_READ)]
 WRITE = [require(Permission.POLICIES_WRITE)]
 AgreementName = Annotated[Text, Path(max_length=100)]
-Address = Annotated[Text, Field(max_length=100, json_schema_extra=patterns.ADDRESS)]
-PartyId = Annotated[Text, Field(max_length=64)]
-
-
-class CoverageBody(Body):
-    """An empty list is all of them; two empty lists cover nothing by themselves."""
-
-    sites: Services = Field(default_factory=list)
-    services: Services = Field(default_factory=list)
-
-
-class VersionBody(Body):
-    """A version to publish: it holds until the next one does, or until `effective_until`."""
-
-    effective_from: Instant | None = None
-    effective_until: Instant | None = None
-    policy: str | None = Field(None, min_length=1, max_length=100)
-    coverage: CoverageBody = Field(default_factory=CoverageBody)
-
-    def version(self, agreement: str, beginning: datetime) -> AgreementVersion:
-        return AgreementVersion(
-            agreement,
-            1,
-            self.effective_from or beginning,
-            self.effective_until,
-            self.policy,
-            Coverage(sorted(set(self.coverage.sites)), sorted(set(self.coverage.services))),
-        )
-
-
-class AgreementBody(VersionBody):
-    """
-    An agreement to make, with its first version. The payees are proven wallets; the treasuries are those
-    that the engine signs for, and may be left out.
-    """
-
-    name: str = Field(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9-]*$")
-    provider_party: PartyId
-    beneficiary_party: PartyId
-    provider: Address
-    beneficiary: Address
-    bond: Address | None = None
-    pool: Address | None = None
-
-    def agreement(self, default: Agreement) -> Agreement:
-        return Agreement(
-            self.name,
-            bond=default.bond if self.bond is None else check_address(self.bond, "bond"),
-            pool=default.pool if self.pool is None else check_address(self.pool, "pool"),
-            provider=check_address(self.provider, "provider"),
-            beneficiary=check_address(self.beneficiary, "beneficiary"),
-            provider_party=self.provider_party,
-            beneficiary_party=self.beneficiary_party,
-        )
-
-
-class AgreementVersionView(BaseModel):
-    """`effective_from` is null for a version that holds from the beginning."""
-
-    agreement: str
-    version: int
-    effective_from: datetime | None
-    effective_until: datetime | None
-    policy: str | None
-    coverage: CoverageBody
-    digest: str
-    created_by: str
-    created_at: datetime
-
-    @classmethod
-    def of(cls, published: PublishedVersion) -> "AgreementVersionView":
-        version = published.version
-        since, covered = version.effective_from, version.coverage
-        return cls(
-            agreement=version.agreement,
-            version=version.version,
-            effective_from=None if since == BEGINNING_OF_TIME else since,
-            effective_until=version.effective_until,
-            policy=version.policy,
-            coverage=CoverageBody(sites=covered.sites, services=covered.services),
-            digest=version.digest(),
-            created_by=published.created_by,
-            created_at=published.created_at,
-        )
-
-
-class AgreementView(BaseModel):
-    """The payout addresses are those of now; `newest` is the version that was published last."""
-
-    name: str
-    provider_party: str
-    beneficiary_party: str
-    bond: str
-    pool: str
-    provider: str
-    beneficiary: str
-    newest: AgreementVersionView
 
 
 @router.post("", dependencies=WRITE, status_code=201, responses=declare_problems(404, 409))
@@ -167,7 +63,7 @@ async def list_agreements(
         paid = [await wallets.get_agreement_at(connection, each, now) for each in found]
         newest = await versions.list_newest(connection, [each.name for each in found])
     return PageView(
-        items=[_to_view(each, newest[each.name]) for each in paid],
+        items=[AgreementView.of(each, newest[each.name]) for each in paid],
         total=total,
         page=paging.number,
         page_size=paging.size,
@@ -186,15 +82,9 @@ async def _show(engine: Engine, name: str, response: Response) -> AgreementView:
         bound = await agreements.get_agreement(connection, name)
         paid = await wallets.get_agreement_at(connection, bound, datetime.now(UTC))
         newest = (await versions.list_newest(connection, [name]))[name]
-    shown = _to_view(paid, newest)
+    shown = AgreementView.of(paid, newest)
     set_tag(response, shown, newest.version.version)
     return shown
-
-
-def _to_view(agreement: Agreement, newest: PublishedVersion) -> AgreementView:
-    names = ("name", "provider_party", "beneficiary_party", "bond", "pool")
-    values = {each: getattr(agreement, each) for each in (*names, "provider", "beneficiary")}
-    return AgreementView(**values, newest=AgreementVersionView.of(newest))
 
 
 @router.get("/{agreement}/versions", dependencies=READ, responses=declare_problems(404))

@@ -16,9 +16,9 @@ from adapters.postgres.sla import imports, outages
 from api import commands
 from api.access.permissions import require
 from api.dependencies import Asked, Database, Engine, Paging, Running
+from api.parsing.declarations import check_declaration, make_declaration
 from api.parsing.multipart import FORM, parse_file
 from api.responses import declare_problems
-from api.routes.sla.outages import check_declaration, make_declaration
 from domain.access.permissions import Permission
 from domain.errors import Conflict, Invalid, Refused
 from domain.requests import Request

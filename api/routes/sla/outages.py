@@ -12,22 +12,13 @@ from api.access.permissions import require
 from api.bodies import OutageBody, ResolveBody, Text
 from api.dependencies import Asked, Condition, Database, Engine, Running, UpdateId
 from api.parsing.bounds import Bound, parse_bounds
+from api.parsing.declarations import check_declaration, make_declaration
 from api.payment_views import PaymentView
 from api.protocol.etags import set_tag
 from api.responses import declare_problems
 from api.views import AttestationView, OutageView, PageView, SlaView
 from domain.access.permissions import Permission
-from domain.errors import Conflict, Invalid
-from domain.requests import Request
-from domain.sla.outage_rules import check_instant, check_resolution
-from domain.sla.outages import (
-    Declaration,
-    Outage,
-    Resolution,
-)
-from domain.sla.verdicts import compute_payable, judge
-from services.sla.agreements.bind_outage import read_bindings
-from services.sla.outages.read_answer import read_declaration
+from domain.errors import Conflict
 from services.sla.outages.read_timeline import TimelineFilter, read_timeline
 from services.sla.outages.recompute_verdict import recompute_verdict
 
@@ -91,40 +82,6 @@ async def declare_outage(
         return shown
     await commands.resolve(engine, outage.id, resolution, f"{update_id}-resolve")
     return await show_outage(engine, outage.id, response)
-
-
-def make_declaration(engine: Engine, outage: Outage, asked: Request) -> Declaration:
-    """Return what is declared, with the policy and the agreement of the settings where it names none."""
-    settings = engine.settings
-    return Declaration(
-        outage,
-        asked,
-        outage.policy or settings.sla_policy,
-        outage.agreement or settings.sla_agreement,
-    )
-
-
-async def check_declaration(
-    database: Database, declaration: Declaration, resolution: Resolution | None
-) -> None:
-    """Refuse before anything begins: a workflow that refuses has already been started."""
-    now, outage = datetime.now(UTC), declaration.outage
-    check_instant("detected_at", outage.detected_at, now)
-    if resolution is not None:
-        check_resolution(outage, resolution, now)
-    named = (outage.policy, outage.agreement, outage.customer)
-    if resolution is None and named == (None, None, None):
-        return
-    try:
-        bindings = await read_bindings(database, declaration)
-    except Invalid:
-        if await read_declaration(database, declaration):
-            return  # it is on record, and bound to what was in force then
-        raise
-    if resolution is not None:
-        minutes = resolution.get_times(outage)[1]
-        for bound in bindings:
-            compute_payable(judge(bound.policy.terms[outage.severity], minutes))
 
 
 async def show_outage(engine: Engine, outage_id: str, response: Response) -> OutageView:

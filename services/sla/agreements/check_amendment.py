@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.sla import outages
 from adapters.postgres.sla.agreements.coverages import find_matches
+from adapters.postgres.sla.agreements.parts import list_parts
 from domain.errors import Conflict
 from domain.sla.agreements.coverages import choose_agreements
 from domain.sla.outages import Outage, OutageStatus, RecordedOutage, apply_amendment
@@ -36,7 +37,7 @@ async def check_same_agreements_within(
 
 
 async def _list_bound(connection: AsyncConnection, recorded: RecordedOutage) -> set[str]:
-    parts = await outages.list_parts(connection, recorded.outage.id) if recorded.parts else []
+    parts = await list_parts(connection, recorded.outage.id) if recorded.parts else []
     return {recorded.agreement, *(part.agreement for part in parts)}
 
 

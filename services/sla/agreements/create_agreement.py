@@ -15,15 +15,13 @@ from domain.errors import Conflict, Invalid, NotFound
 from domain.payloads import describe_agreement_version
 from domain.requests import Request
 from domain.settlement.wallets import Readiness, check_payout
-from domain.sla.agreements.agreements import (
-    Agreement,
+from domain.sla.agreements.agreements import Agreement, check_payees, check_treasuries
+from domain.sla.agreements.parties import PartyKind
+from domain.sla.agreements.versions import (
     AgreementVersion,
     check_agreement_version,
-    check_payees,
-    check_treasuries,
     has_same_content,
 )
-from domain.sla.agreements.parties import PartyKind
 from services.sla.agreements.publish_version import check_policy_within
 
 
@@ -55,7 +53,7 @@ async def create_agreement(database: Database, command: CreateAgreement) -> Agre
         for read in command.readiness:
             check_payout((await wallets.get(connection, read.address)).proven_at, read)
         await check_policy_within(connection, first)
-        if not await agreements.insert_agreement(connection, wanted):
+        if not await agreements.put_agreement(connection, wanted):
             raise Conflict(f"agreement {wanted.name!r} was added a moment ago; read it first")
         await versions.add_version(connection, first, command.request.actor)
         payload = asdict(wanted) | describe_agreement_version(first)

@@ -13,7 +13,7 @@ from domain.audit import make_audit_entry
 from domain.errors import Invalid, PreconditionFailed
 from domain.payloads import describe_agreement_version
 from domain.requests import Request
-from domain.sla.agreements.agreements import (
+from domain.sla.agreements.versions import (
     AgreementVersion,
     check_agreement_version,
     has_same_content,

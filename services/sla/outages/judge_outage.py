@@ -53,6 +53,8 @@ async def judge_outage(
         )
         for part_id in context.parts:
             part = await outages.lock(connection, part_id)
+            if part.status is not OutageStatus.DECLARED:
+                continue
             # By its own agreement's terms, and open to disputes for as long as those say.
             its_own = replace(judging, dispute_window_seconds=part.policy.dispute_window_seconds)
             await _judge(

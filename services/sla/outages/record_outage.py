@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import events, webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages
+from adapters.postgres.sla.agreements.parts import list_parts
 from domain import payloads
 from domain.audit import make_audit_entry
 from domain.errors import Conflict, Invalid
@@ -86,7 +87,7 @@ async def _read_recorded(
         )
     created = derive_event_id(EventType.OUTAGE_CREATED, outage_id)
     deliveries = await webhooks.find_deliveries(connection, created)
-    parts = await outages.list_parts(connection, outage_id) if known.parts else []
+    parts = await list_parts(connection, outage_id) if known.parts else []
     return _make_result(
         declaration, known.correlation_id, known.policy, deliveries, parts, created=False
     )

@@ -11,9 +11,10 @@ from adapters.postgres.sla.agreements.parties import add_party
 from adapters.postgres.sla.agreements.versions import add_version
 from adapters.postgres.tables import agreement_versions, agreements
 from domain.errors import Conflict, Invalid, NotFound
-from domain.sla.agreements.agreements import Agreement, AgreementVersion
+from domain.sla.agreements.agreements import Agreement
 from domain.sla.agreements.coverages import Match
 from domain.sla.agreements.parties import PartyKind
+from domain.sla.agreements.versions import AgreementVersion
 from domain.sla.policies import BEGINNING_OF_TIME
 
 _ENGINE = "engine"
@@ -42,13 +43,13 @@ async def add_agreement(connection: AsyncConnection, terms: Agreement) -> Agreem
         known = await add_party(connection, party, kind, party, _ENGINE)
         if known.kind is not kind:
             raise Conflict(f"party {party!r} is a {known.kind}, and agreements take it as a {kind}")
-    await insert_agreement(connection, terms)
+    await put_agreement(connection, terms)
     first = AgreementVersion(terms.name, 1, BEGINNING_OF_TIME)
     await add_version(connection, first, _ENGINE)
     return await get_agreement(connection, terms.name)
 
 
-async def insert_agreement(connection: AsyncConnection, terms: Agreement) -> bool:
+async def put_agreement(connection: AsyncConnection, terms: Agreement) -> bool:
     """Insert an agreement between parties on record; False when its name exists."""
     added = await connection.execute(
         insert(agreements)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import agreement_coverages, agreement_versions, agreements
 from domain.errors import NotFound
-from domain.sla.agreements.agreements import AgreementVersion, Coverage, PublishedVersion
+from domain.sla.agreements.versions import AgreementVersion, Coverage, PublishedVersion
 
 
 async def add_version(connection: AsyncConnection, version: AgreementVersion, by: str) -> None:

@@ -5,13 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.errors import Conflict, Invalid
-from domain.sla.agreements.agreements import (
-    Agreement,
+from domain.sla.agreements.agreements import Agreement, check_payees, check_treasuries
+from domain.sla.agreements.versions import (
     AgreementVersion,
     Coverage,
     check_agreement_version,
-    check_payees,
-    check_treasuries,
     has_same_content,
 )
 

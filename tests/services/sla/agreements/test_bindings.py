@@ -12,8 +12,9 @@ from adapters.postgres.sla.agreements.agreements import add_agreement
 from adapters.postgres.sla.agreements.coverages import find_matches
 from adapters.postgres.sla.agreements.versions import add_version
 from devstack.environment.stack import Stack
-from domain.sla.agreements.agreements import Agreement, AgreementVersion, Coverage
+from domain.sla.agreements.agreements import Agreement
 from domain.sla.agreements.coverages import choose_agreements
+from domain.sla.agreements.versions import AgreementVersion, Coverage
 from tests.testkit import stacks
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

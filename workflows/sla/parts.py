@@ -4,7 +4,8 @@ the database. The workflow of the declared outage starts them and notifies them;
 should that be lost.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from domain.sla.agreements.parts import OutagePart
-from domain.sla.outages import Declaration
+from domain.sla.outages import Declaration, RecordOutageResult
 
 with workflow.unsafe.imports_passed_through():
     from workflows.outage_states import OutageStateWorkflowBase, make_search_attributes
@@ -22,10 +23,11 @@ with workflow.unsafe.imports_passed_through():
 async def start_parts(
     run: Callable[[Any, Declaration], Awaitable[Any]],
     declaration: Declaration,
-    parts: Sequence[OutagePart],
+    recorded: RecordOutageResult,
 ) -> None:
     """Start the workflow of each part; it outlives the one of the declared outage."""
-    for part in parts:
+
+    async def start(part: OutagePart) -> None:
         outage = replace(declaration.outage, id=part.id)
         subject = Declaration(
             outage, declaration.request, part.policy, part.agreement, part.fingerprint
@@ -40,11 +42,16 @@ async def start_parts(
                 static_summary=f"outage {declaration.outage.id} under {part.agreement}",
             )
 
+    await asyncio.gather(*map(start, recorded.parts))
 
-async def notify_parts(parts: Sequence[OutagePart]) -> None:
+
+async def signal_parts(recorded: RecordOutageResult | None) -> None:
     """Have the workflow of each part catch up with what has become of the declared outage."""
-    for part in parts:
+
+    async def signal(part: OutagePart) -> None:
         handle: Any = workflow.get_external_workflow_handle(f"outage/{part.id}")
         # One that does not run is started by the relay, and reads the same.
         with suppress(ApplicationError):
             await handle.signal(OutageStateWorkflowBase.catch_up)
+
+    await asyncio.gather(*map(signal, recorded.parts if recorded else ()))
