@@ -33,8 +33,8 @@ from temporalio.service import RPCError
 
 from adapters import logs, tracing
 from adapters.postgres.unit_of_work import call_after_commit
+from domain.deliveries import Delivery
 from domain.errors import Unavailable
-from domain.webhooks import Delivery
 
 log = logging.getLogger(__name__)
 START_WITHIN = timedelta(seconds=10)

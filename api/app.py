@@ -21,7 +21,7 @@ from api.parsing.content_types import refuse_foreign_content
 from api.parsing.query_parameters import refuse_unknown_parameters
 from api.protocol.etags import EntityTags
 from api.protocol.idempotency import Idempotency, guard_routes
-from api.routes import audit, events, health, metrics, webhooks
+from api.routes import audit, deliveries, events, health, metrics, webhooks
 from api.routes.access import api_keys, key_sets, people, session_events, sessions
 from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
 from api.routes.settlement import (
@@ -60,7 +60,7 @@ PROOFS = (reconciliation, break_resolutions, integrity_checks, audit)
 NOUNS = (
     *(sessions, session_events, people, api_keys, key_sets),
     *(*SLA, *MONEY, *PARTIES),
-    *(*PROOFS, events, webhooks, health),
+    *(*PROOFS, events, webhooks, deliveries, health),
 )
 
 

@@ -27,6 +27,7 @@ from adapters import logs
 from adapters.postgres import unit_of_work
 from adapters.postgres.settlement import manual_matches, payments
 from api.dependencies import ANSWER_WITHIN, Engine
+from domain.deliveries import Delivery
 from domain.errors import Conflict, IllegalTransition, TryAgain
 from domain.settlement.manual_matches import MatchTransferRequest
 from domain.settlement.payments import JudgeOutageResult
@@ -39,7 +40,6 @@ from domain.sla.outages import (
     RecordOutageResult,
     Resolution,
 )
-from domain.webhooks import Delivery
 from services.sla.disputes.read_answer import read_decision, read_filing, read_review
 from services.sla.outages.read_answer import (
     read_amendment,

@@ -30,6 +30,8 @@ class EventType(StrEnum):
     INVARIANT_VIOLATED = "ledger.invariant_violated"
     OBLIGATION_OVERDUE = "ledger.obligation_overdue"
     REFRESH_TOKEN_REUSED = "access.refresh_token_reused"
+    WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_TEST = "webhook.test"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,4 @@
-"""
-How an event is delivered and signed: Standard Webhooks 1.0.0, symmetric scheme v1.
-
-The id stays the same over all attempts of a delivery, so a receiver can drop repeats.
-"""
+"""Webhooks: who receives which events, and how each is signed: Standard Webhooks 1.0.0, symmetric scheme v1."""
 
 import base64
 import binascii
@@ -12,46 +8,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from domain.errors import Invalid
 
 SECRET_PREFIX = "whsec_"
 TOLERANCE_SECONDS = 300
 _STAMP = re.compile(r"[0-9]{1,15}", re.ASCII)
-
-
-class DeliveryStatus(StrEnum):
-    PENDING = "pending"
-    SUCCESS = "success"
-    FAILED = "failed"
-
-
-TRANSITIONS: Mapping[DeliveryStatus, frozenset[DeliveryStatus]] = {
-    # the receiver answered 2xx; or it did not before we gave up
-    DeliveryStatus.PENDING: frozenset({DeliveryStatus.SUCCESS, DeliveryStatus.FAILED}),
-    DeliveryStatus.SUCCESS: frozenset(),
-    # the answer to the last post came when we had given up; or somebody has it tried again
-    DeliveryStatus.FAILED: frozenset({DeliveryStatus.SUCCESS, DeliveryStatus.PENDING}),
-}
-# Moves that only the use case may make that names where they begin: a person's request to try again.
-NAMED_MOVES = frozenset({(DeliveryStatus.FAILED, DeliveryStatus.PENDING)})
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryResult:
-    """The receiver's answer; `response_code` is None when there was none."""
-
-    delivery_id: str
-    attempt: int
-    response_code: int | None
-    delivered: bool
-    problem: str = ""
 
 
 def encode_secret(raw: bytes) -> str:
@@ -106,28 +68,16 @@ def verify(secret: str, received: Mapping[str, str], body: bytes, now: int) -> b
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A receiver, and the events that it wants; its secret stays in the database."""
+    """
+    A receiver, and the events that it wants; its secret stays in the database. What is not active waits
+    until it is; `disabled_reason` says why, when the engine did that and no person.
+    """
 
     id: str
     url: str
     events: Sequence[str]
     active: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryRecord:
-    """A delivery as it stands, with the event that it carries and the receiver it is for."""
-
-    id: str
-    event_id: str
-    webhook_id: str
-    status: DeliveryStatus
-    attempts: int
-    response_code: int | None
-    problem: str | None
-    created_at: datetime
-    delivered_at: datetime | None
-    type: str
-    outage_id: str | None
-    url: str
-    correlation_id: str
+    disabled_at: datetime | None = None
+    disabled_reason: str | None = None
+    failures: int = 0
+    failing_since: datetime | None = None

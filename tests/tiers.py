@@ -39,7 +39,7 @@ SYSTEM = TESTS / "system"
 SOAK = TESTS / "soak"
 PRESSURE = Path("/proc/pressure/cpu")
 UNIT = (
-    *("domain", "adapters/stellar", "adapters/test_settings.py", "adapters/test_subscribers.py"),
+    *("domain", "adapters/stellar", "adapters/test_settings.py", "adapters/subscribers"),
     "adapters/test_tracing.py",
     "adapters/test_setting_types.py",
     *("../packages/stellar-sandbox/tests", "devstack", "api", "cli/test_main.py"),

@@ -18,7 +18,7 @@ from activities.webhooks import WebhookActivitiesImpl
 from adapters import temporal
 from adapters.postgres.database import Database
 from adapters.settings import AnalyticsSettings, WorkerSettings, load
-from adapters.subscribers import Subscribers
+from adapters.subscribers.subscribers import Subscribers
 from domain.sla.execution_modes import ExecutionMode
 from worker.analytics import (
     build_integrity_check_activities,

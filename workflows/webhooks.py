@@ -1,5 +1,5 @@
 """
-The workflow of a delivery: post, back off, post again, and give up after three days.
+The workflow of a delivery: post, pause, post again, and give up after a week and a day.
 
 Each delivery has a workflow of its own, so that a receiver that is down delays no other.
 """
@@ -13,19 +13,19 @@ from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
 
-from domain.webhooks import Delivery, DeliveryStatus
+from domain.deliveries import Delivery, DeliveryStatus
 
 with workflow.unsafe.imports_passed_through():
     from workflows.runtime import run_activity
 
 ATTEMPT_TIMEOUT = timedelta(seconds=30)
-# 5 s, 20 s, 80 s ... then every 6 hours: about 18 attempts in the days given.
+# Each failure says when the next attempt is due, and the last one that there is none (domain/deliveries.py); this
+# is for those that cannot, because the worker died or the database is down.
 BACK_OFF = RetryPolicy(
     initial_interval=timedelta(seconds=5),
-    backoff_coefficient=4,
-    maximum_interval=timedelta(hours=6),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(minutes=10),
 )
-GIVE_UP_AFTER = timedelta(days=3)
 
 
 class WebhookActivities(ABC):
@@ -51,7 +51,6 @@ class WebhookWorkflow:
                 WebhookActivities.post_delivery,
                 delivery,
                 start_to_close_timeout=ATTEMPT_TIMEOUT,
-                schedule_to_close_timeout=GIVE_UP_AFTER,
                 retry_policy=BACK_OFF,
                 summary="post the signed event",
             )

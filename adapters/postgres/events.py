@@ -17,7 +17,7 @@ from domain.errors import Invalid
 from domain.events import Event, FeedEvent
 
 # One round trip: the audit entries; the events of each new one; and a delivery of each event to every
-# active subscription for its type. The last line returns what an earlier run of the activity wrote.
+# subscription for its type, paused ones too. The last line returns what an earlier run of the activity wrote.
 _PUBLISH = text(
     """
     WITH entry AS (
@@ -41,7 +41,7 @@ _PUBLISH = text(
         INSERT INTO deliveries (id, event_id, webhook_id, status)
         SELECT 'dlv_' || substr(encode(sha256((p.id || w.id)::bytea), 'hex'), 1, 24),
                p.id, w.id, 'pending'
-        FROM published p JOIN webhooks w ON w.active AND w.events @> to_jsonb(p.type)
+        FROM published p JOIN webhooks w ON w.deleted_at IS NULL AND w.events @> to_jsonb(p.type)
         RETURNING id
     )
     SELECT id FROM delivery

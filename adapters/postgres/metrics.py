@@ -7,8 +7,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import deliveries, outages, payments
+from domain.deliveries import DeliveryStatus
 from domain.settlement.payments import PaymentStatus
-from domain.webhooks import DeliveryStatus
 
 
 @dataclass(frozen=True, slots=True)

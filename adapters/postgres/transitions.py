@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Table, Update, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import tables
-from domain import webhooks
+from domain import deliveries
 from domain.accounting import breaks
 from domain.errors import IllegalTransition, NotFound, TryAgain
 from domain.settlement import attempts, payments
@@ -98,7 +98,7 @@ ATTESTATIONS = StateMachine("attestation", tables.attestations, attestations.TRA
 CALLS = StateMachine("contract call", tables.contract_calls, attestations.CALL_TRANSITIONS)
 BREAKS = StateMachine("break", tables.breaks, breaks.TRANSITIONS)
 DELIVERIES = StateMachine(
-    "delivery", tables.deliveries, webhooks.TRANSITIONS, named=webhooks.NAMED_MOVES
+    "delivery", tables.deliveries, deliveries.TRANSITIONS, named=deliveries.NAMED_MOVES
 )
 MACHINES: Sequence[StateMachine[Any]] = (
     *(OUTAGES, DISPUTES, PAYMENTS, ATTEMPTS, ATTESTATIONS, CALLS, BREAKS, DELIVERIES),

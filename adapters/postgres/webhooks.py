@@ -1,19 +1,17 @@
 """Webhook subscriptions and their deliveries in the database."""
 
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import JSON, CursorResult, cast, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import transitions
-from adapters.postgres.tables import audit_entries, deliveries, events, webhooks
-from domain.errors import IllegalTransition, NotFound
+from adapters.postgres.tables import deliveries, events, webhooks
+from domain.deliveries import DeliveryAttempt, DeliveryStatus
+from domain.errors import NotFound
 from domain.events import EventType
-from domain.webhooks import DeliveryRecord, DeliveryResult, DeliveryStatus, Subscription
+from domain.webhooks import Subscription
 
 # Deliveries that one run of the schedule starts; the next run starts the others.
 DISPATCHED_MAX = 500
@@ -21,36 +19,8 @@ DISPATCHED_MAX = 500
 _DISPATCHED_BY_SCHEDULE = (
     *(EventType.BREAK_FOUND, EventType.BREAK_CLOSED, EventType.CIRCUIT_BREAKER_OPENED),
     *(EventType.INVARIANT_VIOLATED, EventType.OBLIGATION_OVERDUE),
+    EventType.WEBHOOK_DISABLED,
 )
-
-# Of the request that caused an event, as the event's audit entry says.
-_CORRELATION_ID = (
-    cast(func.convert_from(audit_entries.c.content, "UTF8"), JSON)["correlation_id"]
-    .as_string()
-    .label("correlation_id")
-)
-
-
-@dataclass(frozen=True, slots=True)
-class PendingDelivery:
-    """All that is needed to post one delivery. Its secret is hidden in every repr."""
-
-    url: str
-    secret: "Secret"
-    event_id: str
-    type: str
-    occurred_at: datetime
-    data: dict[str, Any]
-    correlation_id: str
-    status: DeliveryStatus
-    active: bool
-
-
-class Secret(str):
-    """A text whose repr hides it."""
-
-    def __repr__(self) -> str:
-        return "'**********'"
 
 
 async def subscribe(
@@ -63,7 +33,7 @@ async def subscribe(
 
 async def list_subscriptions(connection: AsyncConnection) -> list[Subscription]:
     rows = await connection.execute(
-        select(webhooks.c.id, webhooks.c.url, webhooks.c.events, webhooks.c.active)
+        select(*(webhooks.c[each.name] for each in fields(Subscription)))
         .where(webhooks.c.deleted_at.is_(None))
         .order_by(webhooks.c.created_at, webhooks.c.id)
     )
@@ -99,123 +69,28 @@ async def update_subscription(
         raise NotFound(f"webhook {webhook_id!r} does not exist")
 
 
+async def count_attempt(
+    connection: AsyncConnection, webhook_id: str, attempt: DeliveryAttempt
+) -> Subscription:
+    """Count an attempt for or against its receiver, whose row is locked from here on; return how it stands."""
+    failed: dict[str, Any] = {
+        "failures": webhooks.c.failures + 1,
+        "failing_since": func.coalesce(webhooks.c.failing_since, attempt.at),
+    }
+    succeeded = {"failures": 0, "failing_since": None}
+    changed = await connection.execute(
+        update(webhooks)
+        .where(webhooks.c.id == webhook_id)
+        .values(succeeded if attempt.delivered else failed)
+        .returning(*(webhooks.c[each.name] for each in fields(Subscription)))
+    )
+    return Subscription(*changed.one())
+
+
 async def unsubscribe(connection: AsyncConnection, webhook_id: str) -> None:
     """End a subscription and delete its secret; its deliveries stay on record."""
     ended = {"active": False, "deleted_at": func.now(), "secret": ""}
     await update_subscription(connection, webhook_id, ended)
-
-
-async def load_delivery(connection: AsyncConnection, delivery_id: str) -> PendingDelivery | None:
-    """Return what to post for a delivery; None when there is no such delivery."""
-    rows = await connection.execute(
-        select(
-            webhooks.c.url,
-            webhooks.c.secret,
-            webhooks.c.active,
-            deliveries.c.event_id,
-            deliveries.c.status,
-            events.c.type,
-            events.c.occurred_at,
-            events.c.data,
-            _CORRELATION_ID,
-        )
-        .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
-        .join(events, events.c.id == deliveries.c.event_id)
-        .join(audit_entries, audit_entries.c.id == events.c.entry_id)
-        .where(deliveries.c.id == delivery_id)
-    )
-    row = rows.mappings().one_or_none()
-    if row is None:
-        return None
-    return PendingDelivery(
-        url=row["url"],
-        secret=Secret(row["secret"]),
-        event_id=row["event_id"],
-        type=row["type"],
-        occurred_at=row["occurred_at"],
-        data=row["data"],
-        correlation_id=row["correlation_id"],
-        status=DeliveryStatus(row["status"]),
-        active=row["active"],
-    )
-
-
-async def record_result(
-    connection: AsyncConnection, result: DeliveryResult, status: DeliveryStatus, at: datetime
-) -> None:
-    """Record the newest attempt to deliver; nothing is recorded when the delivery has ended already."""
-    with suppress(IllegalTransition):
-        await transitions.move(
-            connection,
-            transitions.DELIVERIES,
-            {"id": result.delivery_id},
-            status,
-            again=status is DeliveryStatus.PENDING,
-            attempts=result.attempt,
-            response_code=result.response_code,
-            problem=result.problem or None,
-            delivered_at=at if result.delivered else None,
-        )
-
-
-async def abandon(connection: AsyncConnection, delivery_id: str) -> DeliveryStatus:
-    """Give up a delivery; return the status it ended with, which is SUCCESS if it was delivered before."""
-    try:
-        await transitions.move(
-            connection, transitions.DELIVERIES, {"id": delivery_id}, DeliveryStatus.FAILED
-        )
-    except IllegalTransition:
-        return DeliveryStatus.SUCCESS
-    return DeliveryStatus.FAILED
-
-
-async def reopen_delivery(connection: AsyncConnection, delivery_id: str) -> None:
-    """Let a delivery that was given up be tried again; one that waits goes on waiting."""
-    failed, pending = {DeliveryStatus.FAILED}, DeliveryStatus.PENDING
-    await transitions.move(
-        connection, transitions.DELIVERIES, {"id": delivery_id}, pending, failed, problem=None
-    )
-
-
-_RECORDS = (
-    select(deliveries, events.c.type, events.c.outage_id, webhooks.c.url, _CORRELATION_ID)
-    .join(events, events.c.id == deliveries.c.event_id)
-    .join(audit_entries, audit_entries.c.id == events.c.entry_id)
-    .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
-)
-
-
-async def get_delivery(
-    connection: AsyncConnection, webhook_id: str, delivery_id: str
-) -> DeliveryRecord:
-    """Return a delivery of a subscription. Raises NotFound."""
-    wanted = _RECORDS.where(deliveries.c.id == delivery_id, deliveries.c.webhook_id == webhook_id)
-    found = _to_records(await connection.execute(wanted))
-    if not found:
-        raise NotFound(f"webhook {webhook_id!r} has no delivery {delivery_id!r}")
-    return found[0]
-
-
-async def list_deliveries(
-    connection: AsyncConnection, webhook_id: str, limit: int = 100
-) -> list[DeliveryRecord]:
-    newest = _RECORDS.order_by(deliveries.c.created_at.desc(), deliveries.c.id).limit(limit)
-    return _to_records(
-        await connection.execute(newest.where(deliveries.c.webhook_id == webhook_id))
-    )
-
-
-async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[DeliveryRecord]:
-    """Return the deliveries of an outage's events, the oldest first."""
-    oldest = _RECORDS.order_by(deliveries.c.created_at, deliveries.c.id)
-    return _to_records(await connection.execute(oldest.where(events.c.outage_id == outage_id)))
-
-
-def _to_records(rows: CursorResult[Any]) -> list[DeliveryRecord]:
-    return [
-        DeliveryRecord(**{**row, "status": DeliveryStatus(row["status"])})
-        for row in rows.mappings()
-    ]
 
 
 async def find_deliveries(connection: AsyncConnection, *event_ids: str) -> list[str]:

@@ -1,7 +1,6 @@
 """/webhooks: subscriptions to events, and their deliveries."""
 
 import secrets
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,7 +8,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
 from adapters.postgres import webhooks
-from adapters.subscribers import check_url
+from adapters.subscribers.subscribers import check_url
 from api import commands
 from api.access.permissions import require
 from api.bodies import Body, Text
@@ -19,9 +18,7 @@ from api.responses import declare_problems
 from domain.access.permissions import Permission
 from domain.digests import derive_id
 from domain.events import EventType
-from domain.webhooks import DeliveryRecord, DeliveryStatus, decode_secret, encode_secret
-from services.integration.deliveries.retry_delivery import RetryDelivery
-from services.integration.deliveries.retry_delivery import retry_delivery as retry
+from domain.webhooks import Subscription, decode_secret, encode_secret
 from services.integration.webhooks.change_webhook import ChangeWebhook
 from services.integration.webhooks.change_webhook import change_webhook as change
 from services.integration.webhooks.create_webhook import CreateWebhook
@@ -49,10 +46,29 @@ class WebhookChange(Body):
 
 
 class WebhookView(BaseModel):
+    """`disabled_reason` says why the engine has paused it; what it should have received waits."""
+
     id: str
     url: str
     events: list[str]
     active: bool
+    disabled_at: datetime | None = None
+    disabled_reason: str | None = None
+    failures: int = 0
+    failing_since: datetime | None = None
+
+    @classmethod
+    def of(cls, record: Subscription) -> "WebhookView":
+        return cls(
+            id=record.id,
+            url=record.url,
+            events=list(record.events),
+            active=record.active,
+            disabled_at=record.disabled_at,
+            disabled_reason=record.disabled_reason,
+            failures=record.failures,
+            failing_since=record.failing_since,
+        )
 
 
 class CreatedView(WebhookView):
@@ -61,29 +77,10 @@ class CreatedView(WebhookView):
     secret: str
 
 
-class DeliveryView(BaseModel):
-    id: str
-    event_id: str
-    event: str
-    outage_id: str | None
-    status: DeliveryStatus
-    attempts: int
-    response_code: int | None
-    problem: str | None
-    created_at: datetime
-    delivered_at: datetime | None
-
-    @classmethod
-    def of(cls, record: DeliveryRecord) -> "DeliveryView":
-        return cls.model_validate(asdict(record) | {"event": record.type})
-
-
 @router.get("", dependencies=MANAGE)
 async def list_webhooks(database: Database) -> list[WebhookView]:
     async with database.autocommit() as connection:
-        return [
-            WebhookView(**asdict(each)) for each in await webhooks.list_subscriptions(connection)
-        ]
+        return [WebhookView.of(each) for each in await webhooks.list_subscriptions(connection)]
 
 
 @router.post("", dependencies=MANAGE, status_code=201)
@@ -105,12 +102,16 @@ async def create_webhook(body: WebhookBody, engine: Running, asked: Asked) -> Cr
 async def change_webhook(
     webhook_id: WebhookId, body: WebhookChange, engine: Running, asked: Asked
 ) -> Response:
+    """
+    Change what is named. While `active` is false everything waits, and is delivered when it is true again.
+    """
     changes = body.model_dump(mode="json", exclude_none=True)
     if body.url is not None:
         await check_url(body.url, allow_private=engine.settings.webhook_allow_private)
     if changes:
         wanted = ChangeWebhook(webhook_id, changes, asked, datetime.now(UTC))
-        await change(engine.database, wanted)
+        for delivery_id in await change(engine.database, wanted):
+            await commands.start_delivery(engine, delivery_id)
     return Response(status_code=204)
 
 
@@ -125,30 +126,4 @@ async def delete_webhook(webhook_id: WebhookId, database: Database, asked: Asked
 @router.get("/{webhook_id}", dependencies=MANAGE, responses=declare_problems(404))
 async def get_webhook(webhook_id: WebhookId, database: Database) -> WebhookView:
     async with database.autocommit() as connection:
-        return WebhookView(**asdict(await webhooks.get(connection, webhook_id)))
-
-
-@router.get("/{webhook_id}/deliveries", dependencies=MANAGE, responses=declare_problems(404))
-async def list_deliveries(webhook_id: WebhookId, database: Database) -> list[DeliveryView]:
-    async with database.autocommit() as connection:
-        await webhooks.require(connection, webhook_id)
-        records = await webhooks.list_deliveries(connection, webhook_id)
-    return [DeliveryView.of(record) for record in records]
-
-
-@router.post(
-    "/{webhook_id}/deliveries/{delivery_id}/retry",
-    dependencies=MANAGE,
-    responses=declare_problems(404, 409),
-)
-async def retry_delivery(
-    webhook_id: WebhookId,
-    delivery_id: Annotated[Text, Path(max_length=64)],
-    engine: Running,
-    asked: Asked,
-) -> DeliveryView:
-    """Post a delivery again now: one that was given up, or that waits for its next attempt."""
-    await retry(engine.database, RetryDelivery(webhook_id, delivery_id, asked, datetime.now(UTC)))
-    await commands.start_delivery(engine, delivery_id)
-    async with engine.database.autocommit() as connection:
-        return DeliveryView.of(await webhooks.get_delivery(connection, webhook_id, delivery_id))
+        return WebhookView.of(await webhooks.get(connection, webhook_id))

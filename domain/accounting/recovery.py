@@ -7,10 +7,10 @@ from it.
 
 from dataclasses import dataclass
 
+from domain.deliveries import Delivery
 from domain.settlement.batches import Batch
 from domain.settlement.payments import Payment
 from domain.sla.outages import Declaration
-from domain.webhooks import Delivery
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from domain import webhooks
+from domain import deliveries
 from domain.accounting import breaks
 from domain.accounting.breaks import BreakStatus
+from domain.deliveries import DeliveryStatus
 from domain.errors import Conflict, IllegalTransition
 from domain.settlement import attempts, payments
 from domain.settlement.attempts import AttemptStatus
@@ -19,7 +20,6 @@ from domain.sla.attestations import AttestationStatus, CallStatus
 from domain.sla.disputes import DisputeStatus
 from domain.sla.outages import OutageStatus
 from domain.transitions import check_transition, list_sources
-from domain.webhooks import DeliveryStatus
 
 Table = Mapping[Any, frozenset[Any]]
 # noun: its table, where it begins, where it may end
@@ -54,7 +54,7 @@ MACHINES: dict[str, tuple[Table, StrEnum, set[StrEnum]]] = {
         {CallStatus.REJECTED, CallStatus.FAILED, CallStatus.EXPIRED, CallStatus.LOST},
     ),
     "breaks": (breaks.TRANSITIONS, BreakStatus.OPEN, {BreakStatus.CLOSED}),
-    "webhooks": (webhooks.TRANSITIONS, DeliveryStatus.PENDING, {DeliveryStatus.SUCCESS}),
+    "deliveries": (deliveries.TRANSITIONS, DeliveryStatus.PENDING, {DeliveryStatus.SUCCESS}),
 }
 
 

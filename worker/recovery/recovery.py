@@ -19,10 +19,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from adapters.postgres.database import Database
 from adapters.postgres.recovery import unfinished as records
 from domain.accounting.recovery import ChangedOutage, Unfinished
+from domain.deliveries import Delivery
 from domain.settlement.batches import Batch
 from domain.settlement.payments import Payment
 from domain.sla.outages import Declaration
-from domain.webhooks import Delivery
 from services.accounting.recovery.record_restart import RecordRestart, record_restart
 from services.accounting.recovery.record_sweep import record_sweep
 from workflows.batches import BatchingWorkflow, BatchWorkflow

@@ -11,10 +11,10 @@ from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.sla.outages import to_outage
 from adapters.postgres.tables import deliveries, events, outages, payments
 from domain.accounting.recovery import ChangedOutage, Unfinished
+from domain.deliveries import Delivery
 from domain.requests import Request
 from domain.settlement.payments import PaymentStatus
 from domain.sla.outages import Declaration, OutageStatus
-from domain.webhooks import Delivery
 
 PAGE = 100
 # Taken by the one process of many that relays.

@@ -18,6 +18,7 @@ from adapters.postgres.tables.attestations import (
 from adapters.postgres.tables.events import (
     audit_entries,
     deliveries,
+    delivery_attempts,
     events,
     webhooks,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "circuit_breakers",
     "contract_calls",
     "deliveries",
+    "delivery_attempts",
     "devices",
     "disputes",
     "entries",

@@ -54,6 +54,12 @@ webhooks = Table(
     Column("events", JSONB, nullable=False),
     Column("secret", sa.Text, nullable=False),
     Column("active", sa.Boolean, nullable=False, server_default=text("true")),
+    # By the engine, because it only failed; cleared when a person activates it.
+    Column("disabled_at", Instant),
+    Column("disabled_reason", sa.Text),
+    # Attempts that failed since the last one that did not, and when the first of them did.
+    Column("failures", sa.Integer, nullable=False, server_default=text("0")),
+    Column("failing_since", Instant),
     Column("created_at", Instant, nullable=False, server_default=text("now()")),
     # A deleted webhook keeps its row, because its deliveries are part of an outage's history.
     Column("deleted_at", Instant),
@@ -67,11 +73,28 @@ deliveries = Table(
     Column("webhook_id", String(64), sa.ForeignKey("webhooks.id"), nullable=False),
     Column("status", String(20), nullable=False),
     Column("attempts", sa.Integer, nullable=False, server_default=text("0")),
+    # So many of them before somebody had it tried again: then the pauses begin anew.
+    Column("earlier_attempts", sa.Integer, nullable=False, server_default=text("0")),
     Column("response_code", sa.Integer),
     Column("problem", sa.Text),
     Column("created_at", Instant, nullable=False, server_default=text("now()")),
     Column("delivered_at", Instant),
+    # NULL once it has ended.
+    Column("next_attempt_at", Instant),
     sa.UniqueConstraint("event_id", "webhook_id"),
     Index("ix_deliveries_webhook_id", "webhook_id", text("created_at DESC")),
     Index("ix_deliveries_pending", "id", postgresql_where=text("status = 'pending'")),
+)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column("delivery_id", String(64), sa.ForeignKey("deliveries.id"), primary_key=True),
+    Column("attempt", sa.Integer, primary_key=True),
+    Column("attempted_at", Instant, nullable=False),
+    Column("latency_ms", sa.Integer, nullable=False),
+    Column("response_code", sa.Integer),
+    Column("problem", sa.Text),
+    # The beginning of what the receiver answered.
+    Column("excerpt", sa.Text),
 )

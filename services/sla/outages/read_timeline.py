@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from adapters.postgres import audit, webhooks
+from adapters.postgres import audit, deliveries
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages
+from domain.deliveries import DeliveryRecord
 from domain.digests import format_instant
-from domain.webhooks import DeliveryRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ async def read_timeline(
     async with database.autocommit() as connection:
         await outages.get(connection, outage_id)
         trail = await audit.read_trail(connection, f"outage/{outage_id}")
-        deliveries = await webhooks.list_by_outage(connection, outage_id)
+        delivered = await deliveries.list_by_outage(connection, outage_id)
     items = [_describe_entry(entry) for entry in trail]
-    items += [_describe_delivery(delivery) for delivery in deliveries]
+    items += [_describe_delivery(delivery) for delivery in delivered]
     return sorted(filter(wanted.matches, items), key=lambda item: str(item["at"]))
 
 

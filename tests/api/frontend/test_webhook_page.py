@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.postgres import webhooks
+from adapters.postgres import deliveries
 from adapters.postgres.database import Database
 from tests.testkit.api_client import build_outage, wait_until
 from tests.testkit.frontend.browser import Browser
@@ -90,11 +90,14 @@ async def test_a_delivery_that_was_given_up_is_posted_again(
     webhook_id = await _subscribe(browser, receiver.url, ["outage.created"])
     await browser.call("POST", "/outages", status=201, json=build_outage())
     failed = await _wait_for_delivery(browser, webhook_id, status="failed")
+    # It answered that it is gone, and so it was disabled.
+    on = {"active": True}
+    await browser.call("PATCH", f"/webhooks/{webhook_id}", status=204, json=on)
     path = f"/webhooks/{webhook_id}/deliveries/{failed['id']}/retry"
     assert (await browser.call("POST", path, DELIVERY))["status"] in ("pending", "success")
     await _wait_for_delivery(browser, webhook_id, status="success")
     async with database.transaction() as connection:
-        record = await webhooks.get_delivery(connection, webhook_id, failed["id"])
+        record = await deliveries.get_delivery(connection, webhook_id, failed["id"])
     assert record.problem is None
     await browser.call("DELETE", f"/webhooks/{webhook_id}", status=204)
 

@@ -94,7 +94,7 @@ async def test_a_dead_receiver_holds_up_nobody(api: httpx.AsyncClient) -> None:
 
     delivery = await wait_until(tried, "the delivery was tried")
     assert (delivery["status"], delivery["response_code"]) == ("pending", None)
-    assert delivery["problem"] == "no answer: ConnectError"
+    assert delivery["problem"] == "no answer: it refused the connection"
     await api.delete(f"/webhooks/{webhook['id']}")
 
 

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from domain.accounting.integrity_checks import CheckIntegrityInput, CheckIntegrityResult
 from domain.accounting.reconciliation import Comparison, ReconciliationRun
+from domain.deliveries import Delivery, DeliveryStatus, compute_pause
 from domain.errors import Conflict
 from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
 from domain.sla.attestations import (
@@ -26,7 +28,6 @@ from domain.sla.attestations import (
     OwnCall,
     PrepareCallResult,
 )
-from domain.webhooks import Delivery, DeliveryStatus
 from tests.workflows.fakes.fake_payment_activities import DETECTED, ActivityLog
 from workflows.attestations import AttestationActivities
 from workflows.integrity_checks import IntegrityCheckActivities
@@ -141,7 +142,10 @@ class FakeWebhookActivities(WebhookActivities):
         self.posted.append(delivery.id)
         if self.failures:
             self.failures -= 1
-            raise RuntimeError("the receiver answered 500")
+            pause = compute_pause(self.posted.count(delivery.id), None, DETECTED, 0)
+            raise ApplicationError(
+                "the receiver answered 500", non_retryable=pause is None, next_retry_delay=pause
+            )
         return DeliveryStatus.SUCCESS
 
     @activity.defn

@@ -13,6 +13,7 @@ from datetime import timedelta
 from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
+from domain.deliveries import Delivery
 from domain.errors import Conflict
 from domain.settlement.payments import JudgeOutageResult, Receipt
 from domain.settlement.wallets import SignedChallenge
@@ -23,7 +24,6 @@ from domain.sla.outages import (
     Cancellation,
     OutageStatus,
 )
-from domain.webhooks import Delivery
 from tests.workflows.conftest import FakeActivities, reaches, time_skipping
 from tests.workflows.fakes.fake_outage_activities import ASKER
 from tests.workflows.fakes.fake_payment_activities import DETECTED

@@ -1,0 +1,142 @@
+"""/webhooks/{webhook_id}/...: what was delivered to a receiver, tried in vain, and tried again."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel
+
+from adapters.postgres import deliveries, webhooks
+from api import commands
+from api.access.permissions import require
+from api.bodies import Body, Text
+from api.dependencies import Asked, Database, Running
+from api.responses import declare_problems
+from domain.access.permissions import Permission
+from domain.deliveries import DeliveryAttempt, DeliveryRecord, DeliveryStatus
+from domain.errors import Invalid
+from services.integration.deliveries.repeat_failed import RepeatFailed, repeat_failed
+from services.integration.deliveries.retry_delivery import RetryDelivery
+from services.integration.deliveries.retry_delivery import retry_delivery as retry
+from services.integration.webhooks.send_test_event import SendTestEvent, send_test_event
+
+router = APIRouter(prefix="/webhooks/{webhook_id}", tags=["webhooks"])
+MANAGE = [require(Permission.WEBHOOKS_MANAGE)]
+WebhookId = Annotated[Text, Path(max_length=64)]
+DeliveryId = Annotated[Text, Path(max_length=64)]
+# Started at once; the relay starts the others.
+STARTED_MAX = 500
+
+
+class DeliveryView(BaseModel):
+    id: str
+    event_id: str
+    event: str
+    outage_id: str | None
+    status: DeliveryStatus
+    attempts: int
+    response_code: int | None
+    problem: str | None
+    created_at: datetime
+    delivered_at: datetime | None
+    next_attempt_at: datetime | None
+
+    @classmethod
+    def of(cls, record: DeliveryRecord) -> "DeliveryView":
+        return cls.model_validate(asdict(record) | {"event": record.type})
+
+
+class AttemptView(BaseModel):
+    """`excerpt` is the first kilobyte that the receiver answered, as text; empty when it was compressed."""
+
+    attempt: int
+    attempted_at: datetime
+    latency_ms: int
+    response_code: int | None
+    problem: str
+    excerpt: str
+
+    @classmethod
+    def of(cls, attempt: DeliveryAttempt) -> "AttemptView":
+        return cls.model_validate(asdict(attempt) | {"attempted_at": attempt.at})
+
+
+class DetailedDeliveryView(DeliveryView):
+    history: list[AttemptView]
+
+
+class RedeliverBody(Body):
+    since: datetime
+
+
+class RedeliveredView(BaseModel):
+    deliveries: int
+
+
+@router.get("/deliveries", dependencies=MANAGE, responses=declare_problems(404))
+async def list_deliveries(
+    webhook_id: WebhookId,
+    database: Database,
+    status: DeliveryStatus | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[DeliveryView]:
+    """The newest deliveries; those with the status `failed` were given up."""
+    async with database.autocommit() as connection:
+        await webhooks.require(connection, webhook_id)
+        records = await deliveries.list_deliveries(connection, webhook_id, status, limit)
+    return [DeliveryView.of(record) for record in records]
+
+
+@router.get("/deliveries/{delivery_id}", dependencies=MANAGE, responses=declare_problems(404))
+async def get_delivery(
+    webhook_id: WebhookId, delivery_id: DeliveryId, database: Database
+) -> DetailedDeliveryView:
+    """A delivery with every attempt: when, how long it took, and what was answered."""
+    async with database.autocommit() as connection:
+        record = await deliveries.get_delivery(connection, webhook_id, delivery_id)
+        history = await deliveries.list_attempts(connection, delivery_id)
+    shown = DeliveryView.of(record).model_dump()
+    return DetailedDeliveryView(**shown, history=[AttemptView.of(each) for each in history])
+
+
+@router.post(
+    "/deliveries/{delivery_id}/retry",
+    dependencies=MANAGE,
+    responses=declare_problems(404, 409),
+)
+async def retry_delivery(
+    webhook_id: WebhookId, delivery_id: DeliveryId, engine: Running, asked: Asked
+) -> DeliveryView:
+    """Post a delivery again now: one that was given up, or that waits for its next attempt."""
+    await retry(engine.database, RetryDelivery(webhook_id, delivery_id, asked, datetime.now(UTC)))
+    return await _start(engine, webhook_id, delivery_id)
+
+
+@router.post("/redeliver", dependencies=MANAGE, responses=declare_problems(404, 409))
+async def repeat_deliveries(
+    webhook_id: WebhookId, body: RedeliverBody, engine: Running, asked: Asked
+) -> RedeliveredView:
+    """Deliver again whatever was given up of the events since an instant; all of it is on record when this answers."""
+    now = datetime.now(UTC)
+    if body.since.tzinfo is None or body.since > now:
+        raise Invalid("since", "must be an instant of the past with a time zone")
+    reopened = await repeat_failed(
+        engine.database, RepeatFailed(webhook_id, body.since, asked, now)
+    )
+    for delivery_id in reopened[:STARTED_MAX]:
+        await commands.start_delivery(engine, delivery_id)
+    return RedeliveredView(deliveries=len(reopened))
+
+
+@router.post("/test", dependencies=MANAGE, status_code=201, responses=declare_problems(404, 409))
+async def send_test(webhook_id: WebhookId, engine: Running, asked: Asked) -> DeliveryView:
+    """Send the receiver a `webhook.test`, signed as every event is."""
+    wanted = SendTestEvent(webhook_id, asked, datetime.now(UTC))
+    return await _start(engine, webhook_id, await send_test_event(engine.database, wanted))
+
+
+async def _start(engine: Running, webhook_id: str, delivery_id: str) -> DeliveryView:
+    await commands.start_delivery(engine, delivery_id)
+    async with engine.database.autocommit() as connection:
+        return DeliveryView.of(await deliveries.get_delivery(connection, webhook_id, delivery_id))
