@@ -41,6 +41,15 @@ def check_payees(wanted: Agreement, treasuries: Collection[str]) -> None:
         check_payee(role, getattr(wanted, role), {*treasuries, wanted.bond, wanted.pool})
 
 
+def check_unpaid(wanted: Agreement, payees: Collection[str]) -> None:
+    """Refuse a treasury that an agreement pays."""
+    for role in ("bond", "pool"):
+        if getattr(wanted, role) in payees:
+            raise Conflict(
+                f"{getattr(wanted, role)} cannot be the {role}: it is an account that an agreement pays"
+            )
+
+
 def check_payee(role: str, address: str, treasuries: Collection[str]) -> None:
     if address in treasuries:
         raise Conflict(

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.sla.agreements.parties import add_party
 from adapters.postgres.sla.agreements.versions import add_version
-from adapters.postgres.tables import agreement_versions, agreements
+from adapters.postgres.tables import agreement_versions, agreements, payouts
 from domain.errors import Conflict, Invalid, NotFound
 from domain.sla.agreements.agreements import Agreement
 from domain.sla.agreements.coverages import Match
@@ -78,6 +78,15 @@ async def list_treasuries(connection: AsyncConnection) -> set[str]:
     """Return the treasuries of all agreements."""
     rows = await connection.execute(select(agreements.c.bond, agreements.c.pool))
     return {address for row in rows for address in row}
+
+
+async def list_payees(connection: AsyncConnection) -> set[str]:
+    """Return the accounts that any agreement pays, or will pay."""
+    rows = await connection.execute(select(agreements.c.provider, agreements.c.beneficiary))
+    changed = await connection.scalars(
+        select(payouts.c.address).where(payouts.c.cancelled_at.is_(None))
+    )
+    return {address for row in rows for address in row} | set(changed)
 
 
 async def get_in_force(connection: AsyncConnection, name: str, at: datetime) -> Match:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.errors import Conflict, Invalid
-from domain.sla.agreements.agreements import Agreement, check_payees, check_treasuries
+from domain.sla.agreements.agreements import Agreement, check_payees, check_treasuries, check_unpaid
 from domain.sla.agreements.versions import (
     AgreementVersion,
     Coverage,
@@ -32,6 +32,13 @@ def test_no_treasury_is_a_payee(role: str, treasury: str) -> None:
     terms = {"provider": "GPROVIDER", "beneficiary": "GCUSTOMER"} | {role: treasury}
     with pytest.raises(Conflict, match=f"{treasury} cannot be paid as {role}"):
         check_payees(Agreement("north", "GBOND", "GPOOL", **terms), {"GOTHER"})
+
+
+def test_no_payee_becomes_a_treasury() -> None:
+    check_unpaid(AGREEMENT, {"GPROVIDER", "GCUSTOMER"})
+    for role, address in (("bond", "GBOND"), ("pool", "GPOOL")):
+        with pytest.raises(Conflict, match=f"{address} cannot be the {role}"):
+            check_unpaid(AGREEMENT, {address})
 
 
 def test_treasuries_are_those_that_the_engine_signs_for() -> None:
