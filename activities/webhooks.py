@@ -12,6 +12,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from adapters import logs, tracing
+from adapters.credentials.webhook_secrets import WebhookSigner
 from adapters.postgres.database import Database
 from adapters.postgres.deliveries import PendingDelivery
 from adapters.subscribers.answers import NoAnswer
@@ -32,8 +33,8 @@ log = logging.getLogger(__name__)
 
 
 class WebhookActivitiesImpl(WebhookActivities):
-    def __init__(self, database: Database, subscribers: Subscribers) -> None:
-        self.database = database
+    def __init__(self, database: Database, subscribers: Subscribers, signer: WebhookSigner) -> None:
+        self.database, self.signer = database, signer
         self.subscribers = subscribers
 
     @activity.defn
@@ -76,7 +77,8 @@ class WebhookActivitiesImpl(WebhookActivities):
     async def _post(self, pending: PendingDelivery, delivery_id: str) -> DeliveryAttempt:
         at, begun, number = datetime.now(UTC), time.monotonic(), pending.attempts + 1
         body = _render(pending)
-        signed = make_headers(pending.secret, pending.event_id, int(at.timestamp()), body)
+        about = (pending.event_id, int(at.timestamp()))
+        signed = make_headers(*about, self.signer.sign(pending.secrets, *about, body))
         # Not part of what is signed: it says who asked, and nothing of what happened.
         if (here := tracing.get_traceparent()) is not None:
             signed["traceparent"] = str(here)

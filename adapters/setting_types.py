@@ -148,3 +148,12 @@ def _check_friendbot(url: str | None, known: ValidationInfo) -> str | None:
 
 
 Friendbot = Annotated[str | None, AfterValidator(_check_friendbot)]
+
+
+def _check_private_receivers(allowed: bool, known: ValidationInfo) -> bool:
+    if allowed and known.data.get("stellar_network") == "public":
+        raise ValueError("on the public network receivers have public addresses; leave it out")
+    return allowed
+
+
+PrivateReceivers = Annotated[bool, AfterValidator(_check_private_receivers)]

@@ -26,6 +26,7 @@ from adapters.setting_types import (
     Origins,
     Passphrase,
     Prefix,
+    PrivateReceivers,
     Stroops,
     Whole,
     check_passphrase,
@@ -82,9 +83,7 @@ class ApiSettings(CommonSettings):
         min_length=16,
         description="bearer token that may read /metrics, 16 characters or more",
     )
-    bootstrap_api_key: SecretStr = Field(
-        min_length=16, description="first admin's API key, at least 16 characters"
-    )
+    bootstrap_api_key: SecretStr = Field(min_length=16, description="first admin's API key")
     jwt_secret_key: SecretStr = Field(
         min_length=32,
         description="encrypts the keys that sign access tokens, at least 32 characters",
@@ -121,8 +120,9 @@ class ApiSettings(CommonSettings):
     stellar_pool_address: Address = Field(description="account rewards come from")
     stellar_provider_address: Address = Field(description="account rewards go to")
     stellar_beneficiary_address: Address = Field(description="account penalties go to")
-    webhook_allow_private: bool = Field(
-        False, description="accept webhook receivers on private addresses (sandbox only)"
+    webhook_secret_key: SecretStr = Field(min_length=32, description="encrypts webhooks' secrets")
+    webhook_allow_private: PrivateReceivers = Field(
+        False, description="accept webhook receivers on this machine itself (sandbox only)"
     )
 
 
@@ -138,8 +138,15 @@ class JudgingSettings(CommonSettings):
 class WorkerSettings(JudgingSettings):
     """A worker of any queue but settlement."""
 
-    webhook_allow_private: bool = Field(
-        False, description="post to webhook receivers on private addresses (sandbox only)"
+
+class WebhookSettings(CommonSettings):
+    """The worker of the webhooks queue, which never has a signing seed."""
+
+    webhook_secret_key: SecretStr = Field(
+        min_length=32, description="encrypts the secrets of webhooks; the API has the same"
+    )
+    webhook_allow_private: PrivateReceivers = Field(
+        False, description="post to receivers on this machine itself (sandbox only)"
     )
 
 

@@ -22,7 +22,14 @@ from api.parsing.query_parameters import refuse_unknown_parameters
 from api.protocol.etags import EntityTags
 from api.protocol.idempotency import Idempotency, guard_routes
 from api.routes import audit, deliveries, events, health, metrics, webhooks
-from api.routes.access import api_keys, key_sets, people, session_events, sessions
+from api.routes.access import (
+    api_keys,
+    key_sets,
+    people,
+    session_events,
+    sessions,
+    webhook_secrets,
+)
 from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
 from api.routes.settlement import (
     approvals,
@@ -60,7 +67,7 @@ PROOFS = (reconciliation, break_resolutions, integrity_checks, audit)
 NOUNS = (
     *(sessions, session_events, people, api_keys, key_sets),
     *(*SLA, *MONEY, *PARTIES),
-    *(*PROOFS, events, webhooks, deliveries, health),
+    *(*PROOFS, events, webhooks, webhook_secrets, deliveries, health),
 )
 
 

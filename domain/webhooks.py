@@ -39,13 +39,19 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(digest).decode()
 
 
-def make_headers(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+def make_headers(message_id: str, timestamp: int, signatures: Sequence[str]) -> dict[str, str]:
+    """Return the headers of one attempt; of several signatures the receiver needs one to fit."""
     return {
         "content-type": "application/json",
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": sign(secret, message_id, timestamp, body),
+        "webhook-signature": " ".join(signatures),
     }
+
+
+def is_fresh(timestamp: str, now: int) -> bool:
+    """Return whether a webhook-timestamp is whole seconds within 5 minutes of now."""
+    return bool(_STAMP.fullmatch(timestamp)) and abs(now - int(timestamp)) <= TOLERANCE_SECONDS
 
 
 def verify(secret: str, received: Mapping[str, str], body: bytes, now: int) -> bool:
@@ -57,9 +63,7 @@ def verify(secret: str, received: Mapping[str, str], body: bytes, now: int) -> b
     """
     message_id = received.get("webhook-id", "")
     stamp = received.get("webhook-timestamp", "")
-    if not message_id or not _STAMP.fullmatch(stamp):
-        return False
-    if abs(now - int(stamp)) > TOLERANCE_SECONDS:
+    if not message_id or not is_fresh(stamp, now):
         return False
     expected = sign(secret, message_id, int(stamp), body)
     tokens = received.get("webhook-signature", "").split(" ")

@@ -45,6 +45,7 @@ def surroundings() -> Iterator[None]:
                     "RECONCILIATION_",
                     "INTEGRITY_CHECK_",
                     "JWT_",
+                    "WEBHOOK_",
                     "SESSION_",
                     "REGISTRATION",
                 )

@@ -65,6 +65,11 @@ async def main(
     """
     if "settlement" not in queues:
         refuse_seeds()
+    elif "webhooks" in queues:
+        raise SystemExit(
+            "the settlement queue has the signing seeds, and deliveries go to addresses of others: "
+            "serve settlement and webhooks by two processes"
+        )
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url, connections_max=20)
         stack.push_async_callback(database.close)

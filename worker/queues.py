@@ -16,8 +16,9 @@ from activities.sla.disputes import DisputeActivitiesImpl
 from activities.sla.outages import OutageActivitiesImpl
 from activities.webhooks import WebhookActivitiesImpl
 from adapters import temporal
+from adapters.credentials.webhook_secrets import WebhookSigner
 from adapters.postgres.database import Database
-from adapters.settings import AnalyticsSettings, WorkerSettings, load
+from adapters.settings import AnalyticsSettings, WebhookSettings, WorkerSettings, load
 from adapters.subscribers.subscribers import Subscribers
 from domain.sla.execution_modes import ExecutionMode
 from worker.analytics import (
@@ -79,9 +80,11 @@ async def build_queue_spec(
         )
         return replace(_build_settlement_spec(*activities), guard=claiming)
     if queue == "webhooks":
-        subscribers = Subscribers(allow_private=settings.webhook_allow_private)
+        posting = load(WebhookSettings)
+        subscribers = Subscribers(allow_private=posting.webhook_allow_private)
         stack.push_async_callback(subscribers.close)
-        webhooks = WebhookActivitiesImpl(database, subscribers)
+        signer = WebhookSigner(posting.webhook_secret_key.get_secret_value())
+        webhooks = WebhookActivitiesImpl(database, subscribers, signer)
         return QueueSpec(WORKFLOWS[queue], [webhooks.post_delivery, webhooks.abandon_delivery])
     if queue == "analytics":
         return _build_analytics_spec(load(AnalyticsSettings), database, stack)

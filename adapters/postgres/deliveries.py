@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
+from adapters.postgres.access import webhook_secrets
 from adapters.postgres.tables import (
     audit_entries,
     deliveries,
@@ -17,6 +18,7 @@ from adapters.postgres.tables import (
     events,
     webhooks,
 )
+from domain.access.webhook_secrets import SigningSecret
 from domain.deliveries import DeliveryAttempt, DeliveryRecord, DeliveryStatus
 from domain.digests import derive_id
 from domain.errors import IllegalTransition, NotFound
@@ -31,11 +33,11 @@ _CORRELATION_ID = (
 
 @dataclass(frozen=True, slots=True)
 class PendingDelivery:
-    """All that is needed to post one delivery. Its secret is hidden in every repr."""
+    """All that is needed to post one delivery; its secrets are as they are kept, encrypted."""
 
     webhook_id: str
     url: str
-    secret: "Secret"
+    secrets: list[SigningSecret]
     event_id: str
     type: str
     occurred_at: datetime
@@ -48,20 +50,12 @@ class PendingDelivery:
     deleted: bool
 
 
-class Secret(str):
-    """A text whose repr hides it."""
-
-    def __repr__(self) -> str:
-        return "'**********'"
-
-
 async def load_delivery(connection: AsyncConnection, delivery_id: str) -> PendingDelivery | None:
     """Return what to post for a delivery; None when there is no such delivery."""
     rows = await connection.execute(
         select(
             deliveries.c.webhook_id,
             webhooks.c.url,
-            webhooks.c.secret,
             webhooks.c.active,
             webhooks.c.deleted_at,
             deliveries.c.event_id,
@@ -81,14 +75,14 @@ async def load_delivery(connection: AsyncConnection, delivery_id: str) -> Pendin
     row = rows.mappings().one_or_none()
     if row is None:
         return None
-    return _to_pending(row)
+    return _to_pending(row, await webhook_secrets.load(connection, row["webhook_id"]))
 
 
-def _to_pending(row: RowMapping) -> PendingDelivery:
+def _to_pending(row: RowMapping, secrets: list[SigningSecret]) -> PendingDelivery:
     return PendingDelivery(
         webhook_id=row["webhook_id"],
         url=row["url"],
-        secret=Secret(row["secret"]),
+        secrets=secrets,
         event_id=row["event_id"],
         type=row["type"],
         occurred_at=row["occurred_at"],

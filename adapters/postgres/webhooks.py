@@ -3,11 +3,11 @@
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import deliveries, events, webhooks
+from adapters.postgres.tables import deliveries, events, webhook_secrets, webhooks
 from domain.deliveries import DeliveryAttempt, DeliveryStatus
 from domain.errors import NotFound
 from domain.events import EventType
@@ -24,11 +24,9 @@ _DISPATCHED_BY_SCHEDULE = (
 
 
 async def subscribe(
-    connection: AsyncConnection, webhook_id: str, url: str, wanted: list[str], secret: str
+    connection: AsyncConnection, webhook_id: str, url: str, wanted: list[str]
 ) -> None:
-    await connection.execute(
-        insert(webhooks).values(id=webhook_id, url=url, events=wanted, secret=secret)
-    )
+    await connection.execute(insert(webhooks).values(id=webhook_id, url=url, events=wanted))
 
 
 async def list_subscriptions(connection: AsyncConnection) -> list[Subscription]:
@@ -88,9 +86,12 @@ async def count_attempt(
 
 
 async def unsubscribe(connection: AsyncConnection, webhook_id: str) -> None:
-    """End a subscription and delete its secret; its deliveries stay on record."""
-    ended = {"active": False, "deleted_at": func.now(), "secret": ""}
+    """End a subscription and delete its secrets; its deliveries stay on record."""
+    ended = {"active": False, "deleted_at": func.now()}
     await update_subscription(connection, webhook_id, ended)
+    await connection.execute(
+        delete(webhook_secrets).where(webhook_secrets.c.webhook_id == webhook_id)
+    )
 
 
 async def find_deliveries(connection: AsyncConnection, *event_ids: str) -> list[str]:

@@ -7,16 +7,19 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
+from adapters.credentials.webhook_secrets import WebhookSigner
 from adapters.postgres import webhooks
 from adapters.subscribers.subscribers import check_url
 from api import commands
 from api.access.permissions import require
 from api.bodies import Body, Text
-from api.dependencies import Asked, Database, Running
+from api.dependencies import Asked, Database, Engine, Running
 from api.parsing import patterns
 from api.responses import declare_problems
 from domain.access.permissions import Permission
+from domain.access.webhook_secrets import SignatureScheme, SigningSecret
 from domain.digests import derive_id
+from domain.errors import Invalid
 from domain.events import EventType
 from domain.webhooks import Subscription, decode_secret, encode_secret
 from services.integration.webhooks.change_webhook import ChangeWebhook
@@ -32,8 +35,12 @@ WebhookId = Annotated[Text, Path(max_length=64)]
 
 
 class WebhookBody(Body):
-    """A secret of your own must be whsec_ and the base64 of 24 to 64 random bytes."""
+    """
+    A secret of your own must be whsec_ and the base64 of 24 to 64 random bytes. With the scheme v1a there is
+    none: events are signed with a key pair, and the answer has the public key.
+    """
 
+    scheme: SignatureScheme = SignatureScheme.HMAC
     url: str = Field(max_length=2000, json_schema_extra=patterns.URL)
     events: list[EventType] = Field(min_length=1)
     secret: str | None = Field(None, max_length=200)
@@ -72,9 +79,10 @@ class WebhookView(BaseModel):
 
 
 class CreatedView(WebhookView):
-    """The secret is shown this once."""
+    """The secret is shown this once; with the scheme v1a there is a public key instead."""
 
-    secret: str
+    secret: str | None
+    public_key: str | None
 
 
 @router.get("", dependencies=MANAGE)
@@ -87,13 +95,31 @@ async def list_webhooks(database: Database) -> list[WebhookView]:
 async def create_webhook(body: WebhookBody, engine: Running, asked: Asked) -> CreatedView:
     """Subscribe a receiver; every event is signed with the secret answered here."""
     await check_url(body.url, allow_private=engine.settings.webhook_allow_private)
-    secret = body.secret or encode_secret(secrets.token_bytes(32))
-    encode_secret(decode_secret(secret))
+    secret, shown = make_secret(engine, body.scheme, body.secret)
     webhook_id = derive_id("whk", secrets.token_hex(16))
     wanted = CreateWebhook(webhook_id, body.url, body.events, secret, asked, datetime.now(UTC))
     await create(engine.database, wanted)
     names = [str(name) for name in body.events]
-    return CreatedView(id=webhook_id, url=body.url, events=names, active=True, secret=secret)
+    return CreatedView(
+        id=webhook_id,
+        url=body.url,
+        events=names,
+        active=True,
+        secret=shown,
+        public_key=secret.public_key,
+    )
+
+
+def make_secret(
+    engine: Engine, scheme: SignatureScheme, wanted: str | None = None
+) -> tuple[SigningSecret, str | None]:
+    """Return a new secret of a scheme, or the one that is wanted, and what is shown of it."""
+    if wanted is not None:
+        if scheme is not SignatureScheme.HMAC:
+            raise Invalid("secret", "is of the scheme v1 alone")
+        encode_secret(decode_secret(wanted))
+    signer = WebhookSigner(engine.settings.webhook_secret_key.get_secret_value())
+    return signer.make_secret(scheme, wanted)
 
 
 @router.patch(

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_3cd922156665"
+revision = "0001_88a76b1836f1"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -484,7 +484,6 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("events", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("secret", sa.Text(), nullable=False),
         sa.Column("active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("disabled_reason", sa.Text(), nullable=True),
@@ -635,6 +634,22 @@ def upgrade() -> None:
             ["address"], ["wallets.address"], name=op.f("fk_wallet_challenges_address")
         ),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_wallet_challenges")),
+    )
+    op.create_table(
+        "webhook_secrets",
+        sa.Column("webhook_id", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("scheme", sa.String(length=3), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("public_key", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(scheme IN ('v1', 'v1a'))", name=op.f("ck_webhook_secrets_scheme")),
+        sa.ForeignKeyConstraint(
+            ["webhook_id"], ["webhooks.id"], name=op.f("fk_webhook_secrets_webhook_id")
+        ),
+        sa.PrimaryKeyConstraint("webhook_id", "number", name=op.f("pk_webhook_secrets")),
+        info={"rows_are_deleted": True},
     )
     op.create_table(
         "agreement_versions",

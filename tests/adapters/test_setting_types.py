@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.settings import WorkerSettings, load
+from adapters.settings import WebhookSettings, WorkerSettings, load
 from tests.adapters.test_settings import WORLD
 
 
@@ -49,3 +49,15 @@ def test_a_wrong_one_stops_the_start_with_a_sentence(
     assert f"{name}: " in str(end.value)
     assert said in str(end.value)
     assert "u:p" not in str(end.value)
+
+
+def test_receivers_on_this_machine_are_for_no_public_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in (("SECRET_KEY", "k" * 32), ("ALLOW_PRIVATE", "true")):
+        monkeypatch.setenv(f"WEBHOOK_{name}", value)
+    monkeypatch.setenv("STELLAR_NETWORK", "testnet")
+    assert load(WebhookSettings).webhook_allow_private
+    monkeypatch.setenv("STELLAR_NETWORK", "public")
+    with pytest.raises(SystemExit, match="receivers have public addresses"):
+        load(WebhookSettings)

@@ -22,6 +22,7 @@ WORLD = {
     "DATABASE_URL": "postgresql://u:p@127.0.0.1:5432/apexchainx",
     "BOOTSTRAP_API_KEY": "a-key-of-sixteen-letters",
     "JWT_SECRET_KEY": "a-secret-of-thirty-two-characters",
+    "WEBHOOK_SECRET_KEY": "another-secret-of-thirty-two-chars",
     "STELLAR_BOND_ADDRESS": ADDRESS,
     "STELLAR_POOL_ADDRESS": ADDRESS,
     "STELLAR_PROVIDER_ADDRESS": ADDRESS,

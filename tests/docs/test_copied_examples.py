@@ -9,13 +9,16 @@ from typing import Any
 
 from temporalio.converter import value_to_type
 
+from adapters.credentials.webhook_secrets import WebhookSigner
 from devstack.replay.outage_records import sift
+from domain.access.webhook_secrets import SignatureScheme
 from domain.sla.disputes import DisputeDecision
 from domain.sla.outage_rules import check_resolution
 from domain.sla.outages import Cancellation, Resolution
 from domain.webhooks import encode_secret, make_headers
 from tests.docs.test_docs import read_document
 from tests.domain.sla.test_outages import NOW, OUTAGE
+from tests.testkit.webhook_receiver import sign_message
 
 
 def _signals() -> list[dict[str, Any]]:
@@ -43,12 +46,26 @@ def test_the_record_a_person_copies_can_be_replayed() -> None:
 
 
 def test_the_verifier_a_subscriber_copies_works(tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.+?)```", read_document("docs/webhooks.md"), re.DOTALL)
+    code, _ = re.findall(r"```python\n(.+?)```", read_document("docs/webhooks.md"), re.DOTALL)
     copied = tmp_path / "copied.py"
     copied.write_text(code)
     genuine = runpy.run_path(str(copied))["genuine"]
     secret, now = encode_secret(bytes(32)), int(time.time())
-    sent = make_headers(secret, "evt_1", now, b"{}")
+    sent = sign_message(secret, "evt_1", now, b"{}")
     assert genuine(secret, sent, b"{}")
     assert not genuine(secret, sent, b"{ }")
-    assert not genuine(secret, make_headers(secret, "evt_1", now - 400, b"{}"), b"{}")
+    assert not genuine(secret, sign_message(secret, "evt_1", now - 400, b"{}"), b"{}")
+
+
+def test_the_verifier_by_key_a_subscriber_copies_works(tmp_path: Path) -> None:
+    _, code = re.findall(r"```python\n(.+?)```", read_document("docs/webhooks.md"), re.DOTALL)
+    copied = tmp_path / "copied.py"
+    copied.write_text(code)
+    genuine = runpy.run_path(str(copied))["genuine_by_key"]
+    signer, now = WebhookSigner("of-this-test"), int(time.time())
+    pair, other = (signer.make_secret(SignatureScheme.ED25519)[0] for _ in range(2))
+    tokens = ["v1,AAAA", "v1a", "v1a,?", *signer.sign([other, pair], "evt_1", now, b"{}")]
+    sent = make_headers("evt_1", now, tokens)
+    assert genuine(pair.public_key, sent, b"{}")
+    assert not genuine(pair.public_key, sent, b"{ }")
+    assert not genuine(pair.public_key, make_headers("evt_1", now - 400, tokens), b"{}")

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 from pydantic_settings import BaseSettings
 
-from adapters.settings import AnalyticsSettings, ApiSettings, SettlementSettings, WorkerSettings
+from adapters.settings import (
+    AnalyticsSettings,
+    ApiSettings,
+    SettlementSettings,
+    WebhookSettings,
+    WorkerSettings,
+)
 from api.app import create_app
 from api.problems import OF_HTTP
 from cli.main import find_commands
@@ -24,6 +30,7 @@ ROOT = Path(__file__).parents[2]
 SETTINGS: list[type[BaseSettings]] = [
     ApiSettings,
     WorkerSettings,
+    WebhookSettings,
     AnalyticsSettings,
     SettlementSettings,
 ]

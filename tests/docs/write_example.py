@@ -14,6 +14,7 @@ from adapters.settings import (
     CommonSettings,
     JudgingSettings,
     SettlementSettings,
+    WebhookSettings,
     WorkerSettings,
 )
 from domain.money import format_amount
@@ -28,6 +29,7 @@ GROUPS: dict[str, list[type[BaseSettings]]] = {
     "Every process": [CommonSettings],
     "The HTTP API": [ApiSettings],
     "Every worker": [JudgingSettings, WorkerSettings],
+    "The worker of webhooks": [WebhookSettings],
     "The worker of analytics, which compares journal and chain": [AnalyticsSettings],
     "The worker of settlement": [ChannelSettings, SettlementSettings],
 }

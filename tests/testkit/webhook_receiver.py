@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Self
 
+from domain.webhooks import make_headers, sign
+
 
 @dataclass(frozen=True)
 class Received:
@@ -41,3 +43,8 @@ class WebhookReceiver:
         )
         await writer.drain()
         writer.close()
+
+
+def sign_message(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """Return the headers of a message signed by scheme v1."""
+    return make_headers(message_id, timestamp, [sign(secret, message_id, timestamp, body)])

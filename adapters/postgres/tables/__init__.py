@@ -20,6 +20,7 @@ from adapters.postgres.tables.events import (
     deliveries,
     delivery_attempts,
     events,
+    webhook_secrets,
     webhooks,
 )
 from adapters.postgres.tables.installation import installation, installation_claims
@@ -131,5 +132,6 @@ __all__ = [
     "violations",
     "wallet_challenges",
     "wallets",
+    "webhook_secrets",
     "webhooks",
 ]

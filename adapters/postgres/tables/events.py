@@ -4,7 +4,8 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from adapters.postgres.tables.metadata import Instant, make_xid_column, metadata
+from adapters.postgres.tables.metadata import Instant, make_one_of, make_xid_column, metadata
+from domain.access.webhook_secrets import SignatureScheme
 
 audit_entries = Table(
     "audit_entries",
@@ -52,7 +53,6 @@ webhooks = Table(
     Column("id", String(64), primary_key=True),
     Column("url", sa.Text, nullable=False),
     Column("events", JSONB, nullable=False),
-    Column("secret", sa.Text, nullable=False),
     Column("active", sa.Boolean, nullable=False, server_default=text("true")),
     # By the engine, because it only failed; cleared when a person activates it.
     Column("disabled_at", Instant),
@@ -63,6 +63,23 @@ webhooks = Table(
     Column("created_at", Instant, nullable=False, server_default=text("now()")),
     # A deleted webhook keeps its row, because its deliveries are part of an outage's history.
     Column("deleted_at", Instant),
+)
+
+# What its events are signed with: the newest, and while a receiver changes over, the one before.
+webhook_secrets = Table(
+    "webhook_secrets",
+    metadata,
+    Column("webhook_id", String(64), sa.ForeignKey("webhooks.id"), primary_key=True),
+    Column("number", sa.Integer, primary_key=True),
+    Column("scheme", String(3), nullable=False),
+    # Encrypted with WEBHOOK_SECRET_KEY.
+    Column("secret", sa.LargeBinary, nullable=False),
+    # Of a key pair, what receivers verify by.
+    Column("public_key", sa.Text),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    sa.CheckConstraint(make_one_of("scheme", SignatureScheme), name="scheme"),
+    info={"rows_are_deleted": True},
 )
 
 deliveries = Table(

@@ -1,11 +1,13 @@
 """Subscribe a receiver to events."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from adapters.postgres import events, webhooks
+from adapters.postgres.access import webhook_secrets
 from adapters.postgres.database import Database
+from domain.access.webhook_secrets import SigningSecret
 from domain.audit import make_audit_entry
 from domain.events import EventType
 from domain.requests import Request
@@ -16,7 +18,7 @@ class CreateWebhook:
     webhook_id: str
     url: str
     events: Sequence[EventType]
-    secret: str = field(repr=False)
+    secret: SigningSecret
     request: Request
     at: datetime
 
@@ -25,8 +27,9 @@ async def create_webhook(database: Database, command: CreateWebhook) -> None:
     webhook_id, request = command.webhook_id, command.request
     wanted = [str(name) for name in command.events]
     async with database.transaction() as connection:
-        await webhooks.subscribe(connection, webhook_id, command.url, wanted, command.secret)
-        payload = {"url": command.url, "events": wanted}
+        await webhooks.subscribe(connection, webhook_id, command.url, wanted)
+        await webhook_secrets.add(connection, webhook_id, command.secret, command.at)
+        payload = {"url": command.url, "events": wanted, "scheme": command.secret.scheme}
         subject = f"webhook/{webhook_id}"
         await events.publish(
             connection,

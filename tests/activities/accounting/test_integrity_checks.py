@@ -131,7 +131,7 @@ async def test_the_guards_of_another_version_are_not_checked(scratch: Database) 
 
 
 async def test_undispatched_deliveries_are_started(scratch: Database) -> None:
-    hook = "INSERT INTO webhooks (id, url, events, secret) VALUES ('whk_1', 'https://x.example', '[\"ledger.obligation_overdue\"]', 's')"
+    hook = "INSERT INTO webhooks (id, url, events) VALUES ('whk_1', 'https://x.example', '[\"ledger.obligation_overdue\"]')"
     await write_unguarded(scratch, hook)
     await write_unguarded(
         scratch,

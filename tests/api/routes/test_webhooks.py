@@ -114,6 +114,7 @@ async def test_a_subscription_is_listed_changed_and_deleted(
 ) -> None:
     webhook = await _subscribe(api, receiver.url, "outage.created")
     assert webhook.pop("secret").startswith("whsec_")
+    assert webhook.pop("public_key") is None
     assert webhook in (await api.get("/webhooks")).json()
     path = f"/webhooks/{webhook['id']}"
     change = {"events": ["outage.closed", "payment.blocked"], "active": False}

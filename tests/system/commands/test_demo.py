@@ -23,7 +23,8 @@ from devstack.demo.webhook_receiver import (
 from devstack.environment.stack import Stack
 from devstack.processes.data_dir import DataDirectory
 from devstack.processes.ports import LOOPBACK, free
-from domain.webhooks import encode_secret, make_headers
+from domain.webhooks import encode_secret
+from tests.testkit.webhook_receiver import sign_message
 
 LIMIT_SECONDS = 100
 
@@ -124,7 +125,7 @@ async def test_the_receiver_believes_only_what_is_signed(genuine: bool) -> None:
         body = b'{"type": "outage.created", "data": {"outage_id": "met-1"}}'
         secret = receiver.secret if genuine else encode_secret(bytes(32))
         async with httpx.AsyncClient(trust_env=False) as client:
-            signed = make_headers(secret, "evt_1", int(time.time()), body)
+            signed = sign_message(secret, "evt_1", int(time.time()), body)
             answer = await client.post(receiver.url, content=body, headers=signed)
         assert answer.status_code == (204 if genuine else 401)
         assert [each.verified for each in heard] == [genuine]

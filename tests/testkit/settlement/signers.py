@@ -15,7 +15,7 @@ async def start_signer(stack: Stack, log: Path, *arguments: str) -> asyncio.subp
     """Start a settlement worker with what the stack gives its own; what it says goes to a file."""
     with await asyncio.to_thread(log.open, "ab") as said:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "worker", "--queues", "settlement,webhooks"),
+            *(sys.executable, "-P", "-m", "worker", "--queues", "settlement"),
             *arguments,
             env=stack.signing_environment,
             stdout=said,

@@ -16,10 +16,13 @@ from devstack.processes.readiness import serves
 from devstack.processes.supervisor import Supervisor, run_all_or_none
 
 READINESS = "/api/v1/health/readiness"
-QUEUES = {"worker": "outages,analytics", "settlement-worker": "settlement,webhooks"}
+# Deliveries go to addresses of others: never from the process that can sign.
+QUEUES = {"worker": "outages,analytics,webhooks", "settlement-worker": "settlement"}
 SIGNER = "settlement-worker"
 # What the API alone is given, and the files that keep it.
 API_SECRETS = {"BOOTSTRAP_API_KEY": "api-key", "JWT_SECRET_KEY": "jwt-secret"}
+# And what it shares with the worker that delivers.
+SHARED_SECRETS = {"WEBHOOK_SECRET_KEY": "webhook-secret"}
 # It serves plain HTTP on this machine, to whoever tries it out.
 LENIENT = {"SESSION_COOKIE_SECURE": "false", "REGISTRATION": "open"}
 # The house stands on these, so it goes first.
@@ -111,7 +114,7 @@ class Stack:
     def _client_environment(self) -> dict[str, str]:
         """The same, as the processes of the product have it."""
         assert self._services is not None, "start the stack first"
-        return self._services.environment | self._api_secrets
+        return self._services.environment | self._api_secrets | self._shared_secrets
 
     @property
     def signing_environment(self) -> dict[str, str]:
@@ -134,9 +137,16 @@ class Stack:
 
     @property
     def _api_secrets(self) -> dict[str, str]:
+        return self._read_secrets(API_SECRETS)
+
+    @property
+    def _shared_secrets(self) -> dict[str, str]:
+        return self._read_secrets(SHARED_SECRETS)
+
+    def _read_secrets(self, files: dict[str, str]) -> dict[str, str]:
         return {
             name: os.environ.get(name) or self.directory.secret(file)
-            for name, file in API_SECRETS.items()
+            for name, file in files.items()
         }
 
     @property
@@ -172,7 +182,8 @@ class Stack:
             name=name,
             command=make_module_command("worker", "--queues", QUEUES[name]),
             ready=says_ready,
-            environment=self._house_environment(signs=name == SIGNER),
+            environment=self._house_environment(signs=name == SIGNER)
+            | ({} if name == SIGNER else self._shared_secrets),
         )
 
     def _api(self) -> Program:
@@ -186,7 +197,11 @@ class Stack:
             name="api",
             command=make_module_command("api"),
             ready=ready,
-            environment=LENIENT | self._house_environment() | address | self._api_secrets,
+            environment=LENIENT
+            | self._house_environment()
+            | address
+            | self._api_secrets
+            | self._shared_secrets,
         )
 
     def _house_environment(self, *, signs: bool = False) -> dict[str, str]:
@@ -194,7 +209,7 @@ class Stack:
         mine = {
             name: value
             for name, value in os.environ.items()
-            if not is_seed(name) and name not in API_SECRETS
+            if not is_seed(name) and name not in API_SECRETS | SHARED_SECRETS
         }
         made = (
             {

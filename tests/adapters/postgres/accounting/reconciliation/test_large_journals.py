@@ -26,8 +26,8 @@ HASH, PAYEE = "dd" * 32, "GBENEFICIARY"
 MANY = 6_000
 SUBSCRIBED = text(
     """
-    INSERT INTO webhooks (id, url, events, secret)
-    VALUES ('whk_x', 'https://example.org', '["reconciliation.break_found"]', 'x')
+    INSERT INTO webhooks (id, url, events)
+    VALUES ('whk_x', 'https://example.org', '["reconciliation.break_found"]')
     """
 )
 
