@@ -67,10 +67,11 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class WalletRecord:
-    """What is known of an account: what the network said of it is None until it was asked."""
+    """An account as somebody has registered it; what the network said of it is None until it was asked."""
 
     address: str
     owner: str
+    party: str | None
     registered_at: datetime
     proven_at: datetime | None
     funded: bool | None

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_88a76b1836f1"
+revision = "0001_fe4ce22d4df0"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -342,29 +342,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parties")),
     )
     op.create_table(
-        "people",
-        sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("email", sa.String(length=100), nullable=False),
-        sa.Column("full_name", sa.String(length=200), nullable=True),
-        sa.Column("role", sa.String(length=20), nullable=False),
-        sa.Column("disabled", sa.Boolean(), nullable=False),
-        sa.Column("stellar_wallet", sa.String(length=56), nullable=True),
-        sa.Column("password_hash", sa.Text(), nullable=False),
-        sa.Column(
-            "preferences",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'{}'::jsonb"),
-            nullable=False,
-        ),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint(
-            "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
-            name=op.f("ck_people_role"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
-        sa.UniqueConstraint("email", name=op.f("uq_people_email")),
-    )
-    op.create_table(
         "policies",
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -466,9 +443,6 @@ def upgrade() -> None:
     op.create_table(
         "wallets",
         sa.Column("address", sa.String(length=56), nullable=False),
-        sa.Column("owner", sa.String(length=200), nullable=False),
-        sa.Column("registered_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("proven_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("funded", sa.Boolean(), nullable=True),
         sa.Column("trustline", sa.Boolean(), nullable=True),
         sa.Column("authorised", sa.Boolean(), nullable=True),
@@ -478,7 +452,6 @@ def upgrade() -> None:
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("address", name=op.f("pk_wallets")),
     )
-    op.create_index("ix_wallets_owner", "wallets", ["owner"], unique=False)
     op.create_table(
         "webhooks",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -520,35 +493,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_agreements_provider_party", "agreements", ["provider_party"], unique=False)
     op.create_table(
-        "api_keys",
-        sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("role", sa.String(length=20), nullable=False),
-        sa.Column(
-            "scopes", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
-        ),
-        sa.Column("person_id", sa.String(length=40), nullable=True),
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("created_by", sa.String(length=200), nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-        ),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint(
-            "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
-            name=op.f("ck_api_keys_role"),
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_api_keys_person_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
-        sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
-    )
-    op.create_index("ix_api_keys_name", "api_keys", ["name"], unique=False)
-    op.create_table(
         "balances",
         sa.Column("account", sa.String(length=100), nullable=False),
         sa.Column("currency", sa.String(length=12), nullable=False),
@@ -563,12 +507,30 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": "50"},
     )
     op.create_table(
-        "devices",
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("person_id", sa.String(length=40), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_devices_person_id")),
-        sa.PrimaryKeyConstraint("digest", "person_id", name=op.f("pk_devices")),
+        "people",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("email", sa.String(length=100), nullable=False),
+        sa.Column("full_name", sa.String(length=200), nullable=True),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column("disabled", sa.Boolean(), nullable=False),
+        sa.Column("stellar_wallet", sa.String(length=56), nullable=True),
+        sa.Column("party", sa.String(length=64), nullable=True),
+        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column(
+            "preferences",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
+        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
+            name=op.f("ck_people_role"),
+        ),
+        sa.CheckConstraint("role <> 'claimant' OR party IS NOT NULL", name=op.f("ck_people_party")),
+        sa.ForeignKeyConstraint(["party"], ["parties.id"], name=op.f("fk_people_party")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
+        sa.UniqueConstraint("email", name=op.f("uq_people_email")),
     )
     op.create_table(
         "postings",
@@ -580,31 +542,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["entry_id"], ["entries.id"], name=op.f("fk_postings_entry_id")),
         sa.PrimaryKeyConstraint("entry_id", "line", name=op.f("pk_postings")),
     )
-    op.create_table(
-        "sessions",
-        sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("person_id", sa.String(length=40), nullable=False),
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("refresh_salt", sa.LargeBinary(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("end_reason", sa.String(length=30), nullable=True),
-        sa.Column("address", sa.String(length=60), nullable=False),
-        sa.Column("client", sa.String(length=200), nullable=False),
-        sa.CheckConstraint(
-            "(end_reason IN ('admin_logout', 'logout', 'password_changed', 'person_disabled', 'refresh_reused', 'session_expired'))",
-            name=op.f("ck_sessions_end_reason"),
-        ),
-        sa.CheckConstraint(
-            "(ended_at IS NULL) = (end_reason IS NULL)", name=op.f("ck_sessions_end")
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sessions_person_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
-        sa.UniqueConstraint("digest", name=op.f("uq_sessions_digest")),
-    )
-    op.create_index("ix_sessions_person_id", "sessions", ["person_id"], unique=False)
     op.create_table(
         "submissions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -634,6 +571,35 @@ def upgrade() -> None:
             ["address"], ["wallets.address"], name=op.f("fk_wallet_challenges_address")
         ),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_wallet_challenges")),
+    )
+    op.create_table(
+        "wallet_registrations",
+        sa.Column("address", sa.String(length=56), nullable=False),
+        sa.Column("owner", sa.String(length=200), nullable=False),
+        sa.Column("party", sa.String(length=64), nullable=True),
+        sa.Column("registered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("proven_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["address"], ["wallets.address"], name=op.f("fk_wallet_registrations_address")
+        ),
+        sa.ForeignKeyConstraint(
+            ["party"], ["parties.id"], name=op.f("fk_wallet_registrations_party")
+        ),
+        sa.PrimaryKeyConstraint("address", "owner", name=op.f("pk_wallet_registrations")),
+        info={"rows_are_deleted": True},
+    )
+    op.create_index(
+        "ix_wallet_registrations_owner", "wallet_registrations", ["owner"], unique=False
+    )
+    op.create_index(
+        "ix_wallet_registrations_party", "wallet_registrations", ["party"], unique=False
+    )
+    op.create_index(
+        "uq_wallet_registrations_proven",
+        "wallet_registrations",
+        ["address"],
+        unique=True,
+        postgresql_where=sa.text("proven_at IS NOT NULL"),
     )
     op.create_table(
         "webhook_secrets",
@@ -681,6 +647,52 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "api_keys",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column(
+            "scopes", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("person_id", sa.String(length=40), nullable=True),
+        sa.Column("party", sa.String(length=64), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
+            name=op.f("ck_api_keys_role"),
+        ),
+        sa.CheckConstraint(
+            "role <> 'claimant' OR party IS NOT NULL OR person_id IS NOT NULL",
+            name=op.f("ck_api_keys_party"),
+        ),
+        sa.CheckConstraint(
+            "party IS NULL OR person_id IS NULL", name=op.f("ck_api_keys_one_party")
+        ),
+        sa.ForeignKeyConstraint(["party"], ["parties.id"], name=op.f("fk_api_keys_party")),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_api_keys_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
+        sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
+    )
+    op.create_index("ix_api_keys_name", "api_keys", ["name"], unique=False)
+    op.create_table(
+        "devices",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("person_id", sa.String(length=40), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_devices_person_id")),
+        sa.PrimaryKeyConstraint("digest", "person_id", name=op.f("pk_devices")),
+    )
+    op.create_table(
         "payouts",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("agreement", sa.String(length=100), nullable=False),
@@ -706,26 +718,30 @@ def upgrade() -> None:
         postgresql_where=sa.text("cancelled_at IS NULL"),
     )
     op.create_table(
-        "refresh_tokens",
+        "sessions",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("person_id", sa.String(length=40), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("session_id", sa.String(length=40), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
-        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["sessions.id"], name=op.f("fk_refresh_tokens_session_id")
+        sa.Column("refresh_salt", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("end_reason", sa.String(length=30), nullable=True),
+        sa.Column("address", sa.String(length=60), nullable=False),
+        sa.Column("client", sa.String(length=200), nullable=False),
+        sa.CheckConstraint(
+            "(end_reason IN ('admin_logout', 'logout', 'password_changed', 'person_disabled', 'refresh_reused', 'session_expired'))",
+            name=op.f("ck_sessions_end_reason"),
         ),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_refresh_tokens")),
-        sa.UniqueConstraint(
-            "session_id", "sequence", name=op.f("uq_refresh_tokens_session_id_sequence")
+        sa.CheckConstraint(
+            "(ended_at IS NULL) = (end_reason IS NULL)", name=op.f("ck_sessions_end")
         ),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sessions_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
+        sa.UniqueConstraint("digest", name=op.f("uq_sessions_digest")),
     )
-    op.create_index(
-        "ix_refresh_tokens_unused",
-        "refresh_tokens",
-        ["session_id"],
-        unique=True,
-        postgresql_where=sa.text("used_at IS NULL"),
-    )
+    op.create_index("ix_sessions_person_id", "sessions", ["person_id"], unique=False)
     op.create_table(
         "agreement_coverages",
         sa.Column("agreement", sa.String(length=100), nullable=False),
@@ -820,6 +836,27 @@ def upgrade() -> None:
         postgresql_where=sa.text("status NOT IN ('closed', 'cancelled')"),
     )
     op.create_table(
+        "refresh_tokens",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("session_id", sa.String(length=40), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name=op.f("fk_refresh_tokens_session_id")
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_refresh_tokens")),
+        sa.UniqueConstraint(
+            "session_id", "sequence", name=op.f("uq_refresh_tokens_session_id_sequence")
+        ),
+    )
+    op.create_index(
+        "ix_refresh_tokens_unused",
+        "refresh_tokens",
+        ["session_id"],
+        unique=True,
+        postgresql_where=sa.text("used_at IS NULL"),
+    )
+    op.create_table(
         "disputes",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("outage_id", sa.String(length=64), nullable=False),
@@ -827,6 +864,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("filed_by", sa.String(length=200), nullable=False),
+        sa.Column("party", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("decision_deadline", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reviewed_by", sa.String(length=200), nullable=True),
@@ -837,6 +875,7 @@ def upgrade() -> None:
         sa.Column("decided_mttr_minutes", sa.BigInteger(), nullable=True),
         sa.Column("decided_severity", sa.String(length=20), nullable=True),
         sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_disputes_outage_id")),
+        sa.ForeignKeyConstraint(["party"], ["parties.id"], name=op.f("fk_disputes_party")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_disputes")),
     )
     op.create_index(

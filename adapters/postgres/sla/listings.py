@@ -7,8 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.access.scopes import list_outage_conditions
 from adapters.postgres.sla.outages import select_with_verdict, to_record
 from adapters.postgres.tables import outages, sla_results
+from domain.access.scopes import Scope
 from domain.sla.listings import (
     SEVERITY_ORDER,
     STATUS_ORDER,
@@ -66,6 +68,7 @@ def list_conditions(wanted: OutageFilter) -> Iterator[ColumnElement[bool]]:
 
 async def list_page(
     connection: AsyncConnection,
+    scope: Scope,
     wanted: OutageFilter,
     ordering: Ordering,
     *,
@@ -74,7 +77,7 @@ async def list_page(
     limit: int = 20,
 ) -> tuple[list[RecordedOutage], int]:
     """Return one page of outages, and how many there are in all."""
-    conditions = list(list_conditions(wanted))
+    conditions = [*list_outage_conditions(scope), *list_conditions(wanted)]
     value = _get_value(ordering)
     statement = select_with_verdict().where(*conditions)
     if after is not None:
@@ -94,12 +97,12 @@ async def list_page(
 
 
 async def stream(
-    connection: AsyncConnection, wanted: OutageFilter, ordering: Ordering
+    connection: AsyncConnection, scope: Scope, wanted: OutageFilter, ordering: Ordering
 ) -> AsyncIterator[RecordedOutage]:
     """Yield every outage of a list; no more than a chunk of them is in memory."""
     after: Place | None = None
     while True:
-        records, _ = await list_page(connection, wanted, ordering, after=after, limit=CHUNK)
+        records, _ = await list_page(connection, scope, wanted, ordering, after=after, limit=CHUNK)
         for record in records:
             yield record
         if len(records) < CHUNK:

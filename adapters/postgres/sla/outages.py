@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
+from adapters.postgres.access.scopes import list_outage_conditions
 from adapters.postgres.sla.agreements.parts import list_part_ids
 from adapters.postgres.sla.policies import to_policy
 from adapters.postgres.sla.verdicts import ATTESTATION_COLUMNS, to_attestation
@@ -24,6 +25,7 @@ from adapters.postgres.tables import (
     policies,
     sla_results,
 )
+from domain.access.scopes import Scope
 from domain.errors import NotFound
 from domain.money import STROOPS_PER_UNIT
 from domain.sla.agreements.agreements import Agreement
@@ -262,9 +264,16 @@ _RECORDED = (
 )
 
 
-async def get(connection: AsyncConnection, outage_id: str) -> RecordedOutage:
-    statement = select_with_verdict(list_part_ids()).where(outages.c.id == outage_id)
-    rows = await connection.execute(statement)
+async def get(connection: AsyncConnection, outage_id: str, scope: Scope) -> RecordedOutage:
+    """
+    Raises NotFound, for an outage outside of the scope as for none. A party is not shown the other parts,
+    which are of others' agreements.
+    """
+    more = [list_part_ids()] if scope.party is None else []
+    wanted = select_with_verdict(*more).where(
+        outages.c.id == outage_id, *list_outage_conditions(scope)
+    )
+    rows = await connection.execute(wanted)
     return to_record(_require(rows.mappings().one_or_none(), outage_id))
 
 

@@ -108,6 +108,8 @@ disputes = Table(
     Column("status", String(20), nullable=False),
     Column("reason", sa.Text, nullable=False),
     Column("filed_by", String(200), nullable=False),
+    # Of the claimant who filed it; NULL for a person of the operator.
+    Column("party", String(64), sa.ForeignKey("parties.id")),
     Column("created_at", Instant, nullable=False),
     Column("decision_deadline", Instant, nullable=False),
     # Who reviews it, and since when.

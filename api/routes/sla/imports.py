@@ -20,6 +20,7 @@ from api.parsing.declarations import check_declaration, make_declaration
 from api.parsing.multipart import FORM, parse_file
 from api.responses import declare_problems
 from domain.access.permissions import Permission
+from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict, Invalid, Refused
 from domain.requests import Request
 from domain.sla.imports import ImportedOutage, ImportRecord, RowProblem, parse_rows, read_rows
@@ -163,7 +164,7 @@ async def _import(engine: Engine, item: ImportedOutage, asked: Request) -> bool:
     declared = await commands.declare(engine, declaration)
     if resolution is not None:
         async with engine.database.autocommit() as connection:
-            status = (await outages.get(connection, outage.id)).status
+            status = (await outages.get(connection, outage.id, EVERYTHING)).status
         if status is OutageStatus.DECLARED:
             await commands.resolve(engine, outage.id, resolution, f"import-{outage.id}")
             return True

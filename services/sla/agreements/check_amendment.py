@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres.sla import outages
 from adapters.postgres.sla.agreements.coverages import find_matches
 from adapters.postgres.sla.agreements.parts import list_parts
+from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict
 from domain.sla.agreements.coverages import choose_agreements
 from domain.sla.outages import Outage, OutageStatus, RecordedOutage, apply_amendment
@@ -21,7 +22,7 @@ async def check_same_agreements_within(
     """Raises Conflict. An outage that named its agreement falls under no other."""
     if not _FOUND_BY & set(changes):
         return
-    recorded = await outages.get(connection, outage_id)
+    recorded = await outages.get(connection, outage_id, EVERYTHING)
     outage = recorded.outage
     if outage.agreement is not None or recorded.status is not OutageStatus.DECLARED:
         return

@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import wallets
+from adapters.postgres.settlement.owners import registrations
 from adapters.postgres.sla.agreements import agreements, parties, versions
+from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.errors import Conflict, Invalid, NotFound
 from domain.payloads import describe_agreement_version
@@ -51,7 +52,9 @@ async def create_agreement(database: Database, command: CreateAgreement) -> Agre
         check_treasuries(wanted, await agreements.get_agreement(connection, command.default))
         check_payees(wanted, await agreements.list_treasuries(connection))
         for read in command.readiness:
-            check_payout((await wallets.get(connection, read.address)).proven_at, read)
+            check_payout(
+                (await registrations.get(connection, read.address, EVERYTHING)).proven_at, read
+            )
         await check_policy_within(connection, first)
         if not await agreements.put_agreement(connection, wanted):
             raise Conflict(f"agreement {wanted.name!r} was added a moment ago; read it first")

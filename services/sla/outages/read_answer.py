@@ -10,6 +10,7 @@ from datetime import datetime
 from adapters.postgres import audit
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages
+from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.errors import Conflict
 from domain.settlement.payments import JudgeOutageResult
@@ -44,7 +45,7 @@ async def read_amendment(database: Database, amending: AmendOutageInput) -> int 
         f"outage/{outage_id}", "outage.amended", request, amending.at, {}, amending.key
     )
     async with database.autocommit() as connection:
-        record = await outages.get(connection, outage_id)
+        record = await outages.get(connection, outage_id, EVERYTHING)
         if await audit.is_recorded(connection, entry.id):
             return record.version
         check_whole(outage_id, record.part_of)
@@ -69,7 +70,7 @@ async def read_resolution(
 async def read_cancellation(database: Database, outage_id: str) -> CloseOutageResult | None:
     """An outage that is cancelled is as the caller wants it, whoever has cancelled it."""
     async with database.autocommit() as connection:
-        record = await outages.get(connection, outage_id)
+        record = await outages.get(connection, outage_id, EVERYTHING)
     check_whole(outage_id, record.part_of)
     if record.status is OutageStatus.CANCELLED:
         return CloseOutageResult(outage_id, [], record.version)
