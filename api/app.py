@@ -42,6 +42,7 @@ from api.routes.settlement import (
     wallets,
 )
 from api.routes.sla import (
+    agreements,
     amendments,
     analytics,
     configs,
@@ -49,6 +50,7 @@ from api.routes.sla import (
     imports,
     listings,
     outages,
+    parties,
     policies,
     reversals,
     verdicts,
@@ -72,7 +74,7 @@ SLA = (
     analytics,
 )
 MONEY = (limits, circuit_breakers, approvals, manual_matches, payments)
-PARTIES = (user_wallets, wallets, payouts)
+PARTIES = (parties, agreements, user_wallets, wallets, payouts)
 PROOFS = (reconciliation, break_resolutions, integrity_checks, audit)
 NOUNS = (
     *(sessions, session_events, people, api_keys, key_sets),

@@ -27,6 +27,7 @@ from adapters import logs
 from adapters.postgres import unit_of_work
 from adapters.postgres.settlement import manual_matches, payments
 from api.dependencies import ANSWER_WITHIN, Engine
+from domain.access.scopes import EVERYTHING
 from domain.deliveries import Delivery
 from domain.errors import Conflict, IllegalTransition, TryAgain
 from domain.settlement.manual_matches import MatchTransferRequest
@@ -196,8 +197,8 @@ async def match_transfer(
 async def _explain_payment(engine: Engine, payment_id: str, asked: MatchTransferRequest) -> None:
     """Answer for a payment without a workflow from the database: it was made, matched, or needs a person."""
     async with engine.database.autocommit() as connection:
-        record = await payments.get(connection, payment_id)
-        matched = await manual_matches.get(connection, payment_id)
+        record = await payments.get(connection, payment_id, EVERYTHING)
+        matched = await manual_matches.get(connection, payment_id, EVERYTHING)
     if record.transaction_hash is None:
         raise Conflict(
             f"payment {payment_id} is {record.status}, and its workflow payment/{payment_id} does not "

@@ -79,7 +79,7 @@ async def get_principal(
     """Know the caller by API key, access token or session; what is revoked is so in seconds."""
     token = None if bearer is None else bearer.credentials
     found = await find_principal(request, _engine(request).access, key, token, cookie)
-    request.state.principal = found.name
+    request.state.principal = found.identity
     return found
 
 
@@ -108,7 +108,7 @@ async def get_update_id(principal: Annotated[Principal, Depends(get_principal)])
     reaches the same update. Without a key it is random, and never the correlation id.
     """
     keyed = get_keyed_request()
-    return uuid4().hex if keyed is None else keyed.derive_update_id(principal.name)
+    return uuid4().hex if keyed is None else keyed.derive_update_id(principal.identity)
 
 
 @dataclass(frozen=True)

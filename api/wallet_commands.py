@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from adapters.postgres import unit_of_work
 from api.dependencies import ANSWER_WITHIN, Engine
+from domain.settlement.owners.registrations import ChallengeWalletInput
 from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
 from workflows.wallets import (
     ChallengeWalletWorkflow,
@@ -19,10 +20,9 @@ async def read_wallet(engine: Engine, address: str) -> Readiness:
     return read
 
 
-async def challenge_wallet(engine: Engine, address: str) -> Challenge:
-    given: Challenge = await _run(
-        engine, ChallengeWalletWorkflow.run, address, f"challenge/{address}"
-    )
+async def challenge_wallet(engine: Engine, wanted: ChallengeWalletInput) -> Challenge:
+    name = f"challenge/{wanted.address}"
+    given: Challenge = await _run(engine, ChallengeWalletWorkflow.run, wanted, name)
     return given
 
 

@@ -27,6 +27,7 @@ class ReasonCode(StrEnum):
     PAYEE_NO_TRUSTLINE = "payee_no_trustline"
     PAYEE_NOT_AUTHORIZED = "payee_not_authorized"
     PAYEE_LIMIT_REACHED = "payee_limit_reached"
+    PAYEE_REQUIRES_MEMO = "payee_requires_memo"
     ACCOUNT_FROZEN = "account_frozen"
     # Blocked until we do.
     TREASURY_MISSING = "treasury_missing"
@@ -44,6 +45,13 @@ class ReasonCode(StrEnum):
     CHANNEL_MISSING = "channel_missing"
     # Sent, and not final: what the nodes say became of it differs.
     NODES_DISAGREE = "nodes_disagree"
+
+
+MEMO_REQUIRED = (
+    "the account asks for a memo with each payment (SEP-29), as those of exchanges do, and a settlement "
+    "carries none; name an account that the payee holds itself, or let it remove its data entry "
+    "config.memo_required"
+)
 
 
 @dataclass(frozen=True, slots=True)

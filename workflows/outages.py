@@ -7,7 +7,6 @@ The workflow of an outage, from its declaration to its payment. Read `run` first
 
 Each `await` is durable: a process may die on any line, and another one continues from there. The
 database is the truth: a workflow that begins on an outage that is on record goes on from how it stands.
-What callers may ask meanwhile stands below: updates, which answer, and signals, which do not.
 """
 
 from abc import abstractmethod
@@ -42,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.outage_states import OutageStateActivities
     from workflows.payments import PaymentWorkflow
     from workflows.runtime import check, exponential_backoff, read_signal, refuse, run_activity
+    from workflows.sla.parts import signal_parts, start_parts
     from workflows.sla.reversals import ReversalActivities, ReversibleWorkflowBase
 
 # The relay notifies this workflow when a payment is made that it did not start itself; these waits are
@@ -122,12 +122,15 @@ class OutageWorkflow(ReversibleWorkflowBase):
         else:
             await self.read_state()
         await self.announce()
+        await start_parts(OutageWorkflow.run, self.declaration, self.recorded)
         return True
 
     async def await_repair(self) -> bool:
         """Wait for the repair, for years if need be; False when there is nothing left to do."""
+        await signal_parts(self.recorded)  # it may have been reopened, and they with it
         await self.wait_until(None, lambda: not self.is_open(), "")
         await self.announce()
+        await signal_parts(self.recorded)
         return self.status not in outages.FINAL
 
     async def owe(self) -> Payment | None:
@@ -223,6 +226,7 @@ class OutageWorkflow(ReversibleWorkflowBase):
             version = await run_activity(OutageActivities.amend_outage, amending)
             self.outage = outages.apply_amendment(self.outage, amendment.changes)
             self.acknowledge(version, f"amended: {', '.join(sorted(amendment.changes))}")
+            await signal_parts(self.recorded)
 
     @amend.validator
     def check_amend(self, amendment: outages.Amendment) -> None:
@@ -262,8 +266,7 @@ class OutageWorkflow(ReversibleWorkflowBase):
             cancelling = outages.CancelOutageInput(self.outage.id, cancellation, workflow.now())
             closure = await run_activity(OutageActivities.cancel_outage, cancelling)
             self.unannounced += closure.deliveries
-            what = f"cancelled: {cancellation.reason}"
-            self.enter(OutageStatus.CANCELLED, closure.version, what)
+            self.enter(OutageStatus.CANCELLED, closure.version, f"cancelled: {cancellation.reason}")
 
     @cancel.validator
     def check_cancel(self, cancellation: outages.Cancellation) -> None:

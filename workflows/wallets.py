@@ -13,6 +13,7 @@ from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
+from domain.settlement.owners.registrations import ChallengeWalletInput
 from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
 
 Message = TypeVar("Message")
@@ -34,7 +35,7 @@ class WalletActivities(ABC):
 
     @activity.defn
     @abstractmethod
-    async def challenge_wallet(self, address: str) -> Challenge:
+    async def challenge_wallet(self, wanted: ChallengeWalletInput) -> Challenge:
         """Sign a challenge that only the holder of the account can answer."""
 
     @activity.defn
@@ -73,8 +74,8 @@ class ReadWalletWorkflow:
 @workflow.defn
 class ChallengeWalletWorkflow:
     @workflow.run
-    async def run(self, address: str) -> Challenge:
-        return await _run(WalletActivities.challenge_wallet, address)
+    async def run(self, wanted: ChallengeWalletInput) -> Challenge:
+        return await _run(WalletActivities.challenge_wallet, wanted)
 
 
 @workflow.defn

@@ -7,6 +7,7 @@ from temporalio import activity
 from adapters.postgres.database import Database
 from adapters.stellar.accounts.wallets import WalletAccounts, fund_account
 from domain.errors import Conflict
+from domain.settlement.owners.registrations import ChallengeWalletInput
 from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
 from services.settlement.wallets.prove_wallet import ProveWallet, prove_wallet
 from services.settlement.wallets.record_readiness import record_readiness
@@ -29,9 +30,9 @@ class WalletActivitiesImpl(WalletActivities):
         return read
 
     @activity.defn
-    async def challenge_wallet(self, address: str) -> Challenge:
-        given = self.accounts.challenge(address)
-        await store_challenge(self.database, given)
+    async def challenge_wallet(self, wanted: ChallengeWalletInput) -> Challenge:
+        given = self.accounts.challenge(wanted.address)
+        await store_challenge(self.database, given, wanted.owner)
         return given
 
     @activity.defn

@@ -7,10 +7,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import bindparam, literal_column, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.access.scopes import list_conditions
+from adapters.postgres.tables import events
+from domain.access.scopes import Scope
 from domain.audit import AuditEntry, hash_leaf
 from domain.digests import format_instant
 from domain.errors import Invalid
@@ -110,26 +113,28 @@ class Cursor:
         return f"{self.transaction}-{self.sequence}"
 
 
-_FEED = text(
-    """
-    SELECT xid::text::bigint AS transaction, sequence, id, type, outage_id, occurred_at, data
-    FROM events
-    WHERE (xid, sequence) > (CAST(CAST(:transaction AS text) AS xid8), :sequence)
-      AND xid < pg_snapshot_xmin(pg_current_snapshot())
-    ORDER BY xid, sequence LIMIT :limit
-    """
+_COLUMNS = (
+    literal_column("xid::text::bigint").label("transaction"),
+    *(events.c[name] for name in ("sequence", "id", "type", "outage_id", "occurred_at", "data")),
 )
+_AFTER = text("(xid, sequence) > (CAST(CAST(:transaction AS text) AS xid8), :sequence)")
+_COMMITTED = text("xid < pg_snapshot_xmin(pg_current_snapshot())")
 
 
-async def list_after(connection: AsyncConnection, cursor: Cursor, limit: int) -> list[FeedEvent]:
+async def list_after(
+    connection: AsyncConnection, cursor: Cursor, limit: int, scope: Scope
+) -> list[FeedEvent]:
     """
-    Return one page of all events after a cursor.
+    Return one page of all events of a scope after a cursor.
 
     Events of transactions that are still open, and later events, are left for the next page, so that
     a reader who follows the cursor never misses one.
     """
     rows = await connection.execute(
-        _FEED,
-        {"transaction": cursor.transaction, "sequence": cursor.sequence, "limit": limit},
+        select(*_COLUMNS)
+        .where(_AFTER, _COMMITTED, *list_conditions(scope, events.c.outage_id))
+        .order_by(events.c.xid, events.c.sequence)
+        .limit(limit),
+        {"transaction": cursor.transaction, "sequence": cursor.sequence},
     )
     return [FeedEvent(*row) for row in rows]

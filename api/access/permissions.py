@@ -22,6 +22,10 @@ class PermissionRule:
 
     permissions: tuple[Permission, ...]
 
+
+class PlainRule(PermissionRule):
+    """What they then see does not depend on who they are."""
+
     async def __call__(self, principal: Caller) -> None:
         check_permission(principal, *self.permissions)
 
@@ -35,7 +39,7 @@ PUBLIC = Depends(allow_anyone)
 
 def require(*permissions: Permission) -> Any:
     """Return what a route depends on, to be called only by those who have one of the permissions."""
-    return Depends(PermissionRule(permissions))
+    return Depends(PlainRule(permissions))
 
 
 async def deny_unmarked(request: Request) -> None:

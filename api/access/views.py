@@ -22,6 +22,7 @@ class PersonView(BaseModel):
     role: Role
     stellar_wallet: str | None
     created_at: datetime
+    party: str | None = None
 
 
 class TokensView(BaseModel):
@@ -88,6 +89,7 @@ class KeyView(BaseModel):
     role: Role
     scopes: list[Permission] | None
     person_id: str | None
+    party: str | None
     created_by: str
     created_at: datetime
     expires_at: datetime | None

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from api.access.permissions import require
+from api.access.scopes import EventScope
 from api.dependencies import Database
 from api.parsing import patterns
-from domain.access.permissions import Permission
 from services.integration.events.read_feed import read_feed
 
 router = APIRouter(prefix="/events", tags=["events"])
@@ -31,14 +30,15 @@ class FeedView(BaseModel):
     next: str
 
 
-@router.get("", dependencies=[require(Permission.EVENTS_READ)])
+@router.get("")
 async def list_events(
     database: Database,
+    scope: EventScope,
     after: Annotated[str, Query(max_length=40, json_schema_extra=patterns.CURSOR)] = "0-0",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> FeedView:
     """Read the feed from a cursor on. An event is never skipped and never reordered."""
-    feed = await read_feed(database, after, limit)
+    feed = await read_feed(database, after, limit, scope)
     return FeedView(
         items=[EventView.model_validate(asdict(each)) for each in feed.items], next=feed.next
     )

@@ -1,4 +1,4 @@
-"""/metrics: what Prometheus reads, with METRICS_TOKEN or any API key."""
+"""/metrics: what Prometheus reads, with METRICS_TOKEN or the API key of anybody but a claimant."""
 
 import hmac
 from datetime import UTC, datetime
@@ -11,10 +11,14 @@ from api.access.permissions import PUBLIC
 from api.dependencies import Engine, Known, Running
 from api.edge.engine_metrics import EngineCollector
 from api.edge.request_metrics import REGISTRY
+from domain.access.permissions import Permission
+from domain.access.principals import check_permission
 from domain.errors import Unauthenticated, Unavailable
 from services.accounting.readiness.read_metrics import EngineFigures, read_metrics
 
 router = APIRouter(tags=["health"])
+# One of these sees what is everybody's.
+SHOWN_ALL = (Permission.OUTAGES_READ, Permission.PAYMENTS_READ, Permission.JOURNAL_READ)
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -23,7 +27,10 @@ async def get_metrics(
     engine: Running, principal: Known, authorization: Annotated[str | None, Header()] = None
 ) -> Response:
     """Requests by route and status, the process, and what waits where."""
-    if principal is None and not _has_token(engine, authorization):
+    if principal is not None:
+        # Sums over all parties are nothing for one of them.
+        check_permission(principal, *SHOWN_ALL)
+    elif not _has_token(engine, authorization):
         raise Unauthenticated(
             "metrics are shown to who has METRICS_TOKEN, sent as Authorization: Bearer, or an API key"
         )

@@ -31,6 +31,7 @@ def command(
         list[Permission] | None, typer.Option(help="narrows the role; may be given several times")
     ] = None,
     email: Annotated[str, typer.Option(help="of the person in whose name the key acts")] = "",
+    party: Annotated[str, typer.Option(help="whose it is; a claimant's key has one")] = "",
     days: Annotated[
         int | None, typer.Option(min=1, max=3650, help="for how long it is valid")
     ] = None,
@@ -53,7 +54,7 @@ def command(
             typer.echo(f"{count} of {name} revoked")
             return
         until = None if days is None else now + timedelta(days=days)
-        wanted = make_command(name, role, scope or [], email, now, until)
+        wanted = make_command(name, role, scope or [], email, now, until, party)
         location = asyncio.run(_keep(data_dir, wanted))
     except (NoDatabase, ApexError) as error:
         raise SystemExit(f"apexchainx: {error}") from None
@@ -68,6 +69,7 @@ def make_command(
     email: str,
     now: datetime,
     until: datetime | None,
+    party: str = "",
 ) -> CreateKey:
     key = format_key(secrets.token_bytes(ID_BYTES), secrets.token_bytes(SECRET_BYTES))
     return CreateKey(
@@ -81,6 +83,7 @@ def make_command(
         normalize_email(email) if email else None,
         until,
         replaces=True,
+        party=party or None,
     )
 
 
@@ -111,4 +114,5 @@ def render_key(record: KeyRecord, now: datetime) -> str:
     state = "valid" if record.is_valid(now) else "revoked" if record.revoked_at else "expired"
     used = f"{record.last_used_at:%Y-%m-%d %H:%M}" if record.last_used_at else "never used"
     scopes = "" if record.scopes is None else f"  {' '.join(sorted(record.scopes))}"
-    return f"{record.id:<28}  {record.name:<24}  {record.role:<9}  {state:<8}  {used:<16}{scopes}"
+    party = "" if record.party is None else f"  of {record.party}"
+    return f"{record.id:<28}  {record.name:<24}  {record.role:<9}  {state:<8}  {used:<16}{scopes}{party}"

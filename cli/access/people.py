@@ -29,6 +29,7 @@ def command(
     email: Annotated[str, typer.Argument(help="the person's e-mail address")] = "",
     role: Annotated[Role, typer.Option(help="what they may do")] = Role.VIEWER,
     full_name: Annotated[str, typer.Option(help="their name")] = "",
+    party: Annotated[str, typer.Option(help="whose they are; a claimant has one")] = "",
     data_dir: DataDir = None,
 ) -> None:
     """
@@ -45,7 +46,7 @@ def command(
         password = _read_password()
         check_password(password, address)
         given = Role.ADMIN if action == "create-admin" else role
-        asyncio.run(_create(data_dir, address, password, given, full_name or None))
+        asyncio.run(_create(data_dir, address, password, given, full_name or None, party or None))
     except (NoDatabase, ApexError) as error:
         raise SystemExit(f"apexchainx: {error}") from None
     typer.echo(f"{address} may log in with the role {given}")
@@ -59,7 +60,12 @@ def _read_password() -> str:
 
 
 async def _create(
-    data_dir: Path | None, email: str, password: str, role: Role, full_name: str | None
+    data_dir: Path | None,
+    email: str,
+    password: str,
+    role: Role,
+    full_name: str | None,
+    party: str | None,
 ) -> Person:
     hasher = PasswordHasher()
     try:
@@ -67,7 +73,14 @@ async def _create(
     finally:
         await hasher.close()
     wanted = RegisterPerson(
-        derive_id("usr", secrets.token_hex(16)), email, full_name, role, made, BY, datetime.now(UTC)
+        derive_id("usr", secrets.token_hex(16)),
+        email,
+        full_name,
+        role,
+        made,
+        BY,
+        datetime.now(UTC),
+        party,
     )
     async with open_database(data_dir) as database:
         return await register_person(database, wanted)
@@ -77,4 +90,6 @@ async def _list(data_dir: Path | None) -> None:
     async with open_database(data_dir) as database, database.autocommit() as connection:
         found, _ = await people.list_page(connection, 0, SHOWN_MAX)
     for person in found:
-        typer.echo(f"{person.email:<40}  {person.role:<9}  {person.status:<8}  {person.id}")
+        typer.echo(
+            f"{person.email:<40}  {person.role:<9}  {person.status:<8}  {person.id}  {person.party or ''}".rstrip()
+        )

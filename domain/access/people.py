@@ -31,6 +31,8 @@ class Person:
     status: PersonStatus
     stellar_wallet: str | None
     created_at: datetime
+    # Whose they are; a claimant is somebody's.
+    party: str | None = None
 
 
 def normalize_email(text: str) -> str:
@@ -39,6 +41,12 @@ def normalize_email(text: str) -> str:
     if len(email) > EMAIL_MAX or not _EMAIL.fullmatch(email):
         raise Invalid("email", f"must be an e-mail address of at most {EMAIL_MAX} characters")
     return email
+
+
+def check_party(role: Role, party: str | None) -> None:
+    """Refuse a claimant of nobody: there is nothing that they may see."""
+    if role is Role.CLAIMANT and party is None:
+        raise Invalid("party", "a claimant belongs to a party: name it")
 
 
 def check_password(password: str, email: str, field: str = "password") -> None:

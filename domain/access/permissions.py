@@ -42,7 +42,8 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
     SELF_MANAGE = "self:manage"  # one's own session, password and preferences
     OWN_READ = "own:read"  # what concerns one's own party
-    OWN_DISPUTE = "own:dispute"
+    OWN_DISPUTE = "own:dispute"  # file, and withdraw what one's own party has filed
+    OWN_WALLETS = "own:wallets"  # register and prove those of one's own party
 
 
 _READ = frozenset(
@@ -79,5 +80,12 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _READ,
     Role.AUDITOR: _READ | {Permission.AUDIT_READ},
     # Only what a route narrows to the caller's own party.
-    Role.CLAIMANT: frozenset({Permission.SELF_MANAGE, Permission.OWN_READ, Permission.OWN_DISPUTE}),
+    Role.CLAIMANT: frozenset(
+        {
+            Permission.SELF_MANAGE,
+            Permission.OWN_READ,
+            Permission.OWN_DISPUTE,
+            Permission.OWN_WALLETS,
+        }
+    ),
 }

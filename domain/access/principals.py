@@ -19,6 +19,8 @@ class Principal:
     scopes: frozenset[Permission] | None = None
     session_id: str | None = None
     person_id: str | None = None
+    # The party in whose name they come; a claimant without one sees nothing.
+    party: str | None = None
 
     @property
     def permissions(self) -> frozenset[Permission]:
@@ -27,6 +29,11 @@ class Principal:
         if self.session_id is None:
             granted -= {Permission.SELF_MANAGE}
         return granted if self.scopes is None else granted & self.scopes
+
+    @property
+    def identity(self) -> str:
+        """Whose a kept answer is: the same name in the name of another party is somebody else."""
+        return self.name if self.party is None else f"{self.name} of {self.party}"
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.errors import Forbidden, Invalid
-from domain.requests import UNVERIFIED, Request
+from domain.requests import UNVERIFIED, Request, is_unverified
 from domain.sla.verdicts import Severity
 
 REASON_MAX, NOTE_MAX = 300, 200
@@ -45,6 +45,8 @@ class Dispute:
     outage_id: str
     reason: str
     request: Request
+    # Of the claimant who files it.
+    party: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class DisputeRecord:
     resolution_note: str | None
     decided_mttr_minutes: int | None
     decided_severity: Severity | None = None
+    party: str | None = None
 
     def describe_decision(self) -> str:
         """Say in a sentence what holds: how it was decided, by whom and when."""
@@ -92,6 +95,8 @@ class DisputeDecision:
     mttr_minutes: int | None = None
     withdrawn: bool = False
     severity: Severity | None = None
+    # Of the claimant who withdraws it.
+    party: str | None = None
 
     @property
     def corrects(self) -> bool:
@@ -170,8 +175,12 @@ def check_dispute(dispute: Dispute) -> None:
 
 
 def check_withdrawal(record: DisputeRecord, decision: DisputeDecision) -> None:
-    """Refuse to withdraw what somebody else has filed."""
-    if decision.withdrawn and decision.request.actor != record.filed_by:
+    """Refuse to withdraw what neither the same person nor anybody of the same party has filed."""
+    if not decision.withdrawn or decision.request.actor == record.filed_by:
+        return
+    of_party = decision.party is not None and decision.party == record.party
+    # A party is not believed where the person is not.
+    if not of_party or is_unverified(decision.request.actor):
         raise Forbidden(f"dispute {record.id!r} can be withdrawn only by who filed it")
 
 

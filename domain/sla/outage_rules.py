@@ -35,6 +35,7 @@ ROUNDING_MINUTES = 1
 # What the fields of an outage can hold; the bodies of requests are held to the same limits.
 ID_MAX, SITE_NAME_MAX, SITE_ID_MAX, ASSIGNED_TO_MAX, POLICY_NAME_MAX = 64, 200, 100, 200, 100
 PROSE_MAX, CANCEL_REASON_MAX = 2000, 300
+AGREEMENT_NAME_MAX = 100
 SERVICES_MAX, SERVICE_NAME_MAX = 100, 200
 LATITUDE_MAX, LONGITUDE_MAX = 90, 180
 # From the verdict until the payment; whether something is signed is asked of the payment itself.
@@ -46,6 +47,8 @@ _TEXT_MAX = {
     "description": PROSE_MAX,
     "assigned_to": ASSIGNED_TO_MAX,
     "policy": POLICY_NAME_MAX,
+    "agreement": AGREEMENT_NAME_MAX,
+    "customer": ID_MAX,
     "root_cause": PROSE_MAX,
     "resolution_notes": PROSE_MAX,
 }

@@ -14,6 +14,7 @@ from typing import Any
 
 from domain.digests import compute_fingerprint
 from domain.requests import Request
+from domain.sla.agreements.parts import OutagePart
 from domain.sla.attestations import AttestationRecord
 from domain.sla.verdicts import (
     Severity,
@@ -80,6 +81,9 @@ class Outage:
     assigned_to: str | None = None
     location: Location | None = None
     policy: str | None = None
+    # One that it names; and the party that it concerns, whose agreements it is narrowed to.
+    agreement: str | None = None
+    customer: str | None = None
 
     def fingerprint(self) -> str:
         """Return the digest of the declaration; the same one declared again is the same outage."""
@@ -120,8 +124,13 @@ class RecordedOutage:
     policy: str
     policy_version: int
     correlation_id: str
+    agreement: str
+    agreement_version: int
+    # The outage that this is a part of; and the parts that this has, if they were read.
+    part_of: str | None
     judged: tuple[int, Verdict] | None
     attestation: AttestationRecord | None
+    parts: list[str] | None = None
 
 
 def find_changes(recorded: RecordedOutage, sent: Mapping[str, Any]) -> dict[str, Any]:
@@ -216,6 +225,7 @@ class RecordOutageResult:
     dispute_window_seconds: int
     decision_window_seconds: int
     deliveries: list[str]
+    parts: list[OutagePart] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_044ac3e8b7bc"
+revision = "0001_62abe1d28e15"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -193,7 +193,7 @@ def upgrade() -> None:
         sa.Column("noop_reason", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("noop_reason_code", sa.String(length=40), nullable=True),
         sa.CheckConstraint(
-            "(noop_reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'nodes_disagree', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'second_person_required', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(noop_reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'nodes_disagree', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'payee_requires_memo', 'second_person_required', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_envelopes_noop_reason_code"),
         ),
         sa.CheckConstraint(
@@ -343,29 +343,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parties")),
     )
     op.create_table(
-        "people",
-        sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("email", sa.String(length=100), nullable=False),
-        sa.Column("full_name", sa.String(length=200), nullable=True),
-        sa.Column("role", sa.String(length=20), nullable=False),
-        sa.Column("disabled", sa.Boolean(), nullable=False),
-        sa.Column("stellar_wallet", sa.String(length=56), nullable=True),
-        sa.Column("password_hash", sa.Text(), nullable=False),
-        sa.Column(
-            "preferences",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'{}'::jsonb"),
-            nullable=False,
-        ),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint(
-            "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
-            name=op.f("ck_people_role"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
-        sa.UniqueConstraint("email", name=op.f("uq_people_email")),
-    )
-    op.create_table(
         "policies",
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -467,18 +444,15 @@ def upgrade() -> None:
     op.create_table(
         "wallets",
         sa.Column("address", sa.String(length=56), nullable=False),
-        sa.Column("owner", sa.String(length=200), nullable=False),
-        sa.Column("registered_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("proven_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("funded", sa.Boolean(), nullable=True),
         sa.Column("trustline", sa.Boolean(), nullable=True),
         sa.Column("authorised", sa.Boolean(), nullable=True),
         sa.Column("room_stroops", sa.BigInteger(), nullable=True),
+        sa.Column("memo_required", sa.Boolean(), nullable=True),
         sa.Column("ledger", sa.BigInteger(), nullable=True),
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("address", name=op.f("pk_wallets")),
     )
-    op.create_index("ix_wallets_owner", "wallets", ["owner"], unique=False)
     op.create_table(
         "webhooks",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -520,35 +494,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_agreements_provider_party", "agreements", ["provider_party"], unique=False)
     op.create_table(
-        "api_keys",
-        sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("role", sa.String(length=20), nullable=False),
-        sa.Column(
-            "scopes", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
-        ),
-        sa.Column("person_id", sa.String(length=40), nullable=True),
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("created_by", sa.String(length=200), nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-        ),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint(
-            "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
-            name=op.f("ck_api_keys_role"),
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_api_keys_person_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
-        sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
-    )
-    op.create_index("ix_api_keys_name", "api_keys", ["name"], unique=False)
-    op.create_table(
         "balances",
         sa.Column("account", sa.String(length=100), nullable=False),
         sa.Column("currency", sa.String(length=12), nullable=False),
@@ -563,12 +508,30 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": "50"},
     )
     op.create_table(
-        "devices",
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("person_id", sa.String(length=40), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_devices_person_id")),
-        sa.PrimaryKeyConstraint("digest", "person_id", name=op.f("pk_devices")),
+        "people",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("email", sa.String(length=100), nullable=False),
+        sa.Column("full_name", sa.String(length=200), nullable=True),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column("disabled", sa.Boolean(), nullable=False),
+        sa.Column("stellar_wallet", sa.String(length=56), nullable=True),
+        sa.Column("party", sa.String(length=64), nullable=True),
+        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column(
+            "preferences",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
+        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
+            name=op.f("ck_people_role"),
+        ),
+        sa.CheckConstraint("role <> 'claimant' OR party IS NOT NULL", name=op.f("ck_people_party")),
+        sa.ForeignKeyConstraint(["party"], ["parties.id"], name=op.f("fk_people_party")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
+        sa.UniqueConstraint("email", name=op.f("uq_people_email")),
     )
     op.create_table(
         "postings",
@@ -580,31 +543,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["entry_id"], ["entries.id"], name=op.f("fk_postings_entry_id")),
         sa.PrimaryKeyConstraint("entry_id", "line", name=op.f("pk_postings")),
     )
-    op.create_table(
-        "sessions",
-        sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("person_id", sa.String(length=40), nullable=False),
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("refresh_salt", sa.LargeBinary(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("end_reason", sa.String(length=30), nullable=True),
-        sa.Column("address", sa.String(length=60), nullable=False),
-        sa.Column("client", sa.String(length=200), nullable=False),
-        sa.CheckConstraint(
-            "(end_reason IN ('admin_logout', 'logout', 'password_changed', 'person_disabled', 'refresh_reused', 'session_expired'))",
-            name=op.f("ck_sessions_end_reason"),
-        ),
-        sa.CheckConstraint(
-            "(ended_at IS NULL) = (end_reason IS NULL)", name=op.f("ck_sessions_end")
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sessions_person_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
-        sa.UniqueConstraint("digest", name=op.f("uq_sessions_digest")),
-    )
-    op.create_index("ix_sessions_person_id", "sessions", ["person_id"], unique=False)
     op.create_table(
         "submissions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -634,6 +572,35 @@ def upgrade() -> None:
             ["address"], ["wallets.address"], name=op.f("fk_wallet_challenges_address")
         ),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_wallet_challenges")),
+    )
+    op.create_table(
+        "wallet_registrations",
+        sa.Column("address", sa.String(length=56), nullable=False),
+        sa.Column("owner", sa.String(length=200), nullable=False),
+        sa.Column("party", sa.String(length=64), nullable=True),
+        sa.Column("registered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("proven_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["address"], ["wallets.address"], name=op.f("fk_wallet_registrations_address")
+        ),
+        sa.ForeignKeyConstraint(
+            ["party"], ["parties.id"], name=op.f("fk_wallet_registrations_party")
+        ),
+        sa.PrimaryKeyConstraint("address", "owner", name=op.f("pk_wallet_registrations")),
+        info={"rows_are_deleted": True},
+    )
+    op.create_index(
+        "ix_wallet_registrations_owner", "wallet_registrations", ["owner"], unique=False
+    )
+    op.create_index(
+        "ix_wallet_registrations_party", "wallet_registrations", ["party"], unique=False
+    )
+    op.create_index(
+        "uq_wallet_registrations_proven",
+        "wallet_registrations",
+        ["address"],
+        unique=True,
+        postgresql_where=sa.text("proven_at IS NOT NULL"),
     )
     op.create_table(
         "webhook_secrets",
@@ -681,6 +648,52 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "api_keys",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column(
+            "scopes", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("person_id", sa.String(length=40), nullable=True),
+        sa.Column("party", sa.String(length=64), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
+            name=op.f("ck_api_keys_role"),
+        ),
+        sa.CheckConstraint(
+            "role <> 'claimant' OR party IS NOT NULL OR person_id IS NOT NULL",
+            name=op.f("ck_api_keys_party"),
+        ),
+        sa.CheckConstraint(
+            "party IS NULL OR person_id IS NULL", name=op.f("ck_api_keys_one_party")
+        ),
+        sa.ForeignKeyConstraint(["party"], ["parties.id"], name=op.f("fk_api_keys_party")),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_api_keys_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
+        sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
+    )
+    op.create_index("ix_api_keys_name", "api_keys", ["name"], unique=False)
+    op.create_table(
+        "devices",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("person_id", sa.String(length=40), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_devices_person_id")),
+        sa.PrimaryKeyConstraint("digest", "person_id", name=op.f("pk_devices")),
+    )
+    op.create_table(
         "payouts",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("agreement", sa.String(length=100), nullable=False),
@@ -706,26 +719,30 @@ def upgrade() -> None:
         postgresql_where=sa.text("cancelled_at IS NULL"),
     )
     op.create_table(
-        "refresh_tokens",
+        "sessions",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("person_id", sa.String(length=40), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("session_id", sa.String(length=40), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
-        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["sessions.id"], name=op.f("fk_refresh_tokens_session_id")
+        sa.Column("refresh_salt", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("end_reason", sa.String(length=30), nullable=True),
+        sa.Column("address", sa.String(length=60), nullable=False),
+        sa.Column("client", sa.String(length=200), nullable=False),
+        sa.CheckConstraint(
+            "(end_reason IN ('admin_logout', 'logout', 'password_changed', 'person_disabled', 'refresh_reused', 'session_expired'))",
+            name=op.f("ck_sessions_end_reason"),
         ),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_refresh_tokens")),
-        sa.UniqueConstraint(
-            "session_id", "sequence", name=op.f("uq_refresh_tokens_session_id_sequence")
+        sa.CheckConstraint(
+            "(ended_at IS NULL) = (end_reason IS NULL)", name=op.f("ck_sessions_end")
         ),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sessions_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
+        sa.UniqueConstraint("digest", name=op.f("uq_sessions_digest")),
     )
-    op.create_index(
-        "ix_refresh_tokens_unused",
-        "refresh_tokens",
-        ["session_id"],
-        unique=True,
-        postgresql_where=sa.text("used_at IS NULL"),
-    )
+    op.create_index("ix_sessions_person_id", "sessions", ["person_id"], unique=False)
     op.create_table(
         "agreement_coverages",
         sa.Column("agreement", sa.String(length=100), nullable=False),
@@ -768,6 +785,7 @@ def upgrade() -> None:
         sa.Column("correlation_id", sa.String(length=100), nullable=False),
         sa.Column("agreement", sa.String(length=100), nullable=False),
         sa.Column("agreement_version", sa.Integer(), nullable=False),
+        sa.Column("names_agreement", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("part_of", sa.String(length=64), nullable=True),
         sa.Column("customer", sa.String(length=64), nullable=True),
         sa.Column("policy", sa.String(length=100), nullable=False),
@@ -819,6 +837,27 @@ def upgrade() -> None:
         postgresql_where=sa.text("status NOT IN ('closed', 'cancelled', 'voided')"),
     )
     op.create_table(
+        "refresh_tokens",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("session_id", sa.String(length=40), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name=op.f("fk_refresh_tokens_session_id")
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_refresh_tokens")),
+        sa.UniqueConstraint(
+            "session_id", "sequence", name=op.f("uq_refresh_tokens_session_id_sequence")
+        ),
+    )
+    op.create_index(
+        "ix_refresh_tokens_unused",
+        "refresh_tokens",
+        ["session_id"],
+        unique=True,
+        postgresql_where=sa.text("used_at IS NULL"),
+    )
+    op.create_table(
         "disputes",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("outage_id", sa.String(length=64), nullable=False),
@@ -826,6 +865,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("filed_by", sa.String(length=200), nullable=False),
+        sa.Column("party", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("decision_deadline", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reviewed_by", sa.String(length=200), nullable=True),
@@ -836,6 +876,7 @@ def upgrade() -> None:
         sa.Column("decided_mttr_minutes", sa.BigInteger(), nullable=True),
         sa.Column("decided_severity", sa.String(length=20), nullable=True),
         sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_disputes_outage_id")),
+        sa.ForeignKeyConstraint(["party"], ["parties.id"], name=op.f("fk_disputes_party")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_disputes")),
     )
     op.create_index(
@@ -887,7 +928,7 @@ def upgrade() -> None:
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("batch_ready_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'nodes_disagree', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'second_person_required', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'nodes_disagree', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'payee_requires_memo', 'second_person_required', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_payments_reason_code"),
         ),
         sa.CheckConstraint(
@@ -1289,7 +1330,7 @@ def upgrade() -> None:
         sa.Column("reason_code", sa.String(length=40), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'nodes_disagree', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'second_person_required', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'nodes_disagree', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'payee_requires_memo', 'second_person_required', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_allocations_reason_code"),
         ),
         sa.CheckConstraint(

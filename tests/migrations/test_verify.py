@@ -20,7 +20,7 @@ CHANGES = {
     "ALTER TABLE outages ALTER COLUMN site_name DROP NOT NULL": "column outages.site_name differs",
     "DROP INDEX ix_audit_entries_subject": "index ix_audit_entries_subject is missing",
     "CREATE INDEX ix_mine ON outages (severity)": "index ix_mine is not of this build",
-    "ALTER TABLE wallets ADD CHECK (owner <> '')": "constraint wallets.wallets_owner_check is not",
+    "ALTER TABLE wallets ADD CHECK (address <> '')": "constraint wallets.wallets_address_check is not",
     "ALTER TABLE postings DISABLE TRIGGER postings_are_immutable": "trigger postings.postings_are_immutable differs",
     "DROP TRIGGER postings_are_immutable ON postings": "trigger postings.postings_are_immutable is missing",
     "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql"

@@ -25,6 +25,7 @@ from adapters.stellar.rail import Rail
 from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from adapters.stellar.signing.keys import Keys
 from devstack.bench import seed_payments
+from domain.access.scopes import EVERYTHING
 from domain.errors import TryAgain
 from domain.settlement.attempts import Attempt
 from domain.settlement.payments import BlockPaymentInput, Treasury
@@ -167,7 +168,7 @@ class SimulatedWorld:
     async def check_reason(self, blocking: BlockPaymentInput) -> None:
         """Check that the database shows why a payment waits."""
         async with self.database.autocommit() as connection:
-            row = await payments.get(connection, blocking.payment.id)
+            row = await payments.get(connection, blocking.payment.id, EVERYTHING)
         reported = (row.status, row.reason_code, row.status_reason)
         said = (blocking.status, blocking.reason.code, blocking.reason.sentence)
         assert reported == said, f"waits without its reason: {reported}"

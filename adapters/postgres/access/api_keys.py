@@ -36,6 +36,7 @@ def _to_record(row: Any) -> KeyRecord:
         row.expires_at,
         row.last_used_at,
         row.revoked_at,
+        row.party,
     )
 
 
@@ -54,6 +55,7 @@ async def add(connection: AsyncConnection, record: KeyRecord, key: str) -> None:
             role=record.role,
             scopes=scopes,
             person_id=record.person_id,
+            party=record.party,
             digest=hash_key(key),
             created_by=record.created_by,
             created_at=record.created_at,
@@ -140,7 +142,7 @@ async def find_principal(connection: AsyncConnection, key: str) -> Principal | N
         & (api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > func.now()))
     )
     wanted = (
-        select(api_keys, people.c.email, people.c.disabled)
+        select(api_keys, people.c.email, people.c.disabled, people.c.party.label("person_party"))
         .outerjoin(people, people.c.id == api_keys.c.person_id)
         .where(valid)
     )
@@ -151,4 +153,6 @@ async def find_principal(connection: AsyncConnection, key: str) -> Principal | N
     await connection.execute(
         update(api_keys).where(api_keys.c.id == row.id, stale).values(last_used_at=func.now())
     )
-    return Principal(row.email or row.name, Role(row.role), _to_scopes(row.scopes))
+    # A person's key follows them to another party.
+    party = row.party if row.person_id is None else row.person_party
+    return Principal(row.email or row.name, Role(row.role), _to_scopes(row.scopes), party=party)

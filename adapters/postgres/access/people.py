@@ -20,6 +20,7 @@ COLUMNS = (
     people.c.disabled,
     people.c.stellar_wallet,
     people.c.created_at,
+    people.c.party,
 )
 
 
@@ -32,6 +33,7 @@ def to_person(row: Any) -> Person:
         PersonStatus.DISABLED if row.disabled else PersonStatus.ACTIVE,
         row.stellar_wallet,
         row.created_at,
+        row.party,
     )
 
 
@@ -45,6 +47,7 @@ async def add(connection: AsyncConnection, person: Person, password_hash: str) -
         "disabled": person.status is PersonStatus.DISABLED,
         "password_hash": password_hash,
         "created_at": person.created_at,
+        "party": person.party,
     }
     statement = insert(people).values(values).on_conflict_do_nothing()
     return await connection.scalar(statement.returning(people.c.id)) is not None

@@ -11,6 +11,7 @@ from adapters.postgres.settlement import allocations as members
 from adapters.postgres.settlement import attempts, envelopes, payments
 from adapters.postgres.tables import allocations, break_resolutions
 from adapters.postgres.tables import attempts as attempt_rows
+from domain.access.scopes import EVERYTHING
 from domain.accounting.break_resolutions import (
     BreakResolution,
     BreakResolutionOutcome,
@@ -84,7 +85,7 @@ async def lock_unproven(connection: AsyncConnection, payment_id: str) -> Unprove
     """
     row = (await connection.execute(_ATTEMPT, {"payment_id": payment_id})).one_or_none()
     if row is None:
-        found = await payments.get(connection, payment_id)
+        found = await payments.get(connection, payment_id, EVERYTHING)
         raise Conflict(
             f"payment {payment_id} is {found.status}: only one that the engine confirmed by its own "
             "transaction can be reopened"

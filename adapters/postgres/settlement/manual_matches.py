@@ -9,8 +9,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
+from adapters.postgres.access.scopes import list_conditions
 from adapters.postgres.settlement.payments import to_record
 from adapters.postgres.tables import allocations, manual_matches, payments
+from domain.access.scopes import Scope
 from domain.errors import NotFound
 from domain.settlement.manual_matches import (
     LEDGER_CLOCK_SLIP,
@@ -132,9 +134,12 @@ async def lock(connection: AsyncConnection, payment_id: str) -> tuple[PaymentRec
     return to_record(row), row["in_attempt"]
 
 
-async def get(connection: AsyncConnection, payment_id: str) -> ManualMatch | None:
+async def get(connection: AsyncConnection, payment_id: str, scope: Scope) -> ManualMatch | None:
+    own = list_conditions(scope, payments.c.outage_id)
     rows = await connection.execute(
-        select(manual_matches).where(manual_matches.c.payment_id == payment_id)
+        select(manual_matches)
+        .join(payments, payments.c.id == manual_matches.c.payment_id)
+        .where(manual_matches.c.payment_id == payment_id, *own)
     )
     row = rows.one_or_none()
     if row is None:

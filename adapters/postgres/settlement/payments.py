@@ -11,9 +11,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import installation, transitions
+from adapters.postgres.access.scopes import list_conditions
 from adapters.postgres.settlement.wallets import get_agreement_at
 from adapters.postgres.sla.outages import OutageContext
 from adapters.postgres.tables import allocations, attempts, payments
+from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict, NotFound
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import Attempt
@@ -244,14 +246,16 @@ async def confirm(connection: AsyncConnection, payment_id: str, **proof: Any) ->
     to, key = PaymentStatus.CONFIRMED, {"id": payment_id}
     if await transitions.move(connection, transitions.PAYMENTS, key, to, SENT, **proof):
         return True
-    known = (await get(connection, payment_id)).transaction_hash
+    known = (await get(connection, payment_id, EVERYTHING)).transaction_hash
     if known != proof["transaction_hash"]:
         raise Conflict(f"payment {payment_id} is confirmed by {known}")
     return False
 
 
-async def get(connection: AsyncConnection, payment_id: str) -> PaymentRecord:
-    rows = await connection.execute(select(payments).where(payments.c.id == payment_id))
+async def get(connection: AsyncConnection, payment_id: str, scope: Scope) -> PaymentRecord:
+    """Raises NotFound, for a payment outside of the scope as for none."""
+    own = list_conditions(scope, payments.c.outage_id)
+    rows = await connection.execute(select(payments).where(payments.c.id == payment_id, *own))
     row = rows.mappings().one_or_none()
     if row is None:
         raise NotFound(f"payment {payment_id!r} does not exist")

@@ -9,7 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
+from adapters.postgres.access.scopes import list_conditions
 from adapters.postgres.tables import disputes
+from domain.access.scopes import Scope
 from domain.errors import IllegalTransition, NotFound
 from domain.sla.disputes import (
     UNDECIDED,
@@ -37,6 +39,7 @@ async def add(
             status=DisputeStatus.OPEN,
             reason=dispute.reason,
             filed_by=dispute.request.actor,
+            party=dispute.party,
             created_at=at,
             decision_deadline=decision_deadline,
         )
@@ -77,8 +80,10 @@ async def start_review(connection: AsyncConnection, dispute_id: str, by: str, at
     )
 
 
-async def get(connection: AsyncConnection, dispute_id: str) -> DisputeRecord:
-    rows = await connection.execute(select(disputes).where(disputes.c.id == dispute_id))
+async def get(connection: AsyncConnection, dispute_id: str, scope: Scope) -> DisputeRecord:
+    """Raises NotFound, for a dispute outside of the scope as for none."""
+    own = list_conditions(scope, disputes.c.outage_id)
+    rows = await connection.execute(select(disputes).where(disputes.c.id == dispute_id, *own))
     row = rows.mappings().one_or_none()
     if row is None:
         raise NotFound(f"dispute {dispute_id!r} does not exist")
@@ -117,13 +122,14 @@ async def find_newest(connection: AsyncConnection, outage_id: str) -> DisputeRec
 
 async def list_page(
     connection: AsyncConnection,
+    scope: Scope,
     *,
     outage_id: str | None = None,
     status: str | None = None,
     offset: int = 0,
     limit: int = 20,
 ) -> tuple[list[DisputeRecord], int]:
-    wanted = []
+    wanted = list_conditions(scope, disputes.c.outage_id)
     if outage_id is not None:
         wanted.append(disputes.c.outage_id == outage_id)
     if status is not None:

@@ -7,8 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.access.scopes import list_outage_conditions
 from adapters.postgres.sla.outages import select_with_verdict, to_record
 from adapters.postgres.tables import outages, sla_results
+from domain.access.scopes import Scope
 from domain.sla.listings import (
     SEVERITY_ORDER,
     STATUS_ORDER,
@@ -41,6 +43,8 @@ def list_conditions(wanted: OutageFilter) -> Iterator[ColumnElement[bool]]:
         yield or_(outages.c.site_id == wanted.site, outages.c.site_name == wanted.site)
     if wanted.agreement is not None:
         yield outages.c.agreement == wanted.agreement
+    if wanted.part_of is not None:
+        yield outages.c.part_of == wanted.part_of
     if wanted.assigned_to is not None:
         yield outages.c.assigned_to == wanted.assigned_to
     if wanted.search:
@@ -67,6 +71,7 @@ def list_conditions(wanted: OutageFilter) -> Iterator[ColumnElement[bool]]:
 
 async def list_page(
     connection: AsyncConnection,
+    scope: Scope,
     wanted: OutageFilter,
     ordering: Ordering,
     *,
@@ -75,7 +80,7 @@ async def list_page(
     limit: int = 20,
 ) -> tuple[list[RecordedOutage], int]:
     """Return one page of outages, and how many there are in all."""
-    conditions = list(list_conditions(wanted))
+    conditions = [*list_outage_conditions(scope), *list_conditions(wanted)]
     value = _get_value(ordering)
     statement = select_with_verdict().where(*conditions)
     if after is not None:
@@ -95,12 +100,12 @@ async def list_page(
 
 
 async def stream(
-    connection: AsyncConnection, wanted: OutageFilter, ordering: Ordering
+    connection: AsyncConnection, scope: Scope, wanted: OutageFilter, ordering: Ordering
 ) -> AsyncIterator[RecordedOutage]:
     """Yield every outage of a list; no more than a chunk of them is in memory."""
     after: Place | None = None
     while True:
-        records, _ = await list_page(connection, wanted, ordering, after=after, limit=CHUNK)
+        records, _ = await list_page(connection, scope, wanted, ordering, after=after, limit=CHUNK)
         for record in records:
             yield record
         if len(records) < CHUNK:

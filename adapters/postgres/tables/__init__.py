@@ -71,7 +71,12 @@ from adapters.postgres.tables.sla.agreements import (
     parties,
 )
 from adapters.postgres.tables.sla.imports import imports
-from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
+from adapters.postgres.tables.wallets import (
+    payouts,
+    wallet_challenges,
+    wallet_registrations,
+    wallets,
+)
 
 __all__ = [
     "Xid8",
@@ -131,6 +136,7 @@ __all__ = [
     "troubles",
     "violations",
     "wallet_challenges",
+    "wallet_registrations",
     "wallets",
     "webhook_secrets",
     "webhooks",

@@ -18,10 +18,13 @@ people = Table(
     Column("role", String(20), nullable=False),
     Column("disabled", sa.Boolean, nullable=False),
     Column("stellar_wallet", String(56)),
+    # Whose they are.
+    Column("party", String(64), sa.ForeignKey("parties.id")),
     Column("password_hash", sa.Text, nullable=False),
     Column("preferences", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("created_at", Instant, nullable=False),
     sa.CheckConstraint(make_one_of("role", Role), name="role"),
+    sa.CheckConstraint("role <> 'claimant' OR party IS NOT NULL", name="party"),
 )
 
 # Browsers in which a person has logged in before: a guesser elsewhere does not keep them waiting.
@@ -104,6 +107,8 @@ api_keys = Table(
     Column("scopes", JSONB(none_as_null=True)),
     # Whose it is: then it acts in that person's name.
     Column("person_id", String(40), sa.ForeignKey("people.id")),
+    # In whose name it comes; a person's key comes in the name of the person's.
+    Column("party", String(64), sa.ForeignKey("parties.id")),
     Column("digest", sa.LargeBinary, nullable=False, unique=True),
     Column("created_by", String(200), nullable=False),
     Column("created_at", Instant, nullable=False, server_default=text("now()")),
@@ -111,6 +116,10 @@ api_keys = Table(
     Column("last_used_at", Instant),
     Column("revoked_at", Instant),
     sa.CheckConstraint(make_one_of("role", Role), name="role"),
+    sa.CheckConstraint(
+        "role <> 'claimant' OR party IS NOT NULL OR person_id IS NOT NULL", name="party"
+    ),
+    sa.CheckConstraint("party IS NULL OR person_id IS NULL", name="one_party"),
     Index("ix_api_keys_name", "name"),
 )
 

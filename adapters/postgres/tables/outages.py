@@ -47,6 +47,8 @@ outages = Table(
     Column("correlation_id", String(100), nullable=False),
     Column("agreement", String(100), sa.ForeignKey("agreements.name"), nullable=False),
     Column("agreement_version", sa.Integer, nullable=False),
+    # Whether the declarer named it; otherwise it was found by what the outage affects.
+    Column("names_agreement", sa.Boolean, nullable=False, server_default=text("false")),
     # The outage that this is a part of: the same one, under a further agreement.
     Column("part_of", String(64), sa.ForeignKey("outages.id")),
     # The party that the declarer named as concerned.
@@ -109,6 +111,8 @@ disputes = Table(
     Column("status", String(20), nullable=False),
     Column("reason", sa.Text, nullable=False),
     Column("filed_by", String(200), nullable=False),
+    # Of the claimant who filed it; NULL for a person of the operator.
+    Column("party", String(64), sa.ForeignKey("parties.id")),
     Column("created_at", Instant, nullable=False),
     Column("decision_deadline", Instant, nullable=False),
     # Who reviews it, and since when.

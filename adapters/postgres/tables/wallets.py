@@ -1,4 +1,4 @@
-"""Wallets, the challenges that prove them, and the payout addresses of parties."""
+"""Wallets, who has registered them, the challenges that prove them, and the payout addresses of parties."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
@@ -9,17 +9,35 @@ wallets = Table(
     "wallets",
     metadata,
     Column("address", String(56), primary_key=True),
-    Column("owner", String(200), nullable=False),
-    Column("registered_at", Instant, nullable=False),
-    Column("proven_at", Instant),
     # The last answer of the network, and when; NULL until it was asked.
     Column("funded", sa.Boolean),
     Column("trustline", sa.Boolean),
     Column("authorised", sa.Boolean),
     Column("room_stroops", sa.BigInteger),
+    Column("memo_required", sa.Boolean),
     Column("ledger", sa.BigInteger),
     Column("read_at", Instant),
-    Index("ix_wallets_owner", "owner"),
+)
+
+# Who says that it is theirs; whoever proves it ends the others.
+wallet_registrations = Table(
+    "wallet_registrations",
+    metadata,
+    Column("address", String(56), sa.ForeignKey("wallets.address"), primary_key=True),
+    Column("owner", String(200), primary_key=True),
+    # Where the owner is a party of ours, or a person of one.
+    Column("party", String(64), sa.ForeignKey("parties.id")),
+    Column("registered_at", Instant, nullable=False),
+    Column("proven_at", Instant),
+    Index("ix_wallet_registrations_owner", "owner"),
+    Index("ix_wallet_registrations_party", "party"),
+    Index(
+        "uq_wallet_registrations_proven",
+        "address",
+        unique=True,
+        postgresql_where=text("proven_at IS NOT NULL"),
+    ),
+    info={"rows_are_deleted": True},
 )
 
 wallet_challenges = Table(
@@ -27,7 +45,7 @@ wallet_challenges = Table(
     metadata,
     Column("hash", String(64), primary_key=True),
     Column("address", String(56), sa.ForeignKey("wallets.address"), nullable=False),
-    # The owner it was made for; it does not count once the wallet has another owner.
+    # The owner it was made for; it does not count once another one has proven the wallet.
     Column("owner", String(200), nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),

@@ -39,13 +39,17 @@ KeyId = Annotated[Text, Path(max_length=40)]
 
 
 class KeyBody(Body):
-    """`scopes` narrow the role to some permissions; `email` is of the person in whose name the key acts."""
+    """
+    `scopes` narrow the role to some permissions; `email` is of the person in whose name the key acts, and
+    whose party it then has; `party` is for a program of a party's own.
+    """
 
     name: str = Field(pattern=f"^{NAME.pattern}$")
     role: Role
     scopes: list[Permission] | None = Field(None, min_length=1, max_length=len(Permission))
     email: str | None = Field(None, max_length=320)
     expires_at: Instant | None = None
+    party: str | None = Field(None, max_length=64)
 
 
 class RotateBody(Body):
@@ -73,6 +77,7 @@ async def give_key(body: KeyBody, engine: Running, caller: Caller, asked: Asked)
         None if body.scopes is None else frozenset(body.scopes),
         None if body.email is None else normalize_email(body.email),
         body.expires_at,
+        party=body.party,
     )
     record = await create_key(engine.database, wanted)
     return GivenKeyView.model_validate(describe_key(record) | {"key": key})

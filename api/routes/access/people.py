@@ -57,6 +57,7 @@ class NewPersonBody(Body):
     password: str = Field(max_length=1000)
     full_name: str | None = Field(None, max_length=FULL_NAME_MAX)
     role: Role
+    party: str | None = Field(None, max_length=64)
 
 
 class ProfileBody(Body):
@@ -70,8 +71,11 @@ class PasswordBody(Body):
 
 
 class PersonBody(Body):
+    """A claimant has a `party`; anybody else may have one, and null takes it away."""
+
     role: Role | None = None
     status: PersonStatus | None = None
+    party: str | None = Field(None, max_length=64)
 
 
 @router.post(
@@ -161,11 +165,13 @@ async def list_people(engine: Running, paging: Paging) -> PageView[AdministeredV
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
-@router.post("/people", status_code=201, dependencies=GOVERNS, responses=declare_problems(409, 429))
+@router.post(
+    "/people", status_code=201, dependencies=GOVERNS, responses=declare_problems(404, 409, 429)
+)
 async def add_person(body: NewPersonBody, engine: Running, asked: Asked) -> AdministeredView:
     """Give somebody an account (admin), with a password that they change."""
     email = normalize_email(body.email)
-    person = await _add(engine, email, body.password, body.full_name, body.role, asked)
+    person = await _add(engine, email, body.password, body.full_name, body.role, asked, body.party)
     return AdministeredView.model_validate(person)
 
 
@@ -176,8 +182,10 @@ async def govern_person(
     engine: Running,
     asked: Asked,
 ) -> AdministeredView:
-    """Change somebody's role or status (admin); who is disabled is logged out."""
+    """Change somebody's role, status or party (admin); who is disabled is logged out."""
     changes = body.model_dump(exclude_none=True)
+    if "party" in body.model_fields_set:
+        changes["party"] = body.party
     wanted = ChangePerson(email.casefold(), changes, asked, datetime.now(UTC))
     person = await change_person(engine.database, wanted)
     engine.access.forget()
@@ -185,7 +193,13 @@ async def govern_person(
 
 
 async def _add(
-    engine: Running, email: str, password: str, full_name: str | None, role: Role, by: Asking
+    engine: Running,
+    email: str,
+    password: str,
+    full_name: str | None,
+    role: Role,
+    by: Asking,
+    party: str | None = None,
 ) -> Person:
     check_password(password, email)
     made = RegisterPerson(
@@ -196,5 +210,6 @@ async def _add(
         await engine.access.hasher.hash(password),
         by,
         datetime.now(UTC),
+        party,
     )
     return await register_person(engine.database, made)

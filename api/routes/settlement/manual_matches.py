@@ -9,10 +9,12 @@ from pydantic import BaseModel, Field
 
 from api import commands
 from api.access.permissions import require
+from api.access.scopes import PaymentScope
 from api.bodies import Body, Text
 from api.dependencies import Asked, Database, Running, UpdateId
 from api.responses import declare_problems
 from domain.access.permissions import Permission
+from domain.access.scopes import EVERYTHING
 from domain.settlement.manual_matches import NOTE_MAX, MatchTransferRequest
 from services.settlement.payments.read_manual_match import read_manual_match
 
@@ -56,13 +58,15 @@ async def match_transfer(
     """
     wanted = MatchTransferRequest(body.transaction_hash, body.note, asked)
     await commands.match_transfer(engine, payment_id, wanted, update_id)
-    matched = await show_manual_match(payment_id, engine.database)
+    matched = await show_manual_match(payment_id, engine.database, EVERYTHING)
     assert matched is not None, "it was matched above"
     return matched
 
 
-@router.get("/{payment_id}/manual-match", dependencies=[require(Permission.PAYMENTS_READ)])
-async def show_manual_match(payment_id: PaymentId, database: Database) -> ManualMatchView | None:
+@router.get("/{payment_id}/manual-match")
+async def show_manual_match(
+    payment_id: PaymentId, database: Database, scope: PaymentScope
+) -> ManualMatchView | None:
     """Show the transfer that was matched with a payment; null for one that the engine made, or still owes."""
-    found = await read_manual_match(database, payment_id)
+    found = await read_manual_match(database, payment_id, scope)
     return None if found is None else ManualMatchView.model_validate(asdict(found))

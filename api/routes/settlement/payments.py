@@ -15,6 +15,7 @@ from adapters.postgres.settlement.listings import payments as payment_listings
 from adapters.postgres.settlement.listings.payments import PaymentFilter
 from api import commands
 from api.access.permissions import require
+from api.access.scopes import PaymentScope
 from api.bodies import Text
 from api.dependencies import Asked, Database, Paging, Running
 from api.parsing.bounds import Bound, parse_bounds
@@ -24,12 +25,12 @@ from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
 from api.views import PageView
 from domain.access.permissions import Permission
+from domain.access.scopes import EVERYTHING, Scope
 from domain.sla.verdicts import PaymentType
 from services.settlement.checks.read_history import read_history
 from services.settlement.checks.request_check import CheckKind, RequestCheck, request_check
 
 router = APIRouter(prefix="/payments", tags=["payments"])
-PAYMENTS_READ = [require(Permission.PAYMENTS_READ)]
 RETRY = [require(Permission.PAYMENTS_RETRY)]
 PaymentId = Annotated[Text, Path(max_length=64)]
 COLUMNS = (
@@ -70,14 +71,14 @@ async def get_filter(
 Wanted = Annotated[PaymentFilter, Depends(get_filter)]
 
 
-@router.get("", dependencies=PAYMENTS_READ)
+@router.get("")
 async def list_payments(
-    database: Database, paging: Paging, wanted: Wanted
+    database: Database, scope: PaymentScope, paging: Paging, wanted: Wanted
 ) -> PageView[PaymentView]:
     """List payments, newest first."""
     async with database.autocommit() as connection:
         records, total = await payment_listings.list_page(
-            connection, wanted, paging.offset, paging.size
+            connection, scope, wanted, paging.offset, paging.size
         )
     items = [PaymentView.of(record) for record in records]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
@@ -93,35 +94,43 @@ async def get_balances(database: Database) -> list[BalanceView]:
         ]
 
 
-@router.get("/export", dependencies=PAYMENTS_READ, response_class=StreamingResponse)
-async def export_payments(database: Database, wanted: Wanted) -> StreamingResponse:
+@router.get("/export", response_class=StreamingResponse)
+async def export_payments(
+    database: Database, scope: PaymentScope, wanted: Wanted
+) -> StreamingResponse:
     """Download every payment of a filter as CSV, newest first."""
-    pieces = render_csv(COLUMNS, _read_all(database, wanted))
+    pieces = render_csv(COLUMNS, _read_all(database, scope, wanted))
     return await stream_file(pieces, "payments.csv", "text/csv; charset=utf-8")
 
 
-async def _read_all(database: Database, wanted: PaymentFilter) -> AsyncIterator[list[Any]]:
+async def _read_all(
+    database: Database, scope: Scope, wanted: PaymentFilter
+) -> AsyncIterator[list[Any]]:
     async with database.autocommit() as connection:
-        async for record in payment_listings.stream(connection, wanted):
+        async for record in payment_listings.stream(connection, scope, wanted):
             shown = PaymentView.of(record).model_dump(mode="json")
             yield [shown[name] for name in COLUMNS]
 
 
-@router.get("/{payment_id}", dependencies=PAYMENTS_READ, responses=declare_problems(404))
-async def get_payment(payment_id: PaymentId, database: Database) -> PaymentView:
-    return await _show(database, payment_id)
+@router.get("/{payment_id}", responses=declare_problems(404))
+async def get_payment(
+    payment_id: PaymentId, database: Database, scope: PaymentScope
+) -> PaymentView:
+    return await _show(database, payment_id, scope)
 
 
-async def _show(database: Database, payment_id: str) -> PaymentView:
+async def _show(database: Database, payment_id: str, scope: Scope) -> PaymentView:
     async with database.autocommit() as connection:
-        return PaymentView.of(await payments.get(connection, payment_id))
+        return PaymentView.of(await payments.get(connection, payment_id, scope))
 
 
-@router.get("/{payment_id}/trace", dependencies=PAYMENTS_READ, responses=declare_problems(404))
-async def explain_payment(payment_id: PaymentId, database: Database) -> PaymentTraceView:
+@router.get("/{payment_id}/trace", responses=declare_problems(404))
+async def explain_payment(
+    payment_id: PaymentId, database: Database, scope: PaymentScope
+) -> PaymentTraceView:
     """Tell every attempt, envelope, answer and posting of a payment."""
     async with database.autocommit() as connection:
-        record = await payments.get(connection, payment_id)
+        record = await payments.get(connection, payment_id, scope)
         tried = await payment_traces.list_attempts(connection, payment_id)
         posted = await journal.list_by_payment(connection, payment_id)
     return PaymentTraceView(
@@ -133,10 +142,13 @@ async def explain_payment(payment_id: PaymentId, database: Database) -> PaymentT
     )
 
 
-@router.get("/{payment_id}/history", dependencies=PAYMENTS_READ, responses=declare_problems(404))
-async def get_history(payment_id: PaymentId, database: Database) -> list[TrailStepView]:
+@router.get("/{payment_id}/history", responses=declare_problems(404))
+async def get_history(
+    payment_id: PaymentId, database: Database, scope: PaymentScope
+) -> list[TrailStepView]:
     """Show every recorded step of one payment, the first one first, each with who took it."""
-    return [TrailStepView.of(entry) for entry in await read_history(database, payment_id)]
+    found = await read_history(database, payment_id, scope)
+    return [TrailStepView.of(entry) for entry in found]
 
 
 @router.post("/{payment_id}/retry", dependencies=RETRY, responses=declare_problems(404, 409))
@@ -162,4 +174,4 @@ async def reconcile_payment(payment_id: PaymentId, engine: Running, asked: Asked
 async def _check(engine: Running, wanted: RequestCheck) -> PaymentView:
     if await request_check(engine.database, wanted):
         await commands.retry_payment(engine, wanted.payment_id)
-    return await _show(engine.database, wanted.payment_id)
+    return await _show(engine.database, wanted.payment_id, EVERYTHING)

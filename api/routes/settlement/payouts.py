@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from adapters.postgres.settlement import wallets
 from api import wallet_commands
 from api.access.permissions import require
+from api.access.scopes import WalletScope
 from api.bodies import Body, Text
 from api.dependencies import Asked, Database, Running
 from api.parsing import patterns
@@ -41,15 +42,13 @@ class PayoutView(BaseModel):
     approvals_voided: list[str] = Field(default_factory=list)
 
 
-@router.get(
-    "/agreements/{agreement}/payouts/{role}", dependencies=[require(Permission.WALLETS_READ)]
-)
+@router.get("/agreements/{agreement}/payouts/{role}")
 async def list_payouts(
-    agreement: AgreementName, role: PayoutRole, database: Database
+    agreement: AgreementName, role: PayoutRole, database: Database, scope: WalletScope
 ) -> list[PayoutView]:
     """List the changes of a party's address, newest first."""
     async with database.autocommit() as connection:
-        changes = await wallets.list_payouts(connection, agreement, role)
+        changes = await wallets.list_payouts(connection, agreement, role, scope)
     return [PayoutView.model_validate(asdict(each)) for each in changes]
 
 

@@ -4,15 +4,24 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api import wallet_commands
 from api.access.permissions import require
+from api.access.scopes import OwningScope, WalletScope
 from api.bodies import Body, Text
 from api.dependencies import Asked, Database, Engine, Running
+from api.rendering.user_wallets import (
+    BalanceAmountView,
+    CreatedWalletView,
+    UserWalletView,
+    WalletBalanceView,
+    WalletStatusView,
+)
 from api.responses import declare_problems
 from api.routes.settlement.wallets import WalletView, find_wallet
 from domain.access.permissions import Permission
+from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict
 from domain.money import format_amount
 from domain.settlement.wallets import check_address, is_address_like
@@ -22,8 +31,9 @@ from services.settlement.wallets.register_wallet import RegisterWallet, register
 
 router = APIRouter(prefix="/wallets", tags=["wallets"])
 WRITE = [require(Permission.WALLETS_WRITE)]
-READ = [require(Permission.WALLETS_READ)]
-Holder = Annotated[Text, Path(max_length=200, description="An address, or the id of a user")]
+Holder = Annotated[
+    Text, Path(max_length=200, description="An address, or the id of a user or a party")
+]
 KEPT = "Keep the secret seed: it is shown this once, and whoever has it has the account."
 HAS_ONE = "This user has a wallet already; nothing was created."
 
@@ -39,41 +49,6 @@ class LinkWalletBody(Body):
     public_key: str = Field(max_length=100)
     funded: bool = False
     trustline_ready: bool = False
-
-
-class UserWalletView(BaseModel):
-    user_id: str
-    public_key: str
-    funded: bool
-    trustline_ready: bool
-    message: str | None = None
-
-
-class CreatedWalletView(UserWalletView):
-    """The secret seed of a wallet that was created now; null for one that was there."""
-
-    secret_seed: str | None
-
-
-class WalletStatusView(UserWalletView):
-    """What the network says now; `usable` is whether it can be paid."""
-
-    usable: bool
-    active: bool
-    last_updated: datetime
-
-
-class BalanceAmountView(BaseModel):
-    balance: str
-
-
-class WalletBalanceView(BaseModel):
-    """What an account holds, as of one ledger; an account that does not exist holds nothing."""
-
-    address: str
-    balances: dict[str, BalanceAmountView]
-    ledger: int
-    last_updated: datetime
 
 
 def _refuse_public(engine: Engine, what: str) -> None:
@@ -101,11 +76,13 @@ async def create_wallet(
     )
 
 
-@router.post("/link", dependencies=WRITE, responses=declare_problems(409))
-async def link_wallet(body: LinkWalletBody, engine: Running, asked: Asked) -> UserWalletView:
+@router.post("/link", responses=declare_problems(409))
+async def link_wallet(
+    body: LinkWalletBody, engine: Running, asked: Asked, scope: OwningScope
+) -> UserWalletView:
     """Register an account for a user; 409 when another one has proven that it is theirs."""
     address = check_address(body.public_key, "public_key")
-    wanted = RegisterWallet(address, body.user_id, asked, datetime.now(UTC))
+    wanted = RegisterWallet(address, body.user_id, asked, datetime.now(UTC), scope)
     await register_wallet(engine.database, wanted)
     read = await wallet_commands.read_wallet(engine, address)
     return UserWalletView(
@@ -122,15 +99,15 @@ async def ask_friendbot(
 ) -> WalletView:
     """Have a test network's friendbot fund an account that is registered; one that is funded stays as it is."""
     _refuse_public(engine, "has no friendbot: fund the account from another one")
-    known = await find_wallet(engine.database, check_address(address))
+    known = await find_wallet(engine.database, check_address(address), EVERYTHING)
     await wallet_commands.fund_wallet(engine, known.address)
-    return WalletView.of(await find_wallet(engine.database, known.address))
+    return WalletView.of(await find_wallet(engine.database, known.address, EVERYTHING))
 
 
-@router.get("/{holder}/status", dependencies=READ, responses=declare_problems(404))
-async def get_status(holder: Holder, engine: Running) -> WalletStatusView:
+@router.get("/{holder}/status", responses=declare_problems(404))
+async def get_status(holder: Holder, engine: Running, scope: WalletScope) -> WalletStatusView:
     """Ask the network whether a wallet can be paid."""
-    known = await find_wallet(engine.database, holder)
+    known = await find_wallet(engine.database, holder, scope)
     read = await wallet_commands.read_wallet(engine, known.address)
     return WalletStatusView(
         user_id=known.owner,
@@ -144,24 +121,25 @@ async def get_status(holder: Holder, engine: Running) -> WalletStatusView:
     )
 
 
-@router.get("/{holder}/balance", dependencies=READ, responses=declare_problems(404))
-async def get_balance(holder: Holder, engine: Running) -> WalletBalanceView:
+@router.get("/{holder}/balance", responses=declare_problems(404))
+async def get_balance(holder: Holder, engine: Running, scope: WalletScope) -> WalletBalanceView:
     """Ask the network what an account holds: any address, or the wallet of a user."""
-    return await _read_balance(engine, await _find_address(engine.database, holder))
+    return await _read_balance(engine, await _find_address(engine.database, holder, scope))
 
 
-@router.get("/address/{address}/balance", dependencies=READ)
+@router.get("/address/{address}/balance", responses=declare_problems(404))
 async def get_balance_at(
-    address: Annotated[Text, Path(max_length=100)], engine: Running
+    address: Annotated[Text, Path(max_length=100)], engine: Running, scope: WalletScope
 ) -> WalletBalanceView:
-    """Ask the network what the account at an address holds."""
-    return await _read_balance(engine, check_address(address))
+    """Ask the network what the account at an address holds; a claimant asks of their party's own."""
+    found = await _find_address(engine.database, check_address(address), scope)
+    return await _read_balance(engine, found)
 
 
-async def _find_address(database: Database, holder: str) -> str:
-    if is_address_like(holder):
+async def _find_address(database: Database, holder: str, scope: Scope) -> str:
+    if is_address_like(holder) and scope == EVERYTHING:
         return check_address(holder)
-    return (await find_wallet(database, holder)).address
+    return (await find_wallet(database, holder, scope)).address
 
 
 async def _read_balance(engine: Engine, address: str) -> WalletBalanceView:

@@ -14,6 +14,7 @@ from api.responses import declare_problems
 from api.routes.sla.outages import OutageId, show_outage
 from api.views import OutageView, to_outage_status
 from domain.access.permissions import Permission
+from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict
 from domain.sla.outage_rules import CANCEL_REASON_MAX, check_resolution
 from domain.sla.outages import (
@@ -50,7 +51,7 @@ async def amend_outage(
     """
     now, version = datetime.now(UTC), condition.get_version()
     async with engine.database.autocommit() as connection:
-        recorded = await outages.get(connection, outage_id)
+        recorded = await outages.get(connection, outage_id, EVERYTHING)
         changes = find_changes(recorded, body.changes())
         resolution = None
         if recorded.status is OutageStatus.DECLARED:

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from adapters.postgres.sla import analytics
-from api.access.permissions import require
+from api.access.scopes import OutageScope
 from api.bodies import Text
 from api.dependencies import Database
 from api.parsing.bounds import Bound, parse_bounds
 from api.views import to_number
-from domain.access.permissions import Permission
+from domain.access.scopes import Scope
 from domain.sla.analytics import (
     DAYS_MAX,
     AnalyticsFilter,
@@ -24,7 +24,6 @@ from domain.sla.analytics import (
 from domain.sla.verdicts import Severity
 
 router = APIRouter(prefix="/sla", tags=["sla"])
-READ = [require(Permission.OUTAGES_READ)]
 
 
 class DashboardView(BaseModel):
@@ -89,15 +88,15 @@ async def get_filter(
 Wanted = Annotated[AnalyticsFilter, Depends(get_filter)]
 
 
-async def _get_totals(database: Database, wanted: AnalyticsFilter) -> Totals:
+async def _get_totals(database: Database, scope: Scope, wanted: AnalyticsFilter) -> Totals:
     async with database.autocommit() as connection:
-        return await analytics.get_totals(connection, wanted)
+        return await analytics.get_totals(connection, scope, wanted)
 
 
-@router.get("/analytics/dashboard", dependencies=READ)
-async def get_dashboard(database: Database, wanted: Wanted) -> DashboardView:
+@router.get("/analytics/dashboard")
+async def get_dashboard(database: Database, scope: OutageScope, wanted: Wanted) -> DashboardView:
     """Count and sum the verdicts on outages detected on those days (UTC, inclusive); `site` is an id or a name."""
-    totals = await _get_totals(database, wanted)
+    totals = await _get_totals(database, scope, wanted)
     rewards, penalties = totals.rewards_stroops, totals.penalties_stroops
     return DashboardView(
         total_outages=totals.outages,
@@ -111,9 +110,10 @@ async def get_dashboard(database: Database, wanted: Wanted) -> DashboardView:
     )
 
 
-@router.get("/analytics/trends", dependencies=READ)
+@router.get("/analytics/trends")
 async def get_trends(
     database: Database,
+    scope: OutageScope,
     wanted: Wanted,
     days: Annotated[int, Query(ge=1, le=DAYS_MAX)] | None = None,
     tz: Literal["UTC"] = "UTC",
@@ -130,14 +130,16 @@ async def get_trends(
         wanted.since or begin, wanted.until or end, wanted.severity, wanted.site
     )
     async with database.autocommit() as connection:
-        found = await analytics.list_days(connection, bounded)
+        found = await analytics.list_days(connection, scope, bounded)
     return [TrendPointView.of(each) for each in fill_days(first, last, found)]
 
 
-@router.get("/performance/aggregation", dependencies=READ)
-async def get_performance(database: Database, wanted: Wanted) -> PerformanceView:
+@router.get("/performance/aggregation")
+async def get_performance(
+    database: Database, scope: OutageScope, wanted: Wanted
+) -> PerformanceView:
     """Show the share of violations and the mean minutes to repair over the newest verdict of each outage."""
-    totals = await _get_totals(database, wanted)
+    totals = await _get_totals(database, scope, wanted)
     count = totals.outages or 1
     payout = totals.rewards_stroops - totals.penalties_stroops
     return PerformanceView(

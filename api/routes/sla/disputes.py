@@ -1,20 +1,22 @@
 """/sla/disputes: object to a verdict, and decide the objection."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from adapters.postgres.sla import disputes
+from adapters.postgres.sla import disputes, outages
 from api import commands
 from api.access.permissions import require
+from api.access.scopes import DisputeScope, FilingScope
 from api.bodies import Body, Minutes, Text
 from api.dependencies import Asked, Condition, Database, Paging, Running, UpdateId
+from api.rendering.disputes import DisputeView
 from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
 from api.views import PageView
 from domain.access.permissions import Permission
+from domain.access.scopes import EVERYTHING, Scope
 from domain.digests import derive_id
 from domain.sla.disputes import (
     NOTE_MAX,
@@ -30,8 +32,6 @@ from domain.sla.verdicts import Severity
 from services.sla.disputes.read_history import read_history
 
 router = APIRouter(prefix="/sla/disputes", tags=["disputes"])
-FILE = [require(Permission.DISPUTES_FILE)]
-READ = [require(Permission.DISPUTES_READ)]
 DisputeId = Annotated[Text, Path(max_length=64)]
 
 
@@ -56,44 +56,29 @@ class WithdrawBody(Body):
     note: str = Field("", max_length=NOTE_MAX)
 
 
-class DisputeView(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-    id: str
-    outage_id: str
-    revision: int
-    status: DisputeStatus
-    reason: str
-    filed_by: str
-    created_at: datetime
-    decision_deadline: datetime
-    reviewed_by: str | None
-    review_began_at: datetime | None
-    decided_by: str | None
-    decided_at: datetime | None
-    resolution_note: str | None
-
-
-@router.post("", dependencies=FILE, status_code=201, responses=declare_problems(404, 409))
+@router.post("", status_code=201, responses=declare_problems(404, 409))
 async def file_dispute(
-    body: DisputeBody, engine: Running, asked: Asked, update_id: UpdateId
+    body: DisputeBody, engine: Running, asked: Asked, update_id: UpdateId, scope: FilingScope
 ) -> DisputeView:
     """Object to a verdict while its dispute window is open; the money waits for a decision."""
+    async with engine.database.autocommit() as connection:
+        await outages.get(connection, body.outage_id, scope)
     # The same question asked again has the same id, and is answered with the dispute the first one filed.
     dispute_id = derive_id("dsp", body.outage_id, update_id)
-    dispute = Dispute(dispute_id, body.outage_id, body.reason, asked)
+    dispute = Dispute(dispute_id, body.outage_id, body.reason, asked, scope.party)
     await commands.file_dispute(engine, dispute, update_id)
-    return await get_dispute(dispute_id, engine.database)
+    return await get_dispute(dispute_id, engine.database, scope)
 
 
-async def get_dispute(dispute_id: str, database: Database) -> DisputeView:
+async def get_dispute(dispute_id: str, database: Database, scope: Scope) -> DisputeView:
     async with database.autocommit() as connection:
-        return DisputeView.model_validate(await disputes.get(connection, dispute_id))
+        return DisputeView.model_validate(await disputes.get(connection, dispute_id, scope))
 
 
-@router.get("", dependencies=READ)
+@router.get("")
 async def list_disputes(
     database: Database,
+    scope: DisputeScope,
     paging: Paging,
     outage_id: Text | None = None,
     status: DisputeStatus | None = None,
@@ -101,6 +86,7 @@ async def list_disputes(
     async with database.autocommit() as connection:
         rows, total = await disputes.list_page(
             connection,
+            scope,
             outage_id=outage_id,
             status=status,
             offset=paging.offset,
@@ -110,31 +96,37 @@ async def list_disputes(
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
-@router.get("/{dispute_id}", dependencies=READ, responses=declare_problems(404))
-async def show_dispute(dispute_id: DisputeId, database: Database) -> DisputeView:
-    return await get_dispute(dispute_id, database)
+@router.get("/{dispute_id}", responses=declare_problems(404))
+async def show_dispute(
+    dispute_id: DisputeId, database: Database, scope: DisputeScope
+) -> DisputeView:
+    return await get_dispute(dispute_id, database, scope)
 
 
-@router.get("/{dispute_id}/history", dependencies=READ, responses=declare_problems(404))
-async def get_history(dispute_id: DisputeId, database: Database) -> list[TrailStepView]:
+@router.get("/{dispute_id}/history", responses=declare_problems(404))
+async def get_history(
+    dispute_id: DisputeId, database: Database, scope: DisputeScope
+) -> list[TrailStepView]:
     """Show every recorded step of one dispute, the first one first, each with who took it."""
-    return [TrailStepView.of(entry) for entry in await read_history(database, dispute_id)]
+    found = await read_history(database, dispute_id, scope)
+    return [TrailStepView.of(entry) for entry in found]
 
 
-@router.post("/{dispute_id}/withdraw", dependencies=FILE, responses=declare_problems(404, 409))
+@router.post("/{dispute_id}/withdraw", responses=declare_problems(404, 409))
 async def withdraw_dispute(
     dispute_id: DisputeId,
     engine: Running,
     asked: Asked,
     update_id: UpdateId,
+    scope: FilingScope,
     body: WithdrawBody | None = None,
 ) -> DisputeView:
-    """Take your own dispute back: the verdict stands, and is settled at once."""
-    dispute = await get_dispute(dispute_id, engine.database)
+    """Take your own dispute back, or one of your party: the verdict stands, and is settled at once."""
+    dispute = await get_dispute(dispute_id, engine.database, scope)
     note = "" if body is None else body.note
-    decision = DisputeDecision(dispute_id, False, asked, note, withdrawn=True)
+    decision = DisputeDecision(dispute_id, False, asked, note, withdrawn=True, party=scope.party)
     await commands.decide_dispute(engine, dispute.outage_id, decision, update_id)
-    return await get_dispute(dispute_id, engine.database)
+    return await get_dispute(dispute_id, engine.database, scope)
 
 
 @router.patch(
@@ -154,13 +146,13 @@ async def decide_dispute(
     Take a dispute up, or decide it. Decided, the outage is settled at once by what the decision leaves
     standing.
     """
-    dispute = await get_dispute(dispute_id, engine.database)
+    dispute = await get_dispute(dispute_id, engine.database, EVERYTHING)
     if dispute.status in UNDECIDED:
         condition.check(dispute, f"dispute {dispute_id}")
     if body.action == "review":
         review = Review(dispute_id, asked)
         await commands.review_dispute(engine, dispute.outage_id, review, update_id)
-        return await get_dispute(dispute_id, engine.database)
+        return await get_dispute(dispute_id, engine.database, EVERYTHING)
     decision = DisputeDecision(
         dispute_id,
         body.action == "resolve",
@@ -170,4 +162,4 @@ async def decide_dispute(
         severity=body.severity,
     )
     await commands.decide_dispute(engine, dispute.outage_id, decision, update_id)
-    return await get_dispute(dispute_id, engine.database)
+    return await get_dispute(dispute_id, engine.database, EVERYTHING)

@@ -9,14 +9,14 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from adapters.postgres.sla import listings
-from api.access.permissions import require
+from api.access.scopes import OutageScope
 from api.bodies import Text
 from api.dependencies import Database, Paging
 from api.parsing.bounds import Bound, parse_bounds
 from api.parsing.patterns import describe_sorting
 from api.rendering.spreadsheets import render_csv, stream_file
 from api.views import STATES, OutageView, PageView
-from domain.access.permissions import Permission
+from domain.access.scopes import Scope
 from domain.errors import Invalid
 from domain.sla.listings import (
     CURSOR_MAX,
@@ -31,7 +31,6 @@ from domain.sla.outages import OutageStatus
 from domain.sla.verdicts import Severity
 
 router = APIRouter(prefix="/outages", tags=["outages"])
-READ = [require(Permission.OUTAGES_READ)]
 SORTING = describe_sorting(sorted(SortField))
 SortName = Annotated[str | None, Query(max_length=50, json_schema_extra=SORTING)]
 Order = Literal["asc", "desc"]
@@ -55,6 +54,7 @@ async def get_filter(
     lifecycle: OutageStatus | None = None,
     site: Name | None = None,
     agreement: Name | None = None,
+    part_of: Name | None = None,
     assigned_to: Name | None = None,
     search: Name | None = None,
     date_from: Bound = None,
@@ -75,7 +75,10 @@ async def get_filter(
             raise Invalid(named, "says the same as another parameter: send one of them")
     since, until = parse_bounds(date_from or start_date, date_to or end_date, names)
     statuses = _choose_statuses(status, lifecycle)
-    return OutageFilter(severity, statuses, site, agreement, assigned_to, search, since, until)
+    return OutageFilter(
+        *(severity, statuses, site, agreement, part_of),
+        *(assigned_to, search, since, until),
+    )
 
 
 def _choose_statuses(
@@ -109,7 +112,12 @@ CursorText = Annotated[str | None, Query(max_length=CURSOR_MAX)]
 
 
 async def _list(
-    database: Database, wanted: OutageFilter, ordering: Ordering, paging: Paging, cursor: str | None
+    database: Database,
+    scope: Scope,
+    wanted: OutageFilter,
+    ordering: Ordering,
+    paging: Paging,
+    cursor: str | None,
 ) -> OutagePageView:
     after = decode_cursor(cursor, ordering) if cursor else None
     if after is not None and paging.number != 1:
@@ -117,6 +125,7 @@ async def _list(
     async with database.autocommit() as connection:
         records, total = await listings.list_page(
             connection,
+            scope,
             wanted,
             ordering,
             after=after,
@@ -133,39 +142,42 @@ async def _list(
     )
 
 
-@router.get("", dependencies=READ)
+@router.get("")
 async def list_outages(
     database: Database,
+    scope: OutageScope,
     paging: Paging,
     wanted: Wanted,
     ordering: Sorted,
     cursor: CursorText = None,
 ) -> OutagePageView:
     """List outages, newest first unless sorted otherwise; by `page`, or by `cursor` from a place on."""
-    return await _list(database, wanted, ordering, paging, cursor)
+    return await _list(database, scope, wanted, ordering, paging, cursor)
 
 
-@router.get("/violations", dependencies=READ)
+@router.get("/violations")
 async def list_violations(
     database: Database,
+    scope: OutageScope,
     paging: Paging,
     wanted: Wanted,
     ordering: Sorted,
     cursor: CursorText = None,
 ) -> OutagePageView:
     """List the outages whose verdict is a violation."""
-    return await _list(database, replace(wanted, violated=True), ordering, paging, cursor)
+    return await _list(database, scope, replace(wanted, violated=True), ordering, paging, cursor)
 
 
-@router.get("/export", dependencies=READ, response_class=StreamingResponse)
+@router.get("/export", response_class=StreamingResponse)
 async def export_outages(
     database: Database,
+    scope: OutageScope,
     wanted: Wanted,
     ordering: Sorted,
     format: Literal["csv", "json"] = "json",
 ) -> StreamingResponse:
     """Download every outage of a filter, as CSV for a spreadsheet or as a JSON array."""
-    views = _read_all(database, wanted, ordering)
+    views = _read_all(database, scope, wanted, ordering)
     if format == "csv":
         pieces = render_csv(COLUMNS, (_to_cells(view) async for view in views))
         return await stream_file(pieces, "outages.csv", "text/csv; charset=utf-8")
@@ -173,10 +185,10 @@ async def export_outages(
 
 
 async def _read_all(
-    database: Database, wanted: OutageFilter, ordering: Ordering
+    database: Database, scope: Scope, wanted: OutageFilter, ordering: Ordering
 ) -> AsyncIterator[OutageView]:
     async with database.autocommit() as connection:
-        async for record in listings.stream(connection, wanted, ordering):
+        async for record in listings.stream(connection, scope, wanted, ordering):
             yield OutageView.of(record)
 
 

@@ -6,33 +6,27 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
-from adapters.postgres.sla import outages, policies
+from adapters.postgres.sla import outages
 from api import commands
 from api.access.permissions import require
+from api.access.scopes import OutageScope
 from api.bodies import OutageBody, ResolveBody, Text
 from api.dependencies import Asked, Condition, Database, Engine, Running, UpdateId
 from api.parsing.bounds import Bound, parse_bounds
+from api.parsing.declarations import check_declaration, make_declaration
 from api.payment_views import PaymentView
 from api.protocol.etags import set_tag
 from api.responses import declare_problems
 from api.views import AttestationView, OutageView, PageView, SlaView
 from domain.access.permissions import Permission
+from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict
-from domain.sla.outage_rules import check_instant, check_resolution
-from domain.sla.outages import (
-    Declaration,
-    Outage,
-    Resolution,
-)
-from domain.sla.verdicts import compute_payable, judge
 from services.sla.outages.read_timeline import TimelineFilter, read_timeline
 from services.sla.outages.recompute_verdict import recompute_verdict
 
 router = APIRouter(prefix="/outages", tags=["outages"])
-READ = [require(Permission.OUTAGES_READ)]
 RESOLVE = [require(Permission.OUTAGES_RESOLVE)]
 OutageId = Annotated[Text, Path(max_length=64)]
-DELETED = "deleted"
 TIMELINE_MAX = 1000
 
 
@@ -74,11 +68,9 @@ async def declare_outage(
     id is refused (409).
     """
     outage, resolution = body.outage(), body.resolution(asked, datetime.now(UTC))
-    policy = outage.policy or engine.settings.sla_policy
-    await check_declaration(engine.database, outage, policy, resolution)
-    recorded = await commands.declare(
-        engine, Declaration(outage, asked, policy, engine.settings.sla_agreement)
-    )
+    declaration = make_declaration(engine, outage, asked)
+    await check_declaration(engine.database, declaration, resolution)
+    recorded = await commands.declare(engine, declaration)
     if recorded is None:
         response.status_code = 200
     shown = await show_outage(engine, outage.id, response)
@@ -92,32 +84,21 @@ async def declare_outage(
     return await show_outage(engine, outage.id, response)
 
 
-async def check_declaration(
-    database: Database, outage: Outage, policy_name: str, resolution: Resolution | None
-) -> None:
-    """Refuse before anything begins: a workflow that refuses has already been started."""
-    now = datetime.now(UTC)
-    check_instant("detected_at", outage.detected_at, now)
-    if resolution is not None:
-        check_resolution(outage, resolution, now)
-    if resolution is not None or outage.policy is not None:
-        async with database.autocommit() as connection:
-            policy = await policies.get_in_force(connection, policy_name, outage.detected_at)
-        if resolution is not None:
-            compute_payable(judge(policy.terms[outage.severity], resolution.get_times(outage)[1]))
-
-
-async def show_outage(engine: Engine, outage_id: str, response: Response) -> OutageView:
+async def show_outage(
+    engine: Engine, outage_id: str, response: Response, scope: Scope = EVERYTHING
+) -> OutageView:
     async with engine.database.autocommit() as connection:
-        record = await outages.get(connection, outage_id)
+        record = await outages.get(connection, outage_id, scope)
     shown = OutageView.of(record)
     set_tag(response, shown, record.version)
     return shown
 
 
-@router.get("/{outage_id}", dependencies=READ, responses=declare_problems(404))
-async def get_outage(outage_id: OutageId, engine: Running, response: Response) -> OutageView:
-    return await show_outage(engine, outage_id, response)
+@router.get("/{outage_id}", responses=declare_problems(404))
+async def get_outage(
+    outage_id: OutageId, engine: Running, response: Response, scope: OutageScope
+) -> OutageView:
+    return await show_outage(engine, outage_id, response, scope)
 
 
 @router.post("/{outage_id}/resolve", dependencies=RESOLVE, responses=declare_problems(404, 409))
@@ -133,7 +114,7 @@ async def resolve_outage(
     resolution = body.resolution(asked, condition.get_version())
     judgement = await commands.resolve(engine, outage_id, resolution, update_id)
     async with engine.database.autocommit() as connection:
-        record = await outages.get(connection, outage_id)
+        record = await outages.get(connection, outage_id, EVERYTHING)
     # Asked again much later, the newest verdict may be another than the one answered.
     newest = record.judged is not None and record.judged[0] == judgement.revision
     attestation = AttestationView.of(record.attestation) if newest else None
@@ -155,10 +136,11 @@ async def recompute_sla(outage_id: OutageId, database: Database) -> RecomputedVi
     return RecomputedView(sla=sla, payment=payment, agrees=found.verdict == found.recorded)
 
 
-@router.get("/{outage_id}/timeline", dependencies=READ, responses=declare_problems(404))
+@router.get("/{outage_id}/timeline", responses=declare_problems(404))
 async def get_timeline(
     outage_id: OutageId,
     database: Database,
+    scope: OutageScope,
     event_type: Annotated[Text, Query(max_length=100)] | None = None,
     start_date: Bound = None,
     end_date: Bound = None,
@@ -171,7 +153,7 @@ async def get_timeline(
     """
     since, until = parse_bounds(start_date, end_date, ("start_date", "end_date"))
     wanted = TimelineFilter(event_type, since, until)
-    items = await read_timeline(database, outage_id, wanted)
+    items = await read_timeline(database, outage_id, scope, wanted)
     shown = items[(page - 1) * page_size : page * page_size]
     return TimelineView(
         outage_id=outage_id, items=shown, total=len(items), page=page, page_size=page_size

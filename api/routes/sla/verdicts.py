@@ -9,6 +9,7 @@ from pydantic import Field
 
 from adapters.postgres.sla import outages, policies, verdicts
 from api.access.permissions import require
+from api.access.scopes import OutageScope, TermsScope
 from api.bodies import Body, Text
 from api.dependencies import Database, Running
 from api.responses import declare_problems
@@ -54,31 +55,31 @@ def _show(verdict: Verdict) -> SlaView:
     return SlaView.of(verdict)
 
 
-@router.get("/calculate", dependencies=POLICIES_READ, responses=declare_problems(404))
+@router.get("/calculate", responses=declare_problems(404))
 async def calculate(
     database: Database,
+    scope: TermsScope,
     outage_id: Annotated[Text, Query(max_length=ID_MAX)],
     severity: Severity,
     mttr_minutes: Annotated[float, Query(ge=0, le=AGE_MINUTES_MAX, allow_inf_nan=False)],
 ) -> SlaView:
     """Say what an outage would cost or earn with this severity and these minutes, by the terms it is bound to."""
     async with database.autocommit() as connection:
-        recorded = await outages.get(connection, outage_id)
+        recorded = await outages.get(connection, outage_id, scope)
         policy = await policies.get_version(connection, recorded.policy, recorded.policy_version)
     return _show(judge(policy.terms[severity], int(mttr_minutes)))
 
 
 @router.get(
     "/results/{outage_id}",
-    dependencies=[require(Permission.OUTAGES_READ)],
     responses=declare_problems(404),
 )
 async def list_results(
-    outage_id: Annotated[Text, Path(max_length=ID_MAX)], database: Database
+    outage_id: Annotated[Text, Path(max_length=ID_MAX)], database: Database, scope: OutageScope
 ) -> list[ResultView]:
     """List every revision of the verdict on an outage, the newest first; the newest one holds."""
     async with database.autocommit() as connection:
-        await outages.get(connection, outage_id)
+        await outages.get(connection, outage_id, scope)
         found = await verdicts.list_by_outage(connection, outage_id)
     return [
         ResultView.model_validate(asdict(each) | dict(SlaView.of(each.verdict, each.revision)))

@@ -6,7 +6,8 @@ from datetime import datetime
 from adapters.postgres import events
 from adapters.postgres.access import people
 from adapters.postgres.database import Database
-from domain.access.people import Person, PersonStatus
+from adapters.postgres.sla.agreements.parties import get_party
+from domain.access.people import Person, PersonStatus, check_party
 from domain.access.permissions import Role
 from domain.audit import make_audit_entry
 from domain.errors import Conflict
@@ -22,6 +23,7 @@ class RegisterPerson:
     password_hash: str = field(repr=False)
     request: Request
     at: datetime
+    party: str | None = None
 
 
 async def register_person(database: Database, command: RegisterPerson) -> Person:
@@ -34,11 +36,20 @@ async def register_person(database: Database, command: RegisterPerson) -> Person
         PersonStatus.ACTIVE,
         None,
         command.at,
+        command.party,
     )
+    check_party(person.role, person.party)
     async with database.transaction() as connection:
+        if person.party is not None:
+            await get_party(connection, person.party)
         if not await people.add(connection, person, command.password_hash):
             raise Conflict(f"{command.email} is registered already: log in")
-        payload = {"person_id": person.id, "role": person.role, "full_name": person.full_name}
+        payload = {
+            "person_id": person.id,
+            "role": person.role,
+            "full_name": person.full_name,
+            "party": person.party,
+        }
         await events.publish(
             connection,
             make_audit_entry(

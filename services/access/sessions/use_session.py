@@ -29,4 +29,10 @@ async def use_session(database: Database, command: UseSession) -> Principal | No
         if person.status is PersonStatus.DISABLED:
             return None
         await sessions.touch(connection, found.id, command.at)
-    return Principal(person.email, person.role, session_id=found.id, person_id=person.id)
+    return Principal(
+        person.email,
+        person.role,
+        session_id=found.id,
+        person_id=person.id,
+        party=person.party,
+    )

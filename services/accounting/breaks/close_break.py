@@ -8,6 +8,7 @@ from adapters.postgres import events
 from adapters.postgres.accounting import breaks, journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
+from domain.access.scopes import EVERYTHING
 from domain.accounting.breaks import (
     AdjustmentKind,
     Break,
@@ -82,7 +83,7 @@ async def _refuse_unpaid(connection: AsyncConnection, found: Break) -> None:
     """Refuse to close without an entry while the payment of an out-of-band transfer is not paid."""
     if found.kind is not BreakKind.MISSING_IN_JOURNAL or found.payment_id is None:
         return
-    record = await payments.get(connection, found.payment_id)
+    record = await payments.get(connection, found.payment_id, EVERYTHING)
     if record.transaction_hash is None and not await breaks.is_own_transaction(connection, found):
         raise Conflict(
             f"payment {found.payment_id} is not paid: match this transfer with the payment first, by POST"
@@ -97,7 +98,7 @@ async def _refuse_duplicate(connection: AsyncConnection, found: Break) -> None:
         raise Conflict(f"the difference was posted with break {other}; close it with none")
     if found.kind is not BreakKind.MISSING_IN_JOURNAL or found.payment_id is None:
         return
-    record = await payments.get(connection, found.payment_id)
+    record = await payments.get(connection, found.payment_id, EVERYTHING)
     if record.transaction_hash == found.transaction_hash:
         raise Conflict("the transfer was confirmed meanwhile; close the break with closing none")
     if record.transaction_hash is None and await breaks.is_own_transaction(connection, found):

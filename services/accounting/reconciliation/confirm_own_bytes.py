@@ -11,6 +11,7 @@ from datetime import datetime
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, payments
 from adapters.postgres.settlement.attempts import make_attempt
+from domain.access.scopes import EVERYTHING
 from domain.accounting.reconciliation import OwnTransfer, ReconciliationRun
 from domain.errors import Conflict
 from domain.requests import Request
@@ -38,7 +39,7 @@ async def confirm_own_bytes(
 async def _confirm(database: Database, seen: OwnTransfer, at: datetime) -> list[str]:
     async with database.autocommit() as connection:
         reservation = await attempts.get_attempt(connection, seen.lead_payment_id, seen.n)
-        payment = (await payments.get(connection, seen.lead_payment_id)).payment
+        payment = (await payments.get(connection, seen.lead_payment_id, EVERYTHING)).payment
     if reservation is None or reservation.envelope is None or reservation.succeeded:
         return []  # its workflow was quicker
     attempt = make_attempt(reservation, reservation.envelope, resumed=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
+from domain.access.scopes import Scope
 from domain.events import FeedEvent
 
 
@@ -16,11 +17,11 @@ class Feed:
     next: str
 
 
-async def read_feed(database: Database, after: str, limit: int) -> Feed:
+async def read_feed(database: Database, after: str, limit: int, scope: Scope) -> Feed:
     """Read on from a cursor; it stays the same while nothing new has happened."""
     cursor = events.Cursor.parse(after)
     async with database.autocommit() as connection:
-        items = await events.list_after(connection, cursor, limit)
+        items = await events.list_after(connection, cursor, limit, scope)
     if items:
         cursor = events.Cursor(items[-1].transaction, items[-1].sequence)
     return Feed(items, str(cursor))

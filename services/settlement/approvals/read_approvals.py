@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals, limits, payments
+from domain.access.scopes import EVERYTHING
 from domain.reasons import ReasonCode
 from domain.settlement.approvals import (
     APPROVERS,
@@ -49,7 +50,7 @@ async def list_approval_requests(
 
 async def get_approval_request(database: Database, payment_id: str) -> ApprovalRequest:
     async with database.autocommit() as connection:
-        record = await payments.get(connection, payment_id)
+        record = await payments.get(connection, payment_id, EVERYTHING)
         return (await _make_requests(connection, [record]))[0]
 
 

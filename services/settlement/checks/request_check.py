@@ -7,6 +7,7 @@ from enum import StrEnum
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
+from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.errors import Conflict
@@ -34,7 +35,7 @@ async def request_check(database: Database, command: RequestCheck) -> bool:
     """
     payment_id, by, at = command.payment_id, command.request, command.at
     async with database.transaction() as connection:
-        record = await payments.get(connection, payment_id)
+        record = await payments.get(connection, payment_id, EVERYTHING)
         confirmed = record.status is PaymentStatus.CONFIRMED
         if confirmed and command.kind is CheckKind.RETRY:
             raise Conflict(f"payment {payment_id} is confirmed by {record.transaction_hash}")

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import manual_matches
+from domain.access.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +20,12 @@ class ManualMatchRecord:
     note: str
 
 
-async def read_manual_match(database: Database, payment_id: str) -> ManualMatchRecord | None:
+async def read_manual_match(
+    database: Database, payment_id: str, scope: Scope
+) -> ManualMatchRecord | None:
     """Return the match of a payment; None for one that bytes on record have made, or that is still owed."""
     async with database.autocommit() as connection:
-        known = await manual_matches.get(connection, payment_id)
+        known = await manual_matches.get(connection, payment_id, scope)
         found = await manual_matches.find_out_of_band(connection, [payment_id])
     made = next((each for each in found if each.matched), None)
     if known is None or made is None:

@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
+from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict
 from domain.events import EventType, derive_event_id
 from domain.settlement.approvals import UNSIGNED
@@ -13,13 +14,15 @@ from domain.settlement.payments import Payment, PaymentRecord, PaymentStatus, Re
 
 async def read_receipt(database: Database, payment: Payment) -> Receipt:
     async with database.autocommit() as connection:
-        return await _read(connection, payment, await payments.get(connection, payment.id))
+        return await _read(
+            connection, payment, await payments.get(connection, payment.id, EVERYTHING)
+        )
 
 
 async def find_receipt(database: Database, payment: Payment) -> Receipt | None:
     """Return the receipt of a payment; None while it is not confirmed."""
     async with database.autocommit() as connection:
-        record = await payments.get(connection, payment.id)
+        record = await payments.get(connection, payment.id, EVERYTHING)
         if record.status is not PaymentStatus.CONFIRMED:
             return None
         return await _read(connection, payment, record)
@@ -43,4 +46,4 @@ async def _read(connection: AsyncConnection, payment: Payment, record: PaymentRe
 async def read_is_unsigned(database: Database, payment_id: str) -> bool:
     """Tell whether no bytes of a payment may be applied."""
     async with database.autocommit() as connection:
-        return (await payments.get(connection, payment_id)).status in UNSIGNED
+        return (await payments.get(connection, payment_id, EVERYTHING)).status in UNSIGNED

@@ -11,6 +11,7 @@ from adapters.postgres.settlement import manual_matches, payments, wallets
 from adapters.postgres.sla import outages
 from adapters.postgres.sla.agreements import agreements
 from domain import payloads
+from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry, make_engine_request
 from domain.digests import format_instant
 from domain.settlement.approvals import UNSIGNED
@@ -25,7 +26,7 @@ async def redirect_payment(database: Database, payment_id: str, at: datetime) ->
     pay it, and while the chain may show that it was paid.
     """
     async with database.transaction() as connection:
-        record = await payments.get(connection, payment_id)
+        record = await payments.get(connection, payment_id, EVERYTHING)
         if record.status not in UNSIGNED or await _find_move(connection, record, at) is None:
             return record
         record, in_attempt = await manual_matches.lock(connection, payment_id)
@@ -35,7 +36,7 @@ async def redirect_payment(database: Database, payment_id: str, at: datetime) ->
         if moved is None or await _may_be_made(connection, payment_id):
             return record
         await _redirect(connection, record.payment, moved, at)
-        return await payments.get(connection, payment_id)
+        return await payments.get(connection, payment_id, EVERYTHING)
 
 
 async def _find_move(

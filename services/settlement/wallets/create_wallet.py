@@ -6,7 +6,8 @@ from datetime import datetime
 from nacl.signing import SigningKey
 
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import wallets
+from adapters.postgres.settlement.owners import registrations
+from domain.access.scopes import EVERYTHING
 from domain.requests import Request
 from domain.settlement.wallets import WalletRecord, encode_key
 from services.settlement.wallets.register_wallet import RegisterWallet, register_wallet
@@ -31,11 +32,11 @@ class CreatedWallet:
 async def create_wallet(database: Database, command: CreateWallet) -> CreatedWallet:
     """Return the wallet that the user has already, or a new one that is registered for them."""
     async with database.autocommit() as connection:
-        known = await wallets.find_by_owner(connection, command.owner)
+        known = await registrations.find_by_holder(connection, command.owner, EVERYTHING)
     if known is not None:
         return CreatedWallet(known.address, known)
     key = SigningKey.generate()
     address = encode_key(bytes(key.verify_key))
-    wanted = RegisterWallet(address, command.owner, command.request, command.at)
+    wanted = RegisterWallet(address, command.owner, command.request, command.at, EVERYTHING)
     await register_wallet(database, wanted)
     return CreatedWallet(address, None, encode_key(bytes(key), seed=True))

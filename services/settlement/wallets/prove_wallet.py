@@ -6,6 +6,7 @@ from datetime import datetime
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets
+from adapters.postgres.settlement.owners import registrations
 from domain.audit import make_audit_entry, make_engine_request
 from domain.settlement.wallets import Readiness
 
@@ -26,10 +27,11 @@ class ProveWallet:
 async def prove_wallet(database: Database, command: ProveWallet) -> None:
     """Use the challenge up; it is refused when it was used before, or was given for another."""
     read, hash_, at = command.readiness, command.challenge, command.at
-    payload = {"address": read.address, "challenge": hash_, "ledger": read.ledger}
     async with database.transaction() as connection:
-        await wallets.prove(connection, read.address, hash_, at, command.workflow_id)
+        owner = await registrations.prove(connection, read.address, hash_, at, command.workflow_id)
         await wallets.save_readiness(connection, read)
+        payload = {"address": read.address, "challenge": hash_, "ledger": read.ledger}
+        payload |= {"owner": owner}
         subject, by = f"wallet/{read.address}", make_engine_request(hash_)
         await events.publish(
             connection, make_audit_entry(subject, "wallet.proven", by, at, payload, hash_)

@@ -5,6 +5,6 @@ from adapters.postgres.settlement import wallets
 from domain.settlement.wallets import Challenge
 
 
-async def store_challenge(database: Database, given: Challenge) -> None:
+async def store_challenge(database: Database, given: Challenge, owner: str) -> None:
     async with database.autocommit() as connection:
-        await wallets.save_challenge(connection, given)
+        await wallets.save_challenge(connection, given, owner)

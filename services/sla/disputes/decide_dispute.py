@@ -19,6 +19,7 @@ from adapters.postgres.sla import (
 )
 from adapters.postgres.sla.outages import OutageContext
 from domain import payloads
+from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry, make_engine_request
 from domain.errors import Conflict
 from domain.events import EventType, make_event
@@ -48,7 +49,7 @@ async def decide_dispute(
     """
     async with database.transaction() as connection:
         context = await outages.lock(connection, deciding.outage_id)
-        dispute = await disputes.get(connection, deciding.dispute_id)
+        dispute = await disputes.get(connection, deciding.dispute_id, EVERYTHING)
         if deciding.decision is not None:
             check_withdrawal(dispute, deciding.decision)
         return await _decide(

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import audit
 from adapters.postgres.database import Database
 from adapters.postgres.sla import disputes, outages
+from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict, NotFound
 from domain.sla import outage_rules
 from domain.sla.disputes import (
@@ -32,9 +33,9 @@ MAKER_ACTIONS = {"outage.declared", "outage.judged"}
 
 async def read_filing(database: Database, dispute: Dispute, now: datetime) -> DisputeRecord | None:
     async with database.autocommit() as connection:
-        record = await outages.get(connection, dispute.outage_id)
+        record = await outages.get(connection, dispute.outage_id, EVERYTHING)
         try:
-            return await disputes.get(connection, dispute.id)
+            return await disputes.get(connection, dispute.id, EVERYTHING)
         except NotFound:
             status, deadline = record.status, record.dispute_deadline
             outage_rules.check_disputable(dispute.outage_id, status, deadline, now)
@@ -43,7 +44,7 @@ async def read_filing(database: Database, dispute: Dispute, now: datetime) -> Di
 
 async def read_review(database: Database, review: Review) -> DisputeRecord | None:
     async with database.autocommit() as connection:
-        known = await disputes.get(connection, review.dispute_id)
+        known = await disputes.get(connection, review.dispute_id, EVERYTHING)
         if known.status is DisputeStatus.OPEN:
             check_decider(review.request.actor, await _find_makers(connection, known))
             return None
@@ -55,7 +56,7 @@ async def read_review(database: Database, review: Review) -> DisputeRecord | Non
 
 async def read_decision(database: Database, decision: DisputeDecision) -> DisputeRecord | None:
     async with database.autocommit() as connection:
-        known = await disputes.get(connection, decision.dispute_id)
+        known = await disputes.get(connection, decision.dispute_id, EVERYTHING)
         check_withdrawal(known, decision)
         if known.status in UNDECIDED:
             if not decision.withdrawn:

@@ -3,6 +3,7 @@
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.sla import disputes, outages
+from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.errors import Conflict
 from domain.sla.disputes import ReviewDisputeInput
@@ -19,7 +20,7 @@ async def review_dispute(database: Database, reviewing: ReviewDisputeInput) -> i
     async with database.transaction() as connection:
         context = await outages.lock(connection, reviewing.outage_id)
         if not await disputes.start_review(connection, dispute_id, by.actor, at):
-            known = await disputes.get(connection, dispute_id)
+            known = await disputes.get(connection, dispute_id, EVERYTHING)
             if known.reviewed_by != by.actor:
                 raise Conflict(
                     f"dispute {dispute_id} is under review by {known.reviewed_by} already"

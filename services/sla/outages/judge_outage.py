@@ -1,5 +1,6 @@
 """Judge a resolved outage: the verdict, what it will owe, and the dispute window."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from domain.errors import Conflict
 from domain.events import Event, EventType, derive_event_id, make_event
 from domain.settlement.payments import JudgeOutageResult
 from domain.sla import outage_rules
+from domain.sla.agreements.parts import check_whole
 from domain.sla.outages import JudgeOutageInput, OutageStatus
 from domain.sla.verdicts import (
     MttrBasis,
@@ -42,6 +44,7 @@ async def judge_outage(
     """
     async with database.transaction() as connection:
         context = await outages.lock(connection, judging.outage_id)
+        check_whole(judging.outage_id, context.part_of)
         if context.judged is not None:
             if (context.resolution_key or "") != judging.key:
                 outage_rules.check_resolvable(judging.outage_id, context.status)
@@ -50,9 +53,19 @@ async def judge_outage(
             raise Conflict(f"outage {judging.outage_id!r} was reopened since this was asked")
         expected = judging.resolution.expected_version
         outage_rules.check_version(judging.outage_id, expected, context.version)
-        return await _judge(
+        judgement = await _judge(
             connection, context, judging, network, requires_attestation=requires_attestation
         )
+        for part_id in context.parts:
+            part = await outages.lock(connection, part_id)
+            if part.status is not OutageStatus.DECLARED:
+                continue
+            # By its own agreement's terms, and open to disputes for as long as those say.
+            its_own = replace(judging, dispute_window_seconds=part.policy.dispute_window_seconds)
+            await _judge(
+                connection, part, its_own, network, requires_attestation=requires_attestation
+            )
+        return judgement
 
 
 async def _judge(

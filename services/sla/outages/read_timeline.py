@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from adapters.postgres import audit, deliveries
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages
+from domain.access.scopes import EVERYTHING, Scope
 from domain.deliveries import DeliveryRecord
 from domain.digests import format_instant
 
@@ -31,17 +32,20 @@ class TimelineFilter:
 
 
 async def read_timeline(
-    database: Database, outage_id: str, wanted: TimelineFilter = TimelineFilter()
+    database: Database, outage_id: str, scope: Scope, wanted: TimelineFilter = TimelineFilter()
 ) -> list[dict[str, Any]]:
     """
-    Return one item per audit entry and per webhook delivery, in order of time.
+    Return one item per audit entry and per webhook delivery, in order of time. A party sees no deliveries:
+    they are to subscribers of the operator.
 
     An entry's item carries all that is hashed, and the hash: anyone can compute it again (docs/audit.md).
     """
     async with database.autocommit() as connection:
-        await outages.get(connection, outage_id)
+        await outages.get(connection, outage_id, scope)
         trail = await audit.read_trail(connection, f"outage/{outage_id}")
-        delivered = await deliveries.list_by_outage(connection, outage_id)
+        delivered = []
+        if scope == EVERYTHING:
+            delivered = await deliveries.list_by_outage(connection, outage_id)
     items = [_describe_entry(entry) for entry in trail]
     items += [_describe_delivery(delivery) for delivery in delivered]
     return sorted(filter(wanted.matches, items), key=lambda item: str(item["at"]))

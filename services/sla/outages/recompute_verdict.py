@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
 from adapters.postgres.sla import outages, policies, verdicts
+from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict
 from domain.settlement.payments import PaymentRecord
 from domain.sla.verdicts import Verdict, compute_mttr_minutes, judge
@@ -23,7 +24,7 @@ class RecomputedVerdict:
 async def recompute_verdict(database: Database, outage_id: str) -> RecomputedVerdict:
     """Raises NotFound when there is no such outage, and Conflict when it is not judged yet."""
     async with database.autocommit() as connection:
-        recorded = await outages.get(connection, outage_id)
+        recorded = await outages.get(connection, outage_id, EVERYTHING)
         found = await verdicts.list_by_outage(connection, outage_id)
         if recorded.judged is None:
             raise Conflict(f"outage {outage_id!r} is {recorded.status}: it is not judged yet")

@@ -13,6 +13,7 @@ from adapters.postgres.settlement import channels as channel_rows
 from adapters.postgres.settlement import envelopes, payments
 from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
+from domain.access.scopes import EVERYTHING
 from domain.errors import TryAgain
 from domain.settlement.allocations import make_single_transfer
 from domain.settlement.attempts import (
@@ -68,7 +69,7 @@ async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
     assert ahead[1] == ahead[0] + 1
     assert all(isinstance(each, AwaitingChannel) for each in asked)
     async with database.autocommit() as connection:
-        assert (await payments.get(connection, first.id)).status == "pending"
+        assert (await payments.get(connection, first.id, EVERYTHING)).status == "pending"
     get_attempt(await activities.prepare_payment(first))
 
 
@@ -126,5 +127,5 @@ async def test_a_quarantined_payment_proven_paid_is_confirmed(
     observation = await activities.observe_payment(attempt)
     receipt = await activities.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
     async with database.autocommit() as connection:
-        row = await payments.get(connection, payment.id)
+        row = await payments.get(connection, payment.id, EVERYTHING)
     assert (row.status, row.transaction_hash) == ("confirmed", receipt.transaction_hash)

@@ -17,6 +17,7 @@ from adapters.postgres.settlement import (
 )
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
+from domain.access.scopes import EVERYTHING
 from domain.settlement.attempts import (
     AwaitingChannel,
     Blocked,
@@ -140,5 +141,5 @@ async def test_an_unrecorded_send_that_lands_confirms_the_payment(
     observation = await activities.observe_payment(attempt)
     receipt = await activities.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
     async with database.autocommit() as connection:
-        row = await payments.get(connection, payment.id)
+        row = await payments.get(connection, payment.id, EVERYTHING)
     assert (row.status, row.transaction_hash) == ("confirmed", receipt.transaction_hash)

@@ -23,6 +23,7 @@ from adapters.postgres.tables import channels
 from adapters.stellar.finality.sla_contract import SlaContract
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
+from domain.access.scopes import EVERYTHING
 from domain.errors import TryAgain
 from domain.requests import Request
 from domain.settlement.attempts import (
@@ -92,7 +93,7 @@ async def test_it_opens_once_pages_and_puts_new_payments_on_hold(
     await wait_until(heard, "another worker hears of it", FRESH_SECONDS + 1)
     async with database.autocommit() as connection:
         last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
-        feed = await events.list_after(connection, events.Cursor(), 10_000)
+        feed = await events.list_after(connection, events.Cursor(), 10_000, EVERYTHING)
     assert (last["action"], last["actor"]) == ("circuit_breaker.opened", "engine")
     opened = [each for each in feed if each.type == "settlement.circuit_breaker_opened"]
     assert opened[-1].data["reason"] == reason

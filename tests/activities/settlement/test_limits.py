@@ -19,6 +19,7 @@ from adapters.postgres.settlement import payments
 from adapters.postgres.tables import authorisations, spending
 from adapters.postgres.tables import payments as scratch
 from devstack.environment.stack import Stack
+from domain.access.scopes import EVERYTHING
 from domain.money import convert_to_stroops
 from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment
@@ -106,7 +107,7 @@ async def test_a_payment_put_on_hold_is_not_counted(
         counted = await connection.scalar(
             select(authorisations.c.day).where(authorisations.c.payment_id == payment.id)
         )
-        row = await payments.get(connection, payment.id)
+        row = await payments.get(connection, payment.id, EVERYTHING)
     assert counted is None
     assert row.status == "pending"
 

@@ -6,7 +6,6 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 
-from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
 from api import problems
 from api.access.permissions import PUBLIC, deny_unmarked
@@ -15,6 +14,7 @@ from api.middleware import PREFIX, Guards
 from domain.access.permissions import Role
 from tests.testkit.access.browser import PASSWORD, Browser, add_person
 from tests.testkit.access.served_routes import ServedRoute, list_routes
+from tests.testkit.access.two_parties import add_party, save_key
 
 ROUTES = list_routes(create_app())
 # What anybody may ask. A new one is a decision: it belongs into docs/security.md as well.
@@ -80,8 +80,7 @@ async def key_holder(
     role: Role, api: httpx.AsyncClient, database: Database
 ) -> AsyncIterator[httpx.AsyncClient]:
     key = f"key-of-somebody-who-is-{role}"
-    async with database.transaction() as connection:
-        await api_keys.save_key(connection, f"somebody-{role}", role, key)
+    await save_key(database, f"somebody-{role}", role, key)
     url = str(api.base_url.copy_with(path="/"))
     headers = {"X-API-Key": key}
     async with httpx.AsyncClient(
@@ -102,6 +101,8 @@ async def _find_wrong(
     """Return what was answered otherwise than the table of permissions says."""
     wrong = []
     for route in routes:
+        if role is Role.CLAIMANT and route.path == "/metrics":
+            continue  # sums over everybody: tests/api/routes/access/test_claimants.py
         answer = await _ask(client, route)
         expected = route.allows(role, by_key=by_key)
         if answer.status_code in {401, 500} or (answer.status_code != 403) is not expected:
@@ -124,7 +125,8 @@ async def test_a_person_may_what_the_permissions_of_their_role_say_on_every_rout
 ) -> None:
     routes = [route for route in ROUTES if route.path.removeprefix("/api/v1") not in ENDS]
     async with Browser(str(api.base_url.copy_with(path="/"))) as browser:
-        person = await add_person(database, role)
+        party, _ = await add_party(database)
+        person = await add_person(database, role, party=party)
         said = {"email": person.email, "password": PASSWORD}
         assert (await browser.post("api/v1/auth/login", json=said)).status_code == 200
         assert await _find_wrong(browser, role, routes, by_key=False) == []

@@ -7,8 +7,10 @@ import sys
 import httpx
 import pytest
 
+from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
 from tests.testkit.access.browser import Browser
+from tests.testkit.access.two_parties import add_party
 
 
 def run(stack: Stack, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
@@ -73,3 +75,20 @@ async def test_keys_are_listed_narrowed_and_revoked(stack: Stack, api: httpx.Asy
         assert line.split()[3] == "revoked"
         again = run(stack, "keys", name, "--revoke")
         assert "has no API key that is valid" in again.stderr
+
+
+async def test_a_claimant_is_made_with_a_party_and_so_is_their_key(
+    stack: Stack, database: Database
+) -> None:
+    party, _ = await add_party(database)
+    email, name = f"claims-{secrets.token_hex(4)}@example.com", f"claims-{secrets.token_hex(4)}"
+    for arguments in (("people", "create", email), ("keys", name)):
+        claimant = (*arguments, "--role", "claimant")
+        refused = run(stack, *claimant, said="a long password\n")
+        assert "party: a claimant belongs to a party: name it" in refused.stderr
+        unknown = run(stack, *claimant, "--party", "nobody-knows", said="a long password\n")
+        assert "party 'nobody-knows' does not exist" in unknown.stderr
+        made = run(stack, *claimant, "--party", party, said="a long password\n")
+        assert made.returncode == 0, made.stderr
+        listed = run(stack, arguments[0]).stdout.splitlines()
+        assert [party in each for each in listed if arguments[-1] in each] == [True]

@@ -33,6 +33,7 @@ def test_a_claimant_may_nothing_that_is_not_narrowed_to_its_party() -> None:
         Permission.SELF_MANAGE,
         Permission.OWN_READ,
         Permission.OWN_DISPUTE,
+        Permission.OWN_WALLETS,
     }
 
 
@@ -52,3 +53,11 @@ def test_one_of_several_permissions_is_enough() -> None:
     check_permission(claimant, Permission.OUTAGES_READ, Permission.OWN_READ)
     with pytest.raises(Forbidden, match="outages:read or events:read, which the role claimant"):
         check_permission(claimant, Permission.OUTAGES_READ, Permission.EVENTS_READ)
+
+
+def test_the_same_name_in_the_name_of_another_party_is_somebody_else() -> None:
+    identities = {
+        Principal("claims", Role.CLAIMANT, party=party).identity
+        for party in (None, "acme", "other")
+    }
+    assert len(identities) == 3

@@ -1,16 +1,21 @@
 """A dispute gives a reason; a decision corrects the minutes only when it upholds the dispute."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from domain.errors import Invalid
-from domain.requests import Request
+from domain.errors import Forbidden, Invalid
+from domain.requests import Request, make_unverified_request
 from domain.sla.disputes import (
     NOTE_MAX,
     REASON_MAX,
     Dispute,
     DisputeDecision,
+    DisputeRecord,
+    DisputeStatus,
     check_decision,
     check_dispute,
+    check_withdrawal,
 )
 
 ASKED = Request("ops", "corr")
@@ -52,3 +57,36 @@ def test_invalid_decisions_are_refused(decision: DisputeDecision, field: str) ->
     with pytest.raises(Invalid) as refusal:
         check_decision(decision)
     assert refusal.value.field == field
+
+
+def make_record(filed_by: str, party: str | None) -> DisputeRecord:
+    at = datetime(2026, 1, 31, tzinfo=UTC)
+    decided = (None, None, None, None, None, None)
+    return DisputeRecord(
+        "dsp_1", "OUT-1", 1, DisputeStatus.OPEN, "why", filed_by, at, at, *decided, party=party
+    )
+
+
+@pytest.mark.parametrize(
+    ("filed_by", "filed_for", "asked", "party", "allowed"),
+    [
+        ("ops", None, ASKED, None, True),
+        ("ada", None, ASKED, None, False),
+        ("ada", "acme", ASKED, "acme", True),
+        ("ada", "acme", ASKED, "other", False),
+        ("ada", "acme", ASKED, None, False),
+        ("ada", None, ASKED, "acme", False),
+        # By a signal anybody may say which party they are of.
+        ("ada", "acme", make_unverified_request("eve", "corr"), "acme", False),
+    ],
+)
+def test_a_dispute_is_withdrawn_by_who_filed_it_or_by_their_party(
+    filed_by: str, filed_for: str | None, asked: Request, party: str | None, allowed: bool
+) -> None:
+    record = make_record(filed_by, filed_for)
+    withdrawal = DisputeDecision("dsp_1", False, asked, withdrawn=True, party=party)
+    if allowed:
+        check_withdrawal(record, withdrawal)
+    else:
+        with pytest.raises(Forbidden, match="withdrawn only by who filed it"):
+            check_withdrawal(record, withdrawal)

@@ -19,6 +19,7 @@ from adapters.postgres.sla.agreements.agreements import add_agreement
 from devstack.bench import seed_payments
 from devstack.environment.postgres_binaries import find_binary
 from devstack.environment.stack import Stack
+from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.errors import Conflict
 from domain.events import EventType, make_event
@@ -253,15 +254,15 @@ async def test_the_event_feed_goes_on_in_a_server_that_counts_from_the_beginning
         path = await _take(database, tmp_path)
         await _publish(database, "lost")
         async with database.autocommit() as connection:
-            known = await events.list_after(connection, Cursor(), 1_000)
+            known = await events.list_after(connection, Cursor(), 1_000, EVERYTHING)
         cursor = Cursor(known[-1].transaction, known[-1].sequence)
         new = name_other(other_url, get_name(url))
         await _restore(new, path)
         restored = Database(new, connections_max=1)
         await _publish(restored, "after")
         async with restored.autocommit() as connection:
-            whole = await events.list_after(connection, Cursor(), 1_000)
-            later = await events.list_after(connection, cursor, 1_000)
+            whole = await events.list_after(connection, Cursor(), 1_000, EVERYTHING)
+            later = await events.list_after(connection, cursor, 1_000, EVERYTHING)
         await restored.close()
     assert [row.data["about"] for row in known] == ["before", "lost"]
     assert [row.data["about"] for row in whole] == ["before", "after"]

@@ -14,11 +14,14 @@ from adapters.postgres.settlement import attempts, channels, manual_matches, pay
 from adapters.stellar.rail import Rail
 from devstack.bench import seed_journal
 from devstack.environment.stack import Stack
+from domain.access.scopes import EVERYTHING, Scope
 from domain.accounting.reconciliation import Extent
 from domain.errors import ApexError, Conflict, Invalid
 from domain.requests import Request
 from domain.settlement.manual_matches import MatchTransferInput, MatchTransferRequest
 from domain.settlement.payments import Payment, PaymentStatus
+from domain.sla.agreements.parties import DEFAULT_BENEFICIARY, DEFAULT_PROVIDER
+from services.settlement.payments.read_manual_match import read_manual_match
 from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, make_transfer
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
@@ -55,8 +58,8 @@ def make_match_input(payment: Payment, hash_: str = HASH) -> MatchTransferInput:
 
 async def read_written(scratch: Database, payment: Payment) -> dict[str, Any]:
     async with scratch.autocommit() as connection:
-        row = await payments.get(connection, payment.id)
-        known = await manual_matches.get(connection, payment.id)
+        row = await payments.get(connection, payment.id, EVERYTHING)
+        known = await manual_matches.get(connection, payment.id, EVERYTHING)
         entries = await read_trail(connection, f"outage/{payment.outage_id}")
         posted = await connection.scalar(
             text("SELECT count(*) FROM entries WHERE payment_id = :id AND kind = 'settlement'"),
@@ -142,3 +145,17 @@ async def test_a_confirmed_payment_is_not_matched_again(scratch: Database, rail:
     await activities.match_transfer(make_match_input(payment, first))
     error = await assert_refused(scratch, rail, make_match_input(payment, second))
     assert str(error) == f"payment {payment.id} is confirmed by {first}"
+
+
+async def test_a_party_is_shown_the_matches_of_its_own_payments(
+    scratch: Database, rail: Rail
+) -> None:
+    payment, activities = await owe_payment(scratch), PaymentActivitiesImpl(scratch, rail)
+    hash_ = f"{payment.number:064x}"
+    await send_out_of_band(scratch, payment, hash_)
+    await activities.match_transfer(make_match_input(payment, hash_))
+    for scope in (EVERYTHING, Scope(DEFAULT_PROVIDER), Scope(DEFAULT_BENEFICIARY)):
+        shown = await read_manual_match(scratch, payment.id, scope)
+        assert shown is not None
+        assert shown.transaction_hash == hash_
+    assert await read_manual_match(scratch, payment.id, Scope("another")) is None

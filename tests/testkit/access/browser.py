@@ -19,7 +19,10 @@ _HASHES: list[str] = []
 
 
 async def add_person(
-    database: Database, role: Role = Role.OPERATOR, email: str | None = None
+    database: Database,
+    role: Role = Role.OPERATOR,
+    email: str | None = None,
+    party: str | None = None,
 ) -> Person:
     """Put somebody on record whose password is PASSWORD."""
     if not _HASHES:
@@ -28,7 +31,8 @@ async def add_person(
         await hasher.close()
     address = email or f"{role}-{secrets.token_hex(6)}@example.com"
     id_ = f"usr_{secrets.token_hex(12)}"
-    person = Person(id_, address, None, role, PersonStatus.ACTIVE, None, datetime.now(UTC))
+    now = datetime.now(UTC)
+    person = Person(id_, address, None, role, PersonStatus.ACTIVE, None, now, party)
     async with database.transaction() as connection:
         assert await people.add(connection, person, _HASHES[0])
     return person

@@ -9,6 +9,7 @@ from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, channels, payments
 from adapters.stellar.rail import Rail
+from domain.access.scopes import EVERYTHING
 from domain.settlement.attempts import Attempt
 from domain.settlement.envelopes import Envelope
 from domain.settlement.payments import Payment
@@ -20,7 +21,7 @@ EXPIRED = Envelope("dd" * 32, "AAAA", 100, 5000, "ee" * 32, "", None)
 
 async def read_recorded(scratch: Database, payment: Payment) -> dict[str, Any]:
     async with scratch.autocommit() as connection:
-        row = await payments.get(connection, payment.id)
+        row = await payments.get(connection, payment.id, EVERYTHING)
         trail = await read_trail(connection, f"outage/{payment.outage_id}")
         settled = await connection.scalar(
             text("SELECT count(*) FROM entries WHERE payment_id = :id AND kind = 'settlement'"),

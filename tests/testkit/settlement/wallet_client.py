@@ -22,8 +22,8 @@ async def register_wallet(api: httpx.AsyncClient, address: str) -> dict[str, Any
     return found
 
 
-async def request_challenge(api: httpx.AsyncClient, address: str) -> dict[str, Any]:
-    given = await api.post(f"/wallets/{address}/challenges")
+async def request_challenge(api: httpx.AsyncClient, address: str, **asked: str) -> dict[str, Any]:
+    given = await api.post(f"/wallets/{address}/challenges", params=asked)
     assert given.status_code == 201, given.text
     found: dict[str, Any] = given.json()
     return found

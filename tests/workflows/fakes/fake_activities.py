@@ -13,6 +13,7 @@ from domain.accounting.integrity_checks import CheckIntegrityInput, CheckIntegri
 from domain.accounting.reconciliation import Comparison, ReconciliationRun
 from domain.deliveries import Delivery, DeliveryStatus, compute_pause
 from domain.errors import Conflict
+from domain.settlement.owners.registrations import ChallengeWalletInput
 from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
 from domain.sla.attestations import (
     Attestation,
@@ -78,8 +79,8 @@ class FakeWalletActivities(WalletActivities):
         return self._ready(address)
 
     @activity.defn
-    async def challenge_wallet(self, address: str) -> Challenge:
-        return Challenge(address, "xdr", "hash", "a network", DETECTED)
+    async def challenge_wallet(self, wanted: ChallengeWalletInput) -> Challenge:
+        return Challenge(wanted.address, "xdr", "hash", "a network", DETECTED)
 
     @activity.defn
     async def prove_wallet(self, proof: SignedChallenge) -> Readiness:

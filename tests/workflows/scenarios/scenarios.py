@@ -15,6 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from domain.deliveries import Delivery
 from domain.errors import Conflict
+from domain.settlement.owners.registrations import ChallengeWalletInput
 from domain.settlement.payments import JudgeOutageResult, Receipt
 from domain.settlement.wallets import SignedChallenge
 from domain.sla.attestations import Call, CallStatus
@@ -42,7 +43,11 @@ from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
-from workflows.wallets import WALLET_WORKFLOWS, ProveWalletWorkflow
+from workflows.wallets import (
+    WALLET_WORKFLOWS,
+    ChallengeWalletWorkflow,
+    ProveWalletWorkflow,
+)
 from workflows.webhooks import WebhookWorkflow
 
 
@@ -229,9 +234,13 @@ def _verb(kind: type) -> str:
 async def run_wallet_requests(stage: Stage) -> Kept:
     """Each request about a wallet, and one that is refused."""
     kept: Kept = {}
+    messages: dict[type, object] = {
+        ChallengeWalletWorkflow: ChallengeWalletInput("GWALLET", "ada"),
+        ProveWalletWorkflow: SignedChallenge("GWALLET", "signed"),
+    }
     for kind in WALLET_WORKFLOWS:
         name = _verb(kind)
-        message = SignedChallenge("GWALLET", "signed") if kind is ProveWalletWorkflow else "GWALLET"
+        message = messages.get(kind, "GWALLET")
         handle = await stage.begin(kind.run, message, f"wallet/{name}/GWALLET/1")
         await handle.result()
         kept[f"wallet-{name}"] = handle

@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.access.scopes import list_conditions
 from adapters.postgres.settlement.payments import to_record
 from adapters.postgres.tables import payments
+from domain.access.scopes import Scope
 from domain.settlement.payments import PaymentRecord, PaymentStatus
 from domain.sla.verdicts import PaymentType
 
@@ -28,7 +30,8 @@ class PaymentFilter:
     until: datetime | None = None
 
 
-def _list_conditions(wanted: PaymentFilter) -> Iterator[ColumnElement[bool]]:
+def _list_conditions(scope: Scope, wanted: PaymentFilter) -> Iterator[ColumnElement[bool]]:
+    yield from list_conditions(scope, payments.c.outage_id)
     if wanted.statuses is not None:
         yield payments.c.status.in_(wanted.statuses)
     if wanted.type is not None:
@@ -42,10 +45,14 @@ def _list_conditions(wanted: PaymentFilter) -> Iterator[ColumnElement[bool]]:
 
 
 async def list_page(
-    connection: AsyncConnection, wanted: PaymentFilter, offset: int = 0, limit: int = 20
+    connection: AsyncConnection,
+    scope: Scope,
+    wanted: PaymentFilter,
+    offset: int = 0,
+    limit: int = 20,
 ) -> tuple[list[PaymentRecord], int]:
     """Return one page, newest first, and how many there are in all."""
-    conditions = list(_list_conditions(wanted))
+    conditions = list(_list_conditions(scope, wanted))
     rows = await connection.execute(_select_newest(*conditions).offset(offset).limit(limit))
     total = await connection.scalar(select(func.count()).select_from(payments).where(*conditions))
     return [to_record(row) for row in rows.mappings()], total or 0
@@ -60,10 +67,11 @@ def _select_newest(*conditions: ColumnElement[bool]) -> Select[Any]:
 
 
 async def stream(
-    connection: AsyncConnection, wanted: PaymentFilter
+    connection: AsyncConnection, scope: Scope, wanted: PaymentFilter
 ) -> AsyncIterator[PaymentRecord]:
     """Yield every payment of a filter, newest first; no more than a chunk of them is in memory."""
-    conditions, here = list(_list_conditions(wanted)), tuple_(payments.c.created_at, payments.c.id)
+    conditions = list(_list_conditions(scope, wanted))
+    here = tuple_(payments.c.created_at, payments.c.id)
     more, after = True, list[ColumnElement[bool]]()
     while more:
         statement = _select_newest(*conditions, *after).limit(CHUNK)

@@ -53,35 +53,6 @@ async def test_nobody_else_can_prove_it(api: httpx.AsyncClient, stack: Stack) ->
     assert (await api.get(f"/wallets/{owner.public_key}")).json()["proven_at"] is None
 
 
-async def test_to_register_a_wallet_first_does_not_keep_its_owner_out(
-    api: httpx.AsyncClient, stack: Stack
-) -> None:
-    """Only proof settles whose it is; a challenge is void once somebody else has registered it."""
-    owner = Keypair.random()
-    address, where = owner.public_key, f"/wallets/{owner.public_key}/proofs"
-
-    async def register(name: str) -> int:
-        answer = await api.post("/wallets", json={"address": address, "owner": name})
-        return answer.status_code
-
-    async def prove(answer: str) -> httpx.Response:
-        return await api.post(where, json={"transaction_xdr": answer})
-
-    assert await register("Mallory") == 201
-    assert await register("Alice") == 201
-    answer = sign_challenge(await request_challenge(api, address), owner)
-    assert await register("Mallory") == 201
-    late = await prove(answer)
-    assert (late.status_code, "as it is registered now" in late.json()["detail"]) == (409, True)
-    assert await register("Alice") == 201
-    answer = sign_challenge(await request_challenge(api, address), owner)
-    assert (await prove(answer)).json()["owner"] == "Alice"
-    assert await register("Mallory") == 409
-    assert await register("Alice") == 200
-    listed = await api.get("/wallets", params={"owner": "Alice", "page_size": 200})
-    assert address in [item["address"] for item in listed.json()]
-
-
 async def test_a_challenge_that_has_expired_or_was_never_given_is_refused(
     api: httpx.AsyncClient, stack: Stack, database: Database
 ) -> None:
