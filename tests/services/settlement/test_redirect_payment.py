@@ -16,6 +16,7 @@ from adapters.postgres.settlement.attempts import Reservation
 from adapters.postgres.sla.agreements import agreements
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
+from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import ObservedAttempt, Prepared, Redirected
@@ -166,4 +167,6 @@ async def test_a_run_that_knows_the_old_address_signs_nothing(
     activities = PaymentActivitiesImpl(database, rail)
     assert await activities._sign_anew(payment, reservation, 0) == Redirected(moved)
     async with database.autocommit() as connection:
-        assert (await payments.get(connection, payment.id)).status is PaymentStatus.PENDING
+        assert (
+            await payments.get(connection, payment.id, EVERYTHING)
+        ).status is PaymentStatus.PENDING

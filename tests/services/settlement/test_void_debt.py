@@ -14,6 +14,7 @@ from adapters.postgres.settlement import approvals, attempts, payments
 from adapters.postgres.sla import outages
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
+from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict, Forbidden, TryAgain
 from domain.requests import Request
 from domain.settlement.allocations import make_single_transfer
@@ -81,8 +82,8 @@ async def test_a_pending_payment_is_voided_once_and_never_signed(
     again = await void_debt(database, make_void(payment.outage_id), "sandbox")
     assert again.version == first.version
     async with database.autocommit() as connection:
-        record = await payments.get(connection, payment.id)
-        outage = await outages.get(connection, payment.outage_id)
+        record = await payments.get(connection, payment.id, EVERYTHING)
+        outage = await outages.get(connection, payment.outage_id, EVERYTHING)
         given = await approvals.list_by_payment(connection, [payment.id])
     assert (record.status, outage.status) == (PaymentStatus.VOIDED, OutageStatus.VOIDED)
     assert [each.voided_reason for each in given[payment.id]] == ["the debt is voided"]
@@ -189,7 +190,7 @@ async def test_of_a_void_and_a_signature_at_once_one_wins(database: Database, ra
         signed, voided = await asyncio.gather(sign(), take_back())
         assert signed != voided
         async with database.autocommit() as connection:
-            record = await payments.get(connection, payment.id)
+            record = await payments.get(connection, payment.id, EVERYTHING)
             stored = await attempts.get_reservation(connection, payment.id)
         assert (stored is not None) == signed
         expected = PaymentStatus.PREPARED if signed else PaymentStatus.VOIDED

@@ -10,6 +10,7 @@ from adapters.postgres.accounting import invariants
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages, verdicts
 from devstack.environment.stack import Stack
+from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict
 from domain.sla.outages import JudgeOutageInput, OutageStatus, ReopenOutageInput, ReopenRequest
 from domain.sla.outages import Resolution as Repair
@@ -44,7 +45,7 @@ async def test_the_next_verdict_is_the_next_revision_and_the_only_debt(scratch: 
     before = await make_owe_input(scratch, outage_id)
     await reopen_outage(scratch, make_reopening(outage_id))
     async with scratch.transaction() as connection:
-        record = await outages.get(connection, outage_id)
+        record = await outages.get(connection, outage_id, EVERYTHING)
         assert [each for each in await invariants.check(connection) if not each.overdue] == []
     assert (record.status, record.judged, record.resolved_at) == (OutageStatus.DECLARED, None, None)
     assert await list_owed(scratch, before.payment) == 0
@@ -75,7 +76,9 @@ async def test_a_run_that_is_late_neither_reopens_nor_resolves_once_more(scratch
     again = await reopen_outage(scratch, make_reopening(outage_id))
     assert again.version == first.version + 1
     async with scratch.autocommit() as connection:
-        assert (await outages.get(connection, outage_id)).status is OutageStatus.DISPUTABLE
+        assert (
+            await outages.get(connection, outage_id, EVERYTHING)
+        ).status is OutageStatus.DISPUTABLE
 
 
 async def test_what_is_owed_or_past_its_window_stays_judged(scratch: Database) -> None:
