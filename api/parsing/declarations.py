@@ -9,7 +9,7 @@ from domain.requests import Request
 from domain.sla.outage_rules import check_instant, check_resolution
 from domain.sla.outages import Declaration, Outage, Resolution
 from domain.sla.verdicts import compute_payable, judge
-from services.sla.agreements.bind_outage import read_bindings
+from services.sla.agreements.read_bindings import read_bindings
 from services.sla.outages.read_answer import read_declaration
 
 

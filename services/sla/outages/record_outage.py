@@ -16,7 +16,7 @@ from domain.events import EventType, derive_event_id, make_event
 from domain.sla.agreements.parts import OutagePart, is_part, make_part_id
 from domain.sla.outages import Declaration, RecordOutageInput, RecordOutageResult
 from domain.sla.policies import Policy
-from services.sla.agreements.bind_outage import Binding, bind_outage_within
+from services.sla.agreements.read_bindings import Binding, bind_outage_within
 
 
 async def record_outage(database: Database, declaring: RecordOutageInput) -> RecordOutageResult:

@@ -13,6 +13,7 @@ from adapters.postgres.accounting import invariants, journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals, payments, wallets
 from adapters.postgres.settlement.attempts import Reservation
+from adapters.postgres.settlement.owners import registrations
 from adapters.postgres.sla.agreements import agreements
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
@@ -20,6 +21,7 @@ from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import ObservedAttempt, Prepared, Redirected
+from domain.settlement.owners.registrations import Registration
 from domain.settlement.payments import Payment, PaymentStatus
 from domain.settlement.wallets import Payout, PayoutRole
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
@@ -90,7 +92,8 @@ async def party(stack: Stack, database: Database) -> Party:
         await agreements.add_agreement(connection, terms)
         for address in known.values():
             with suppress(Conflict):  # registered, and proven, by another test
-                await wallets.register(connection, address, "a payee of this test", NOW)
+                owned = Registration(address, "a payee of this test", None)
+                await registrations.register(connection, owned, NOW)
     return Party(database, name, known["PROVIDER"], known["BENEFICIARY"])
 
 

@@ -187,7 +187,12 @@ async def test_of_a_void_and_a_signature_at_once_one_wins(database: Database, ra
                 return False
             return True
 
-        signed, voided = await asyncio.gather(sign(), take_back())
+        if turn == 0:  # one after the other first, so that each has won once
+            signed, voided = await sign(), await take_back()
+        elif turn == 1:
+            voided, signed = await take_back(), await sign()
+        else:
+            signed, voided = await asyncio.gather(sign(), take_back())
         assert signed != voided
         async with database.autocommit() as connection:
             record = await payments.get(connection, payment.id, EVERYTHING)
