@@ -241,6 +241,7 @@ class SettlementSettings(JudgingSettings, ChannelSettings):
     settlement_approval_above: Stroops = make_limit(
         5_000, "USDC above which two people must approve"
     )
+    settlement_approval_above_stated: Stroops = make_limit(500, "USDC stated minutes may change")
     chain_reading_max_age_seconds: Whole = Field(
         60,
         ge=5,

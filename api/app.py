@@ -44,6 +44,7 @@ from api.routes.settlement import (
     wallets,
 )
 from api.routes.sla import (
+    agreements,
     amendments,
     analytics,
     configs,
@@ -51,7 +52,9 @@ from api.routes.sla import (
     imports,
     listings,
     outages,
+    parties,
     policies,
+    reversals,
     verdicts,
 )
 from domain.sla.agreements.agreements import Agreement
@@ -60,9 +63,20 @@ from services.access.bootstrap import bootstrap
 DESCRIPTION = "From an outage to a paid, disputable, audited SLA settlement."
 
 # What stands under /outages, /payments or /wallets by a name of its own goes before the one of any id.
-SLA = (imports, listings, outages, amendments, disputes, verdicts, configs, policies, analytics)
+SLA = (
+    imports,
+    listings,
+    outages,
+    amendments,
+    reversals,
+    disputes,
+    verdicts,
+    configs,
+    policies,
+    analytics,
+)
 MONEY = (limits, circuit_breakers, approvals, manual_matches, payments)
-PARTIES = (user_wallets, wallets, payouts)
+PARTIES = (parties, agreements, user_wallets, wallets, payouts)
 PROOFS = (reconciliation, break_resolutions, integrity_checks, audit)
 NOUNS = (
     *(sessions, session_events, people, api_keys, key_sets),

@@ -14,6 +14,7 @@ from domain.errors import Invalid
 from domain.requests import Request
 from domain.sla.outage_rules import (
     AGE_MINUTES_MAX,
+    AGREEMENT_NAME_MAX,
     ASSIGNED_TO_MAX,
     CANCEL_REASON_MAX,
     ID_MAX,
@@ -153,6 +154,15 @@ class OutageBody(StatusBody):
         max_length=POLICY_NAME_MAX,
         description="SLA policy; the default otherwise",
     )
+    agreement: str | None = Field(
+        None,
+        min_length=1,
+        max_length=AGREEMENT_NAME_MAX,
+        description="One agreement; otherwise all that cover the site or the services",
+    )
+    customer: str | None = Field(
+        None, min_length=1, max_length=ID_MAX, description="Only agreements with this party"
+    )
 
     def outage(self) -> Outage:
         place = self.location
@@ -168,6 +178,8 @@ class OutageBody(StatusBody):
             assigned_to=self.assigned_to,
             location=None if place is None else Location(place.latitude, place.longitude),
             policy=self.policy,
+            agreement=self.agreement,
+            customer=self.customer,
         )
 
 

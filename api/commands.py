@@ -39,7 +39,11 @@ from domain.sla.outages import (
     Cancellation,
     Declaration,
     RecordOutageResult,
+    ReopenOutageInput,
+    ReopenRequest,
     Resolution,
+    VoidDebtInput,
+    VoidRequest,
 )
 from services.sla.disputes.read_answer import read_decision, read_filing, read_review
 from services.sla.outages.read_answer import (
@@ -48,6 +52,7 @@ from services.sla.outages.read_answer import (
     read_declaration,
     read_resolution,
 )
+from services.sla.outages.read_reversal import read_reopening, read_void
 from workflows.outage_states import make_search_attributes
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
@@ -118,6 +123,17 @@ async def cancel(
 ) -> None:
     look = partial(read_cancellation, engine.database, outage_id)
     await _ask(engine, outage_id, OutageWorkflow.cancel, cancellation, update_id, look)
+
+
+async def reopen(engine: Engine, outage_id: str, asked: ReopenRequest, update_id: str) -> None:
+    reopening = ReopenOutageInput(outage_id, asked, update_id, datetime.now(UTC))
+    look = partial(read_reopening, engine.database, reopening)
+    await _ask(engine, outage_id, OutageWorkflow.reopen, asked, update_id, look)
+
+
+async def void(engine: Engine, outage_id: str, asked: VoidRequest, update_id: str) -> None:
+    look = partial(read_void, engine.database, VoidDebtInput(outage_id, asked, datetime.now(UTC)))
+    await _ask(engine, outage_id, OutageWorkflow.void, asked, update_id, look)
 
 
 async def file_dispute(engine: Engine, dispute: Dispute, update_id: str) -> None:

@@ -84,7 +84,7 @@ PAYMENT_STATES = {
     ],
     "confirmed": [PaymentStatus.CONFIRMED],
     "completed": [PaymentStatus.CONFIRMED],
-    "failed": [PaymentStatus.BLOCKED, PaymentStatus.QUARANTINED],
+    "failed": [PaymentStatus.BLOCKED, PaymentStatus.QUARANTINED, PaymentStatus.VOIDED],
 }
 
 

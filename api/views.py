@@ -108,7 +108,10 @@ class SlaView(BaseModel):
 
 
 class OutageView(BaseModel):
-    """`status` says whether the service is down; `lifecycle` where its settlement stands."""
+    """
+    `status` says whether the service is down, `lifecycle` where its settlement stands, and `parts` which
+    outages are the same under further agreements (null in lists).
+    """
 
     id: str
     site_name: str
@@ -130,6 +133,11 @@ class OutageView(BaseModel):
     resolution_notes: str | None
     policy: str
     policy_version: int
+    agreement: str
+    agreement_version: int
+    customer: str | None
+    part_of: str | None
+    parts: list[str] | None
     sla_status: SlaView | None
     correlation_id: str
     workflow_id: str
@@ -139,16 +147,8 @@ class OutageView(BaseModel):
         attestation = AttestationView.of(record.attestation)
         return cls.model_validate(
             {
-                **asdict(record.outage),
-                "declared_at": record.declared_at,
-                "resolved_at": record.resolved_at,
-                "dispute_deadline": record.dispute_deadline,
-                "closed_at": record.closed_at,
-                "root_cause": record.root_cause,
-                "resolution_notes": record.resolution_notes,
-                "policy": record.policy,
-                "policy_version": record.policy_version,
-                "correlation_id": record.correlation_id,
+                **asdict(record.outage) | {"declared_at": record.declared_at},
+                **{name: getattr(record, name) for name in _RECORDED},
                 "status": to_outage_status(record.status),
                 "lifecycle": record.status,
                 "sla_status": record.judged
@@ -158,6 +158,11 @@ class OutageView(BaseModel):
         )
 
 
+_RECORDED = (
+    *("resolved_at", "dispute_deadline", "closed_at", "root_cause"),
+    *("resolution_notes", "policy", "policy_version", "agreement", "agreement_version"),
+    *("part_of", "parts", "correlation_id"),
+)
 STATES = {
     "open": [OutageStatus.DECLARED],
     "resolved": [
@@ -165,6 +170,7 @@ STATES = {
         OutageStatus.DISPUTED,
         OutageStatus.SETTLING,
         OutageStatus.CLOSED,
+        OutageStatus.VOIDED,
     ],
     "cancelled": [OutageStatus.CANCELLED],
 }

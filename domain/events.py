@@ -12,6 +12,7 @@ from domain.digests import derive_id
 class EventType(StrEnum):
     OUTAGE_CREATED = "outage.created"
     OUTAGE_RESOLVED = "outage.resolved"
+    OUTAGE_REOPENED = "outage.reopened"
     OUTAGE_CANCELLED = "outage.cancelled"
     OUTAGE_CLOSED = "outage.closed"
     SLA_BREACHED = "sla.breached"
@@ -22,6 +23,7 @@ class EventType(StrEnum):
     PAYMENT_BLOCKED = "payment.blocked"
     PAYMENT_ON_HOLD = "payment.on_hold"
     PAYMENT_REOPENED = "payment.reopened"
+    PAYMENT_VOIDED = "payment.voided"
     PAYMENT_APPROVED = "payment.approved"
     CIRCUIT_BREAKER_OPENED = "settlement.circuit_breaker_opened"
     CIRCUIT_BREAKER_CLOSED = "settlement.circuit_breaker_closed"

@@ -9,13 +9,16 @@ from typing import Any
 
 from domain.digests import format_instant
 from domain.settlement.payments import Payment
+from domain.sla.agreements.versions import AgreementVersion
 from domain.sla.attestations import Attestation, CallOutcome
 from domain.sla.outages import Declaration, Outage
 from domain.sla.policies import Policy
 from domain.sla.verdicts import Verdict
 
 
-def describe_declaration(declaration: Declaration, policy: Policy) -> dict[str, Any]:
+def describe_declaration(
+    declaration: Declaration, agreement_version: int, policy: Policy, part_of: str | None = None
+) -> dict[str, Any]:
     outage = declaration.outage
     return {
         "outage_id": outage.id,
@@ -23,7 +26,25 @@ def describe_declaration(declaration: Declaration, policy: Policy) -> dict[str, 
         "severity": outage.severity,
         "detected_at": format_instant(outage.detected_at),
         "fingerprint": declaration.fingerprint,
+        "agreement": declaration.agreement,
+        "agreement_version": agreement_version,
+        "customer": outage.customer,
+        "part_of": part_of,
         **describe_policy(policy),
+    }
+
+
+def describe_agreement_version(version: AgreementVersion) -> dict[str, Any]:
+    since, until = version.effective_from, version.effective_until
+    return {
+        "agreement": version.agreement,
+        "version": version.version,
+        "effective_from": format_instant(since),
+        "effective_until": None if until is None else format_instant(until),
+        "policy": version.policy,
+        "sites": version.coverage.sites,
+        "services": version.coverage.services,
+        "digest": version.digest(),
     }
 
 

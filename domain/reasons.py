@@ -17,6 +17,7 @@ class ReasonCode(StrEnum):
     CHAIN_UNREAD = "chain_unread"
     COMMITS_NOT_DURABLE = "commits_not_durable"
     APPROVAL_REQUIRED = "approval_required"
+    SECOND_PERSON_REQUIRED = "second_person_required"
     CAP_PER_PAYMENT = "cap_per_payment"
     CAP_PER_DAY = "cap_per_day"
     CAP_PER_PAYEE_PER_DAY = "cap_per_payee_per_day"
@@ -26,6 +27,7 @@ class ReasonCode(StrEnum):
     PAYEE_NO_TRUSTLINE = "payee_no_trustline"
     PAYEE_NOT_AUTHORIZED = "payee_not_authorized"
     PAYEE_LIMIT_REACHED = "payee_limit_reached"
+    PAYEE_REQUIRES_MEMO = "payee_requires_memo"
     ACCOUNT_FROZEN = "account_frozen"
     # Blocked until we do.
     TREASURY_MISSING = "treasury_missing"
@@ -43,6 +45,13 @@ class ReasonCode(StrEnum):
     CHANNEL_MISSING = "channel_missing"
     # Sent, and not final: what the nodes say became of it differs.
     NODES_DISAGREE = "nodes_disagree"
+
+
+MEMO_REQUIRED = (
+    "the account asks for a memo with each payment (SEP-29), as those of exchanges do, and a settlement "
+    "carries none; name an account that the payee holds itself, or let it remove its data entry "
+    "config.memo_required"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from stellar_sdk import scval, xdr
 
 from domain.errors import Invalid
 from domain.sla.attestations import ContractResult, make_symbol
-from domain.sla.contract_parity import find_differences
+from domain.sla.contract_parity import CONTRACT_SYMBOLS, find_differences
 from domain.sla.policies import (
     BEGINNING_OF_TIME,
     Policy,
@@ -24,7 +24,7 @@ from domain.sla.policies import (
     check_terms,
     hash_terms,
 )
-from domain.sla.verdicts import CONTRACT_SYMBOLS, MTTR_MINUTES_MAX, Severity, Terms, judge
+from domain.sla.verdicts import MTTR_MINUTES_MAX, Severity, Terms, judge
 from stellar_sandbox.calculator import contract_state
 from stellar_sandbox.calculator.sla_config import DEFAULTS
 from stellar_sandbox.calculator.sla_config import SLAConfig as Chained

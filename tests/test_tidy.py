@@ -21,8 +21,8 @@ FURNITURE = {
         *("__main__", "app", "bodies", "commands", "dependencies", "middleware", "payment_views"),
         *("problems", "responses", "sockets", "views", "wallet_commands"),
     },
-    "api/routes": {"amendments", "health", "metrics", "payouts", "user_wallets"},
-    "workflows": {"outage_states", "runtime"},
+    "api/routes": {"amendments", "health", "metrics", "payouts", "reversals", "user_wallets"},
+    "workflows": {"outage_states", "reversals", "runtime"},
     "activities": set[str](),
     "adapters/postgres": {
         *("closed_outages", "contract_calls", "database", "durability", "guard_digests", "guards"),
@@ -31,14 +31,14 @@ FURNITURE = {
 }
 
 
-def _stems(folder: str) -> set[str]:
-    return {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__"}
+def _stems(folder: str, pattern: str = "*.py") -> set[str]:
+    return {path.stem for path in (ROOT / folder).glob(pattern)} - {"__init__"}
 
 
 def _nouns(layer: str) -> dict[str, str]:
     """Every module of a layer, and the room it stands in; "" for the layer itself."""
     return dict.fromkeys(_stems(layer), "") | {
-        noun: room for room in ROOMS for noun in _stems(f"{layer}/{room}")
+        noun: room for room in ROOMS for noun in _stems(f"{layer}/{room}", "**/*.py")
     }
 
 

@@ -160,6 +160,8 @@ def _build_outages_spec(
             outages.record_outage,
             outages.read_outage_state,
             outages.amend_outage,
+            outages.reopen_outage,
+            outages.void_debt,
             outages.cancel_outage,
             outages.judge_outage,
             outages.owe_payment,

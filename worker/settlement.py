@@ -150,6 +150,7 @@ async def _build_gate(
         cap_per_day=settings.settlement_cap_per_day,
         cap_per_payee_per_day=settings.settlement_cap_per_payee_per_day,
         approval_above=settings.settlement_approval_above,
+        approval_above_stated=settings.settlement_approval_above_stated,
     ).require_people()
     await set_limits(database, allowed, datetime.now(UTC))
     tolerance = CircuitBreakerLimits(

@@ -156,6 +156,15 @@ class AttestedWorkflowBase(WorkflowBase):
         self.attestation_handles: dict[int, workflow.ChildWorkflowHandle[Any, str]] = {}
         self.attestation_problem = ""
 
+    def is_taken_back(self) -> bool:
+        """Tell whether the verdict that was to be paid no longer holds."""
+        return False
+
+    async def await_child(self, child: workflow.ChildWorkflowHandle[Any, Any]) -> bool:
+        """Wait for a workflow that serves a verdict; False when the verdict is taken back before its end."""
+        await self.wait_until(None, lambda: child.done() or self.is_taken_back(), "")
+        return child.done()
+
     async def start_attestation(self, judgement: JudgeOutageResult | None) -> None:
         """Start the attestation of a verdict, once for each revision, without waiting for it."""
         if (
@@ -189,7 +198,8 @@ class AttestedWorkflowBase(WorkflowBase):
                     or f"waiting for the SLA contract's confirmation: {child.id}"
                 )
             try:
-                await self.wait_until(None, child.done, "")
+                if not await self.await_child(child):
+                    return
                 hash_ = await child
             except ChildWorkflowError:  # somebody ended the workflow, which confirms nothing
                 self.note(f"{child.id} ended without a result; it is started again")

@@ -5,6 +5,7 @@ Somebody may review a dispute before they decide it. The time to decide runs on 
 """
 
 from abc import ABC, abstractmethod
+from functools import partial
 
 from temporalio import activity, workflow
 
@@ -53,10 +54,13 @@ class DisputableWorkflowBase(OutageStateWorkflowBase):
 
     async def await_dispute_outcome(self) -> None:
         """Wait until the dispute window has passed without a dispute, or the dispute is decided."""
-        assert self.judgement is not None
-        if self.status is OutageStatus.DISPUTABLE:
-            deadline = self.judgement.dispute_deadline
-            await self.wait_until(deadline, lambda: self.dispute is not None, "dispute window")
+        while self.is_disputable():
+            judged = self.judgement
+            assert judged is not None
+            deadline, superseded = judged.dispute_deadline, partial(self.is_superseded, judged)
+            await self.wait_until(deadline, superseded, "dispute window")
+            if workflow.now() >= deadline and not superseded():
+                break
         async with self.lock:  # a dispute filed in time may not be recorded yet
             filed = self.dispute
         if filed is not None and not self.decided:
@@ -64,6 +68,13 @@ class DisputableWorkflowBase(OutageStateWorkflowBase):
             await self.wait_until(filed.decision_deadline, lambda: self.decided, "time to decide")
             await self.record_decision(None)
         await self.announce()
+
+    def is_disputable(self) -> bool:
+        return self.status is OutageStatus.DISPUTABLE and self.dispute is None
+
+    def is_superseded(self, judged: JudgeOutageResult) -> bool:
+        """Tell whether a verdict can be disputed no more, or is another by now."""
+        return not self.is_disputable() or self.judgement is not judged
 
     @workflow.update(description="Object to the verdict")
     async def file_dispute(self, dispute: Dispute) -> FileDisputeResult:

@@ -2,11 +2,11 @@
 The workflow of an outage, from its declaration to its payment. Read `run` first.
 
     declared -> (repair) -> disputable -> [disputed] -> settling -> closed
-            \\-> cancelled
+     |      \\-> cancelled    |                \\------------\\-> voided
+     \\<------ reopened -------/
 
 Each `await` is durable: a process may die on any line, and another one continues from there. The
 database is the truth: a workflow that begins on an outage that is on record goes on from how it stands.
-What callers may ask meanwhile stands below: updates, which answer, and signals, which do not.
 """
 
 from abc import abstractmethod
@@ -25,7 +25,6 @@ from temporalio.exceptions import (
 
 from domain.errors import Conflict, NotFound
 from domain.money import format_amount
-from domain.requests import make_unverified_request
 from domain.settlement.payments import (
     CloseOutageInput,
     JudgeOutageResult,
@@ -39,23 +38,18 @@ from domain.sla.disputes import DisputeDecision
 from domain.sla.outages import Declaration, OutageStatus, RecordOutageResult, Resolution
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.disputes import DisputableWorkflowBase
     from workflows.outage_states import OutageStateActivities
     from workflows.payments import PaymentWorkflow
-    from workflows.runtime import (
-        check,
-        exponential_backoff,
-        read_signal,
-        refuse,
-        run_activity,
-    )
+    from workflows.runtime import check, exponential_backoff, read_signal, refuse, run_activity
+    from workflows.sla.parts import signal_parts, start_parts
+    from workflows.sla.reversals import ReversalActivities, ReversibleWorkflowBase
 
 # The relay notifies this workflow when a payment is made that it did not start itself; these waits are
 # for the case that nobody does.
 PAYMENT_CHECK_MIN, PAYMENT_CHECK_MAX = timedelta(seconds=10), timedelta(minutes=10)
 
 
-class OutageActivities(OutageStateActivities):
+class OutageActivities(OutageStateActivities, ReversalActivities):
     """The activities of an outage; implemented by activities/sla/outages.py."""
 
     @activity.defn
@@ -95,7 +89,7 @@ class OutageActivities(OutageStateActivities):
 
 
 @workflow.defn
-class OutageWorkflow(DisputableWorkflowBase):
+class OutageWorkflow(ReversibleWorkflowBase):
     @workflow.init
     def __init__(self, declaration: Declaration) -> None:
         super().__init__(declaration)
@@ -107,10 +101,10 @@ class OutageWorkflow(DisputableWorkflowBase):
 
     async def see_through(self) -> OutageStatus | None:
         """See the outage through, from how it stands in the database."""
-        if await self.declare() and await self.await_repair():
-            payment = await self.owe()
-            receipt = await self.await_payment(payment)
-            await self.close(receipt)
+        recorded = await self.declare()
+        while recorded and await self.await_repair():
+            if (payment := await self.owe()) and (receipt := await self.await_payment(payment)):
+                await self.close(receipt)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self.status
 
@@ -128,21 +122,28 @@ class OutageWorkflow(DisputableWorkflowBase):
         else:
             await self.read_state()
         await self.announce()
+        await start_parts(OutageWorkflow.run, self.declaration, self.recorded)
         return True
 
     async def await_repair(self) -> bool:
         """Wait for the repair, for years if need be; False when there is nothing left to do."""
+        await signal_parts(self.recorded)  # it may have been reopened, and they with it
         await self.wait_until(None, lambda: not self.is_open(), "")
         await self.announce()
-        return self.status not in (OutageStatus.CANCELLED, OutageStatus.CLOSED)
+        await signal_parts(self.recorded)
+        return self.status not in outages.FINAL
 
-    async def owe(self) -> Payment:
-        """Owe the payment of the verdict that holds in the end; the database has the last word."""
+    async def owe(self) -> Payment | None:
+        """
+        Owe the payment of the verdict that holds in the end; None when it is taken back before. The
+        database has the last word.
+        """
         for times in count():
             await self.start_attestation(self.judgement)
             await self.await_dispute_outcome()
             await self.await_attestation(self.judgement)
-            assert self.judgement is not None
+            if self.is_taken_back() or self.judgement is None:
+                return None
             settling = OwePaymentInput(self.judgement.payment, workflow.now())
             try:
                 owed = await run_activity(
@@ -157,9 +158,14 @@ class OutageWorkflow(DisputableWorkflowBase):
         self.enter(OutageStatus.SETTLING, owed.version, what)
         return payment
 
-    async def await_payment(self, payment: Payment) -> Receipt:
-        """Wait until the payment is made, exactly once, by a workflow that outlives this one."""
+    async def await_payment(self, payment: Payment) -> Receipt | None:
+        """
+        Wait until the payment is made, exactly once, by a workflow that outlives this one; None once it is
+        voided.
+        """
         for times in count():
+            if self.is_taken_back():
+                return None
             id_ = f"payment/{payment.id}"
             try:
                 child = await workflow.start_child_workflow(
@@ -170,12 +176,14 @@ class OutageWorkflow(DisputableWorkflowBase):
                     parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                     static_summary=f"{payment.type} for outage {self.outage.id}",
                 )
-                await self.wait_until(None, child.done, "")
-                return await child
+                if await self.await_child(child) and (paid := await child) is not None:
+                    return paid
             except WorkflowAlreadyStartedError:
                 self.note_stuck(f"{id_} runs already; waiting for its receipt")
             except ChildWorkflowError:  # somebody ended it, which proves nothing
                 self.note(f"{id_} ended without a receipt; it is started again")
+            if self.is_taken_back():
+                return None
             receipt = await self.run_until_accepted(OutageActivities.find_receipt, payment)
             if receipt is not None:
                 return receipt
@@ -218,6 +226,7 @@ class OutageWorkflow(DisputableWorkflowBase):
             version = await run_activity(OutageActivities.amend_outage, amending)
             self.outage = outages.apply_amendment(self.outage, amendment.changes)
             self.acknowledge(version, f"amended: {', '.join(sorted(amendment.changes))}")
+            await signal_parts(self.recorded)
 
     @amend.validator
     def check_amend(self, amendment: outages.Amendment) -> None:
@@ -257,8 +266,7 @@ class OutageWorkflow(DisputableWorkflowBase):
             cancelling = outages.CancelOutageInput(self.outage.id, cancellation, workflow.now())
             closure = await run_activity(OutageActivities.cancel_outage, cancelling)
             self.unannounced += closure.deliveries
-            what = f"cancelled: {cancellation.reason}"
-            self.enter(OutageStatus.CANCELLED, closure.version, what)
+            self.enter(OutageStatus.CANCELLED, closure.version, f"cancelled: {cancellation.reason}")
 
     @cancel.validator
     def check_cancel(self, cancellation: outages.Cancellation) -> None:
@@ -287,12 +295,3 @@ class OutageWorkflow(DisputableWorkflowBase):
             await handler(read_signal(kind, arguments, correlation_id))
         except ApplicationError as error:  # out of a signal it would end the whole workflow
             self.note_ignored(f"signal ignored: {error.message}")
-
-    async def answer_cancellation(self) -> None:
-        """Before the verdict the outage is called off; later it goes on."""
-        request = make_unverified_request("operator", self.declaration.request.correlation_id)
-        call_off: Any = self.cancel
-        try:
-            await call_off(outages.Cancellation(request, "its workflow was cancelled"))
-        except ApplicationError as error:
-            self.note_ignored(f"cancelling this workflow changes nothing: {error.message}")

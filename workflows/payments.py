@@ -29,6 +29,8 @@ from domain.settlement.attempts import (
     OnHold,
     Prepared,
     PreparePaymentResult,
+    Redirected,
+    Voided,
 )
 from domain.settlement.manual_matches import (
     MatchTransferInput,
@@ -106,17 +108,20 @@ class PaymentWorkflow(AttemptWorkflowBase):
         self.on_its_way = False
 
     @workflow.run
-    async def run(self, payment: Payment) -> Receipt:
-        receipt = await self.outlast_cancellation(self.settle(payment))
+    async def run(self, payment: Payment) -> Receipt | None:
+        receipt = await self.outlast_cancellation(self.settle())
         await workflow.wait_condition(workflow.all_handlers_finished)
         return receipt
 
-    async def settle(self, payment: Payment) -> Receipt:
+    async def settle(self) -> Receipt | None:
+        """Pay, and return the receipt; None when the debt is voided before anything is signed."""
         while True:
             # Reset before the activity: a retry that comes while it runs must count.
             self.retry_requested = False
             self.removals.clear()  # a batch that has ended may have signalled more than once
-            preparation = await self.run_until_accepted(PaymentActivities.prepare_payment, payment)
+            preparation = await self.run_until_accepted(
+                PaymentActivities.prepare_payment, self.payment
+            )
             match preparation:
                 case AlreadyPaid(receipt):
                     return receipt
@@ -131,6 +136,12 @@ class PaymentWorkflow(AttemptWorkflowBase):
                     await self.await_release(preparation)
                 case Blocked(reason, dead_after):
                     await self.await_unblocked(reason, dead_after)
+                case Redirected(payment):
+                    self.payment = self.subject = payment
+                    self.note(f"the payee is paid at {payment.to_address} by now")
+                case Voided():
+                    self.note("voided: there is nothing to pay")
+                    return None
                 case _:
                     assert_never(preparation)
 

@@ -16,18 +16,8 @@ from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
 from domain.errors import ChainUnavailable, Obstructed
 from domain.reasons import ReasonCode
 from domain.settlement.allocations import Transfer
-from domain.settlement.attempts import (
-    Attempt,
-    AttemptOutcome,
-    Observation,
-    SettlementRail,
-)
-from domain.settlement.envelopes import (
-    Envelope,
-    SendAnswer,
-    SendStatus,
-    needs_raise,
-)
+from domain.settlement.attempts import Attempt, AttemptOutcome, Observation, SettlementRail
+from domain.settlement.envelopes import Envelope, SendAnswer, SendStatus, needs_raise
 from services.settlement.attempts.read_attempt import (
     read_bids,
     read_hashes,

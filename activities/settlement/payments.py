@@ -22,7 +22,9 @@ from domain.settlement.attempts import (
     OnHold,
     Prepared,
     PreparePaymentResult,
+    Redirected,
     SettlementRail,
+    Voided,
 )
 from domain.settlement.manual_matches import (
     MatchTransferInput,
@@ -30,10 +32,17 @@ from domain.settlement.manual_matches import (
     is_receipt,
     make_obstacle,
 )
-from domain.settlement.payments import BlockPaymentInput, Payment, Receipt
+from domain.settlement.payments import (
+    BlockPaymentInput,
+    Payment,
+    PaymentRecord,
+    PaymentStatus,
+    Receipt,
+)
 from services.settlement.attempts.release_reservation import release_reservation
 from services.settlement.batches.mark_ready import mark_ready
 from services.settlement.channels.reserve_channel import reserve_channel
+from services.settlement.checks.read_payment import read_payment
 from services.settlement.payments.confirm_from_chain import ConfirmFromChain, confirm_from_chain
 from services.settlement.payments.confirm_payment import confirm_payment
 from services.settlement.payments.fail_attempt import fail_attempt
@@ -42,7 +51,15 @@ from services.settlement.payments.quarantine_payment import quarantine_payment
 from services.settlement.payments.read_receipt import read_receipt
 from services.settlement.payments.stop_payment import stop_payment
 from services.settlement.payments.store_envelope import store_envelope
+from services.settlement.payouts.redirect_payment import redirect_payment
 from workflows.payments import PaymentActivities
+
+
+def _find_change(known: Payment, current: PaymentRecord) -> Redirected | Voided | None:
+    """Return how the payment on record differs from the one that its workflow knows."""
+    if current.status is PaymentStatus.VOIDED:
+        return Voided()
+    return None if current.payment == known else Redirected(current.payment)
 
 
 class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
@@ -61,6 +78,9 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
+        current = await redirect_payment(self.database, payment.id, self.gate.now())
+        if (changed := _find_change(payment, current)) is not None:
+            return changed
         made = (await self.gate.find_out_of_band(payment.id)).get(payment.id)
         if made is not None and (made.matched or await self._confirm_from_chain(payment, made)):
             return AlreadyPaid(await read_receipt(self.database, payment))
@@ -89,6 +109,11 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         # Checked again after the reservation: an approval voided before it no longer counts, and
         # none is voided after it.
         again = await self.gate.find_holds_again([payment])
+        # While a channel is reserved for it, a payment is neither voided nor redirected.
+        current = await read_payment(self.database, payment.id)
+        if (changed := _find_change(payment, current)) is not None:
+            await self._release(reservation)
+            return changed
         hold = again.get(payment.id) or await self.gate.pause(after_failure=reservation.n > 1)
         # Read after the reservation, and after the chain: whoever matches a transfer sees the reservation,
         # or is seen here.
@@ -164,11 +189,17 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         """Free the channel, since nothing can be signed now, unless bytes expired on it."""
         if reservation.envelope is not None:
             return replace(why, dead_after=reservation.envelope.max_ledger)
+        await self._release(reservation)
+        return why
+
+    async def _release(self, reservation: Reservation) -> None:
+        """Free the channel; not where bytes expired on it."""
+        if reservation.envelope is not None:
+            return
         if not await release_reservation(self.database, reservation):
             raise TryAgain(
                 f"payment {reservation.payment_id} was changed by another process meanwhile; read it again"
             )
-        return why
 
     @activity.defn
     async def confirm_payment(self, observed: ObservedAttempt) -> Receipt:

@@ -22,15 +22,19 @@ from domain.sla.outages import (
     JudgeOutageInput,
     RecordOutageInput,
     RecordOutageResult,
+    ReopenOutageInput,
+    VoidDebtInput,
 )
 from services.settlement.payments.owe_payment import owe_payment
 from services.settlement.payments.read_receipt import find_receipt
+from services.settlement.voids.void_debt import void_debt
 from services.sla.outages.amend_outage import amend_outage
 from services.sla.outages.cancel_outage import cancel_outage
 from services.sla.outages.close_outage import close_outage
 from services.sla.outages.judge_outage import judge_outage
 from services.sla.outages.read_outage_state import read_outage_state
 from services.sla.outages.record_outage import record_outage
+from services.sla.outages.reopen_outage import reopen_outage
 from workflows.outages import OutageActivities
 
 
@@ -64,6 +68,18 @@ class OutageActivitiesImpl(JudgingActivities, OutageActivities):
         )
         reach("after_judge")
         return judgement
+
+    @activity.defn
+    async def reopen_outage(self, reopening: ReopenOutageInput) -> CloseOutageResult:
+        reopened = await reopen_outage(self.database, reopening)
+        reach("after_reopen")
+        return reopened
+
+    @activity.defn
+    async def void_debt(self, voiding: VoidDebtInput) -> CloseOutageResult:
+        voided = await void_debt(self.database, voiding, self.network)
+        reach("after_void")
+        return voided
 
     @activity.defn
     async def owe_payment(self, settling: OwePaymentInput) -> OwePaymentResult:

@@ -10,6 +10,8 @@ from adapters.postgres.tables import deliveries, outages, payments
 from domain.deliveries import DeliveryStatus
 from domain.settlement.payments import PaymentStatus
 
+_FINAL = (PaymentStatus.CONFIRMED, PaymentStatus.VOIDED)
+
 
 @dataclass(frozen=True, slots=True)
 class StatusCount:
@@ -27,7 +29,7 @@ async def count_payments(connection: AsyncConnection) -> list[StatusCount]:
         select(table.c.status, func.count(), func.min(table.c.created_at)).group_by(table.c.status)
     )
     return [
-        StatusCount(status, count, None if status == PaymentStatus.CONFIRMED else oldest)
+        StatusCount(status, count, None if status in _FINAL else oldest)
         for status, count, oldest in rows
     ]
 

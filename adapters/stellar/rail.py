@@ -17,6 +17,7 @@ from stellar_sdk import Asset as SdkAsset
 from stellar_sdk import Keypair, TransactionEnvelope
 
 from adapters.stellar.accounts.frozen_keys import FrozenKeys
+from adapters.stellar.accounts.memo_requirements import MemoRequirements
 from adapters.stellar.codes import results
 from adapters.stellar.codes.meanings import Remedy
 from adapters.stellar.finality import failure_attribution, observations, submissions
@@ -77,6 +78,7 @@ class Rail:
         self.witnesses = Witnesses(nodes, passphrase)
         self.evidence = Evidence(nodes, passphrase, self.asset)
         self.frozen_keys = FrozenKeys(nodes, self.asset)
+        self.memo_requirements = MemoRequirements(nodes)
         self.corroboration = Corroboration(nodes)
 
     async def close(self) -> None:
@@ -137,6 +139,7 @@ class Rail:
             )
         else:
             (transfer,) = batch_transfers
+            await self.memo_requirements.refuse(batch_transfers)
             inner = soroban_transfers.draft(transfer, self.asset, channel, sequence, now)
             max_ledger = await self._assemble(inner)
         for signer in signers:
@@ -233,7 +236,9 @@ class Rail:
         question = ledger_entries.make_keys(payees, self.asset)
         reply = await self.nodes.ask(lambda server: server.get_ledger_entries(question))
         frozen = await self.frozen_keys.find_frozen(payees)
-        return ledger_entries.parse_accounts(reply).find_obstacles(batch_transfers) | {
+        found = await self.memo_requirements.find_obstacles(batch_transfers)
+        found |= ledger_entries.parse_accounts(reply).find_obstacles(batch_transfers)
+        return found | {
             transfer.number: Reason(ReasonCode.ACCOUNT_FROZEN, f"{FROZEN} {transfer.to_address}")
             for transfer in batch_transfers
             if transfer.to_address in frozen

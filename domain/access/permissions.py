@@ -26,6 +26,7 @@ class Permission(StrEnum):
     PAYMENTS_READ = "payments:read"
     PAYMENTS_APPROVE = "payments:approve"
     PAYMENTS_RETRY = "payments:retry"
+    PAYMENTS_VOID = "payments:void"  # what is owed wrongly, before anything is signed
     PAYMENTS_MATCH = "payments:match"  # with a transfer that was made out of band
     SETTLEMENT_HALT = "settlement:halt"  # and go on
     WALLETS_READ = "wallets:read"

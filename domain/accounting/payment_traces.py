@@ -171,6 +171,8 @@ class PaymentTrace:
                 return (
                     f"In quarantine, since going on could pay twice: {reason}; a person must look."
                 )
+            case PaymentStatus.VOIDED:
+                return f"Voided: {money} were owed by mistake; nothing was signed, and none moved."
             case PaymentStatus.BLOCKED:
                 return f"Blocked: {reason}; {self._bound(money)}."
             case PaymentStatus.ON_HOLD:

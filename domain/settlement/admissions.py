@@ -8,7 +8,7 @@ later day, and never for an earlier one again: the clocks of two workers may lie
 from dataclasses import dataclass
 from datetime import date
 
-from domain.settlement.approvals import APPROVERS, UNSIGNED
+from domain.settlement.approvals import APPROVERS, UNSIGNED, count_required
 from domain.settlement.limits import Admission, AdmissionResult, Limits
 from domain.settlement.payments import Payment, PaymentStatus
 
@@ -33,6 +33,8 @@ class AdmissionCase:
     circuit_breaker: str | None
     approvers: int
     authorised: Authorisation | None
+    # By how much stated minutes change what is owed, against the measured ones.
+    difference_stroops: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,13 @@ def check_alone(limits: Limits, payment: Payment, case: AdmissionCase) -> Admiss
         return AdmissionResult(Admission.CIRCUIT_BREAKER, case.circuit_breaker)
     if _exceeds(payment.amount_stroops, limits.cap_per_payment):
         return AdmissionResult(Admission.CAP_PER_PAYMENT)
-    if _exceeds(payment.amount_stroops, limits.approval_above) and case.approvers < APPROVERS:
+    above, above_stated = limits.approval_above, limits.approval_above_stated
+    required = count_required(payment, case.difference_stroops, above, above_stated)
+    if case.approvers >= required:
+        return None
+    if required == APPROVERS:
         return AdmissionResult(Admission.APPROVAL, str(case.approvers))
-    return None
+    return AdmissionResult(Admission.SECOND_PERSON, str(case.difference_stroops))
 
 
 def choose_day(today: date, authorised: Authorisation | None) -> date:

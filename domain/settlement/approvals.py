@@ -1,6 +1,6 @@
 """
-Approvals: two people approve a large payment, and neither is a maker of it, who declared, amended or
-resolved the outage, or decided its dispute. Where a maker is unverified, who only said a name, one of those
+Approvals: two people approve a large payment, and one that of which stated minutes change much. None is a
+maker of it, who declared, amended or resolved the outage, or decided its dispute. Where a maker is unverified, who only said a name, one of those
 who approve may be that maker: then it takes a third.
 
 An approval is bound to what was approved by a digest: another payee or another amount is another
@@ -62,6 +62,8 @@ class ApprovalContext:
     makers: Sequence[str]
     approvers: Collection[str]
     taken: bool = False
+    # By how much stated minutes change what is owed, against the measured ones.
+    difference_stroops: int = 0
 
 
 def compute_digest(payment: Payment) -> str:
@@ -77,9 +79,21 @@ def compute_digest(payment: Payment) -> str:
     )
 
 
-def count_needed(makers: Sequence[str]) -> int:
+def count_needed(makers: Sequence[str], required: int = APPROVERS) -> int:
     """Return how many people must approve: one more where nobody knows who a maker was."""
-    return APPROVERS + any(is_unverified(maker) for maker in makers)
+    return required + any(is_unverified(maker) for maker in makers)
+
+
+def count_required(
+    payment: Payment, difference_stroops: int, above: int | None, above_stated: int | None
+) -> int:
+    """
+    Return how many others than its makers must approve a payment: two for its amount, or one where the
+    minutes that people stated contradict the measured ones by more than is left to one person.
+    """
+    if needs_approval(payment, above):
+        return APPROVERS
+    return int(above_stated is not None and difference_stroops > above_stated)
 
 
 def needs_approval(payment: Payment, approval_above: int | None) -> bool:
@@ -91,7 +105,11 @@ def check_approver(who: Principal) -> None:
 
 
 def approve(
-    context: ApprovalContext, who: Principal, note: str, approval_above: int | None
+    context: ApprovalContext,
+    who: Principal,
+    note: str,
+    approval_above: int | None,
+    above_stated: int | None = None,
 ) -> Approval:
     """Return the approval, or refuse it: the wrong person, too late, twice, or not needed."""
     check_approver(who)
@@ -104,7 +122,8 @@ def approve(
         )
     if context.status not in UNSIGNED:
         raise Conflict(f"payment {payment.id} is {context.status}; there is nothing to approve")
-    if not needs_approval(payment, approval_above):
+    difference = context.difference_stroops
+    if not count_required(payment, difference, approval_above, above_stated):
         raise Conflict(
             f"payment {payment.id} of {format_amount(payment.amount_stroops)} USDC needs no approval"
         )
@@ -113,6 +132,30 @@ def approve(
             f"{who.name} has approved payment {payment.id}; a second person must approve it as well"
         )
     return Approval(payment.id, who.name, context.makers, compute_digest(payment), note)
+
+
+def check_voider(actor: str, makers: Collection[str]) -> None:
+    """Refuse whoever made the verdict whose debt is to be voided."""
+    if {actor, UNVERIFIED + actor} & set(makers):
+        raise Forbidden(
+            f"{actor} declared, amended or resolved the outage, or decided its dispute, and may not void "
+            "what it owes; ask another person"
+        )
+
+
+def check_unsigned(payment: Payment, status: PaymentStatus, *, in_attempt: bool) -> None:
+    """Refuse to void a payment that signed bytes may make, now or in a moment."""
+    if status in UNSIGNED and not in_attempt:
+        return
+    why = {
+        PaymentStatus.CONFIRMED: "is paid: what was paid cannot be voided",
+        PaymentStatus.QUARANTINED: "is in quarantine: release its channel first",
+        PaymentStatus.PREPARED: "is signed and may be paid at any moment",
+        PaymentStatus.SUBMITTED: "is sent and may be paid at any moment",
+    }.get(
+        status, f"is {status}, and a channel is reserved to sign it: repeat the request in a minute"
+    )
+    raise Conflict(f"payment {payment.id} {why}")
 
 
 def check_withdrawal(

@@ -172,4 +172,21 @@ class Blocked:
     kind: Literal["blocked"] = "blocked"
 
 
-PreparePaymentResult = Prepared | AlreadyPaid | InBatch | AwaitingChannel | OnHold | Blocked
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """The payee is paid at another address by now: go on with the payment as it is on record."""
+
+    payment: Payment
+    kind: Literal["redirected"] = "redirected"
+
+
+@dataclass(frozen=True, slots=True)
+class Voided:
+    """The debt was voided before anything was signed: there is nothing to pay."""
+
+    kind: Literal["voided"] = "voided"
+
+
+PreparePaymentResult = (
+    Prepared | AlreadyPaid | InBatch | AwaitingChannel | OnHold | Blocked | Redirected | Voided
+)

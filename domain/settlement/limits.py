@@ -44,6 +44,8 @@ class Limits:
     cap_per_day: int | None = None
     cap_per_payee_per_day: int | None = None
     approval_above: int | None = None
+    # What stated minutes may change of a debt, against measured ones, without a second person.
+    approval_above_stated: int | None = None
 
     def any(self) -> bool:
         return any(limit is not None for limit in astuple(self))
@@ -72,13 +74,17 @@ class Admission(StrEnum):
     CIRCUIT_BREAKER = "circuit_breaker"
     CAP_PER_PAYMENT = "cap_per_payment"
     APPROVAL = "approval"
+    SECOND_PERSON = "second_person"
     CAP_PER_DAY = "cap_per_day"
     CAP_PER_PAYEE_PER_DAY = "cap_per_payee_per_day"
 
 
 @dataclass(frozen=True, slots=True)
 class AdmissionResult:
-    """`detail` is the reason of an open circuit breaker, or how many have approved."""
+    """
+    `detail` is the reason of an open circuit breaker, or how many have approved, or how many stroops stated
+    minutes change.
+    """
 
     admission: Admission
     detail: str = ""
@@ -109,6 +115,13 @@ def find_hold(
         case Admission.APPROVAL:
             sentence = describe_approvals(payment, int(answer.detail))
             return OnHold(Reason(ReasonCode.APPROVAL_REQUIRED, sentence), now + APPROVAL_LOOK_AGAIN)
+        case Admission.SECOND_PERSON:
+            sentence = (
+                f"{_format_usdc(payment.amount_stroops)} waits for approval by a second person: the minutes that "
+                f"were stated change it by {_format_usdc(int(answer.detail))}, against the measured ones"
+            )
+            code = ReasonCode.SECOND_PERSON_REQUIRED
+            return OnHold(Reason(code, sentence), now + APPROVAL_LOOK_AGAIN)
         case Admission.CAP_PER_PAYMENT:
             assert limits.cap_per_payment is not None
             sentence = (

@@ -3,6 +3,7 @@ A payment owed because of an outage.
 
     pending -> prepared -> submitted -> confirmed
         \\-> on hold (a limit)        \\-> blocked (waits for a person or for the payee)
+        \\-> voided (never owed; only before anything is signed)
 
 The exactly-once token is (channel, sequence): one payment keeps its pair until the network has
 consumed that sequence, so any number of sends can move the money at most once.
@@ -32,21 +33,23 @@ class PaymentStatus(StrEnum):
     ON_HOLD = "on_hold"
     BLOCKED = "blocked"
     QUARANTINED = "quarantined"
+    VOIDED = "voided"
 
 
 TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     # bytes signed and stored; or a limit stops it; or the payee cannot be paid as things stand; or
-    # a transfer made out of band is matched
+    # a transfer made out of band is matched; or its debt was wrong, and a person voids it
     PaymentStatus.PENDING: frozenset(
         {
             PaymentStatus.PREPARED,
             PaymentStatus.ON_HOLD,
             PaymentStatus.BLOCKED,
             PaymentStatus.CONFIRMED,
+            PaymentStatus.VOIDED,
         }
     ),
     # the limit lets it pass; or its own bytes, which one node called dead, are in a ledger after all;
-    # or a foreign sequence where they died; or a transfer made out of band is matched
+    # or a foreign sequence where they died; or a transfer made out of band is matched; or voided
     PaymentStatus.ON_HOLD: frozenset(
         {
             PaymentStatus.PREPARED,
@@ -54,6 +57,7 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
             PaymentStatus.BLOCKED,
             PaymentStatus.QUARANTINED,
             PaymentStatus.CONFIRMED,
+            PaymentStatus.VOIDED,
         }
     ),
     # the first of the stored bytes left the process; or a foreign sequence before they could; or
@@ -87,8 +91,10 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
             PaymentStatus.ON_HOLD,
             PaymentStatus.QUARANTINED,
             PaymentStatus.CONFIRMED,
+            PaymentStatus.VOIDED,
         }
     ),
+    PaymentStatus.VOIDED: frozenset(),
     # looked at again, our own bytes are found in a ledger after all; or a person has released it,
     # when it is proven that they never can be
     PaymentStatus.QUARANTINED: frozenset({PaymentStatus.CONFIRMED, PaymentStatus.PENDING}),

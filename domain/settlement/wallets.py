@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.errors import Conflict, Invalid
+from domain.reasons import MEMO_REQUIRED
 
 CHALLENGE_SECONDS = 900
 _ACCOUNT, _MUXED, _CONTRACT, _SEED = 6 << 3, 12 << 3, 2 << 3, 18 << 3
@@ -44,10 +45,11 @@ class Readiness:
     # What it holds: of the network's own coin, and of the asset; None without an account or a trustline.
     native_stroops: int | None = None
     balance_stroops: int | None = None
+    memo_required: bool = False
 
     @property
     def ready(self) -> bool:
-        return self.funded and self.trustline and self.authorised and self.room_stroops > 0
+        return not self.obstacle
 
     @property
     def obstacle(self) -> str:
@@ -58,7 +60,9 @@ class Readiness:
             return "the account has no trustline for the asset"
         if not self.authorised:
             return "the issuer has not authorised the account, or has frozen it"
-        return "" if self.room_stroops > 0 else "the account's trustline limit is reached"
+        if self.room_stroops <= 0:
+            return "the account's trustline limit is reached"
+        return MEMO_REQUIRED if self.memo_required else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +78,14 @@ class WalletRecord:
     trustline: bool | None
     authorised: bool | None
     room_stroops: int | None
+    memo_required: bool | None
     ledger: int | None
     read_at: datetime | None
 
     @property
     def usable(self) -> bool:
-        return bool(self.funded and self.trustline and self.authorised and self.room_stroops)
+        able = self.funded and self.trustline and self.authorised and self.room_stroops
+        return bool(able and not self.memo_required)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,19 @@ from dataclasses import asdict
 from domain.money import STROOPS_PER_UNIT
 from domain.sla.attestations import ContractResult
 from domain.sla.policies import Policy, hash_terms
-from domain.sla.verdicts import (
-    CONTRACT_SYMBOLS,
-    Severity,
-    Terms,
-    Verdict,
-)
+from domain.sla.verdicts import PaymentType, Rating, Severity, SlaStatus, Terms, Verdict
+
+# The contract's own symbols, for payloads that are compared with the chain.
+CONTRACT_SYMBOLS = {
+    SlaStatus.MET: "met",
+    SlaStatus.VIOLATED: "viol",
+    PaymentType.REWARD: "rew",
+    PaymentType.PENALTY: "pen",
+    Rating.EXCEPTIONAL: "top",
+    Rating.EXCELLENT: "excel",
+    Rating.GOOD: "good",
+    Rating.POOR: "poor",
+}
 
 
 def encode_config(config: Mapping[Severity, Terms]) -> dict[str, dict[str, int]]:

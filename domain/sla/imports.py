@@ -31,7 +31,8 @@ NEEDED = ("service_id", "start_time", "end_time")
 COLUMNS = (
     *NEEDED,
     *("id", "site_name", "site_id", "severity", "description", "affected_services"),
-    *("affected_subscribers", "assigned_to", "policy", "root_cause", "resolution_notes"),
+    *("affected_subscribers", "assigned_to", "policy", "agreement", "customer"),
+    *("root_cause", "resolution_notes"),
 )
 # A column so much like a known one is a misspelt one.
 LIKENESS = 0.85
@@ -160,6 +161,8 @@ def _parse_row(
         affected_subscribers=_parse_count(cells, "affected_subscribers"),
         assigned_to=_get_text(cells, "assigned_to"),
         policy=_get_text(cells, "policy"),
+        agreement=_get_text(cells, "agreement"),
+        customer=_get_text(cells, "customer"),
     )
     check_outage(outage, now)
     ended, resolution = _parse_instant(cells, "end_time"), None

@@ -44,6 +44,7 @@ class OutageFilter:
     statuses: Sequence[OutageStatus] | None = None
     site: str | None = None
     agreement: str | None = None
+    part_of: str | None = None
     assigned_to: str | None = None
     search: str | None = None
     since: datetime | None = None

@@ -17,7 +17,9 @@ from domain.sla.outages import (
     Cancellation,
     Outage,
     OutageStatus,
+    ReopenRequest,
     Resolution,
+    VoidRequest,
     apply_amendment,
 )
 from domain.sla.verdicts import compute_mttr_minutes
@@ -33,8 +35,11 @@ ROUNDING_MINUTES = 1
 # What the fields of an outage can hold; the bodies of requests are held to the same limits.
 ID_MAX, SITE_NAME_MAX, SITE_ID_MAX, ASSIGNED_TO_MAX, POLICY_NAME_MAX = 64, 200, 100, 200, 100
 PROSE_MAX, CANCEL_REASON_MAX = 2000, 300
+AGREEMENT_NAME_MAX = 100
 SERVICES_MAX, SERVICE_NAME_MAX = 100, 200
 LATITUDE_MAX, LONGITUDE_MAX = 90, 180
+# From the verdict until the payment; whether something is signed is asked of the payment itself.
+VOIDABLE = frozenset({OutageStatus.DISPUTABLE, OutageStatus.DISPUTED, OutageStatus.SETTLING})
 _ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:-]{{0,{ID_MAX - 1}}}", re.ASCII)
 _TEXT_MAX = {
     "site_name": SITE_NAME_MAX,
@@ -42,6 +47,8 @@ _TEXT_MAX = {
     "description": PROSE_MAX,
     "assigned_to": ASSIGNED_TO_MAX,
     "policy": POLICY_NAME_MAX,
+    "agreement": AGREEMENT_NAME_MAX,
+    "customer": ID_MAX,
     "root_cause": PROSE_MAX,
     "resolution_notes": PROSE_MAX,
 }
@@ -88,8 +95,9 @@ def check_services(names: Sequence[str]) -> None:
         )
 
 
-def check_cancellation(cancellation: Cancellation) -> None:
-    if not 1 <= len(cancellation.reason) <= CANCEL_REASON_MAX:
+def check_cancellation(cancellation: Cancellation | ReopenRequest | VoidRequest) -> None:
+    """Hold the reason of whatever takes something back to its length."""
+    if not 1 <= len(cancellation.reason.strip()) <= CANCEL_REASON_MAX:
         raise Invalid("reason", f"must be 1 to {CANCEL_REASON_MAX} characters")
 
 
@@ -197,10 +205,29 @@ def check_cancellable(outage_id: str, status: OutageStatus | None) -> None:
         raise Conflict(f"outage {outage_id!r} is {status} and cannot be cancelled")
 
 
+def check_reopenable(
+    outage_id: str, status: OutageStatus | None, deadline: datetime | None, now: datetime
+) -> None:
+    """Refuse to reopen what is not judged, is disputed or paid, or whose dispute window has ended."""
+    if status is not OutageStatus.DISPUTABLE:
+        raise Conflict(f"outage {outage_id!r} is {status} and cannot be reopened")
+    if deadline is not None and now >= deadline:
+        raise Conflict(
+            f"outage {outage_id!r} cannot be reopened: its dispute window closed at "
+            f"{deadline.isoformat()}"
+        )
+
+
+def check_voidable(outage_id: str, status: OutageStatus | None) -> None:
+    """Refuse to void what owes nothing yet, or any more."""
+    if status not in VOIDABLE:
+        raise Conflict(f"outage {outage_id!r} is {status}: there is no debt to void")
+
+
 def check_amendable(
     outage_id: str, status: OutageStatus | None, changes: Mapping[str, Any]
 ) -> None:
-    if status is OutageStatus.CANCELLED:
+    if status in (OutageStatus.CANCELLED, OutageStatus.VOIDED):
         raise Conflict(f"outage {outage_id!r} is {status}; it can no longer be changed")
     declared = status is OutageStatus.DECLARED
     allowed = AMENDABLE_WHILE_DECLARED if declared else AMENDABLE_ALWAYS

@@ -2,7 +2,8 @@
 Outages: their content, their states, and the messages that change them.
 
     declared -> disputable -> [disputed] -> settling -> closed
-           \\-> cancelled
+     |  \\-> cancelled  |           |           |
+     \\<---- reopened --/           \\-> voided <-/
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 from domain.digests import compute_fingerprint
 from domain.requests import Request
+from domain.sla.agreements.parts import OutagePart
 from domain.sla.attestations import AttestationRecord
 from domain.sla.verdicts import (
     Severity,
@@ -28,20 +30,32 @@ class OutageStatus(StrEnum):
     SETTLING = "settling"
     CLOSED = "closed"
     CANCELLED = "cancelled"
+    VOIDED = "voided"
 
 
 TRANSITIONS: Mapping[OutageStatus, frozenset[OutageStatus]] = {
     # the service is back and the SLA is judged; or it was never an outage
     OutageStatus.DECLARED: frozenset({OutageStatus.DISPUTABLE, OutageStatus.CANCELLED}),
-    # somebody objects; or the dispute window ends without an objection
-    OutageStatus.DISPUTABLE: frozenset({OutageStatus.DISPUTED, OutageStatus.SETTLING}),
-    # a decision was given, or the time to give one ran out
-    OutageStatus.DISPUTED: frozenset({OutageStatus.SETTLING}),
-    # the money has moved
-    OutageStatus.SETTLING: frozenset({OutageStatus.CLOSED}),
+    # somebody objects; or the dispute window ends without an objection; or the service was not back; or
+    # what is owed is wrong, and a person voids it
+    OutageStatus.DISPUTABLE: frozenset(
+        {
+            OutageStatus.DISPUTED,
+            OutageStatus.SETTLING,
+            OutageStatus.DECLARED,
+            OutageStatus.VOIDED,
+        }
+    ),
+    # a decision was given, or the time to give one ran out; or voided
+    OutageStatus.DISPUTED: frozenset({OutageStatus.SETTLING, OutageStatus.VOIDED}),
+    # the money has moved; or it never will, for nothing was signed and the debt is voided
+    OutageStatus.SETTLING: frozenset({OutageStatus.CLOSED, OutageStatus.VOIDED}),
     OutageStatus.CLOSED: frozenset(),
     OutageStatus.CANCELLED: frozenset(),
+    OutageStatus.VOIDED: frozenset(),
 }
+
+FINAL = frozenset(status for status, nexts in TRANSITIONS.items() if not nexts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,9 @@ class Outage:
     assigned_to: str | None = None
     location: Location | None = None
     policy: str | None = None
+    # One that it names; and the party that it concerns, whose agreements it is narrowed to.
+    agreement: str | None = None
+    customer: str | None = None
 
     def fingerprint(self) -> str:
         """Return the digest of the declaration; the same one declared again is the same outage."""
@@ -107,8 +124,13 @@ class RecordedOutage:
     policy: str
     policy_version: int
     correlation_id: str
+    agreement: str
+    agreement_version: int
+    # The outage that this is a part of; and the parts that this has, if they were read.
+    part_of: str | None
     judged: tuple[int, Verdict] | None
     attestation: AttestationRecord | None
+    parts: list[str] | None = None
 
 
 def find_changes(recorded: RecordedOutage, sent: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,6 +155,10 @@ class Resolution:
         """Return the cause and the notes that the resolver gave."""
         said = {"root_cause": self.root_cause, "resolution_notes": self.resolution_notes}
         return {name: text for name, text in said.items() if text is not None}
+
+    def measure(self, outage: "Outage", at: datetime) -> int:
+        """Return the minutes from the detection to the repair as it was measured, or to when it was asked."""
+        return max(0, compute_mttr_minutes(outage.detected_at, self.resolved_at or at))
 
     def get_times(self, outage: "Outage") -> tuple[datetime, int]:
         """Return the instant of repair and the MTTR that will be judged; a stated MTTR wins."""
@@ -170,6 +196,24 @@ class Cancellation:
 
 
 @dataclass(frozen=True, slots=True)
+class ReopenRequest:
+    """The service was not back after all: the verdict is taken back, and the outage goes on."""
+
+    request: Request
+    reason: str
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VoidRequest:
+    """What the outage owes is wrong: nothing is to be paid for it, and it ends."""
+
+    request: Request
+    reason: str
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RecordOutageResult:
     """The outage is on record and bound to a policy version."""
 
@@ -181,6 +225,7 @@ class RecordOutageResult:
     dispute_window_seconds: int
     decision_window_seconds: int
     deliveries: list[str]
+    parts: list[OutagePart] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +272,21 @@ class AmendOutageInput:
 class CancelOutageInput:
     outage_id: str
     cancellation: Cancellation
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenOutageInput:
+    outage_id: str
+    asked: ReopenRequest
+    key: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VoidDebtInput:
+    outage_id: str
+    asked: VoidRequest
     at: datetime
 
 

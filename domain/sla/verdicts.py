@@ -41,19 +41,6 @@ class Rating(StrEnum):
     POOR = "poor"
 
 
-# The contract's own symbols, for payloads that are compared with the chain.
-CONTRACT_SYMBOLS = {
-    SlaStatus.MET: "met",
-    SlaStatus.VIOLATED: "viol",
-    PaymentType.REWARD: "rew",
-    PaymentType.PENALTY: "pen",
-    Rating.EXCEPTIONAL: "top",
-    Rating.EXCELLENT: "excel",
-    Rating.GOOD: "good",
-    Rating.POOR: "poor",
-}
-
-
 class PenaltyOverflow(Invalid):
     """Contract error 14: the penalty is not a negative 128-bit integer."""
 
@@ -151,6 +138,29 @@ def compute_payable(verdict: Verdict) -> int:
     return amount
 
 
+def compute_difference(terms: Terms, verdict: Verdict, measured: int | None) -> int:
+    """Return the stroops by which a verdict differs from that of the measured minutes, if there are any."""
+    if measured is None:
+        return 0
+    try:
+        by_measure = judge(terms, measured).amount_stroops
+    except Invalid:  # minutes that cannot be judged differ by all there is
+        return STROOPS_MAX
+    return min(abs(verdict.amount_stroops - by_measure), STROOPS_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class MttrBasis:
+    """
+    What the minutes of a verdict rest on: measured, stated or decided. `measured_minutes` are those of the
+    clock, and `difference_stroops` is how much what is owed differs from what they would owe.
+    """
+
+    name: str
+    measured_minutes: int | None = None
+    difference_stroops: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedVerdict:
     """A revision of the verdict on an outage, and what it rests on: `mttr_basis` is measured, stated or decided."""
@@ -164,3 +174,5 @@ class RecordedVerdict:
     policy_version: int
     judged_at: datetime
     payment_id: str | None
+    measured_minutes: int | None = None
+    difference_stroops: int = 0

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_ccf40d9fde55"
+revision = "0001_a68897472dde"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -193,7 +193,7 @@ def upgrade() -> None:
         sa.Column("noop_reason", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("noop_reason_code", sa.String(length=40), nullable=True),
         sa.CheckConstraint(
-            "(noop_reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'nodes_disagree', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(noop_reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'nodes_disagree', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'payee_requires_memo', 'second_person_required', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_envelopes_noop_reason_code"),
         ),
         sa.CheckConstraint(
@@ -305,6 +305,7 @@ def upgrade() -> None:
         sa.Column("cap_per_day", sa.BigInteger(), nullable=True),
         sa.Column("cap_per_payee_per_day", sa.BigInteger(), nullable=True),
         sa.Column("approval_above", sa.BigInteger(), nullable=True),
+        sa.Column("approval_above_stated", sa.BigInteger(), nullable=True),
         sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_limits")),
     )
@@ -447,6 +448,7 @@ def upgrade() -> None:
         sa.Column("trustline", sa.Boolean(), nullable=True),
         sa.Column("authorised", sa.Boolean(), nullable=True),
         sa.Column("room_stroops", sa.BigInteger(), nullable=True),
+        sa.Column("memo_required", sa.Boolean(), nullable=True),
         sa.Column("ledger", sa.BigInteger(), nullable=True),
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("address", name=op.f("pk_wallets")),
@@ -783,6 +785,7 @@ def upgrade() -> None:
         sa.Column("correlation_id", sa.String(length=100), nullable=False),
         sa.Column("agreement", sa.String(length=100), nullable=False),
         sa.Column("agreement_version", sa.Integer(), nullable=False),
+        sa.Column("names_agreement", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("part_of", sa.String(length=64), nullable=True),
         sa.Column("customer", sa.String(length=64), nullable=True),
         sa.Column("policy", sa.String(length=100), nullable=False),
@@ -842,7 +845,7 @@ def upgrade() -> None:
         "outages",
         ["id"],
         unique=False,
-        postgresql_where=sa.text("status NOT IN ('closed', 'cancelled')"),
+        postgresql_where=sa.text("status NOT IN ('closed', 'cancelled', 'voided')"),
     )
     op.create_table(
         "refresh_tokens",
@@ -936,7 +939,7 @@ def upgrade() -> None:
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("batch_ready_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'nodes_disagree', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'nodes_disagree', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'payee_requires_memo', 'second_person_required', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_payments_reason_code"),
         ),
         sa.CheckConstraint(
@@ -984,7 +987,7 @@ def upgrade() -> None:
         "payments",
         ["id"],
         unique=False,
-        postgresql_where=sa.text("status <> 'confirmed'"),
+        postgresql_where=sa.text("status NOT IN ('confirmed', 'voided')"),
     )
     op.create_index(
         "ix_payments_waiting",
@@ -1003,6 +1006,10 @@ def upgrade() -> None:
         sa.Column("rating", sa.String(length=20), nullable=False),
         sa.Column("mttr_minutes", sa.BigInteger(), nullable=False),
         sa.Column("mttr_basis", sa.String(length=20), nullable=False),
+        sa.Column("measured_minutes", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "difference_stroops", sa.BigInteger(), server_default=sa.text("0"), nullable=False
+        ),
         sa.Column("threshold_minutes", sa.Integer(), nullable=False),
         sa.Column("amount_stroops", sa.BigInteger(), nullable=False),
         sa.Column("policy", sa.String(length=100), nullable=False),
@@ -1334,7 +1341,7 @@ def upgrade() -> None:
         sa.Column("reason_code", sa.String(length=40), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'nodes_disagree', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'chain_unread', 'channel_missing', 'circuit_breaker_open', 'claim_unconfirmed', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'nodes_disagree', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'payee_requires_memo', 'second_person_required', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_allocations_reason_code"),
         ),
         sa.CheckConstraint(

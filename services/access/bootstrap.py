@@ -11,7 +11,7 @@ from domain.access.permissions import Role
 from domain.audit import make_audit_entry, make_engine_request
 from domain.digests import format_instant
 from domain.errors import Conflict
-from domain.sla.agreements.agreements import Agreement
+from domain.sla.agreements.agreements import Agreement, check_payees, check_unpaid
 
 
 async def bootstrap(database: Database, key: str, wanted: Agreement, at: datetime) -> None:
@@ -22,6 +22,8 @@ async def bootstrap(database: Database, key: str, wanted: Agreement, at: datetim
             payload, when = {"name": "admin", "role": Role.ADMIN}, format_instant(at)
             entry = make_audit_entry("key/admin", "key.given", by, at, payload, when)
             await events.publish(connection, entry)
+        check_payees(wanted, await agreements.list_treasuries(connection))
+        check_unpaid(wanted, await agreements.list_payees(connection))
         check_agreement(wanted, await agreements.add_agreement(connection, wanted))
         subject = f"agreement/{wanted.name}"
         # The same entry at each start, so that it is written with the first.

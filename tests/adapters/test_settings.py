@@ -129,7 +129,7 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 CAPS = ("CAP_PER_PAYMENT", "CAP_PER_DAY", "CAP_PER_PAYEE_PER_DAY")
-LIMITS = [f"SETTLEMENT_{name}" for name in (*CAPS, "APPROVAL_ABOVE")]
+LIMITS = [f"SETTLEMENT_{name}" for name in (*CAPS, "APPROVAL_ABOVE", "APPROVAL_ABOVE_STATED")]
 CROOKED = [
     *("1e3", "1E3", "NaN", "nan", "Infinity", "-Infinity", "inf", "٣", "١٢٫٥", "１", "1.00000001"),
     *("0", "0.0", "-0", "-1", "+1", "922337203685.4775808", "9" * 40, "1_000", "1,000", "1 000"),

@@ -76,7 +76,7 @@ def test_the_example_gives_away_no_secret() -> None:
 def test_every_default_is_the_one_documented(kind: type[BaseSettings]) -> None:
     for name, field in kind.model_fields.items():
         default = "required" if field.is_required() else field.default
-        if name.startswith("settlement_cap_") or name == "settlement_approval_above":
+        if name.startswith(("settlement_cap_", "settlement_approval_")):
             default = format_amount(default)  # USDC, as it is written
         # By its text, because False equals 0.
         shown = {"None": "none", "True": "`true`", "False": "`false`", "required": "required"}.get(

@@ -101,7 +101,7 @@ def _show(name: str, default: object) -> str:
         return "none"
     if isinstance(default, bool):
         return str(default).lower()
-    if name.startswith("SETTLEMENT_CAP_") or name == "SETTLEMENT_APPROVAL_ABOVE":
+    if name.startswith(("SETTLEMENT_CAP_", "SETTLEMENT_APPROVAL_")):
         assert isinstance(default, int)
         return format_amount(default)
     return str(default)

@@ -27,9 +27,13 @@ MACHINES: dict[str, tuple[Table, StrEnum, set[StrEnum]]] = {
     "outages": (
         outages.TRANSITIONS,
         OutageStatus.DECLARED,
-        {OutageStatus.CLOSED, OutageStatus.CANCELLED},
+        {OutageStatus.CLOSED, OutageStatus.CANCELLED, OutageStatus.VOIDED},
     ),
-    "payments": (payments.TRANSITIONS, PaymentStatus.PENDING, {PaymentStatus.CONFIRMED}),
+    "payments": (
+        payments.TRANSITIONS,
+        PaymentStatus.PENDING,
+        {PaymentStatus.CONFIRMED, PaymentStatus.VOIDED},
+    ),
     "disputes": (
         disputes.TRANSITIONS,
         DisputeStatus.OPEN,

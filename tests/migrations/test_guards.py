@@ -96,11 +96,42 @@ async def test_the_proof_of_a_payment_cannot_be_changed(
         await write(paid[0], statement)
 
 
-async def test_the_payee_of_a_posted_debt_cannot_be_changed(paid: tuple[Database, Payment]) -> None:
-    """Before anything was signed, when no entry would yet refuse it."""
-    owed = await owe_payment(paid[0])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "amount_stroops = amount_stroops - 1",
+        "to_address = 'GTHIEF', status = 'prepared'",
+        "to_address = 'GTHIEF', payer = 'bond'",
+    ],
+)
+async def test_what_a_posted_debt_moves_cannot_be_changed(
+    paid: tuple[Database, Payment], change: str
+) -> None:
+    """Before anything was signed, when no entry would yet refuse it; its address alone may follow the payee."""
+    owed = await owe_payment(paid[0], minutes=5)
     with pytest.raises(IntegrityError, match="never changed"):
-        await write(paid[0], f"UPDATE payments SET to_address = 'GTHIEF' WHERE id = '{owed.id}'")
+        await write(paid[0], f"UPDATE payments SET {change} WHERE id = '{owed.id}'")
+
+
+async def test_a_payment_that_bytes_may_pay_keeps_its_payee_and_a_voided_one_everything(
+    paid: tuple[Database, Payment],
+) -> None:
+    reserved, voided = await owe_payment(paid[0]), await owe_payment(paid[0])
+    await write(
+        paid[0],
+        "INSERT INTO channels (address, sequence) VALUES ('GGUARD', 1)",
+        f"INSERT INTO attempts (payment_id, n, channel, sequence, status) VALUES ('{reserved.id}', 1, 'GGUARD', 2, 'open')",
+        "INSERT INTO allocations (lead_payment_id, n, payment_id, number, amount_stroops)"
+        f" VALUES ('{reserved.id}', 1, '{reserved.id}', {reserved.number}, {reserved.amount_stroops})",
+        f"UPDATE payments SET status = 'voided' WHERE id = '{voided.id}'",
+    )
+    for payment, change in (
+        (reserved, "to_address = 'GTHIEF'"),
+        (voided, "to_address = 'GTHIEF'"),
+        (voided, "status = 'pending'"),
+    ):
+        with pytest.raises(IntegrityError, match="never changed"):
+            await write(paid[0], f"UPDATE payments SET {change} WHERE id = '{payment.id}'")
 
 
 async def test_temporary_tables_do_not_hide_the_journal_from_its_guards(

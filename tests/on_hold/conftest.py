@@ -28,6 +28,7 @@ async def limited(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> A
     # Not by the suite's own environment, which later stacks would inherit.
     limits = {
         "SETTLEMENT_APPROVAL_ABOVE": "1200",
+        "SETTLEMENT_APPROVAL_ABOVE_STATED": "500",
         "SETTLEMENT_CAP_PER_PAYMENT": "5000",
         "SETTLEMENT_CAP_PER_DAY": "500000.5",
         "SETTLEMENT_CAP_PER_PAYEE_PER_DAY": "none",

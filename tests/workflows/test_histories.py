@@ -34,8 +34,9 @@ HISTORIES = sorted(record_histories.HISTORIES.rglob("*.json"))
 KINDS: dict[str, Any] = {kind.__name__: kind for kind in itertools.chain(*WORKFLOWS.values())}
 SIGNALS = {name: workflow._Definition.must_from_class(kind).signals for name, kind in KINDS.items()}
 MODULES = [
-    importlib.import_module(f"workflows.{found.name}")
-    for found in pkgutil.iter_modules(workflows.__path__)
+    importlib.import_module(found.name)
+    for found in pkgutil.walk_packages(workflows.__path__, "workflows.")
+    if not found.ispkg
 ]
 
 

@@ -19,6 +19,8 @@ from domain.settlement.attempts import (
     OnHold,
     Prepared,
     PreparePaymentResult,
+    Redirected,
+    Voided,
 )
 from domain.settlement.batches import (
     EmptyBatch,
@@ -40,7 +42,7 @@ from domain.sla.attestations import (
     PrepareCallResult,
 )
 from tests.testkit.reasons import make_reason
-from tests.workflows.fakes.fake_payment_activities import DETECTED
+from tests.workflows.fakes.fake_payment_activities import DETECTED, build_payment
 
 ATTEMPT = Attempt("pay-1", 1, "GCHANNEL", 7, 100, "hash", "xdr", False)
 CALL = Call("OUT-1", 1, 1, "GOPERATOR", 7, 100, "hash", "xdr")
@@ -54,6 +56,8 @@ PREPARE_PAYMENT = [
     OnHold(REASON, DETECTED, 100),
     Blocked(REASON),
     Blocked(REASON, 100),
+    Redirected(build_payment("pay-1")),
+    Voided(),
 ]
 PREPARE_BATCH = [
     PrepareBatchResult(Prepared(ATTEMPT), [RemovedPayment("pay-2", REASON)], ["dlv-1"], ["pay-3"]),
@@ -93,9 +97,9 @@ def find_unions(hint: Any, seen: set[Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def find_activities() -> Iterator[Any]:
-    for module in pkgutil.iter_modules(workflows.__path__):
-        for kind in vars(importlib.import_module(f"workflows.{module.name}")).values():
-            if isinstance(kind, type) and kind.__module__ == f"workflows.{module.name}":
+    for module in pkgutil.walk_packages(workflows.__path__, "workflows."):
+        for kind in vars(importlib.import_module(module.name)).values():
+            if isinstance(kind, type) and kind.__module__ == module.name:
                 for name in getattr(kind, "__abstractmethods__", ()):
                     yield getattr(kind, name)
 

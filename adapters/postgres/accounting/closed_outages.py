@@ -1,4 +1,7 @@
-"""Closed outages as SQL: the rule that the payment of each is confirmed, unless a person reopened it."""
+"""
+Ended outages as SQL: the rules that the payment of a closed one is confirmed, unless a person reopened it,
+and that of a voided one is taken back, as no other is.
+"""
 
 RULE = """
     SELECT 'closed_outages_paid', o.id, coalesce((
@@ -11,4 +14,11 @@ RULE = """
         SELECT FROM payments p JOIN entries s ON s.payment_id = p.id AND s.kind = 'settlement'
         JOIN entries r ON r.corrects = s.id AND r.kind = 'reversal' WHERE p.outage_id = o.id
     )
+    UNION ALL
+    SELECT 'obligation_lifecycle', id, format('it is %s and %s of %s stroops are taken back', status, reversed, amount)
+    FROM obligation WHERE CASE status WHEN 'voided' THEN reversed <> amount ELSE reversed <> 0 AND EXISTS (
+        SELECT FROM entries e WHERE e.payment_id = obligation.id AND e.kind = 'reversal') END
+    UNION ALL
+    SELECT 'obligation_lifecycle', o.id, format('it is %s and its payment %s is %s', o.status, p.id, p.status)
+    FROM outages o JOIN payments p ON p.outage_id = o.id WHERE (o.status = 'voided') <> (p.status = 'voided')
 """

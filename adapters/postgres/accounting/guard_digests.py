@@ -5,7 +5,7 @@ Written by `make baseline` from migrations/sql; change those files and not this 
 """
 
 # The migration that creates them.
-REVISION = "0001_ccf40d9fde55"
+REVISION = "0001_a68897472dde"
 
 # Table, name and function of each trigger; pg_trigger.tgtype (1 for each row, 2 before, 4 insert,
 # 8 delete, 16 update, 32 truncate); whether it is deferred to the end of the transaction; whether it
@@ -80,6 +80,6 @@ BODIES = {
     "check_floor": "295015246b403a85e786826539aec2a26876fd5d85e390d1522b364f35fc1bc3",
     "check_payment_is_attested": "77fe7da0f8f7d163edbda91c5afad15def7b58757a660dda37227ec206034545",
     "refuse_change": "2d435742e27af87eb5312eca3543c0a0668763f0d679a815379e9a85dc4120e0",
-    "refuse_new_terms": "724435f7e30c07c533c6f45b8354c103f95d3b9f5fa2169af9971d221afe67e9",
+    "refuse_new_terms": "b87a43ecdd284e59adc3a6ac63b0b21c4188491fb795de37375208827b8150b3",
     "refuse_reopening": "6b43358a2830a5386346ee98f53a4d80bac8a906720c5b909c086f0ce6ca7a6e",
 }

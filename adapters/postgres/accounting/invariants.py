@@ -98,9 +98,9 @@ _OBLIGATIONS = (
         SELECT p.id, p.status, p.amount_stroops AS amount, booked.*
         FROM payments p LEFT JOIN booked ON booked.payment_id = p.id
     ), judged AS MATERIALIZED (
-        SELECT payment_id, outage_id, abs(amount_stroops) AS amount,
-               revision = max(revision) OVER (PARTITION BY outage_id) AS newest
-        FROM sla_results WHERE payment_id IS NOT NULL
+        SELECT payment_id, outage_id, abs(amount_stroops) AS amount, o.status NOT IN ('declared', 'voided')
+               AND revision = max(revision) OVER (PARTITION BY outage_id) AS newest
+        FROM sla_results r JOIN outages o ON o.id = r.outage_id WHERE payment_id IS NOT NULL
     ),
     """,
     """
@@ -126,7 +126,7 @@ _OBLIGATIONS = (
     SELECT 'obligation_lifecycle', coalesce(f.payment_id, l.payment_id), CASE
         WHEN f.payment_id IS NULL THEN 'it is booked, and no verdict owes it'
         ELSE format('a verdict %s; %s of its %s stroops are pending, %s reversed', CASE
-            WHEN newest THEN 'that is the newest' ELSE 'that was replaced' END,
+            WHEN newest THEN 'that is the newest' ELSE 'that was replaced or taken back' END,
             coalesce(pending, 0), amount, coalesce(reversed, 0)) END
     FROM judged f FULL JOIN booked l ON l.payment_id = f.payment_id
     WHERE NOT EXISTS (

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from itertools import chain
 
-from sqlalchemy import func, select, text
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import balances as rows_of_balances
 from adapters.postgres.tables import entries, postings
 from domain.accounting.journal import (
     Entry,
-    derive_accrual_id,
+    EntryKind,
     make_accrual,
     make_correction,
     make_reversal,
@@ -87,17 +87,36 @@ async def accrue(connection: AsyncConnection, payment: Payment) -> None:
     entry = make_accrual(payment)
     if await post_entry(connection, entry):
         return
-    known = await get(connection, entry.id)
+    known = await find_accrual(connection, payment.id)
     if known is not None and known.postings != entry.postings:
         await post_entry(connection, make_reversal(known), make_correction(known, entry.postings))
 
 
 async def replace_accrual(connection: AsyncConnection, payment: Payment, replaced_id: str) -> None:
     """Post the accrual of a payment, and reverse that of the payment whose verdict it replaces."""
-    replaced = await get(connection, derive_accrual_id(replaced_id))
-    # None: the verdict that was replaced has no accrual.
-    reversals = [] if replaced is None else [make_reversal(replaced)]
-    await post_entry(connection, *reversals, make_accrual(payment))
+    await take_back_accrual(connection, replaced_id)
+    await post_entry(connection, make_accrual(payment))
+
+
+async def take_back_accrual(connection: AsyncConnection, payment_id: str) -> bool:
+    """Take back what is owed by a payment that was never signed for; False when nothing is."""
+    owed = await find_accrual(connection, payment_id)
+    return owed is not None and await post_entry(connection, make_reversal(owed))
+
+
+async def find_accrual(connection: AsyncConnection, payment_id: str) -> Entry | None:
+    """Return the accrual of a payment, or the last correction of it; None when it is taken back."""
+    reversal = entries.alias("reversal")
+    found = await connection.scalar(
+        select(entries.c.id).where(
+            entries.c.payment_id == payment_id,
+            entries.c.kind.in_([EntryKind.ACCRUAL, EntryKind.CORRECTION]),
+            ~exists().where(
+                reversal.c.corrects == entries.c.id, reversal.c.kind == EntryKind.REVERSAL
+            ),
+        )
+    )
+    return None if found is None else await get(connection, found)
 
 
 async def get(connection: AsyncConnection, entry_id: str) -> Entry | None:

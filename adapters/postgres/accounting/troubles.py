@@ -82,10 +82,10 @@ _LIST = text(
            outages.number, outages.disputed, owed.number), '', swept_at, outages.number + owed.number, NULL
     FROM installation, LATERAL (
         SELECT count(*) AS number, count(*) FILTER (WHERE status = 'disputed') AS disputed FROM outages
-        WHERE status NOT IN ('closed', 'cancelled') AND declared_at < now() - CAST(:unattended AS interval)
+        WHERE status NOT IN ('closed', 'cancelled', 'voided') AND declared_at < now() - CAST(:unattended AS interval)
     ) outages, LATERAL (
         SELECT count(*) AS number FROM payments
-        WHERE status <> 'confirmed' AND created_at < now() - CAST(:unattended AS interval)
+        WHERE status NOT IN ('confirmed', 'voided') AND created_at < now() - CAST(:unattended AS interval)
     ) owed
     WHERE coalesce(swept_at, '-infinity') < now() - CAST(:unattended AS interval)
       AND outages.number + owed.number > 0

@@ -23,6 +23,7 @@ LOCK_KEY = 4706052305
 _COMMIT_WITHIN = timedelta(seconds=30)
 # A payment's workflow is started by that of its outage, a moment after the payment is owed.
 _STARTED_WITHIN = timedelta(seconds=20)
+_UNFINISHED = text("outages.status NOT IN ('closed', 'cancelled', 'voided')")
 
 
 async def take_lock(connection: AsyncConnection) -> bool:
@@ -63,7 +64,7 @@ async def list_outages(
     )
     statement = (
         select(outages, paid.label("paid"))
-        .where(text("outages.status NOT IN ('closed', 'cancelled')"), outages.c.id > after)
+        .where(_UNFINISHED, outages.c.id > after)
         .order_by(outages.c.id)
         .limit(PAGE)
     )
@@ -96,7 +97,7 @@ async def list_payments(
     statement = (
         select(payments)
         .where(
-            text("payments.status <> 'confirmed'"),
+            text("payments.status NOT IN ('confirmed', 'voided')"),
             payments.c.created_at < func.now() - _STARTED_WITHIN,
             payments.c.id > after,
         )

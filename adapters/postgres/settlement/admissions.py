@@ -31,6 +31,7 @@ _CASE = text(
            (SELECT count(DISTINCT approver) - count(DISTINCT 1) FILTER (WHERE EXISTS (
                 SELECT FROM unnest(makers) AS maker WHERE maker ^@ 'unverified:')) FROM approvals
             WHERE payment_id = :payment AND digest = :digest AND voided_at IS NULL) AS approvers,
+           (SELECT difference_stroops FROM sla_results WHERE payment_id = :payment) AS difference,
            a.day, a.to_address
     FROM (SELECT) AS one LEFT JOIN authorisations a ON a.payment_id = :payment
     """
@@ -69,6 +70,10 @@ _ADMITTED = text(
       AND ((a.amount_stroops <= CAST(:above AS bigint)) IS NOT FALSE OR :approvers <= (
           SELECT count(DISTINCT v.approver) FROM approvals v
           WHERE v.payment_id = a.payment_id AND v.digest = a.digest AND v.voided_at IS NULL))
+      AND (NOT EXISTS (SELECT FROM sla_results r WHERE r.payment_id = a.payment_id
+               AND r.difference_stroops > CAST(:above_stated AS bigint))
+           OR EXISTS (SELECT FROM approvals v
+               WHERE v.payment_id = a.payment_id AND v.digest = a.digest AND v.voided_at IS NULL))
       AND NOT EXISTS (SELECT FROM circuit_breakers WHERE name = 'settlement' AND is_open)
     """
 )
@@ -82,7 +87,8 @@ async def lock(connection: AsyncConnection, payment: Payment) -> AdmissionCase:
         raise NotFound(f"payment {payment.id!r} does not exist")
     row = (await connection.execute(_CASE, asked)).one()
     authorised = None if row.day is None else Authorisation(row.day, row.to_address)
-    return AdmissionCase(PaymentStatus(status), row.circuit_breaker, row.approvers, authorised)
+    status, difference = PaymentStatus(status), row.difference or 0
+    return AdmissionCase(status, row.circuit_breaker, row.approvers, authorised, difference)
 
 
 async def list_admitted(
@@ -101,6 +107,7 @@ async def list_admitted(
             "today": today,
             "cap": allowed.cap_per_payment,
             "above": allowed.approval_above,
+            "above_stated": allowed.approval_above_stated,
             "approvers": APPROVERS,
         },
     )

@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
-from sqlalchemy import distinct, exists, func, literal, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    case,
+    distinct,
+    exists,
+    false,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,6 +28,7 @@ from adapters.postgres.tables import (
     audit_entries,
     authorisations,
     payments,
+    sla_results,
 )
 from domain.errors import NotFound
 from domain.requests import UNVERIFIED
@@ -63,10 +75,22 @@ async def lock(connection: AsyncConnection, payment_id: str) -> ApprovalContext:
             approvals.c.digest == compute_digest(payment),
         )
     )
-    status = PaymentStatus(row["status"])
-    return ApprovalContext(
-        payment, status, makers[payment.outage_id], set(given.scalars()), taken=row["taken"]
+    status, approvers = PaymentStatus(row["status"]), set(given.scalars())
+    stated = await list_differences(connection, [payment_id])
+    made_by, difference = makers[payment.outage_id], stated.get(payment_id, 0)
+    return ApprovalContext(payment, status, made_by, approvers, row["taken"], difference)
+
+
+async def list_differences(
+    connection: AsyncConnection, payment_ids: Sequence[str]
+) -> dict[str, int]:
+    """Return by how many stroops stated minutes change each payment, against the measured ones."""
+    rows = await connection.execute(
+        select(sla_results.c.payment_id, sla_results.c.difference_stroops).where(
+            sla_results.c.payment_id.in_(payment_ids)
+        )
     )
+    return {row.payment_id: row.difference_stroops for row in rows}
 
 
 async def _lock(connection: AsyncConnection, payment_ids: Sequence[str]) -> None:
@@ -203,12 +227,14 @@ async def list_by_payment(
     return found
 
 
+def _exceeds(stroops: ColumnElement[int], limit: int | None) -> ColumnElement[bool]:
+    return false() if limit is None else stroops > limit
+
+
 async def list_waiting(
     connection: AsyncConnection, enforced: Limits, offset: int, limit: int
 ) -> tuple[list[PaymentRecord], int]:
     """Return a page of the payments that wait for approval alone, oldest first, and how many there are."""
-    if enforced.approval_above is None:
-        return [], 0
     ceiling = find_ceiling(enforced)
     # One of those who approved may be the maker, where nobody knows who that was.
     one_is_a_maker = func.array_to_string(approvals.c.makers, " ").contains(UNVERIFIED)
@@ -218,11 +244,22 @@ async def list_waiting(
         .correlate(payments)
         .scalar_subquery()
     )
+    stated = (
+        select(sla_results.c.difference_stroops)
+        .where(sla_results.c.payment_id == payments.c.id)
+        .correlate(payments)
+        .scalar_subquery()
+    )
+    above, above_stated = enforced.approval_above, enforced.approval_above_stated
+    required = case(
+        (_exceeds(payments.c.amount_stroops, above), APPROVERS),
+        (_exceeds(stated, above_stated), 1),
+        else_=0,
+    )
     wanted = (
         payments.c.status.in_(UNSIGNED),
-        payments.c.amount_stroops > enforced.approval_above,
         true() if ceiling is None else payments.c.amount_stroops <= ceiling,
-        given < APPROVERS,
+        given < required,
     )
     rows = await connection.execute(
         select(payments)

@@ -216,7 +216,7 @@ async def list_waiting_workflows(
     unpaid = await connection.scalars(
         select(owed.c.id)
         .where(owed.c.id.in_(served))
-        .where(owed.c.status != PaymentStatus.CONFIRMED)
+        .where(owed.c.status.not_in([PaymentStatus.CONFIRMED, PaymentStatus.VOIDED]))
         .order_by(owed.c.id)
     )
     payments = list(unpaid)

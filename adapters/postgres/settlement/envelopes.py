@@ -29,6 +29,10 @@ _STORE = text(
         WHERE payment_id = :payment_id AND n = :n AND status = 'open'
           AND channel = :channel AND sequence = :sequence AND members = :members
           AND max_ledger IS NOT DISTINCT FROM CAST(:known_max_ledger AS bigint)
+          AND NOT EXISTS (
+              SELECT FROM allocations s JOIN payments p ON p.id = s.payment_id
+              WHERE s.lead_payment_id = :payment_id AND s.n = :n AND s.live AND p.status = '{PaymentStatus.VOIDED}'
+          )
         RETURNING payment_id, n
     ), envelope AS (
         INSERT INTO envelopes

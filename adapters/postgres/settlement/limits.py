@@ -16,6 +16,7 @@ LIMITS = (
     limits.c.cap_per_day,
     limits.c.cap_per_payee_per_day,
     limits.c.approval_above,
+    limits.c.approval_above_stated,
 )
 
 

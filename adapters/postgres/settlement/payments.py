@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from psycopg.errors import UniqueViolation
-from sqlalchemy import RowMapping, exists, select, text, true
+from sqlalchemy import RowMapping, exists, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -132,6 +132,15 @@ def to_record(row: RowMapping) -> PaymentRecord:
         row["status_reason"],
         row["created_at"],
         row["confirmed_at"],
+    )
+
+
+async def set_addresses(connection: AsyncConnection, moved: Payment) -> None:
+    """Make a payment to another address; the caller has locked it, and nothing may pay it meanwhile."""
+    await connection.execute(
+        update(payments)
+        .where(payments.c.id == moved.id)
+        .values(from_address=moved.from_address, to_address=moved.to_address)
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping, and_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,6 +48,7 @@ async def save_readiness(connection: AsyncConnection, read: Readiness) -> None:
             trustline=read.trustline,
             authorised=read.authorised,
             room_stroops=read.room_stroops,
+            memo_required=read.memo_required,
             ledger=read.ledger,
             read_at=read.read_at,
         )
@@ -81,6 +82,19 @@ async def get_agreement_at(
         provider=paid_at.get(PayoutRole.PROVIDER, bound.provider),
         beneficiary=paid_at.get(PayoutRole.BENEFICIARY, bound.beneficiary),
     )
+
+
+async def has_payout_since(
+    connection: AsyncConnection, agreement: str, since: datetime, at: datetime
+) -> bool:
+    """Tell whether a party of an agreement has another address since an instant."""
+    changed = exists().where(
+        payouts.c.agreement == agreement,
+        payouts.c.cancelled_at.is_(None),
+        payouts.c.effective_at > since,
+        payouts.c.effective_at <= at,
+    )
+    return bool(await connection.scalar(select(changed)))
 
 
 async def get_payout_address(

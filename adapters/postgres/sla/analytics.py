@@ -11,7 +11,11 @@ from adapters.postgres.access.scopes import list_outage_conditions
 from adapters.postgres.tables import outages, sla_results
 from domain.access.scopes import Scope
 from domain.sla.analytics import AnalyticsFilter, DayTotals, Totals
+from domain.sla.outages import OutageStatus
 from domain.sla.verdicts import SlaStatus
+
+# Whose verdicts cost nobody anything: reopened, or the debt was voided.
+_TAKEN_BACK = (OutageStatus.DECLARED, OutageStatus.VOIDED)
 
 
 def _list_conditions(wanted: AnalyticsFilter) -> Iterator[ColumnElement[bool]]:
@@ -31,7 +35,11 @@ def _select_newest(scope: Scope, wanted: AnalyticsFilter) -> Subquery:
     return (
         select(sla_results, day)
         .join(outages, outages.c.id == sla_results.c.outage_id)
-        .where(*list_outage_conditions(scope), *_list_conditions(wanted))
+        .where(
+            outages.c.status.not_in(_TAKEN_BACK),
+            *list_outage_conditions(scope),
+            *_list_conditions(wanted),
+        )
         .distinct(sla_results.c.outage_id)
         .order_by(sla_results.c.outage_id, sla_results.c.revision.desc())
         .subquery()

@@ -21,7 +21,7 @@ from domain.sla.listings import (
     Place,
     SortField,
 )
-from domain.sla.outages import RecordedOutage
+from domain.sla.outages import OutageStatus, RecordedOutage
 from domain.sla.verdicts import SlaStatus
 
 # Rows that are read at once where a whole list is streamed.
@@ -46,6 +46,8 @@ def list_conditions(wanted: OutageFilter) -> Iterator[ColumnElement[bool]]:
         yield or_(outages.c.site_id == wanted.site, outages.c.site_name == wanted.site)
     if wanted.agreement is not None:
         yield outages.c.agreement == wanted.agreement
+    if wanted.part_of is not None:
+        yield outages.c.part_of == wanted.part_of
     if wanted.assigned_to is not None:
         yield outages.c.assigned_to == wanted.assigned_to
     if wanted.search:
@@ -60,7 +62,10 @@ def list_conditions(wanted: OutageFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.violated:
         newest = (
             select(sla_results.c.status)
-            .where(sla_results.c.outage_id == outages.c.id)
+            .where(
+                sla_results.c.outage_id == outages.c.id,
+                outages.c.status != OutageStatus.DECLARED,
+            )
             .order_by(sla_results.c.revision.desc())
             .limit(1)
             .scalar_subquery()

@@ -4,6 +4,7 @@ Outages in the database.
 Writes return whether they changed anything, because Temporal may run an activity twice.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
 from adapters.postgres.access.scopes import list_outage_conditions
+from adapters.postgres.sla.agreements.parts import list_part_ids
 from adapters.postgres.sla.policies import to_policy
 from adapters.postgres.sla.verdicts import ATTESTATION_COLUMNS, to_attestation
 from adapters.postgres.tables import (
@@ -47,8 +49,9 @@ async def add(
     agreement_version: int,
     policy: Policy,
     at: datetime,
+    part_of: str | None = None,
 ) -> bool:
-    """Insert a declared outage; False when the id exists."""
+    """Insert a declared outage, or a part of one; False when the id exists."""
     outage = declaration.outage
     location = outage.location
     result = await connection.execute(
@@ -70,6 +73,9 @@ async def add(
             correlation_id=declaration.request.correlation_id,
             agreement=declaration.agreement,
             agreement_version=agreement_version,
+            names_agreement=outage.agreement is not None,
+            customer=outage.customer,
+            part_of=part_of,
             policy=policy.name,
             policy_version=policy.version,
         )
@@ -119,6 +125,9 @@ class OutageContext:
     resolution_key: str | None
     resolved_at: datetime | None
     dispute_deadline: datetime | None
+    # The outage that this is a part of; and the parts of this one, in the order of their ids.
+    part_of: str | None
+    parts: Sequence[str]
     # The newest revision of the verdict.
     judged: tuple[int, Verdict] | None
 
@@ -133,8 +142,9 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
     await connection.execute(
         select(outages.c.id).where(outages.c.id == outage_id).with_for_update()
     )
+    bound_columns = (column.label(f"of_{column.name}") for column in _BOUND_COLUMNS)
     statement = (
-        select_with_verdict(*(column.label(f"of_{column.name}") for column in _BOUND_COLUMNS))
+        select_with_verdict(*bound_columns, list_part_ids())
         .join(
             policies,
             (policies.c.name == outages.c.policy)
@@ -148,9 +158,7 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
     return OutageContext(
         outage=to_outage(row),
         policy=to_policy(bound | {"name": row["policy"], "version": row["policy_version"]}),
-        agreement=Agreement(
-            row["agreement"], *(bound[column.name] for column in _AGREEMENT_COLUMNS)
-        ),
+        agreement=Agreement(row["agreement"], *(bound[each.name] for each in _AGREEMENT_COLUMNS)),
         correlation_id=row["correlation_id"],
         fingerprint=row["fingerprint"],
         version=row["version"],
@@ -158,6 +166,8 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
         resolution_key=row["resolution_key"],
         resolved_at=row["resolved_at"],
         dispute_deadline=row["dispute_deadline"],
+        part_of=row["part_of"],
+        parts=row["parts"],
         judged=to_verdict(row),
     )
 
@@ -207,7 +217,11 @@ def select_with_verdict(*more: Label[Any]) -> Select[Any]:
     """Select each outage with the newest revision of its verdict, and the attestation of that."""
     newest = (
         select(sla_results)
-        .where(sla_results.c.outage_id == outages.c.id)
+        .where(
+            sla_results.c.outage_id == outages.c.id,
+            # The verdicts on one that is reopened are taken back.
+            outages.c.status != OutageStatus.DECLARED,
+        )
         .order_by(sla_results.c.revision.desc())
         .limit(1)
         .lateral("sla")
@@ -228,6 +242,7 @@ def select_with_verdict(*more: Label[Any]) -> Select[Any]:
 def to_record(row: RowMapping) -> RecordedOutage:
     location = row["location"]
     declared = {name: row[name] for name in _DECLARED} | {
+        "agreement": row["agreement"] if row["names_agreement"] else None,
         "severity": Severity(row["severity"]),
         "location": None if location is None else Location(**location),
     }
@@ -238,22 +253,30 @@ def to_record(row: RowMapping) -> RecordedOutage:
         **{name: row[name] for name in _RECORDED},
         judged=to_verdict(row),
         attestation=to_attestation(row),
+        parts=row.get("parts"),
     )
 
 
 _DECLARED = (
     *("id", "site_name", "detected_at", "description", "site_id", "affected_services"),
-    *("affected_subscribers", "assigned_to", "policy"),
+    *("affected_subscribers", "assigned_to", "policy", "customer"),
 )
 _RECORDED = (
     *("version", "declared_at", "resolved_at", "dispute_deadline", "closed_at", "root_cause"),
-    *("resolution_notes", "policy", "policy_version", "correlation_id"),
+    *("resolution_notes", "policy", "policy_version", "correlation_id", "agreement"),
+    *("agreement_version", "part_of"),
 )
 
 
 async def get(connection: AsyncConnection, outage_id: str, scope: Scope) -> RecordedOutage:
-    """Raises NotFound, for an outage outside of the scope as for none."""
-    wanted = select_with_verdict().where(outages.c.id == outage_id, *list_outage_conditions(scope))
+    """
+    Raises NotFound, for an outage outside of the scope as for none. A party is not shown the other parts,
+    which are of others' agreements.
+    """
+    more = [list_part_ids()] if scope.party is None else []
+    wanted = select_with_verdict(*more).where(
+        outages.c.id == outage_id, *list_outage_conditions(scope)
+    )
     rows = await connection.execute(wanted)
     return to_record(_require(rows.mappings().one_or_none(), outage_id))
 
@@ -261,6 +284,11 @@ async def get(connection: AsyncConnection, outage_id: str, scope: Scope) -> Reco
 async def find_fingerprint(connection: AsyncConnection, outage_id: str) -> str | None:
     """Return the fingerprint of the declaration of an outage; None when there is no such outage."""
     return await connection.scalar(select(outages.c.fingerprint).where(outages.c.id == outage_id))
+
+
+async def get_agreement_name(connection: AsyncConnection, outage_id: str) -> str:
+    found = await connection.execute(select(outages.c.agreement).where(outages.c.id == outage_id))
+    return str(found.scalar_one())
 
 
 async def get_correlation_id(connection: AsyncConnection, outage_id: str) -> str:

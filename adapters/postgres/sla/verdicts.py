@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,6 +12,7 @@ from domain.sla.attestations import AttestationRecord, AttestationStatus
 from domain.sla.outages import Outage
 from domain.sla.policies import Policy
 from domain.sla.verdicts import (
+    MttrBasis,
     PaymentType,
     Rating,
     RecordedVerdict,
@@ -26,7 +27,7 @@ async def add(
     outage: Outage,
     revision: int,
     verdict: Verdict,
-    basis: str,
+    basis: MttrBasis,
     policy: Policy,
     at: datetime,
     payment_id: str,
@@ -42,7 +43,9 @@ async def add(
             payment_type=verdict.payment_type,
             rating=verdict.rating,
             mttr_minutes=verdict.mttr_minutes,
-            mttr_basis=basis,
+            mttr_basis=basis.name,
+            measured_minutes=basis.measured_minutes,
+            difference_stroops=basis.difference_stroops,
             threshold_minutes=verdict.threshold_minutes,
             amount_stroops=verdict.amount_stroops,
             policy=policy.name,
@@ -55,6 +58,14 @@ async def add(
         .returning(sla_results.c.revision)
     )
     return result.one_or_none() is not None
+
+
+async def count_revisions(connection: AsyncConnection, outage_id: str) -> int:
+    """Return how many verdicts there were on an outage, those that were taken back included."""
+    found = await connection.scalar(
+        select(func.count()).select_from(sla_results).where(sla_results.c.outage_id == outage_id)
+    )
+    return found or 0
 
 
 async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[RecordedVerdict]:
@@ -74,7 +85,7 @@ def _to_record(row: RowMapping) -> RecordedVerdict:
 
 _NAMED = (
     *("outage_id", "revision", "mttr_basis", "policy", "policy_version"),
-    *("judged_at", "payment_id"),
+    *("judged_at", "payment_id", "measured_minutes", "difference_stroops"),
 )
 
 

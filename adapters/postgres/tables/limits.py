@@ -15,6 +15,7 @@ limits = Table(
     Column("cap_per_day", sa.BigInteger),
     Column("cap_per_payee_per_day", sa.BigInteger),
     Column("approval_above", sa.BigInteger),
+    Column("approval_above_stated", sa.BigInteger),
     Column("set_at", Instant, nullable=False),
 )
 

@@ -57,6 +57,8 @@ outages = Table(
     Column("correlation_id", String(100), nullable=False),
     Column("agreement", String(100), sa.ForeignKey("agreements.name"), nullable=False),
     Column("agreement_version", sa.Integer, nullable=False),
+    # Whether the declarer named it; otherwise it was found by what the outage affects.
+    Column("names_agreement", sa.Boolean, nullable=False, server_default=text("false")),
     # The outage that this is a part of: the same one, under a further agreement.
     Column("part_of", String(64), sa.ForeignKey("outages.id")),
     # The party that the declarer named as concerned.
@@ -82,7 +84,7 @@ outages = Table(
     Index(
         "ix_outages_unfinished",
         "id",
-        postgresql_where=text("status NOT IN ('closed', 'cancelled')"),
+        postgresql_where=text("status NOT IN ('closed', 'cancelled', 'voided')"),
     ),
 )
 
@@ -97,6 +99,9 @@ sla_results = Table(
     Column("rating", String(20), nullable=False),
     Column("mttr_minutes", sa.BigInteger, nullable=False),
     Column("mttr_basis", String(20), nullable=False),
+    # By the clock, and how much what is owed differs from what those minutes would owe.
+    Column("measured_minutes", sa.BigInteger),
+    Column("difference_stroops", sa.BigInteger, nullable=False, server_default=text("0")),
     Column("threshold_minutes", sa.Integer, nullable=False),
     Column("amount_stroops", sa.BigInteger, nullable=False),
     Column("policy", String(100), nullable=False),

@@ -58,7 +58,10 @@ payments = Table(
     sa.CheckConstraint(make_one_of("reason_code", ReasonCode), name="reason_code"),
     Index("ix_payments_listing", text("created_at DESC"), text("id DESC")),
     Index("ix_payments_transaction_hash", "transaction_hash"),
-    Index("ix_payments_unconfirmed", "id", postgresql_where=text("status <> 'confirmed'")),
+    Index(
+        *("ix_payments_unconfirmed", "id"),
+        postgresql_where=text("status NOT IN ('confirmed', 'voided')"),
+    ),
     Index("ix_payments_pending", "queue_number", postgresql_where=text("status = 'pending'")),
     # What waits is little of all that there is.
     Index("ix_payments_waiting", "status", postgresql_where=text(make_one_of("status", WAITING))),

@@ -14,6 +14,7 @@ wallets = Table(
     Column("trustline", sa.Boolean),
     Column("authorised", sa.Boolean),
     Column("room_stroops", sa.BigInteger),
+    Column("memo_required", sa.Boolean),
     Column("ledger", sa.BigInteger),
     Column("read_at", Instant),
 )

@@ -12,6 +12,7 @@ from stellar_sdk.sep.exceptions import InvalidSep10ChallengeError
 from stellar_sdk.soroban_rpc import GetLedgerEntriesResponse
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
+from adapters.stellar.accounts.memo_requirements import make_memo_keys, parse_memo_requirements
 from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing.soroban_transfers import Asset
@@ -52,6 +53,7 @@ class WalletAccounts:
             datetime.now(UTC),
             native,
             balance,
+            address in parse_memo_requirements(reply),
         )
 
     def challenge(self, address: str) -> Challenge:
@@ -127,7 +129,7 @@ class WalletAccounts:
         return 1, [Ed25519PublicKeySigner(address, 1)]
 
     async def _read_entries(self, address: str) -> GetLedgerEntriesResponse:
-        question = ledger_entries.make_keys([address], self.asset)
+        question = [*ledger_entries.make_keys([address], self.asset), *make_memo_keys([address])]
         return await self.nodes.ask(partial(_get_entries, question), at_least=self.nodes.highest)
 
 

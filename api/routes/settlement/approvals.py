@@ -16,7 +16,7 @@ from api.payment_views import PaymentView
 from api.responses import declare_problems
 from api.views import PageView
 from domain.access.permissions import Permission
-from domain.settlement.approvals import NOTE_MAX, count_needed
+from domain.settlement.approvals import NOTE_MAX
 from services.settlement.approvals.approve_payment import ApprovePayment
 from services.settlement.approvals.approve_payment import approve_payment as approve
 from services.settlement.approvals.read_approvals import (
@@ -61,7 +61,7 @@ class QueuedView(BaseModel):
             payment=PaymentView.of(asked.payment),
             makers=list(asked.makers),
             digest=asked.digest,
-            approvers_needed=count_needed(asked.makers),
+            approvers_needed=asked.needed,
             approvals=[ApprovalView.model_validate(asdict(each)) for each in asked.approvals],
         )
 

@@ -53,6 +53,7 @@ class LimitsView(BaseModel):
     cap_per_day: AmountView | None
     cap_per_payee_per_day: AmountView | None
     approval_above: AmountView | None
+    approval_above_stated: AmountView | None
     day: date
     treasuries: list[SpentView]
     payees: list[SpentView]
@@ -70,6 +71,7 @@ async def get_limits(database: Database) -> LimitsView:
         cap_per_day=AmountView.of(allowed.cap_per_day),
         cap_per_payee_per_day=AmountView.of(allowed.cap_per_payee_per_day),
         approval_above=AmountView.of(allowed.approval_above),
+        approval_above_stated=AmountView.of(allowed.approval_above_stated),
         day=day,
         treasuries=[SpentView.of(each, allowed.cap_per_day) for each in payers],
         payees=[SpentView.of(each, allowed.cap_per_payee_per_day) for each in payees],

@@ -58,6 +58,7 @@ class WalletView(BaseModel):
     authorised: bool | None
     room: int | float | None
     room_stroops: str | None
+    memo_required: bool | None
     usable: bool
     ledger: int | None
     read_at: datetime | None
@@ -81,6 +82,7 @@ class WalletView(BaseModel):
             authorised=wallet.authorised,
             room=None if room is None else to_number(room),
             room_stroops=None if room is None else str(room),
+            memo_required=wallet.memo_required,
             usable=wallet.usable,
             ledger=wallet.ledger,
             read_at=wallet.read_at,

@@ -91,7 +91,9 @@ def _check_same_end(recorded: RecordedOutage, body: AmendBody) -> None:
     """Refuse to end an outage anew, or not to have ended; the end on record may be said again."""
     named, status = f"outage {recorded.outage.id!r} is {recorded.status}", body.status
     if "status" in body.model_fields_set and status != to_outage_status(recorded.status):
-        raise Conflict(f"{named}; its status can no longer become {status}")
+        reopen = "; inside its dispute window it is reopened by POST /outages/{id}/reopen"
+        how = reopen if status == "open" else ""
+        raise Conflict(f"{named}; its status can no longer become {status}{how}")
     minutes = None if recorded.judged is None else recorded.judged[1].mttr_minutes
     said = ((body.resolved_at, recorded.resolved_at), (body.mttr_minutes, minutes))
     if any(new is not None and new != known for new, known in said):

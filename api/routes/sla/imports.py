@@ -16,15 +16,15 @@ from adapters.postgres.sla import imports, outages
 from api import commands
 from api.access.permissions import require
 from api.dependencies import Asked, Database, Engine, Paging, Running
+from api.parsing.declarations import check_declaration, make_declaration
 from api.parsing.multipart import FORM, parse_file
 from api.responses import declare_problems
-from api.routes.sla.outages import check_declaration
 from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict, Invalid, Refused
 from domain.requests import Request
 from domain.sla.imports import ImportedOutage, ImportRecord, RowProblem, parse_rows, read_rows
-from domain.sla.outages import Declaration, OutageStatus
+from domain.sla.outages import OutageStatus
 from services.sla.imports.record_import import RecordImport, record_import
 
 router = APIRouter(prefix="/outages/bulk", tags=["outages"])
@@ -158,10 +158,9 @@ async def _import_row(engine: Engine, item: ImportedOutage, asked: Request) -> b
 
 
 async def _import(engine: Engine, item: ImportedOutage, asked: Request) -> bool:
-    outage, resolution, settings = item.outage, item.resolution, engine.settings
-    policy = outage.policy or settings.sla_policy
-    await check_declaration(engine.database, outage, policy, resolution)
-    declaration = Declaration(outage, asked, policy, settings.sla_agreement)
+    outage, resolution = item.outage, item.resolution
+    declaration = make_declaration(engine, outage, asked)
+    await check_declaration(engine.database, declaration, resolution)
     declared = await commands.declare(engine, declaration)
     if resolution is not None:
         async with engine.database.autocommit() as connection:

@@ -58,6 +58,7 @@ async def get_filter(
     lifecycle: OutageStatus | None = None,
     site: Name | None = None,
     agreement: Name | None = None,
+    part_of: Name | None = None,
     assigned_to: Name | None = None,
     search: Name | None = None,
     date_from: Bound = None,
@@ -82,7 +83,10 @@ async def get_filter(
         names,
     )
     statuses = _choose_statuses(status, lifecycle)
-    return OutageFilter(severity, statuses, site, agreement, assigned_to, search, since, until)
+    return OutageFilter(
+        *(severity, statuses, site, agreement, part_of),
+        *(assigned_to, search, since, until),
+    )
 
 
 def _choose_statuses(

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
-from adapters.postgres.sla import outages, policies
+from adapters.postgres.sla import outages
 from api import commands
 from api.access.permissions import require
 from api.access.scopes import OutageScope
 from api.bodies import OutageBody, ResolveBody, Text
 from api.dependencies import Asked, Condition, Database, Engine, Running, UpdateId
 from api.parsing.bounds import Bound, parse_bounds
+from api.parsing.declarations import check_declaration, make_declaration
 from api.payment_views import PaymentView
 from api.protocol.etags import set_tag
 from api.responses import declare_known, declare_problems
@@ -20,9 +21,6 @@ from api.views import AttestationView, OutageView, PageView, SlaView
 from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict
-from domain.sla.outage_rules import check_instant, check_resolution
-from domain.sla.outages import Declaration, Outage, Resolution
-from domain.sla.verdicts import compute_payable, judge
 from services.sla.outages.read_timeline import TimelineFilter, read_timeline
 from services.sla.outages.recompute_verdict import recompute_verdict
 
@@ -70,11 +68,9 @@ async def declare_outage(
     id is refused (409).
     """
     outage, resolution = body.outage(), body.resolution(asked, datetime.now(UTC))
-    policy = outage.policy or engine.settings.sla_policy
-    await check_declaration(engine.database, outage, policy, resolution)
-    recorded = await commands.declare(
-        engine, Declaration(outage, asked, policy, engine.settings.sla_agreement)
-    )
+    declaration = make_declaration(engine, outage, asked)
+    await check_declaration(engine.database, declaration, resolution)
+    recorded = await commands.declare(engine, declaration)
     if recorded is None:
         response.status_code = 200
     shown = await show_outage(engine, outage.id, response)
@@ -86,21 +82,6 @@ async def declare_outage(
         return shown
     await commands.resolve(engine, outage.id, resolution, f"{update_id}-resolve")
     return await show_outage(engine, outage.id, response)
-
-
-async def check_declaration(
-    database: Database, outage: Outage, policy_name: str, resolution: Resolution | None
-) -> None:
-    """Refuse before anything begins: a workflow that refuses has already been started."""
-    now = datetime.now(UTC)
-    check_instant("detected_at", outage.detected_at, now)
-    if resolution is not None:
-        check_resolution(outage, resolution, now)
-    if resolution is not None or outage.policy is not None:
-        async with database.autocommit() as connection:
-            policy = await policies.get_in_force(connection, policy_name, outage.detected_at)
-        if resolution is not None:
-            compute_payable(judge(policy.terms[outage.severity], resolution.get_times(outage)[1]))
 
 
 async def show_outage(

@@ -1,9 +1,9 @@
-"""Agreements: who pays whom, and since when by which version."""
+"""Agreements: who pays whom, and which accounts may not be a payee or a treasury."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Collection
+from dataclasses import dataclass
 
-from domain.digests import compute_fingerprint
+from domain.errors import Conflict, Invalid
 from domain.sla.agreements.parties import DEFAULT_BENEFICIARY, DEFAULT_PROVIDER
 
 
@@ -23,28 +23,36 @@ class Agreement:
     beneficiary_party: str = DEFAULT_BENEFICIARY
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """The sites and the services that a version covers; an empty list is all of them, two are none."""
+def check_treasuries(wanted: Agreement, signed_for: Agreement) -> None:
+    """Refuse treasuries that nobody here can pay from."""
+    for role in ("bond", "pool"):
+        said, known = getattr(wanted, role), getattr(signed_for, role)
+        if said != known:
+            raise Invalid(
+                role,
+                f"is {said}, and this engine signs for {known} alone, the {role} of agreement "
+                f"{signed_for.name!r}: send that address, or leave it out",
+            )
 
-    sites: list[str] = field(default_factory=list)
-    services: list[str] = field(default_factory=list)
+
+def check_payees(wanted: Agreement, treasuries: Collection[str]) -> None:
+    """Refuse a payee that is a treasury: the transfer would be confirmed, and nobody would be paid."""
+    for role in ("provider", "beneficiary"):
+        check_payee(role, getattr(wanted, role), {*treasuries, wanted.bond, wanted.pool})
 
 
-@dataclass(frozen=True, slots=True)
-class AgreementVersion:
-    """
-    One version of an agreement: it holds from `effective_from` until the next one does, or until
-    its own end. Without a policy an outage is judged by the one that it names, or by the default.
-    """
+def check_unpaid(wanted: Agreement, payees: Collection[str]) -> None:
+    """Refuse a treasury that an agreement pays."""
+    for role in ("bond", "pool"):
+        if getattr(wanted, role) in payees:
+            raise Conflict(
+                f"{getattr(wanted, role)} cannot be the {role}: it is an account that an agreement pays"
+            )
 
-    agreement: str
-    version: int
-    effective_from: datetime
-    effective_until: datetime | None = None
-    policy: str | None = None
-    coverage: Coverage = field(default_factory=Coverage)
 
-    def digest(self) -> str:
-        """Return the SHA-256 of the whole version."""
-        return compute_fingerprint(self)
+def check_payee(role: str, address: str, treasuries: Collection[str]) -> None:
+    if address in treasuries:
+        raise Conflict(
+            f"{address} cannot be paid as {role}: it is a treasury of an agreement, so that nobody would "
+            "get the money; name an account of the party itself"
+        )

@@ -30,8 +30,9 @@ async def approve_payment(database: Database, command: ApprovePayment) -> list[s
     check_approver(approver)
     async with database.transaction() as connection:
         context = await approvals.lock(connection, payment_id)
-        above = (await limits.get_enforced(connection)).approval_above
-        approval = approve(context, approver, command.note, above)
+        enforced = await limits.get_enforced(connection)
+        above, above_stated = enforced.approval_above, enforced.approval_above_stated
+        approval = approve(context, approver, command.note, above, above_stated)
         await approvals.add(connection, approval, at)
         payload = payloads.describe_payment(context.payment) | {
             "approver": approval.approver,

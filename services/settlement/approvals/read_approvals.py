@@ -1,6 +1,6 @@
 """Read what an approver decides on: payments, their makers, and who has approved them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,19 +9,29 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals, limits, payments
 from domain.access.scopes import EVERYTHING
 from domain.reasons import ReasonCode
-from domain.settlement.approvals import ApprovalRecord, compute_digest
-from domain.settlement.limits import describe_approvals
-from domain.settlement.payments import PaymentRecord
+from domain.settlement.approvals import (
+    APPROVERS,
+    ApprovalRecord,
+    compute_digest,
+    count_needed,
+    count_required,
+)
+from domain.settlement.limits import Limits, describe_approvals
+from domain.settlement.payments import Payment, PaymentRecord
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequest:
-    """`digest` is the SHA-256 of what an approval now would approve; void approvals are shown too."""
+    """
+    `digest` is the SHA-256 of what an approval now would approve; void approvals are shown too. `needed` is
+    how many people must approve.
+    """
 
     payment: PaymentRecord
     makers: Sequence[str]
     digest: str
     approvals: Sequence[ApprovalRecord]
+    needed: int
 
 
 async def list_approval_requests(
@@ -49,6 +59,8 @@ async def _make_requests(
 ) -> list[ApprovalRequest]:
     owed = [record.payment for record in records]
     makers = await approvals.find_makers(connection, owed)
+    stated = await approvals.list_differences(connection, [payment.id for payment in owed])
+    enforced = await limits.get_enforced(connection)
     given = await approvals.list_by_payment(connection, [payment.id for payment in owed])
     return [
         ApprovalRequest(
@@ -56,9 +68,22 @@ async def _make_requests(
             makers[record.payment.outage_id],
             compute_digest(record.payment),
             given[record.payment.id],
+            _count_needed(record.payment, makers, stated, enforced),
         )
         for record in records
     ]
+
+
+def _count_needed(
+    payment: Payment,
+    makers: Mapping[str, Sequence[str]],
+    stated: Mapping[str, int],
+    enforced: Limits,
+) -> int:
+    """Return how many must approve; of one that needs nobody, how many it were if it did."""
+    above, above_stated = enforced.approval_above, enforced.approval_above_stated
+    required = count_required(payment, stated.get(payment.id, 0), above, above_stated)
+    return count_needed(makers[payment.outage_id], required or APPROVERS)
 
 
 def _refresh_reason(record: PaymentRecord, given: Sequence[ApprovalRecord]) -> PaymentRecord:

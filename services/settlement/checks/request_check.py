@@ -39,6 +39,8 @@ async def request_check(database: Database, command: RequestCheck) -> bool:
         confirmed = record.status is PaymentStatus.CONFIRMED
         if confirmed and command.kind is CheckKind.RETRY:
             raise Conflict(f"payment {payment_id} is confirmed by {record.transaction_hash}")
+        if record.status is PaymentStatus.VOIDED:
+            raise Conflict(f"payment {payment_id} is voided: there is nothing to pay")
         if not confirmed:
             payload = {"payment_id": payment_id, "status": record.status}
             subject, action = (

@@ -7,11 +7,13 @@ from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets
 from adapters.postgres.settlement.owners import registrations
+from adapters.postgres.sla.agreements import agreements
 from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.digests import derive_id, format_instant
 from domain.requests import Request
 from domain.settlement.wallets import Payout, Readiness, check_payout
+from domain.sla.agreements.agreements import check_payee
 from services.settlement.approvals.void_approvals import void_approvals_within
 
 
@@ -36,6 +38,7 @@ async def change_payout(database: Database, command: ChangePayout) -> list[str]:
     async with database.transaction() as connection:
         proven_at = (await registrations.get(connection, address, EVERYTHING)).proven_at
         check_payout(proven_at, command.readiness)
+        check_payee(role, address, await agreements.list_treasuries(connection))
         before = await wallets.get_payout_address(connection, agreement, role, at)
         await wallets.request_payout_change(connection, key, payout, command.request.actor, at)
         unsigned = await wallets.list_unsigned_to(connection, agreement, before)

@@ -33,7 +33,7 @@ from domain.sla.disputes import (
     check_withdrawal,
     is_same_decision,
 )
-from domain.sla.verdicts import Verdict, judge
+from domain.sla.verdicts import MttrBasis, Verdict, compute_difference, judge
 
 _DECIDED = "dispute.decided"
 _ACTIONS = dict.fromkeys(DisputeStatus, _DECIDED) | {DisputeStatus.WITHDRAWN: "dispute.withdrawn"}
@@ -138,7 +138,11 @@ async def _judge_again(
     outage, policy = context.outage, context.policy
     revision = debt.revision
     assert context.resolved_at is not None
-    await verdicts.add(connection, outage, revision, verdict, "decided", policy, at, debt.id)
+    judged = await verdicts.list_by_outage(connection, outage.id)
+    measured = judged[-1].measured_minutes
+    difference = compute_difference(policy.terms[outage.severity], verdict, measured)
+    basis = MttrBasis("decided", measured, difference)
+    await verdicts.add(connection, outage, revision, verdict, basis, policy, at, debt.id)
     payload = payloads.describe_verdict(
         outage, revision, verdict, policy, context.resolved_at, "decided"
     )

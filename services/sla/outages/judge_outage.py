@@ -1,5 +1,6 @@
 """Judge a resolved outage: the verdict, what it will owe, and the dispute window."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,13 +20,17 @@ from adapters.postgres.sla.outages import OutageContext
 from domain import payloads
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
+from domain.errors import Conflict
 from domain.events import Event, EventType, derive_event_id, make_event
 from domain.settlement.payments import JudgeOutageResult
 from domain.sla import outage_rules
+from domain.sla.agreements.parts import check_whole
 from domain.sla.outages import JudgeOutageInput, OutageStatus
 from domain.sla.verdicts import (
+    MttrBasis,
     SlaStatus,
     Verdict,
+    compute_difference,
     judge,
 )
 
@@ -39,15 +44,28 @@ async def judge_outage(
     """
     async with database.transaction() as connection:
         context = await outages.lock(connection, judging.outage_id)
+        check_whole(judging.outage_id, context.part_of)
         if context.judged is not None:
             if (context.resolution_key or "") != judging.key:
                 outage_rules.check_resolvable(judging.outage_id, context.status)
             return await read_judgement_within(connection, context, network, judging.at)
+        if context.status is OutageStatus.DECLARED and context.resolution_key == judging.key:
+            raise Conflict(f"outage {judging.outage_id!r} was reopened since this was asked")
         expected = judging.resolution.expected_version
         outage_rules.check_version(judging.outage_id, expected, context.version)
-        return await _judge(
+        judgement = await _judge(
             connection, context, judging, network, requires_attestation=requires_attestation
         )
+        for part_id in context.parts:
+            part = await outages.lock(connection, part_id)
+            if part.status is not OutageStatus.DECLARED:
+                continue
+            # By its own agreement's terms, and open to disputes for as long as those say.
+            its_own = replace(judging, dispute_window_seconds=part.policy.dispute_window_seconds)
+            await _judge(
+                connection, part, its_own, network, requires_attestation=requires_attestation
+            )
+        return judgement
 
 
 async def _judge(
@@ -63,32 +81,37 @@ async def _judge(
     deadline = at + timedelta(seconds=judging.dispute_window_seconds)
     resolved_at, mttr = resolution.get_times(outage)
     verdict = judge(policy.terms[outage.severity], mttr)
-    basis = "measured" if resolution.mttr_minutes is None else "stated"
-    times = {"resolved_at": resolved_at, "dispute_deadline": deadline}
-    version = await outages.move(
-        connection,
-        outage.id,
-        OutageStatus.DISPUTABLE,
-        **times,
-        **resolution.get_notes(),
-        resolution_key=judging.key,
-    )
-    debt = await payments.preview_payment(connection, network, context, 1, verdict, at)
-    await verdicts.add(connection, outage, 1, verdict, basis, policy, at, debt.id)
+    basis = _find_basis(context, judging, verdict)
+    times: dict[str, Any] = {"resolved_at": resolved_at, "dispute_deadline": deadline}
+    revision = await verdicts.count_revisions(connection, outage.id) + 1
+    changes = times | resolution.get_notes() | {"resolution_key": judging.key}
+    version = await outages.move(connection, outage.id, OutageStatus.DISPUTABLE, **changes)
+    debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
+    await verdicts.add(connection, outage, revision, verdict, basis, policy, at, debt.id)
     attest = requires_attestation or await execution_modes.requires_attestation(connection)
     if attest:
-        await attestations.require_attestation(connection, outage.id, 1, at)
-    payload = payloads.describe_verdict(outage, 1, verdict, policy, resolved_at, basis)
+        await attestations.require_attestation(connection, outage.id, revision, at)
+    payload = payloads.describe_verdict(outage, revision, verdict, policy, resolved_at, basis.name)
     payload["dispute_deadline"] = format_instant(deadline)
+    by, subject, key = resolution.request, f"outage/{outage.id}", _make_key(revision)
     deliveries = await events.publish(
         connection,
-        make_audit_entry(f"outage/{outage.id}", "outage.judged", resolution.request, at, payload),
-        *_make_events(outage.id, verdict, at, payload),
+        make_audit_entry(subject, "outage.judged", by, at, payload, *key),
+        *_make_events(outage.id, verdict, at, payload, *key),
     )
     await journal.accrue(connection, debt)
     return JudgeOutageResult(
-        outage.id, 1, verdict, debt, resolved_at, deadline, deliveries, attest, version
+        outage.id, revision, verdict, debt, resolved_at, deadline, deliveries, attest, version
     )
+
+
+def _find_basis(context: OutageContext, judging: JudgeOutageInput, verdict: Verdict) -> MttrBasis:
+    """Return whether the minutes are measured or stated, and what they change against the measured ones."""
+    outage, resolution = context.outage, judging.resolution
+    name = "measured" if resolution.mttr_minutes is None else "stated"
+    measured = resolution.measure(outage, judging.at)
+    terms = context.policy.terms[outage.severity]
+    return MttrBasis(name, measured, compute_difference(terms, verdict, measured))
 
 
 async def read_judgement_within(
@@ -100,8 +123,9 @@ async def read_judgement_within(
     assert context.dispute_deadline is not None
     outage_id, (revision, verdict) = context.outage.id, context.judged
     kinds = (EventType.OUTAGE_RESOLVED, EventType.SLA_BREACHED)
+    keys = [_make_key(number) for number in range(1, revision + 1)]
     deliveries = await webhooks.find_deliveries(
-        connection, *(derive_event_id(kind, outage_id) for kind in kinds)
+        connection, *(derive_event_id(kind, outage_id, *key) for kind in kinds for key in keys)
     )
     ended, deadline = context.resolved_at, context.dispute_deadline
     attest = await attestations.is_required(connection, outage_id, revision)
@@ -111,10 +135,15 @@ async def read_judgement_within(
     )
 
 
+def _make_key(revision: int) -> tuple[str, ...]:
+    """Return what tells the verdicts on an outage apart that is reopened; nothing for the first."""
+    return () if revision == 1 else (str(revision),)
+
+
 def _make_events(
-    outage_id: str, verdict: Verdict, at: datetime, payload: dict[str, Any]
+    outage_id: str, verdict: Verdict, at: datetime, payload: dict[str, Any], *key: str
 ) -> list[Event]:
-    happened = [make_event(EventType.OUTAGE_RESOLVED, outage_id, at, payload)]
+    happened = [make_event(EventType.OUTAGE_RESOLVED, outage_id, at, payload, *key)]
     if verdict.status is SlaStatus.VIOLATED:
-        happened.append(make_event(EventType.SLA_BREACHED, outage_id, at, payload))
+        happened.append(make_event(EventType.SLA_BREACHED, outage_id, at, payload, *key))
     return happened

@@ -15,12 +15,14 @@ from domain.audit import make_audit_entry
 from domain.errors import Conflict
 from domain.settlement.payments import JudgeOutageResult
 from domain.sla import outage_rules
+from domain.sla.agreements.parts import check_whole
 from domain.sla.outages import (
     AmendOutageInput,
     CloseOutageResult,
     Declaration,
     OutageStatus,
 )
+from services.sla.agreements.check_amendment import check_same_agreements_within
 from services.sla.outages.judge_outage import read_judgement_within
 
 
@@ -46,6 +48,8 @@ async def read_amendment(database: Database, amending: AmendOutageInput) -> int 
         record = await outages.get(connection, outage_id, EVERYTHING)
         if await audit.is_recorded(connection, entry.id):
             return record.version
+        check_whole(outage_id, record.part_of)
+        await check_same_agreements_within(connection, outage_id, amending.amendment.changes)
     outage_rules.check_amendable(outage_id, record.status, amending.amendment.changes)
     return None
 
@@ -58,6 +62,7 @@ async def read_resolution(
         context = await outages.lock(connection, outage_id)
         if context.judged is not None and (context.resolution_key or "") == key:
             return await read_judgement_within(connection, context, network, at)
+    check_whole(outage_id, context.part_of)
     outage_rules.check_resolvable(outage_id, context.status)
     return None
 
@@ -66,6 +71,7 @@ async def read_cancellation(database: Database, outage_id: str) -> CloseOutageRe
     """An outage that is cancelled is as the caller wants it, whoever has cancelled it."""
     async with database.autocommit() as connection:
         record = await outages.get(connection, outage_id, EVERYTHING)
+    check_whole(outage_id, record.part_of)
     if record.status is OutageStatus.CANCELLED:
         return CloseOutageResult(outage_id, [], record.version)
     outage_rules.check_cancellable(outage_id, record.status)

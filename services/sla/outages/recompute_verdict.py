@@ -26,7 +26,7 @@ async def recompute_verdict(database: Database, outage_id: str) -> RecomputedVer
     async with database.autocommit() as connection:
         recorded = await outages.get(connection, outage_id, EVERYTHING)
         found = await verdicts.list_by_outage(connection, outage_id)
-        if not found:
+        if recorded.judged is None:
             raise Conflict(f"outage {outage_id!r} is {recorded.status}: it is not judged yet")
         newest = found[-1]
         policy = await policies.get_version(connection, newest.policy, newest.policy_version)

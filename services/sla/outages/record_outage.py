@@ -1,36 +1,78 @@
-"""Put a declared outage on record, bound to the policy in force when it was detected."""
+"""Put a declared outage on record, bound to its agreements and policies as of when it was detected."""
+
+from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events, webhooks
 from adapters.postgres.database import Database
-from adapters.postgres.sla import outages, policies
-from adapters.postgres.sla.agreements import agreements
+from adapters.postgres.sla import outages
+from adapters.postgres.sla.agreements.parts import list_parts
 from domain import payloads
 from domain.audit import make_audit_entry
-from domain.errors import Conflict
+from domain.errors import Conflict, Invalid
 from domain.events import EventType, derive_event_id, make_event
+from domain.sla.agreements.parts import OutagePart, is_part, make_part_id
 from domain.sla.outages import Declaration, RecordOutageInput, RecordOutageResult
 from domain.sla.policies import Policy
+from services.sla.agreements.read_bindings import Binding, bind_outage_within
 
 
 async def record_outage(database: Database, declaring: RecordOutageInput) -> RecordOutageResult:
-    """Record an outage once; its id is refused to a declaration of other content than the first."""
-    declaration, at = declaring.declaration, declaring.at
-    outage, request = declaration.outage, declaration.request
+    """
+    Record an outage once, with its parts; its id is refused to a declaration of other content than the
+    first. A part is recorded with the outage it is of, and only read here.
+    """
+    declaration = declaring.declaration
     async with database.transaction() as connection:
-        policy = await policies.get_in_force(connection, declaration.policy, outage.detected_at)
-        bound = await agreements.get_in_force(connection, declaration.agreement, outage.detected_at)
-        created = await outages.add(connection, declaration, bound, policy, at)
-        if not created:
+        if is_part(declaration.outage.id):
             return await _read_recorded(connection, declaration)
-        payload = payloads.describe_declaration(declaration, policy)
-        deliveries = await events.publish(
-            connection,
-            make_audit_entry(f"outage/{outage.id}", "outage.declared", request, at, payload),
-            make_event(EventType.OUTAGE_CREATED, outage.id, at, payload),
-        )
-    return _make_result(declaration, request.correlation_id, policy, deliveries, created=True)
+        try:
+            bindings = await bind_outage_within(connection, declaration)
+        except Invalid:
+            # Agreements may have changed since this very outage was recorded.
+            if await outages.find_fingerprint(connection, declaration.outage.id) is None:
+                raise
+            return await _read_recorded(connection, declaration)
+        first, *others = bindings
+        bound = replace(declaration, agreement=first.agreement)
+        deliveries = await _add(connection, bound, first, declaring.at)
+        if deliveries is None:
+            return await _read_recorded(connection, declaration)
+        parts = [await _add_part(connection, declaration, each, declaring.at) for each in others]
+    correlation_id = declaration.request.correlation_id
+    return _make_result(bound, correlation_id, first.policy, deliveries, parts, created=True)
+
+
+async def _add(
+    connection: AsyncConnection,
+    declaration: Declaration,
+    bound: Binding,
+    at: datetime,
+    part_of: str | None = None,
+) -> list[str] | None:
+    """Add a row with its audit entry and event; return the deliveries, or None when it is there."""
+    outage, number, policy = declaration.outage, bound.agreement_version, bound.policy
+    if not await outages.add(connection, declaration, number, policy, at, part_of):
+        return None
+    payload = payloads.describe_declaration(declaration, number, policy, part_of)
+    subject = f"outage/{outage.id}"
+    return await events.publish(
+        connection,
+        make_audit_entry(subject, "outage.declared", declaration.request, at, payload),
+        make_event(EventType.OUTAGE_CREATED, outage.id, at, payload),
+    )
+
+
+async def _add_part(
+    connection: AsyncConnection, whole: Declaration, bound: Binding, at: datetime
+) -> OutagePart:
+    """Add the same outage under a further agreement; its own workflow starts the deliveries."""
+    outage = replace(whole.outage, id=make_part_id(whole.outage.id, bound.agreement))
+    declaration = Declaration(outage, whole.request, bound.policy.name, bound.agreement)
+    await _add(connection, declaration, bound, at, whole.outage.id)
+    return OutagePart(outage.id, bound.agreement, bound.policy.name, declaration.fingerprint)
 
 
 async def _read_recorded(
@@ -45,7 +87,10 @@ async def _read_recorded(
         )
     created = derive_event_id(EventType.OUTAGE_CREATED, outage_id)
     deliveries = await webhooks.find_deliveries(connection, created)
-    return _make_result(declaration, known.correlation_id, known.policy, deliveries, created=False)
+    parts = await list_parts(connection, outage_id) if known.parts else []
+    return _make_result(
+        declaration, known.correlation_id, known.policy, deliveries, parts, created=False
+    )
 
 
 def _make_result(
@@ -53,6 +98,7 @@ def _make_result(
     correlation_id: str,
     policy: Policy,
     deliveries: list[str],
+    parts: list[OutagePart],
     *,
     created: bool,
 ) -> RecordOutageResult:
@@ -65,4 +111,5 @@ def _make_result(
         policy.dispute_window_seconds,
         policy.decision_window_seconds,
         deliveries,
+        parts,
     )

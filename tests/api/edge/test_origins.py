@@ -19,6 +19,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         database_url="postgresql://nobody@127.0.0.1:1/nothing",
         bootstrap_api_key="sixteen-letters-x",
         jwt_secret_key="thirty-two-letters-at-the-very-least",
+        webhook_secret_key="thirty-two-letters-at-the-very-least",
         allowed_origins=f"{ORIGIN}, http://localhost:3000",
         api_v1_prefix="/sla/v1",
         **{

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from domain.sla.contract_parity import CONTRACT_SYMBOLS
 from domain.sla.verdicts import (
-    CONTRACT_SYMBOLS,
     PenaltyOverflow,
     RewardOverflow,
     Severity,

@@ -113,6 +113,11 @@ _READ: dict[P, dict[Kind, str]] = {
             GET /sla/policies
             GET /sla/policies/{name}/{version}
             POST /sla/preview
+            GET /agreements
+            GET /agreements/{agreement}
+            GET /agreements/{agreement}/versions
+            GET /parties
+            GET /parties/{party_id}
         """,
     },
     P.SELF_MANAGE: {
@@ -155,7 +160,7 @@ _CLOSED: dict[P, str] = {
     P.OUTAGES_DECLARE: "POST /outages  POST /outages/bulk",
     P.OUTAGES_RESOLVE: """
         PATCH /outages/{outage_id}  PUT /outages/{outage_id}  DELETE /outages/{outage_id}
-        POST /outages/{outage_id}/cancel
+        POST /outages/{outage_id}/cancel  POST /outages/{outage_id}/reopen
         POST /outages/{outage_id}/recompute-sla
         POST /outages/{outage_id}/resolve
     """,
@@ -175,7 +180,11 @@ _CLOSED: dict[P, str] = {
         GET /people  POST /people
         PATCH /people/{email}
     """,
-    P.POLICIES_WRITE: "PUT /sla/config  PUT /sla/config/{severity}  POST /sla/policies",
+    P.POLICIES_WRITE: """
+        PUT /sla/config  PUT /sla/config/{severity}  POST /sla/policies
+        POST /agreements  POST /agreements/{agreement}/versions  POST /parties
+    """,
+    P.PAYMENTS_VOID: "POST /outages/{outage_id}/void",
     P.SETTLEMENT_HALT: "POST /payments/circuit-breaker",
     P.WEBHOOKS_MANAGE: """
         GET /webhooks  POST /webhooks

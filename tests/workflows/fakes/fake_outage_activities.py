@@ -32,6 +32,8 @@ from domain.sla.outages import (
     OutageStatus,
     RecordOutageInput,
     RecordOutageResult,
+    ReopenOutageInput,
+    VoidDebtInput,
 )
 from domain.sla.verdicts import Severity, Terms, Verdict, compute_payable, judge
 from tests.workflows.fakes.fake_payment_activities import DETECTED, build_payment
@@ -118,16 +120,27 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
         return CloseOutageResult(cancelling.outage_id, deliveries, self._advance())
 
     @activity.defn
+    async def reopen_outage(self, reopening: ReopenOutageInput) -> CloseOutageResult:
+        deliveries = self._note("reopen_outage")
+        return CloseOutageResult(reopening.outage_id, deliveries, self._advance())
+
+    @activity.defn
+    async def void_debt(self, voiding: VoidDebtInput) -> CloseOutageResult:
+        deliveries = self._note("void_debt")
+        return CloseOutageResult(voiding.outage_id, deliveries, self._advance())
+
+    @activity.defn
     async def judge_outage(self, judging: JudgeOutageInput) -> JudgeOutageResult:
         sent = self._note("judge_outage")
         resolved_at, mttr = judging.resolution.get_times(outage(judging.outage_id))
         deadline = judging.at + timedelta(seconds=judging.dispute_window_seconds)
         verdict = judge(TERMS, mttr)
+        revision = 1 + self.asked.count("reopen_outage")
         self.judgement = JudgeOutageResult(
             judging.outage_id,
-            1,
+            revision,
             verdict,
-            self._owed(judging.outage_id, 1, verdict),
+            self._owed(judging.outage_id, revision, verdict),
             resolved_at,
             deadline,
             sent,

@@ -35,7 +35,7 @@ from tests.workflows.fakes.time_skipping_server import (
     Stage,
     keeps,
 )
-from tests.workflows.scenarios import batch_scenarios, payment_scenarios
+from tests.workflows.scenarios import batch_scenarios, payment_scenarios, reversal_scenarios
 from tests.workflows.test_outage_states import begin, on_record
 from tests.workflows.test_outages import IN_TIME, LATE, declared
 from workflows.attestations import AttestationWorkflow
@@ -258,6 +258,7 @@ SCENE_SECONDS = 60
 SCENES: list[Scene] = [
     *payment_scenarios.SCENES,
     *batch_scenarios.SCENES,
+    *reversal_scenarios.SCENES,
     *(halt_attestation, terminate_attestation, dispute, ask_by_signals, refuse_settlement),
     *(wait_for_receipt, cancel_workflow),
     *(abandon_delivery, reconcile, check_integrity, run_wallet_requests),

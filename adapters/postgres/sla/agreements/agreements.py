@@ -3,15 +3,18 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.sla.agreements.parties import add_party
-from adapters.postgres.tables import agreement_coverages, agreement_versions, agreements
+from adapters.postgres.sla.agreements.versions import add_version
+from adapters.postgres.tables import agreement_versions, agreements, payouts
 from domain.errors import Conflict, Invalid, NotFound
-from domain.sla.agreements.agreements import Agreement, AgreementVersion
+from domain.sla.agreements.agreements import Agreement
+from domain.sla.agreements.coverages import Match
 from domain.sla.agreements.parties import PartyKind
+from domain.sla.agreements.versions import AgreementVersion
 from domain.sla.policies import BEGINNING_OF_TIME
 
 _ENGINE = "engine"
@@ -40,17 +43,57 @@ async def add_agreement(connection: AsyncConnection, terms: Agreement) -> Agreem
         known = await add_party(connection, party, kind, party, _ENGINE)
         if known.kind is not kind:
             raise Conflict(f"party {party!r} is a {known.kind}, and agreements take it as a {kind}")
-    statement = insert(agreements).values(**asdict(terms))
-    await connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
+    await put_agreement(connection, terms)
     first = AgreementVersion(terms.name, 1, BEGINNING_OF_TIME)
     await add_version(connection, first, _ENGINE)
     return await get_agreement(connection, terms.name)
 
 
-async def get_in_force(connection: AsyncConnection, name: str, at: datetime) -> int:
-    """Return the number of an agreement's version in force at an instant. Raises Invalid."""
+async def put_agreement(connection: AsyncConnection, terms: Agreement) -> bool:
+    """Insert an agreement between parties on record; False when its name exists."""
+    added = await connection.execute(
+        insert(agreements)
+        .values(**asdict(terms))
+        .on_conflict_do_nothing(index_elements=["name"])
+        .returning(agreements.c.name)
+    )
+    return added.one_or_none() is not None
+
+
+async def list_page(
+    connection: AsyncConnection, party: str | None, offset: int, limit: int
+) -> tuple[list[Agreement], int]:
+    """Return one page of agreements, those of a party or all, and how many there are."""
+    wanted: ColumnElement[bool] = true()
+    if party is not None:
+        wanted = or_(agreements.c.provider_party == party, agreements.c.beneficiary_party == party)
+    total = await connection.scalar(select(func.count()).select_from(agreements).where(wanted))
     rows = await connection.execute(
-        select(agreement_versions.c.version, agreement_versions.c.effective_until)
+        select(agreements).where(wanted).order_by(agreements.c.name).offset(offset).limit(limit)
+    )
+    return [Agreement(**row) for row in rows.mappings()], total or 0
+
+
+async def list_treasuries(connection: AsyncConnection) -> set[str]:
+    """Return the treasuries of all agreements."""
+    rows = await connection.execute(select(agreements.c.bond, agreements.c.pool))
+    return {address for row in rows for address in row}
+
+
+async def list_payees(connection: AsyncConnection) -> set[str]:
+    """Return the accounts that any agreement pays, or will pay."""
+    rows = await connection.execute(select(agreements.c.provider, agreements.c.beneficiary))
+    changed = await connection.scalars(
+        select(payouts.c.address).where(payouts.c.cancelled_at.is_(None))
+    )
+    return {address for row in rows for address in row} | set(changed)
+
+
+async def get_in_force(connection: AsyncConnection, name: str, at: datetime) -> Match:
+    """Return the version of an agreement in force at an instant. Raises Invalid when there is none."""
+    rows = await connection.execute(
+        select(agreement_versions, agreements.c.beneficiary_party)
+        .join(agreements, agreements.c.name == agreement_versions.c.agreement)
         .where(agreement_versions.c.agreement == name, agreement_versions.c.effective_from <= at)
         .order_by(agreement_versions.c.effective_from.desc())
         .limit(1)
@@ -60,30 +103,5 @@ async def get_in_force(connection: AsyncConnection, name: str, at: datetime) -> 
         raise Invalid(
             "agreement", f"no version of agreement {name!r} is in force at {at.isoformat()}"
         )
-    return int(row.version)
-
-
-async def add_version(connection: AsyncConnection, version: AgreementVersion, by: str) -> None:
-    """Add a version with what it covers; one that is there stays as it is."""
-    added = await connection.execute(
-        insert(agreement_versions)
-        .values(
-            agreement=version.agreement,
-            version=version.version,
-            effective_from=version.effective_from,
-            effective_until=version.effective_until,
-            policy=version.policy,
-            digest=version.digest(),
-            created_by=by,
-        )
-        .on_conflict_do_nothing(index_elements=["agreement", "version"])
-        .returning(agreement_versions.c.version)
-    )
-    covered = [("site", site) for site in version.coverage.sites]
-    covered += [("service", service) for service in version.coverage.services]
-    if added.one_or_none() is None or not covered:
-        return
-    key = {"agreement": version.agreement, "version": version.version}
-    await connection.execute(
-        insert(agreement_coverages), [key | {"kind": k, "value": v} for k, v in covered]
-    )
+    unmatched = (False, False, False, False)
+    return Match(name, row.version, row.policy, row.beneficiary_party, *unmatched)

@@ -1,6 +1,6 @@
 """Parties in the database."""
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,3 +31,15 @@ async def add_party(
         .on_conflict_do_nothing(index_elements=["id"])
     )
     return await get_party(connection, party_id)
+
+
+async def list_page(
+    connection: AsyncConnection, kind: PartyKind | None, offset: int, limit: int
+) -> tuple[list[Party], int]:
+    """Return one page of parties, and how many there are."""
+    wanted = true() if kind is None else parties.c.kind == kind
+    total = await connection.scalar(select(func.count()).select_from(parties).where(wanted))
+    rows = await connection.execute(
+        select(parties).where(wanted).order_by(parties.c.id).offset(offset).limit(limit)
+    )
+    return [to_party(row) for row in rows.mappings()], total or 0

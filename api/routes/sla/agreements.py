@@ -1,0 +1,118 @@
+"""/agreements: who pays whom, by which policy, and for which sites and services, from when until when."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from adapters.postgres.settlement import wallets
+from adapters.postgres.sla.agreements import agreements, versions
+from api import wallet_commands
+from api.access.permissions import require
+from api.bodies import Text
+from api.dependencies import Asked, Condition, Database, Engine, Paging, Running
+from api.protocol.etags import set_tag
+from api.rendering.agreements import AgreementBody, AgreementVersionView, AgreementView, VersionBody
+from api.responses import declare_problems
+from api.views import PageView
+from domain.access.permissions import Permission
+from domain.settlement.wallets import Readiness
+from domain.sla.policies import BEGINNING_OF_TIME
+from services.sla.agreements.create_agreement import CreateAgreement
+from services.sla.agreements.create_agreement import create_agreement as create
+from services.sla.agreements.publish_version import PublishVersion, publish_version
+
+router = APIRouter(prefix="/agreements", tags=["agreements"])
+READ = [require(Permission.POLICIES_READ)]
+WRITE = [require(Permission.POLICIES_WRITE)]
+AgreementName = Annotated[Text, Path(max_length=100)]
+
+
+@router.post("", dependencies=WRITE, status_code=201, responses=declare_problems(404, 409))
+async def create_agreement(
+    body: AgreementBody, engine: Running, asked: Asked, response: Response
+) -> AgreementView:
+    """
+    Make an agreement between two parties, with its first version. The same content again changes
+    nothing; other content under its name is refused (409).
+    """
+    default, at = engine.settings.sla_agreement, datetime.now(UTC)
+    async with engine.database.autocommit() as connection:
+        wanted = body.agreement(await agreements.get_agreement(connection, default))
+    first = body.version(wanted.name, BEGINNING_OF_TIME)
+    read = await _read_payees(engine, [wanted.provider, wanted.beneficiary])
+    await create(engine.database, CreateAgreement(wanted, first, read, default, asked, at))
+    return await _show(engine, wanted.name, response)
+
+
+async def _read_payees(engine: Engine, addresses: Sequence[str]) -> list[Readiness]:
+    return [await wallet_commands.read_wallet(engine, each) for each in sorted(set(addresses))]
+
+
+@router.get("", dependencies=READ)
+async def list_agreements(
+    database: Database,
+    paging: Paging,
+    party: Annotated[Text | None, Query(max_length=64)] = None,
+) -> PageView[AgreementView]:
+    """List the agreements by name, of one party or of all."""
+    async with database.autocommit() as connection:
+        found, total = await agreements.list_page(connection, party, paging.offset, paging.size)
+        now = datetime.now(UTC)
+        paid = [await wallets.get_agreement_at(connection, each, now) for each in found]
+        newest = await versions.list_newest(connection, [each.name for each in found])
+    return PageView(
+        items=[AgreementView.of(each, newest[each.name]) for each in paid],
+        total=total,
+        page=paging.number,
+        page_size=paging.size,
+    )
+
+
+@router.get("/{agreement}", dependencies=READ, responses=declare_problems(404))
+async def get_agreement(
+    agreement: AgreementName, engine: Running, response: Response
+) -> AgreementView:
+    return await _show(engine, agreement, response)
+
+
+async def _show(engine: Engine, name: str, response: Response) -> AgreementView:
+    async with engine.database.autocommit() as connection:
+        bound = await agreements.get_agreement(connection, name)
+        paid = await wallets.get_agreement_at(connection, bound, datetime.now(UTC))
+        newest = (await versions.list_newest(connection, [name]))[name]
+    shown = AgreementView.of(paid, newest)
+    set_tag(response, shown, newest.version.version)
+    return shown
+
+
+@router.get("/{agreement}/versions", dependencies=READ, responses=declare_problems(404))
+async def list_versions(agreement: AgreementName, database: Database) -> list[AgreementVersionView]:
+    """List every version of an agreement, the first one first."""
+    async with database.autocommit() as connection:
+        await agreements.get_agreement(connection, agreement)
+        found = await versions.list_versions(connection, agreement)
+    return [AgreementVersionView.of(each) for each in found]
+
+
+@router.post(
+    "/{agreement}/versions", dependencies=WRITE, status_code=201, responses=declare_problems(404)
+)
+async def publish_agreement_version(
+    agreement: AgreementName,
+    body: VersionBody,
+    database: Database,
+    asked: Asked,
+    condition: Condition,
+) -> AgreementVersionView:
+    """
+    Publish the next version of an agreement, from now on unless `effective_from` says otherwise. Outages
+    on record keep theirs; `effective_until` ends the agreement then.
+    """
+    at = datetime.now(UTC)
+    wanted = PublishVersion(body.version(agreement, at), asked, at, condition.get_version())
+    added = await publish_version(database, wanted)
+    async with database.autocommit() as connection:
+        found = await versions.list_versions(connection, agreement)
+    return AgreementVersionView.of(found[added.version - 1])

@@ -1,0 +1,70 @@
+"""Publish the next version of an agreement: since when, by which policy, and what it covers."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import events
+from adapters.postgres.database import Database
+from adapters.postgres.sla import policies
+from adapters.postgres.sla.agreements import versions
+from domain.audit import make_audit_entry
+from domain.errors import Invalid, PreconditionFailed
+from domain.payloads import describe_agreement_version
+from domain.requests import Request
+from domain.sla.agreements.versions import (
+    AgreementVersion,
+    check_agreement_version,
+    has_same_content,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishVersion:
+    """The version bears no number yet; `expected_version` is the newest that the caller has seen."""
+
+    version: AgreementVersion
+    request: Request
+    at: datetime
+    expected_version: int | None = None
+
+
+async def publish_version(database: Database, command: PublishVersion) -> AgreementVersion:
+    """Return the version that was added, or the newest one where that has the same content."""
+    wanted, expected = command.version, command.expected_version
+    check_agreement_version(wanted)
+    async with database.transaction() as connection:
+        newest = await versions.lock_newest(connection, wanted.agreement)
+        if expected not in (None, newest.version):
+            raise PreconditionFailed(
+                f"agreement {wanted.agreement!r} has changed since you read it (version "
+                f"{newest.version} now, {expected} then): read it again"
+            )
+        if has_same_content(newest, wanted):
+            return newest
+        if wanted.effective_from <= newest.effective_from:
+            raise Invalid(
+                "effective_from",
+                f"must be after that of version {newest.version}, "
+                f"{newest.effective_from.isoformat()}",
+            )
+        await check_policy_within(connection, wanted)
+        added = replace(wanted, version=newest.version + 1)
+        await versions.add_version(connection, added, command.request.actor)
+        subject = f"agreement/{added.agreement}"
+        payload = describe_agreement_version(added)
+        await events.publish(
+            connection,
+            make_audit_entry(
+                *(subject, "agreement.published", command.request, command.at, payload),
+                str(added.version),
+            ),
+        )
+    return added
+
+
+async def check_policy_within(connection: AsyncConnection, version: AgreementVersion) -> None:
+    """Refuse a policy that is not in force as early as the version is."""
+    if version.policy is not None:
+        await policies.get_in_force(connection, version.policy, version.effective_from)
