@@ -42,13 +42,16 @@ async def play(stack: Stack, key: str) -> dict[str, list[Example]]:
         anybody = httpx.AsyncClient(**base)  # type: ignore[arg-type]
         finance = await open_second_person(admin, "finance")
         decider = await open_second_person(admin)
-        for client in (admin, anybody, finance, decider):
+        other = await open_second_person(admin, "admin")
+        for client in (admin, anybody, finance, decider, other):
             opened.push_async_callback(client.aclose)
         sla, money, access = sla_examples, money_examples, access_examples
         shown: dict[str, Callable[[ExampleRecorder], Awaitable[None]]] = {
             "policies": lambda each: sla.show_policies(each, admin),
             "outages": lambda each: sla.show_outages(each, admin),
             "disputes": lambda each: sla.show_disputes(each, admin, decider),
+            "reversals": lambda each: sla.show_reversals(each, admin, other),
+            "agreements": lambda each: sla.show_agreements(each, admin),
             "payments": lambda each: money.show_payments(each, admin, finance),
             "wallets": lambda each: money.show_wallets(each, admin),
             "reconciliation": lambda each: money.show_reconciliation(each, admin),

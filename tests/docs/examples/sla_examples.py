@@ -12,6 +12,8 @@ AT_ONCE = {
     "decision_window_seconds": 0,
     "terms": TERMS,
 }
+# An account that nobody has registered.
+NOBODY = "GAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWHF"
 ROWS = "service_id,start_time,end_time\nVOICE,2026-01-31T12:00:00Z,2026-01-31T12:25:00Z\n"
 
 
@@ -70,6 +72,42 @@ async def show_disputes(
     await ask(decider, "PATCH /sla/disputes/{dispute_id}", {"action": "review"}, **one)
     await ask(admin, "GET /sla/disputes/{dispute_id}/history", **one)
     await ask(admin, "POST /sla/disputes/{dispute_id}/withdraw", {"note": "settled"}, **one)
+
+
+async def show_reversals(
+    recorder: ExampleRecorder, admin: httpx.AsyncClient, other: httpx.AsyncClient
+) -> None:
+    """What is taken back before it is paid: a verdict by whoever resolves, a debt by another admin."""
+    ask, one = recorder.ask, {"outage_id": "OUT-7"}
+    declared = DECLARED | {"id": "OUT-7", "detected_at": format_time_after(), "policy": "standard"}
+    await ask(admin, "POST /outages", declared)
+    await ask(admin, "POST /outages/{outage_id}/resolve", {"mttr_minutes": 25}, **one)
+    await ask(admin, "POST /outages/{outage_id}/reopen", {"reason": "it was down again"}, **one)
+    await ask(admin, "POST /outages/{outage_id}/resolve", {"mttr_minutes": 26}, **one)
+    await ask(other, "POST /outages/{outage_id}/void", {"reason": "a drill"}, **one)
+
+
+async def show_agreements(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> None:
+    ask = recorder.ask
+    await ask(admin, "POST /parties", {"id": "acme", "name": "Acme", "kind": "customer"})
+    await ask(admin, "GET /parties")
+    await ask(admin, "GET /parties/{party_id}", party_id="acme")
+    wanted = {
+        "name": "acme-voice",
+        "provider_party": "provider",
+        "beneficiary_party": "acme",
+        "provider": NOBODY,
+        "beneficiary": NOBODY,
+        "policy": "standard",
+        "coverage": {"services": ["VOICE"]},
+    }
+    await ask(admin, "POST /agreements", wanted, status=404)
+    await ask(admin, "GET /agreements")
+    one = {"agreement": "default"}
+    await ask(admin, "GET /agreements/{agreement}", **one)
+    next_ = {"policy": "standard", "coverage": {"sites": ["TOWER-7"]}}
+    await ask(admin, "POST /agreements/{agreement}/versions", next_, **one)
+    await ask(admin, "GET /agreements/{agreement}/versions", **one)
 
 
 async def show_audit(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> None:
