@@ -10,6 +10,7 @@ from adapters.postgres.settlement import wallets
 from adapters.postgres.sla.agreements import agreements, versions
 from api import wallet_commands
 from api.access.permissions import require
+from api.access.scopes import TermsScope
 from api.bodies import Text
 from api.dependencies import Asked, Condition, Database, Engine, Paging, Running
 from api.protocol.etags import set_tag
@@ -17,6 +18,7 @@ from api.rendering.agreements import AgreementBody, AgreementVersionView, Agreem
 from api.responses import declare_problems
 from api.views import PageView
 from domain.access.permissions import Permission
+from domain.access.scopes import EVERYTHING, Scope
 from domain.settlement.wallets import Readiness
 from domain.sla.policies import BEGINNING_OF_TIME
 from services.sla.agreements.create_agreement import CreateAgreement
@@ -24,7 +26,6 @@ from services.sla.agreements.create_agreement import create_agreement as create
 from services.sla.agreements.publish_version import PublishVersion, publish_version
 
 router = APIRouter(prefix="/agreements", tags=["agreements"])
-READ = [require(Permission.POLICIES_READ)]
 WRITE = [require(Permission.POLICIES_WRITE)]
 AgreementName = Annotated[Text, Path(max_length=100)]
 
@@ -50,15 +51,18 @@ async def _read_payees(engine: Engine, addresses: Sequence[str]) -> list[Readine
     return [await wallet_commands.read_wallet(engine, each) for each in sorted(set(addresses))]
 
 
-@router.get("", dependencies=READ)
+@router.get("")
 async def list_agreements(
     database: Database,
     paging: Paging,
+    scope: TermsScope,
     party: Annotated[Text | None, Query(max_length=64)] = None,
 ) -> PageView[AgreementView]:
     """List the agreements by name, of one party or of all."""
     async with database.autocommit() as connection:
-        found, total = await agreements.list_page(connection, party, paging.offset, paging.size)
+        found, total = await agreements.list_page(
+            connection, party, scope, paging.offset, paging.size
+        )
         now = datetime.now(UTC)
         paid = [await wallets.get_agreement_at(connection, each, now) for each in found]
         newest = await versions.list_newest(connection, [each.name for each in found])
@@ -70,16 +74,18 @@ async def list_agreements(
     )
 
 
-@router.get("/{agreement}", dependencies=READ, responses=declare_problems(404))
+@router.get("/{agreement}", responses=declare_problems(404))
 async def get_agreement(
-    agreement: AgreementName, engine: Running, response: Response
+    agreement: AgreementName, engine: Running, response: Response, scope: TermsScope
 ) -> AgreementView:
-    return await _show(engine, agreement, response)
+    return await _show(engine, agreement, response, scope)
 
 
-async def _show(engine: Engine, name: str, response: Response) -> AgreementView:
+async def _show(
+    engine: Engine, name: str, response: Response, scope: Scope = EVERYTHING
+) -> AgreementView:
     async with engine.database.autocommit() as connection:
-        bound = await agreements.get_agreement(connection, name)
+        bound = await agreements.get_agreement(connection, name, scope)
         paid = await wallets.get_agreement_at(connection, bound, datetime.now(UTC))
         newest = (await versions.list_newest(connection, [name]))[name]
     shown = AgreementView.of(paid, newest)
@@ -87,11 +93,13 @@ async def _show(engine: Engine, name: str, response: Response) -> AgreementView:
     return shown
 
 
-@router.get("/{agreement}/versions", dependencies=READ, responses=declare_problems(404))
-async def list_versions(agreement: AgreementName, database: Database) -> list[AgreementVersionView]:
+@router.get("/{agreement}/versions", responses=declare_problems(404))
+async def list_versions(
+    agreement: AgreementName, database: Database, scope: TermsScope
+) -> list[AgreementVersionView]:
     """List every version of an agreement, the first one first."""
     async with database.autocommit() as connection:
-        await agreements.get_agreement(connection, agreement)
+        await agreements.get_agreement(connection, agreement, scope)
         found = await versions.list_versions(connection, agreement)
     return [AgreementVersionView.of(each) for each in found]
 

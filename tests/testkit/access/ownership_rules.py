@@ -103,7 +103,12 @@ _READ: dict[P, dict[Kind, str]] = {
         """,
     },
     P.POLICIES_READ: {
-        Kind.ONE: "GET /sla/calculate",
+        Kind.MANY: "GET /agreements",
+        Kind.ONE: """
+            GET /agreements/{agreement}
+            GET /agreements/{agreement}/versions
+            GET /sla/calculate
+        """,
         Kind.CLOSED: """
             GET /sla/config
             GET /sla/config/history
@@ -113,9 +118,6 @@ _READ: dict[P, dict[Kind, str]] = {
             GET /sla/policies
             GET /sla/policies/{name}/{version}
             POST /sla/preview
-            GET /agreements
-            GET /agreements/{agreement}
-            GET /agreements/{agreement}/versions
             GET /parties
             GET /parties/{party_id}
         """,

@@ -3,13 +3,15 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.access.scopes import list_agreement_conditions
 from adapters.postgres.sla.agreements.parties import add_party
 from adapters.postgres.sla.agreements.versions import add_version
 from adapters.postgres.tables import agreement_versions, agreements, payouts
+from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict, Invalid, NotFound
 from domain.sla.agreements.agreements import Agreement
 from domain.sla.agreements.coverages import Match
@@ -20,8 +22,12 @@ from domain.sla.policies import BEGINNING_OF_TIME
 _ENGINE = "engine"
 
 
-async def get_agreement(connection: AsyncConnection, name: str) -> Agreement:
-    rows = await connection.execute(select(agreements).where(agreements.c.name == name))
+async def get_agreement(
+    connection: AsyncConnection, name: str, scope: Scope = EVERYTHING
+) -> Agreement:
+    """Raises NotFound, for an agreement of others than the scope's party as for none."""
+    wanted = (agreements.c.name == name, *list_agreement_conditions(scope))
+    rows = await connection.execute(select(agreements).where(*wanted))
     row = rows.mappings().one_or_none()
     if row is None:
         raise NotFound(f"agreement {name!r} does not exist")
@@ -61,15 +67,16 @@ async def put_agreement(connection: AsyncConnection, terms: Agreement) -> bool:
 
 
 async def list_page(
-    connection: AsyncConnection, party: str | None, offset: int, limit: int
+    connection: AsyncConnection, party: str | None, scope: Scope, offset: int, limit: int
 ) -> tuple[list[Agreement], int]:
-    """Return one page of agreements, those of a party or all, and how many there are."""
-    wanted: ColumnElement[bool] = true()
-    if party is not None:
-        wanted = or_(agreements.c.provider_party == party, agreements.c.beneficiary_party == party)
-    total = await connection.scalar(select(func.count()).select_from(agreements).where(wanted))
+    """Return one page of the agreements in a scope, those of a party or all, and how many there are."""
+    wanted = [
+        *list_agreement_conditions(scope),
+        *list_agreement_conditions(Scope(party)),
+    ]
+    total = await connection.scalar(select(func.count()).select_from(agreements).where(*wanted))
     rows = await connection.execute(
-        select(agreements).where(wanted).order_by(agreements.c.name).offset(offset).limit(limit)
+        select(agreements).where(*wanted).order_by(agreements.c.name).offset(offset).limit(limit)
     )
     return [Agreement(**row) for row in rows.mappings()], total or 0
 
