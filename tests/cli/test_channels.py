@@ -17,6 +17,7 @@ from adapters.postgres.settlement import payments as records
 from adapters.postgres.tables import audit_entries, breaks, channels
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
+from domain.access.scopes import EVERYTHING
 from domain.settlement.allocations import make_single_transfer
 from domain.settlement.attempts import (
     Attempt,
@@ -131,7 +132,7 @@ async def close_circuit_breaker(api: httpx.AsyncClient) -> None:
 
 async def state(database: Database, payment: Payment) -> str:
     async with database.autocommit() as connection:
-        return str((await records.get(connection, payment.id)).status)
+        return str((await records.get(connection, payment.id, EVERYTHING)).status)
 
 
 async def released(stack: Stack, attempt: Attempt) -> tuple[int, str]:

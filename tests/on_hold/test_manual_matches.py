@@ -137,3 +137,5 @@ async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
     await wait_for_lifecycle(admin, outage_id, "closed", 60)
     assert (await count_transfers(limited))[payment["number"]] == 2
     assert await list_violations(limited) == []
+    # Two transfers bear one number, which stops all until a person has looked, as it should.
+    assert (await wait_for_break(admin, payment))["kind"] == "duplicate"

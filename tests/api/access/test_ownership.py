@@ -30,6 +30,7 @@ NOBODYS = Keypair.random().public_key
 READS = [name for name in RULES if name.startswith("GET ")]
 # How a list may be asked for what is another party's.
 FILTERS = {
+    "GET /agreements": ("party",),
     "GET /outages": ("site", "agreement", "search"),
     "GET /outages/export": ("site", "agreement", "search"),
     "GET /outages/violations": ("site", "agreement", "search"),
@@ -194,7 +195,7 @@ async def test_a_list_has_what_is_their_own_and_no_trace_of_the_rest(
     if "trends" in name:
         assert [each["total_outages"] for each in whole.json()] == [3]
     said = {"site": theirs.site, "agreement": theirs.agreement, "search": theirs.site}
-    said |= {"outage_id": theirs.outage_id, "owner": theirs.party}
+    said |= {"outage_id": theirs.outage_id, "owner": theirs.party, "party": theirs.party}
     for each in FILTERS[name]:
         asked, unknown = {each: said[each]}, {each: MISSING}
         other = await ask(claimant, name, None, **asked)

@@ -92,7 +92,7 @@ async def party(stack: Stack, database: Database) -> Party:
         await agreements.add_agreement(connection, terms)
         for address in known.values():
             with suppress(Conflict):  # registered, and proven, by another test
-                owned = Registration(address, "a payee of this test", None)
+                owned = Registration(address, "Operator One", None)
                 await registrations.register(connection, owned, NOW)
     return Party(database, name, known["PROVIDER"], known["BENEFICIARY"])
 

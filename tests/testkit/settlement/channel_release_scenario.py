@@ -16,6 +16,7 @@ from adapters.postgres import audit
 from adapters.postgres.settlement import payments as records
 from adapters.stellar.rpc.treasury_history import TreasuryHistory
 from cli.channel_release import ReleaseContext, ReleaseRequest, release
+from domain.access.scopes import EVERYTHING
 from domain.accounting.reconciliation import ReconciliationRun
 from domain.settlement.attempts import (
     Attempt,
@@ -150,7 +151,7 @@ class Scene:
 
     async def status(self) -> str:
         async with self.scratch.database.autocommit() as connection:
-            return str((await records.get(connection, self.payment.id)).status)
+            return str((await records.get(connection, self.payment.id, EVERYTHING)).status)
 
 
 @contextmanager
