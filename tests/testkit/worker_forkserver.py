@@ -20,7 +20,7 @@ from adapters.settings import WorkerSettings, load
 from worker.main import main
 from worker.workflow_sandbox import compile_workflows
 
-QUEUES = sys.argv[1].split(",") if len(sys.argv) > 1 else ["settlement", "webhooks"]
+QUEUES = sys.argv[1].split(",") if len(sys.argv) > 1 else ["settlement"]
 
 
 def run_worker(order: str) -> None:

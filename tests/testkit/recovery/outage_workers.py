@@ -14,9 +14,10 @@ from devstack.environment.stack import Stack
 async def serve_outages(stack: Stack, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """Workers of outages that start at once, and die where they are told to."""
     environment = {k: v for k, v in stack.signing_environment.items() if not is_seed(k)}
+    environment["WEBHOOK_SECRET_KEY"] = stack.environment["WEBHOOK_SECRET_KEY"]
     with log.open("wb") as said:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.testkit.worker_forkserver", "outages,analytics"),
+            *(sys.executable, "-m", "tests.testkit.worker_forkserver", "outages,analytics,webhooks"),
             env=environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -29,8 +29,8 @@ from devstack.replay.api_client import EngineClient
 
 # As the stack splits its own queues over two processes.
 BASELINE_WORKERS = {
-    "baseline-worker": [OUTAGES],
-    "baseline-settlement-worker": [SETTLEMENT, WEBHOOKS],
+    "baseline-worker": [OUTAGES, WEBHOOKS],
+    "baseline-settlement-worker": [SETTLEMENT],
 }
 
 
