@@ -94,15 +94,13 @@ async def test_a_delivery_bears_the_id_of_the_request_that_caused_it(
             "/outages", json=build_outage(), headers={"X-Correlation-ID": correlation}
         )
         outage_id = answer.json()["id"]
-        tried = await logged(
-            stack, "settlement-worker", event="delivery attempted", outage_id=outage_id
-        )
+        tried = await logged(stack, "worker", event="delivery attempted", outage_id=outage_id)
     finally:
         await api.delete(f"/webhooks/{hook.json()['id']}")
     assert tried["correlation_id"] == correlation
     assert (tried["host"], tried["delivered"]) == ("127.0.0.1", False)
     assert tried["workflow_id"] == f"webhook/{tried['delivery_id']}"
-    assert "planted" not in (stack.directory.logs / "settlement-worker.log").read_text()
+    assert "planted" not in (stack.directory.logs / "worker.log").read_text()
 
 
 async def test_each_delivery_of_an_outage_bears_the_id_of_its_own_request(
@@ -136,7 +134,7 @@ async def test_each_delivery_of_an_outage_bears_the_id_of_its_own_request(
         for event, item in sent.items():
             delivery = item["evidence"]["delivery_id"]
             about = {"delivery_id": delivery, "outage_id": id_, "event": "delivery attempted"}
-            tried = await logged(stack, "settlement-worker", **about)
+            tried = await logged(stack, "worker", **about)
             assert tried["correlation_id"] == asked[event], event
     finally:
         await api.delete(f"/webhooks/{hook['id']}")

@@ -17,7 +17,12 @@ async def serve_outages(stack: Stack, log: Path) -> AsyncIterator[asyncio.subpro
     environment["WEBHOOK_SECRET_KEY"] = stack.environment["WEBHOOK_SECRET_KEY"]
     with log.open("wb") as said:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.testkit.worker_forkserver", "outages,analytics,webhooks"),
+            *(
+                sys.executable,
+                "-m",
+                "tests.testkit.worker_forkserver",
+                "outages,analytics,webhooks",
+            ),
             env=environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

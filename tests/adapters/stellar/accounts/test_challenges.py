@@ -30,7 +30,7 @@ def build_challenge(
     home: str = HOME_DOMAIN,
     web: str = HOME_DOMAIN,
     network: str = PASSPHRASE,
-    seconds: int = 900,
+    seconds: int = 86_400,  # they are made when this file is read, and asked for much later
 ) -> str:
     return web_auth.build_challenge_transaction(
         server.secret, ALICE.public_key, home, web, network, seconds
