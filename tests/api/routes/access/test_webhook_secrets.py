@@ -1,7 +1,7 @@
 """Secrets of webhooks are kept encrypted, replaced with an overlap, and may be key pairs."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -13,6 +13,8 @@ from adapters.postgres.database import Database
 from tests.testkit.api_client import wait_until
 from tests.testkit.webhook_receiver import Received, WebhookReceiver
 
+Subscribe = Callable[..., Awaitable[dict[str, Any]]]
+
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[WebhookReceiver]:
@@ -20,13 +22,21 @@ async def receiver() -> AsyncIterator[WebhookReceiver]:
         yield one
 
 
-async def subscribe(
-    api: httpx.AsyncClient, receiver: WebhookReceiver, **rest: Any
-) -> dict[str, Any]:
-    body = {"url": receiver.url, "events": ["outage.created"]} | rest
-    answer = await api.post("/webhooks", json=body)
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
+@pytest.fixture
+async def subscribe(api: httpx.AsyncClient, receiver: WebhookReceiver) -> AsyncIterator[Subscribe]:
+    """Return what subscribes the receiver; its subscriptions end with the test."""
+    made: list[str] = []
+
+    async def make(**rest: Any) -> dict[str, Any]:
+        body = {"url": receiver.url, "events": ["outage.created"]} | rest
+        answer = await api.post("/webhooks", json=body)
+        assert answer.status_code == 201, answer.text
+        made.append(answer.json()["id"])
+        return dict(answer.json())
+
+    yield make
+    for webhook_id in made:
+        await api.delete(f"/webhooks/{webhook_id}")
 
 
 async def receive_test(
@@ -47,9 +57,9 @@ def is_genuine(key: str, received: Received) -> bool:
 
 
 async def test_a_secret_is_replaced_with_an_overlap(
-    api: httpx.AsyncClient, receiver: WebhookReceiver
+    api: httpx.AsyncClient, receiver: WebhookReceiver, subscribe: Subscribe
 ) -> None:
-    webhook = await subscribe(api, receiver)
+    webhook = await subscribe()
     path = f"/webhooks/{webhook['id']}/secrets"
     rotated = await api.post(path, json={})
     assert rotated.status_code == 201, rotated.text
@@ -72,9 +82,9 @@ async def test_a_secret_is_replaced_with_an_overlap(
 
 
 async def test_an_endpoint_may_verify_by_a_public_key(
-    api: httpx.AsyncClient, receiver: WebhookReceiver
+    api: httpx.AsyncClient, receiver: WebhookReceiver, subscribe: Subscribe
 ) -> None:
-    webhook = await subscribe(api, receiver, scheme="v1a")
+    webhook = await subscribe(scheme="v1a")
     assert webhook["secret"] is None
     assert webhook["public_key"].startswith("whpk_")
     heard = await receive_test(api, receiver, webhook)
@@ -93,9 +103,9 @@ async def test_a_secret_of_ones_own_is_of_the_scheme_that_has_one(
 
 
 async def test_no_secret_stands_in_the_database_and_none_outlives_its_subscription(
-    api: httpx.AsyncClient, receiver: WebhookReceiver, database: Database
+    api: httpx.AsyncClient, receiver: WebhookReceiver, database: Database, subscribe: Subscribe
 ) -> None:
-    webhook = await subscribe(api, receiver)
+    webhook = await subscribe()
     (await api.post(f"/webhooks/{webhook['id']}/secrets", json={})).raise_for_status()
     wanted = text("SELECT secret FROM webhook_secrets WHERE webhook_id = :id").bindparams(
         id=webhook["id"]
