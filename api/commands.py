@@ -168,7 +168,13 @@ async def _signal_retry(engine: Engine, payment_id: str) -> None:
 
 
 async def start_delivery(engine: Engine, delivery_id: str) -> None:
-    """Start the workflow of a delivery; one that waits for its next attempt is replaced."""
+    """
+    Start the workflow of a delivery once it is committed; one that waits for its next attempt is replaced.
+    """
+    await unit_of_work.call_after_commit(partial(_start_delivery, engine, delivery_id))
+
+
+async def _start_delivery(engine: Engine, delivery_id: str) -> None:
     await engine.temporal.start_workflow(
         WebhookWorkflow.run,
         Delivery(delivery_id),

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.testkit.api_client import declare_outage, wait_until
+from tests.testkit.api_client import declare_outage, make_unique_id, wait_until
 from tests.testkit.webhook_receiver import Received, WebhookReceiver
 
 
@@ -123,10 +123,13 @@ async def test_events_are_redelivered_since_an_instant_of_the_past(
     assert "since" in refused.text
 
 
+@pytest.mark.parametrize("keyed", [False, True])
 async def test_a_subscription_is_tried_with_an_event_of_its_own(
-    api: httpx.AsyncClient, receiver: WebhookReceiver, path: str
+    api: httpx.AsyncClient, receiver: WebhookReceiver, path: str, keyed: bool
 ) -> None:
-    answer = await api.post(f"{path}/test")
+    """With a key, too: then the delivery is committed with the answer, and started after that."""
+    headers = {"Idempotency-Key": make_unique_id("try")} if keyed else {}
+    answer = await api.post(f"{path}/test", headers=headers)
     assert answer.status_code == 201, answer.text
     assert answer.json()["event"] == "webhook.test"
     heard = await wait_for_event(receiver, "webhook.test")
