@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -124,14 +125,19 @@ async def _import_all(
     engine: Engine, found: Sequence[ImportedOutage], asked: Request
 ) -> list[bool | RowProblem]:
     """
-    Declare and resolve the outages, and return of each whether anything is new, or what was wrong. What
-    comes to nothing because a part of the system is down is raised; the file can be sent again then.
+    Declare and resolve the outages, and return of each whether anything is new, or what was wrong. Rows of
+    one outage are taken in their order: the first one holds. What comes to nothing because a part of the
+    system is down is raised; the file can be sent again then.
     """
-    results, left = list[bool | RowProblem](), iter(found)
+    rows = defaultdict[str, list[ImportedOutage]](list)
+    for each in found:
+        rows[each.outage.id].append(each)
+    results, left = list[bool | RowProblem](), iter(rows.values())
 
     async def work() -> None:
-        for each in left:
-            results.append(await _import_row(engine, each, asked))
+        for same in left:
+            for each in same:
+                results.append(await _import_row(engine, each, asked))
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -164,10 +170,12 @@ async def _import(engine: Engine, item: ImportedOutage, asked: Request) -> bool:
     declared = await commands.declare(engine, declaration)
     if resolution is not None:
         async with engine.database.autocommit() as connection:
-            status = (await outages.get(connection, outage.id, EVERYTHING)).status
-        if status is OutageStatus.DECLARED:
+            known = await outages.get(connection, outage.id, EVERYTHING)
+        if known.status is OutageStatus.DECLARED:
             await commands.resolve(engine, outage.id, resolution, f"import-{outage.id}")
             return True
+        if known.resolved_at not in (None, resolution.resolved_at):
+            raise Invalid("end_time", f"is on record as {known.resolved_at.isoformat()}")
     return declared is not None and declared.correlation_id == asked.correlation_id
 
 

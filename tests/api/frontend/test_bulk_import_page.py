@@ -83,6 +83,17 @@ async def test_a_wrong_row_is_named_and_keeps_none_of_the_others_out(browser: Br
     assert shown["severity"] == "critical"
 
 
+async def test_of_rows_of_one_outage_the_first_holds(browser: Browser) -> None:
+    service = make_service()
+    same = f"{service},2026-01-31T12:00:00Z,2026-01-31T12:25:00Z"
+    others = [f"{service},2026-01-31T12:00:00Z,2026-01-31T12:{26 + n}:00Z" for n in range(20)]
+    found = await upload(browser, "\n".join((HEAD, same, *others)))
+    assert (found["imported"], found["skipped"]) == (1, 0)
+    assert [each["row"] for each in found["errors"]] == list(range(2, 22))
+    (shown,) = await find(browser, service)
+    assert shown["sla_status"]["mttr_minutes"] == 25
+
+
 async def test_json_is_taken_as_well(browser: Browser) -> None:
     service = make_service()
     rows = [
