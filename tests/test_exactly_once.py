@@ -42,7 +42,7 @@ from tests.simulation.runs import (
     search,
 )
 
-SCHEDULES = int(os.environ.get("SCHEDULES", "120"))
+SCHEDULES = int(os.environ.get("SCHEDULES", "200"))
 # Of those, as many are of payments that go together.
 BATCHES = SCHEDULES // 4
 # And some restore the database or copy it: tests/simulation/recovery/test_recovery_schedules.py.

@@ -21,7 +21,7 @@ from tests.simulation.runs import (
     play_signer,
 )
 
-SCHEDULES = int(os.environ.get("SCHEDULES", "120"))
+SCHEDULES = int(os.environ.get("SCHEDULES", "200"))
 RESTORED, COPIES = SCHEDULES // 10, max(5, SCHEDULES // 40)
 # So many meet each of the new moves.
 ENOUGH_RESTORED, ENOUGH_COPIES = 12, 5
