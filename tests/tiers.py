@@ -76,7 +76,7 @@ class Tier:
     test_seconds: float
 
 
-TIERS = {"unit": Tier(75, 10), "test": Tier(900, 30), "system": Tier(2200, 420)}
+TIERS = {"unit": Tier(75, 10), "test": Tier(1000, 30), "system": Tier(2200, 420)}
 
 
 @dataclass
