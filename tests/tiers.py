@@ -59,6 +59,7 @@ NOT_UNIT = (
     "devstack/replay/test_api_client.py",
     "devstack/processes/test_child_processes.py",
     "devstack/commands/test_replay.py",
+    "devstack/bench/edge/test_peak_memory.py",
 )
 # Whoever asks for one of these has a server started.
 SERVERS = {"surroundings", "environment", "process", "supervisor", "running"}
