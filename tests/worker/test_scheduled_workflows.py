@@ -49,9 +49,9 @@ async def test_a_worker_that_starts_sets_the_interval_of_what_runs(
         async with AsyncExitStack() as stack:
             await scheduled_workflows.begin("nobody", stack, again)(temporal)
     history = await handle.fetch_history()
-    told = [
+    intervals = [
         event.workflow_execution_signaled_event_attributes.input.payloads[0].data
         for event in history.events
         if event.HasField("workflow_execution_signaled_event_attributes")
     ]
-    assert told == [b"15", b"60"]
+    assert intervals == [b"15", b"60"]

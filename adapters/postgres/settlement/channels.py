@@ -172,11 +172,8 @@ async def get_quarantined_attempt(
     members = await connection.execute(
         select(owed)
         .join(allocations, allocations.c.payment_id == owed.c.id)
-        .where(
-            allocations.c.lead_payment_id == found.payment_id,
-            allocations.c.n == found.n,
-            allocations.c.live,
-        )
+        .where(allocations.c.lead_payment_id == found.payment_id, allocations.c.n == found.n)
+        .where(allocations.c.live)
         .order_by(owed.c.id)
     )
     served = [to_payment(row) for row in members.mappings()]

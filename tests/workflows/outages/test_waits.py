@@ -72,7 +72,10 @@ async def test_an_undisturbed_outage_shows_each_state_and_writes_three_times(
         judged = await handle.execute_update(OutageWorkflow.resolve, LATE)
         shown = await shows(handle, WaitsFor.WINDOW)
         deadline = judged.dispute_deadline
-        assert (shown["WaitsSince"], shown["Deadline"]) == (deadline - timedelta(seconds=3), deadline)
+        assert (shown["WaitsSince"], shown["Deadline"]) == (
+            deadline - timedelta(seconds=3),
+            deadline,
+        )
         assert (shown["AmountUsdc"], shown["SlaStatus"]) == (1000.0, "violated")
         until_when = f"; open to disputes until {deadline:%Y-%m-%d %H:%M:%S} UTC"
         assert (await read_sentence(handle)).endswith(until_when)
