@@ -77,7 +77,7 @@ async def test_a_request_is_followed_to_its_payment(api: httpx.AsyncClient, stac
     for activity in ("prepare_payment", "submit_payment", "observe_payment", "confirm_payment"):
         line = await logged(stack, "settlement-worker", activity=activity, payment_id=payment)
         assert line.items() >= about.items(), activity
-        assert line["workflow_id"] == f"payment/{payment}"
+        assert line["workflow_id"] == f"payment/{body['id']}/1"
         assert line["correlation_id"] in (first, second), activity
     await logged(stack, "worker", activity="close_outage", correlation_id=first, **about)
 

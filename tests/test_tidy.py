@@ -22,7 +22,7 @@ FURNITURE = {
         *("problems", "responses", "sockets", "views", "wallet_commands"),
     },
     "api/routes": {"amendments", "health", "metrics", "payouts", "reversals", "user_wallets"},
-    "workflows": {"outage_states", "reversals", "runtime"},
+    "workflows": {"outage_states", "reversals", "runtime", "scheduled_workflows"},
     "activities": set[str](),
     "adapters/postgres": {
         *("closed_outages", "contract_calls", "database", "durability", "guard_digests", "guards"),

@@ -100,7 +100,7 @@ def _build_analytics_spec(
     return QueueSpec(
         WORKFLOWS["analytics"],
         [comparisons.read_chain, comparisons.compare_journal, integrity_checks.check_integrity],
-        make_schedules(settings),
+        make_schedules(settings, stack),
     )
 
 
@@ -133,6 +133,7 @@ def _build_settlement_spec(
             batches.form_batches,
             batches.prepare_batch,
             batches.confirm_batch,
+            batches.find_workflows,
             batches.fail_batch,
             batches.quarantine_batch,
         ],

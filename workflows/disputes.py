@@ -21,7 +21,7 @@ from domain.sla.disputes import (
     Review,
     ReviewDisputeInput,
 )
-from domain.sla.outages import OutageStatus, RecordOutageResult
+from domain.sla.outages import OutageStatus
 
 with workflow.unsafe.imports_passed_through():
     from workflows.outage_states import OutageStateWorkflowBase
@@ -49,8 +49,6 @@ class DisputeActivities(ABC):
 
 class DisputableWorkflowBase(OutageStateWorkflowBase):
     """An outage whose verdict somebody may dispute."""
-
-    recorded: RecordOutageResult | None
 
     async def await_dispute_outcome(self) -> None:
         """Wait until the dispute window has passed without a dispute, or the dispute is decided."""
@@ -85,11 +83,11 @@ class DisputableWorkflowBase(OutageStateWorkflowBase):
             assert self.recorded is not None
             revision, window = self.judgement.revision, self.recorded.decision_window_seconds
             filing = FileDisputeInput(dispute, revision, window, workflow.now())
-            self.dispute = await run_activity(DisputeActivities.file_dispute, filing)
-            self.unannounced += self.dispute.deliveries
-            what = f"disputed: {dispute.reason}; waiting for a decision"
-            self.enter(OutageStatus.DISPUTED, self.dispute.version, what)
-            return self.dispute
+            filed = self.dispute = await run_activity(DisputeActivities.file_dispute, filing)
+            self.unannounced += filed.deliveries
+            self.status = OutageStatus.DISPUTED
+            self.enter(self.status, filed.version, f"{self.describe()}: {dispute.reason}")
+            return filed
 
     @file_dispute.validator
     def check_file_dispute(self, dispute: Dispute) -> None:

@@ -24,7 +24,6 @@ from temporalio.exceptions import (
 )
 
 from domain.errors import Conflict, NotFound
-from domain.money import format_amount
 from domain.settlement.payments import (
     CloseOutageInput,
     JudgeOutageResult,
@@ -43,6 +42,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.runtime import check, exponential_backoff, read_signal, refuse, run_activity
     from workflows.sla.parts import signal_parts, start_parts
     from workflows.sla.reversals import ReversalActivities, ReversibleWorkflowBase
+    from workflows.visibility.search_attributes import make_debt_attributes
 
 # The relay notifies this workflow when a payment is made that it did not start itself; these waits are
 # for the case that nobody does.
@@ -93,7 +93,6 @@ class OutageWorkflow(ReversibleWorkflowBase):
     @workflow.init
     def __init__(self, declaration: Declaration) -> None:
         super().__init__(declaration)
-        self.recorded: RecordOutageResult | None = None
 
     @workflow.run
     async def run(self, declaration: Declaration) -> OutageStatus | None:
@@ -117,7 +116,7 @@ class OutageWorkflow(ReversibleWorkflowBase):
             self.refusal = error
             return False
         if self.recorded.created:
-            self.enter(OutageStatus.DECLARED, 1, "declared; waiting for the repair")
+            self.enter(OutageStatus.DECLARED, 1)
             self.unannounced += self.recorded.deliveries
         else:
             await self.read_state()
@@ -154,8 +153,7 @@ class OutageWorkflow(ReversibleWorkflowBase):
             else:
                 break
         payment = owed.payment
-        what = f"paying a {payment.type} of {format_amount(payment.amount_stroops)} USDC"
-        self.enter(OutageStatus.SETTLING, owed.version, what)
+        self.enter(OutageStatus.SETTLING, owed.version)
         return payment
 
     async def await_payment(self, payment: Payment) -> Receipt | None:
@@ -166,7 +164,7 @@ class OutageWorkflow(ReversibleWorkflowBase):
         for times in count():
             if self.is_taken_back():
                 return None
-            id_ = f"payment/{payment.id}"
+            id_ = payment.workflow_id
             try:
                 child = await workflow.start_child_workflow(
                     PaymentWorkflow.run,
@@ -174,12 +172,16 @@ class OutageWorkflow(ReversibleWorkflowBase):
                     id=id_,
                     task_queue="settlement",
                     parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                    static_summary=f"{payment.type} for outage {self.outage.id}",
+                    static_summary=f"{self.describe_debt()} for outage {self.outage.id}",
+                    search_attributes=make_debt_attributes(
+                        payment.amount_stroops, self.declaration.agreement
+                    ),
                 )
                 if await self.await_child(child) and (paid := await child) is not None:
                     return paid
             except WorkflowAlreadyStartedError:
-                self.note_stuck(f"{id_} runs already; waiting for its receipt")
+                if self.stopped is None:
+                    self.note_stuck(f"{id_} runs already; waiting for its receipt")
             except ChildWorkflowError:  # somebody ended it, which proves nothing
                 self.note(f"{id_} ended without a receipt; it is started again")
             if self.is_taken_back():
@@ -248,8 +250,7 @@ class OutageWorkflow(ReversibleWorkflowBase):
             )
             self.judgement = await run_activity(OutageActivities.judge_outage, judging)
             self.unannounced += self.judgement.deliveries
-            what = f"{self.judgement.verdict}; open to disputes"
-            self.enter(OutageStatus.DISPUTABLE, self.judgement.version, what)
+            self.enter(OutageStatus.DISPUTABLE, self.judgement.version)
             return self.judgement
 
     @resolve.validator

@@ -11,12 +11,15 @@ workflow only waits for the batch that the payment is in: workflows/batches.py.
 """
 
 from abc import abstractmethod
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from temporalio import activity, workflow
+from temporalio.exceptions import ApplicationError
 
 from domain.errors import Conflict
+from domain.money import format_amount
 from domain.reasons import Reason
 from domain.settlement.attempts import (
     AlreadyPaid,
@@ -53,6 +56,7 @@ with workflow.unsafe.imports_passed_through():
         refuse,
         run_activity,
     )
+    from workflows.visibility.search_attributes import show_end
     from workflows.webhooks import start_deliveries
 
 BLOCKED_RETRY = timedelta(hours=1)
@@ -101,15 +105,20 @@ class PaymentWorkflow(AttemptWorkflowBase):
     def __init__(self, payment: Payment) -> None:
         super().__init__(payment)
         self.payment = payment
-        self.failures = 0
+        self.failures = self.times_in_line = 0
         self.removals: list[Reason] = []
         self.hold_reason: Reason | None = None
+        self.shown_reason: Reason | None = None
         # Signed bytes of this payment may be applied at any moment.
         self.on_its_way = False
 
     @workflow.run
     async def run(self, payment: Payment) -> Receipt | None:
         receipt = await self.outlast_cancellation(self.settle())
+        if receipt is not None:
+            amount, to = format_amount(self.payment.amount_stroops), self.payment.to_address
+            self.note(f"paid {amount} USDC to {to} by transaction {receipt.transaction_hash}")
+        show_end()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return receipt
 
@@ -169,6 +178,25 @@ class PaymentWorkflow(AttemptWorkflowBase):
                 )
         return None
 
+    async def show_stopped(self, reason: Reason) -> bool:
+        changed = await super().show_stopped(reason)
+        if changed or reason != self.shown_reason:
+            self.shown_reason = reason
+            await self.notify_outage()
+        return changed
+
+    async def show_moving(self) -> bool:
+        if moves := await super().show_moving():
+            self.shown_reason = None
+            await self.notify_outage()
+        return moves
+
+    async def notify_outage(self) -> None:
+        """Have the outage read what this payment waits for, and show it too."""
+        outage = workflow.get_external_workflow_handle(f"outage/{self.payment.outage_id}")
+        with suppress(ApplicationError):  # it has ended, or begins anew and reads the same
+            await outage.signal("catch_up")
+
     async def back_off(self) -> None:
         """Wait before signing again, because each transaction without effect costs its fee."""
         self.continue_as_new_if_long()
@@ -184,6 +212,9 @@ class PaymentWorkflow(AttemptWorkflowBase):
         await self.wait_until(
             deadline, lambda: self.retry_requested or bool(self.removals), "in a batch"
         )
+        if not self.retry_requested and not self.removals:
+            await self.show_delayed()
+            await self.notify_outage()  # what stops a batch is on record of its payments
         if self.removals:
             await self.await_unblocked(self.removals.pop())
         self.continue_as_new_if_long()
@@ -194,6 +225,9 @@ class PaymentWorkflow(AttemptWorkflowBase):
         retried an activity would keep busy the workers that payments with a channel need.
         """
         workflow.set_current_details("in line: every channel serves another payment")
+        if self.times_in_line:
+            await self.show_delayed()
+        self.times_in_line += 1
         await self.wait_until(check_at, lambda: self.retry_requested, "in line for a channel")
         self.continue_as_new_if_long()
 
@@ -204,6 +238,7 @@ class PaymentWorkflow(AttemptWorkflowBase):
             await self.run_until_accepted(PaymentActivities.block_payment, blocking)
         )
         self.note(f"blocked: {reason}; send the signal retry when it is fixed")
+        await self.show_stopped(reason)
         self.hold_reason = None
         deadline = workflow.now() + BLOCKED_RETRY
         await self.wait_until(deadline, lambda: self.retry_requested, "blocked")
@@ -221,6 +256,7 @@ class PaymentWorkflow(AttemptWorkflowBase):
             )
             self.note(f"on hold: {hold.reason}")
             self.hold_reason = hold.reason
+            await self.show_stopped(hold.reason)
         await self.wait_until(hold.check_at, lambda: self.retry_requested, "on_hold")
         self.continue_as_new_if_long()
 

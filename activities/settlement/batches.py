@@ -13,7 +13,7 @@ from activities.settlement.attempts import AttemptActivitiesImpl
 from activities.settlement.limits import SigningGate
 from adapters.failpoints import reach
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import allocations, batches
+from adapters.postgres.settlement import allocations, batches, payments
 from adapters.postgres.settlement.attempts import Reservation, make_attempt
 from adapters.stellar.rail import Rail
 from domain.errors import Obstructed, TryAgain
@@ -179,6 +179,12 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         settled = await confirm_batch(self.database, observed)
         reach("after_book")
         return settled
+
+    @activity.defn
+    async def find_workflows(self, payment_ids: list[str]) -> list[str]:
+        async with self.database.autocommit() as connection:
+            names = await payments.find_workflow_ids(connection, payment_ids)
+        return [names[each] for each in payment_ids]
 
     @activity.defn
     async def fail_batch(self, observed: ObservedBatch) -> FailBatchResult:

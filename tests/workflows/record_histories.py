@@ -38,14 +38,17 @@ from tests.workflows.compact import compact
 from tests.workflows.scenarios import scenarios
 from worker.queues import WORKFLOWS
 from workflows.batches import BatchingWorkflow
+from workflows.integrity_checks import IntegrityCheckWorkflow
+from workflows.reconciliation import ReconciliationWorkflow
 from workflows.webhooks import WebhookWorkflow
 
 HISTORIES = Path(__file__).parent / "histories"
 KEY = "key-of-the-recorder-0001"
 POLICY = "recorded"
 BATCHED = {"SETTLEMENT_RAIL": "classic", "CONTRACT_EXECUTION_MODE": "soroban"}
-# Batching never ends, and the webhooks are sent to a URL that refuses them: kept as far as they are.
-ENDLESS = (BatchingWorkflow, WebhookWorkflow)
+# Batching and what is scheduled never end, and the webhooks are sent to a URL that refuses them: kept as far
+# as they are.
+ENDLESS = (BatchingWorkflow, IntegrityCheckWorkflow, ReconciliationWorkflow, WebhookWorkflow)
 PLAYED = ("met", "breached", "rejudged", "rejected", "expired", "cancelled", "amended")
 
 
@@ -96,8 +99,7 @@ async def play(api: httpx.AsyncClient) -> list[str]:
     await _settled(api)
     payments = (await api.get("/payments", params={"page_size": 50})).json()["items"]
     outages = {item["outage_id"] for item in payments} | {"cancelled"}
-    kept = {payment["outage_id"]: payment["id"] for payment in payments}
-    return [f"outage/{name}" for name in sorted(outages)] + [f"payment/{kept['met']}"]
+    return [*(f"outage/{name}" for name in sorted(outages)), "payment/met/1"]
 
 
 async def _settled(api: httpx.AsyncClient) -> None:

@@ -16,9 +16,9 @@ from domain.sla.verdicts import compute_payable, judge
 from tests.workflows.conftest import FakeActivities, reaches, until
 from tests.workflows.fakes.fake_outage_activities import ASKER, TERMS, declaration, outage
 from tests.workflows.fakes.fake_payment_activities import DETECTED, build_payment
-from workflows.outage_states import ACKNOWLEDGED
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
+from workflows.visibility.search_attributes import ACKNOWLEDGED
 
 Handle = WorkflowHandle[OutageWorkflow, OutageStatus | None]
 
@@ -146,7 +146,7 @@ async def test_a_payment_that_runs_already_is_waited_for_by_its_receipt(
     with environment.with_time_skipping_disabled():
         # Nobody serves this queue: the payment runs, and this workflow did not start it.
         other = await client.start_workflow(
-            PaymentWorkflow.run, payment, id=f"payment/{payment.id}", task_queue="nowhere"
+            PaymentWorkflow.run, payment, id=payment.workflow_id, task_queue="nowhere"
         )
         handle = await begin(client, "running")
         await until(lambda: _is_noted(handle, "waiting for its receipt"), bool)

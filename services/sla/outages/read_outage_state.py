@@ -4,6 +4,7 @@ from datetime import datetime
 
 from adapters.postgres import webhooks
 from adapters.postgres.database import Database
+from adapters.postgres.settlement import payments
 from adapters.postgres.sla import disputes, outages
 from domain.settlement.payments import OutageState
 from domain.sla.disputes import UNDECIDED, FileDisputeResult
@@ -20,6 +21,7 @@ async def read_outage_state(
         judgement = None
         if context.judged is not None:
             judgement = await read_judgement_within(connection, context, network, at)
+        stopped = await payments.find_wait(connection, outage_id, at)
         pending = await webhooks.list_pending(connection, outage_id)
     filed = None
     if dispute is not None:
@@ -32,4 +34,5 @@ async def read_outage_state(
         filed,
         dispute is not None and dispute.status not in UNDECIDED,
         pending,
+        stopped,
     )

@@ -102,14 +102,14 @@ async def end_payments(api: httpx.AsyncClient, database: Database, client: Clien
     assert (await api.post("/payments/circuit-breaker", json=reason)).status_code == 200
     outage_ids = [await declare_outage(api, policy="at-once") for _ in ENDS]
 
-    async def find_on_hold(outage_id: str) -> str | None:
+    async def is_on_hold(outage_id: str) -> bool:
         found = await read_payment(database, outage_id)
-        return found[0] if found and found[1] == "on_hold" else None
+        return found is not None and found[1] == "on_hold"
 
     for outage_id, end in zip(outage_ids, ENDS, strict=True):
         await resolve_outage(api, outage_id)
-        payment_id = await wait_until(partial(find_on_hold, outage_id), "the payment is on hold")
-        await end_workflow(client, f"payment/{payment_id}", end)
+        await wait_until(partial(is_on_hold, outage_id), "the payment is on hold")
+        await end_workflow(client, f"payment/{outage_id}/1", end)
     reason["action"] = "close"
     assert (await api.post("/payments/circuit-breaker", json=reason)).status_code == 200
     for outage_id in outage_ids:

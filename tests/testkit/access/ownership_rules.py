@@ -205,7 +205,7 @@ _PUBLIC = """
     GET /.well-known/jwks.json
     POST /auth/login  POST /auth/logout  POST /auth/refresh  POST /auth/register
     GET /health  GET /health/liveness  GET /health/readiness  GET /health/stack
-    GET /docs  GET /docs/errors  GET /docs/style.css  GET /redoc
+    GET /openapi.json  GET /docs  GET /docs/errors  GET /docs/style.css  GET /redoc
     GET /metrics
 """
 

@@ -49,6 +49,10 @@ class FakeBatchActivities(FakePaymentActivities, BatchActivities):
         return self.settled
 
     @activity.defn
+    async def find_workflows(self, payment_ids: list[str]) -> list[str]:
+        return [f"payment/{each}" for each in payment_ids]
+
+    @activity.defn
     async def fail_batch(self, observed: ObservedBatch) -> FailBatchResult:
         self._ask("fail_batch")
         return self.removals.pop(0)

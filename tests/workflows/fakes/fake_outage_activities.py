@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
+from domain.reasons import Wait
 from domain.requests import Request
 from domain.settlement.payments import (
     CloseOutageInput,
@@ -66,6 +67,8 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
         self.window_seconds = DAY
         self.version = 1
         self.receipt: Receipt | None = None
+        # What the payment of the outage waits for.
+        self.stopped: Wait | None = None
         # What is on record before the workflow begins, or changes behind its back.
         self.on_record: OutageState | None = None
         # What is on record from the moment that an activity is asked for.
@@ -105,7 +108,8 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
         self._note("read_outage_state")
         if self.on_record is None:
             status, about = OutageStatus.DECLARED, outage(outage_id)
-            return OutageState(about, status, self.version, self.judgement, None, False, [])
+            state = OutageState(about, status, self.version, self.judgement, None, False, [])
+            return replace(state, stopped=self.stopped)
         self.version = self.on_record.version
         return self.on_record
 

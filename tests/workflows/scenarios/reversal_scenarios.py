@@ -45,7 +45,7 @@ async def void_payment(stage: Stage) -> Kept:
             await asyncio.sleep(0.05)
         await handle.execute_update(OutageWorkflow.void, VoidRequest(ASKER, "not our mast"))
         await handle.result()
-        paying = stage.client.get_workflow_handle("payment/pay-voided")
+        paying = stage.client.get_workflow_handle("payment/voided/1")
         await paying.signal(PaymentWorkflow.retry)
         await paying.result()
     return {"outage-voided": handle, "payment-voided": paying}
