@@ -17,7 +17,6 @@ from domain.settlement.envelopes import SendAnswer
 
 with workflow.unsafe.imports_passed_through():
     from workflows.runtime import WorkflowBase, exponential_backoff
-    from workflows.webhooks import start_deliveries
 
 Seen = TypeVar("Seen")
 
@@ -80,7 +79,7 @@ class AttemptWorkflowBase(WorkflowBase):
 
     async def await_quarantine_review(
         self,
-        quarantine: Callable[[Any, Seen], Awaitable[list[str]]],
+        quarantine: Callable[[Any, Seen], Awaitable[None]],
         attempt: Attempt,
         observed: Seen,
     ) -> None:
@@ -90,7 +89,7 @@ class AttemptWorkflowBase(WorkflowBase):
         comes while the quarantine is recorded counts, because the database shows it by then.
         """
         if self.quarantined_attempt != (attempt.payment_id, attempt.n):
-            await start_deliveries(await self.run_until_accepted(quarantine, observed))
+            await self.run_until_accepted(quarantine, observed)
             # Recorded once, not at each check: it opens the circuit breaker, which stops every payment.
             self.quarantined_attempt = (attempt.payment_id, attempt.n)
         self.note(f"quarantined: channel {attempt.channel} was used by an unknown transaction")

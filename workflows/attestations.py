@@ -35,7 +35,6 @@ from domain.sla.attestations import (
 
 with workflow.unsafe.imports_passed_through():
     from workflows.runtime import WorkflowBase
-    from workflows.webhooks import start_deliveries
 
 # Seeing a call through waits for ledgers to close; longer than this is another round.
 CARRY_TIMEOUT = timedelta(seconds=20)
@@ -85,7 +84,6 @@ class AttestationWorkflow(WorkflowBase):
             conclusion = await self.run_until_accepted(
                 AttestationActivities.conclude_attestation, concluding
             )
-            await start_deliveries(conclusion.deliveries)
             match conclusion:
                 case Attested(transaction_hash):
                     self.note(f"attested by {transaction_hash}")

@@ -14,9 +14,6 @@ from temporalio.common import RetryPolicy
 
 from domain.accounting.integrity_checks import CheckIntegrityInput, CheckIntegrityResult
 
-with workflow.unsafe.imports_passed_through():
-    from workflows.webhooks import start_deliveries
-
 # A journal of fifty million postings is read in this time.
 INTEGRITY_CHECK_TIMEOUT = timedelta(minutes=9)
 
@@ -35,12 +32,10 @@ class IntegrityCheckWorkflow:
     @workflow.run
     async def run(self) -> CheckIntegrityResult:
         # When the database is down, the next run tries again.
-        made = await workflow.execute_activity_method(
+        return await workflow.execute_activity_method(
             IntegrityCheckActivities.check_integrity,
             CheckIntegrityInput(workflow.now()),
             start_to_close_timeout=INTEGRITY_CHECK_TIMEOUT,
             retry_policy=RetryPolicy(maximum_attempts=2),
             summary="check every invariant of the journal",
         )
-        await start_deliveries(list(made.deliveries))
-        return made

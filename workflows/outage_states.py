@@ -32,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
         exponential_backoff,
         run_activity,
     )
-    from workflows.webhooks import start_deliveries
+    from workflows.webhooks import wait_for_first_attempts
 
 STATUS = SearchAttributeKey.for_keyword("OutageStatus")
 SEVERITY = SearchAttributeKey.for_keyword("Severity")
@@ -95,7 +95,6 @@ class OutageStateWorkflowBase(AttestedWorkflowBase):
         self.judgement: JudgeOutageResult | None = None
         self.dispute: FileDisputeResult | None = None
         self.decided = False
-        self.unannounced: list[str] = []
         self.times_caught_up = 0
 
     @workflow.signal(description="Read the database again; sent by the relay")
@@ -103,7 +102,6 @@ class OutageStateWorkflowBase(AttestedWorkflowBase):
         await self.await_status()
         if self.refusal is None:
             await self.read_state()
-            await self.announce()
 
     async def await_status(self) -> None:
         """Wait until this workflow knows how its outage stands, or that it is not its outage."""
@@ -138,7 +136,6 @@ class OutageStateWorkflowBase(AttestedWorkflowBase):
             return
         self.outage, self.version, self.judgement = state.outage, state.version, state.judgement
         self.dispute, self.decided = state.dispute, state.decided
-        self.unannounced += state.deliveries
         self.enter(state.status, state.version, f"goes on from the database: {state.status}")
 
     def enter(self, status: OutageStatus, version: int, what: str) -> None:
@@ -162,7 +159,7 @@ class OutageStateWorkflowBase(AttestedWorkflowBase):
         if version == self.version + 1:
             self.version = version
 
-    async def announce(self, deliveries: list[str] | None = None) -> None:
-        """Start the deliveries as workflows of their own: a dead receiver delays no outage."""
-        sent, self.unannounced = self.unannounced + (deliveries or []), []
-        await start_deliveries(sent)
+    async def await_deliveries(self) -> None:
+        """Wait until every subscriber was tried once, and say what came of it: a dead one holds up nothing."""
+        tried = await wait_for_first_attempts(self.outage.id)
+        self.note(f"{self.status}; {tried.describe()}")

@@ -166,7 +166,6 @@ class Receipt:
     ledger: int
     amount_stroops: int
     confirmed_at: datetime
-    deliveries: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +181,6 @@ class JudgeOutageResult:
     payment: Payment
     resolved_at: datetime
     dispute_deadline: datetime
-    deliveries: list[str]
     attest: bool = False
     version: int = 1
 
@@ -191,7 +189,7 @@ class JudgeOutageResult:
 class OutageState:
     """
     All that the database says of an outage, as a workflow needs it to go on from there. `dispute` is
-    the newest one, `decided` whether it is; `deliveries` are those that nobody has received yet.
+    the newest one, `decided` whether it is.
     """
 
     outage: Outage
@@ -200,7 +198,6 @@ class OutageState:
     judgement: JudgeOutageResult | None
     dispute: FileDisputeResult | None
     decided: bool
-    deliveries: list[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from adapters.postgres import webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.sla import disputes, outages
 from domain.settlement.payments import OutageState
@@ -20,10 +19,9 @@ async def read_outage_state(
         judgement = None
         if context.judged is not None:
             judgement = await read_judgement_within(connection, context, network, at)
-        pending = await webhooks.list_pending(connection, outage_id)
     filed = None
     if dispute is not None:
-        filed = FileDisputeResult(dispute.id, dispute.decision_deadline, [], context.version)
+        filed = FileDisputeResult(dispute.id, dispute.decision_deadline, context.version)
     return OutageState(
         context.outage,
         context.status,
@@ -31,5 +29,4 @@ async def read_outage_state(
         judgement,
         filed,
         dispute is not None and dispute.status not in UNDECIDED,
-        pending,
     )
