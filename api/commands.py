@@ -28,7 +28,6 @@ from adapters.postgres import unit_of_work
 from adapters.postgres.settlement import manual_matches, payments
 from api.dependencies import ANSWER_WITHIN, Engine
 from domain.access.scopes import EVERYTHING
-from domain.deliveries import Delivery
 from domain.errors import Conflict, IllegalTransition, TryAgain
 from domain.settlement.manual_matches import MatchTransferRequest
 from domain.settlement.payments import JudgeOutageResult
@@ -56,7 +55,6 @@ from services.sla.outages.read_reversal import read_reopening, read_void
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.visibility.search_attributes import make_search_attributes
-from workflows.webhooks import WebhookWorkflow
 
 log = logging.getLogger(__name__)
 # The SDK's types know asynchronous updates of a handle only, not of a start.
@@ -170,25 +168,6 @@ async def _get_payment_handle(engine: Engine, payment_id: str) -> Any:
     async with engine.database.autocommit() as connection:
         record = await payments.get(connection, payment_id, EVERYTHING)
     return engine.temporal.get_workflow_handle(record.payment.workflow_id)
-
-
-async def start_delivery(engine: Engine, delivery_id: str) -> None:
-    """
-    Start the workflow of a delivery once it is committed; one that waits for its next attempt is replaced.
-    """
-    await unit_of_work.call_after_commit(partial(_start_delivery, engine, delivery_id))
-
-
-async def _start_delivery(engine: Engine, delivery_id: str) -> None:
-    await engine.temporal.start_workflow(
-        WebhookWorkflow.run,
-        Delivery(delivery_id),
-        id=f"webhook/{delivery_id}",
-        task_queue="webhooks",
-        id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        rpc_timeout=ANSWER_WITHIN,
-    )
 
 
 async def match_transfer(

@@ -69,7 +69,7 @@ NOT_UNIT = (
 # Whoever asks for one of these has a server started.
 SERVERS = {"surroundings", "environment", "process", "supervisor", "running"}
 # Who sets one of these has chosen to take longer.
-CHOSEN = {"SCHEDULES", "KILLS", "RECORD_SCHEDULES", "IDEMPOTENCY_KEYS"}
+CHOSEN = {"SCHEDULES", "KILLS", "RECORD_SCHEDULES", "IDEMPOTENCY_KEYS", "EVENTS"}
 # Where durations.json is silent.
 UNKNOWN_SECONDS = 0.3
 

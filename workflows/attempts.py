@@ -19,7 +19,6 @@ from domain.settlement.envelopes import SendAnswer
 with workflow.unsafe.imports_passed_through():
     from workflows.runtime import WorkflowBase, exponential_backoff
     from workflows.visibility.search_attributes import get_shown_wait, show_wait
-    from workflows.webhooks import start_deliveries
 
 Seen = TypeVar("Seen")
 
@@ -112,7 +111,7 @@ class AttemptWorkflowBase(WorkflowBase):
 
     async def await_quarantine_review(
         self,
-        quarantine: Callable[[Any, Seen], Awaitable[list[str]]],
+        quarantine: Callable[[Any, Seen], Awaitable[None]],
         attempt: Attempt,
         observed: Seen,
     ) -> None:
@@ -122,7 +121,7 @@ class AttemptWorkflowBase(WorkflowBase):
         comes while the quarantine is recorded counts, because the database shows it by then.
         """
         if self.quarantined_attempt != (attempt.payment_id, attempt.n):
-            await start_deliveries(await self.run_until_accepted(quarantine, observed))
+            await self.run_until_accepted(quarantine, observed)
             # Recorded once, not at each check: it opens the circuit breaker, which stops every payment.
             self.quarantined_attempt = (attempt.payment_id, attempt.n)
         self.note(f"quarantined: channel {attempt.channel} was used by an unknown transaction")

@@ -43,7 +43,6 @@ with workflow.unsafe.imports_passed_through():
         show_end,
         show_wait,
     )
-    from workflows.webhooks import start_deliveries
 
 # Seeing a call through waits for ledgers to close; longer than this is another round.
 CARRY_TIMEOUT = timedelta(seconds=20)
@@ -93,7 +92,6 @@ class AttestationWorkflow(WorkflowBase):
             conclusion = await self.run_until_accepted(
                 AttestationActivities.conclude_attestation, concluding
             )
-            await start_deliveries(conclusion.deliveries)
             match conclusion:
                 case Attested(transaction_hash):
                     self.note(f"attested by {transaction_hash}")

@@ -37,7 +37,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.attempts import AttemptActivities, AttemptWorkflowBase
     from workflows.runtime import RETRY_FOREVER
     from workflows.visibility.search_attributes import show_end
-    from workflows.webhooks import start_deliveries
 
 BATCHING_TIMEOUT = timedelta(minutes=2)
 HEARTBEAT_TIMEOUT = timedelta(seconds=15)
@@ -76,7 +75,7 @@ class BatchActivities(AttemptActivities):
 
     @activity.defn
     @abstractmethod
-    async def quarantine_batch(self, observed: ObservedBatch) -> list[str]:
+    async def quarantine_batch(self, observed: ObservedBatch) -> None:
         """Quarantine the batch: an unknown transaction consumed its sequence."""
 
 
@@ -104,7 +103,7 @@ class BatchWorkflow(AttemptWorkflowBase):
             preparation = await self.run_until_accepted(
                 BatchActivities.prepare_batch, self.batch, BATCH_LIMIT
             )
-            await self.notify_removed(preparation.removed, preparation.deliveries)
+            await self.notify_removed(preparation.removed)
             await self.signal_retries(preparation.withdrawn)
             match preparation.state:
                 case Prepared(attempt):
@@ -144,21 +143,18 @@ class BatchWorkflow(AttemptWorkflowBase):
         # The database may be at the next batch before it answers: no continue-as-new with this one.
         self.subject = None
         failed = await self.run_until_accepted(BatchActivities.fail_batch, observed, BATCH_LIMIT)
-        await self.notify_removed(failed.removed, failed.deliveries)
+        await self.notify_removed(failed.removed)
         if failed.again is None:
             return 0
         self.subject = self.batch = failed.again
         return None
 
-    async def notify_removed(
-        self, removed: Sequence[RemovedPayment], deliveries: list[str]
-    ) -> None:
-        """Signal the payments that were removed, and notify the subscribers."""
+    async def notify_removed(self, removed: Sequence[RemovedPayment]) -> None:
+        """Signal the payments that were removed."""
         for out in removed:
             self.note(f"removed {out.payment_id}: {out.reason}")
         names = await self.find_workflows([out.payment_id for out in removed])
         await asyncio.gather(*map(self.signal_removed, names, removed))
-        await start_deliveries(deliveries)
 
     async def find_workflows(self, payment_ids: Sequence[str]) -> list[str]:
         """Return the ids of the workflows of payments, in their order."""

@@ -62,10 +62,8 @@ class DisputableWorkflowBase(OutageStateWorkflowBase):
         async with self.lock:  # a dispute filed in time may not be recorded yet
             filed = self.dispute
         if filed is not None and not self.decided:
-            await self.announce()
             await self.wait_until(filed.decision_deadline, lambda: self.decided, "time to decide")
             await self.record_decision(None)
-        await self.announce()
 
     def is_disputable(self) -> bool:
         return self.status is OutageStatus.DISPUTABLE and self.dispute is None
@@ -84,7 +82,6 @@ class DisputableWorkflowBase(OutageStateWorkflowBase):
             revision, window = self.judgement.revision, self.recorded.decision_window_seconds
             filing = FileDisputeInput(dispute, revision, window, workflow.now())
             filed = self.dispute = await run_activity(DisputeActivities.file_dispute, filing)
-            self.unannounced += filed.deliveries
             self.status = OutageStatus.DISPUTED
             self.enter(self.status, filed.version, f"{self.describe()}: {dispute.reason}")
             return filed
@@ -146,6 +143,5 @@ class DisputableWorkflowBase(OutageStateWorkflowBase):
             run = run_activity if decision else self.run_until_accepted
             self.judgement = await run(DisputeActivities.decide_dispute, deciding)
             self.decided = True
-            self.unannounced += self.judgement.deliveries
             self.acknowledge(self.judgement.version, f"dispute decided; {self.judgement.verdict}")
             return self.judgement

@@ -16,7 +16,6 @@ from domain.accounting.integrity_checks import CheckIntegrityInput, CheckIntegri
 
 with workflow.unsafe.imports_passed_through():
     from workflows.accounting.scheduled_workflows import ScheduledWorkflowBase
-    from workflows.webhooks import start_deliveries
 
 # A journal of fifty million postings is read in this time.
 INTEGRITY_CHECK_TIMEOUT = timedelta(minutes=9)
@@ -43,11 +42,10 @@ class IntegrityCheckWorkflow(ScheduledWorkflowBase):
 
     async def check(self) -> None:
         # When the database is down, it is tried again the next time.
-        made = await workflow.execute_activity_method(
+        await workflow.execute_activity_method(
             IntegrityCheckActivities.check_integrity,
             CheckIntegrityInput(workflow.now()),
             start_to_close_timeout=INTEGRITY_CHECK_TIMEOUT,
             retry_policy=RetryPolicy(maximum_attempts=2),
             summary="check every invariant of the journal",
         )
-        await start_deliveries(list(made.deliveries))

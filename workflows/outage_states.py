@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
         run_activity,
     )
     from workflows.visibility import search_attributes
-    from workflows.webhooks import start_deliveries
+    from workflows.webhooks import wait_for_first_attempts
 
 
 class OutageStateActivities(ABC):
@@ -57,7 +57,6 @@ class OutageStateWorkflowBase(AttestedWorkflowBase):
         self.decided = False
         # What the payment waits for, if it is stopped.
         self.stopped: Wait | None = None
-        self.unannounced: list[str] = []
         self.times_caught_up = 0
 
     @workflow.signal(description="Read the database again; sent by the relay, and by the payment")
@@ -65,7 +64,6 @@ class OutageStateWorkflowBase(AttestedWorkflowBase):
         await self.await_status()
         if self.refusal is None:
             await self.read_state()
-            await self.announce()
 
     async def await_status(self) -> None:
         """Wait until this workflow knows how its outage stands, or that it is not its outage."""
@@ -103,7 +101,6 @@ class OutageStateWorkflowBase(AttestedWorkflowBase):
             return
         self.outage, self.version, self.judgement = state.outage, state.version, state.judgement
         self.dispute, self.decided = state.dispute, state.decided
-        self.unannounced += state.deliveries
         self.status = state.status
         self.note_state(f"goes on from the database: {self.describe()}")
 
@@ -177,7 +174,7 @@ class OutageStateWorkflowBase(AttestedWorkflowBase):
         if version == self.version + 1:
             self.version = version
 
-    async def announce(self, deliveries: list[str] | None = None) -> None:
-        """Start the deliveries as workflows of their own: a dead receiver delays no outage."""
-        sent, self.unannounced = self.unannounced + (deliveries or []), []
-        await start_deliveries(sent)
+    async def await_deliveries(self) -> None:
+        """Wait until every subscriber was tried once, and say what came of it: a dead one holds up nothing."""
+        tried = await wait_for_first_attempts(self.outage.id)
+        self.note(f"{self.status}; {tried.describe()}")

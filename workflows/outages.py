@@ -104,6 +104,8 @@ class OutageWorkflow(ReversibleWorkflowBase):
         while recorded and await self.await_repair():
             if (payment := await self.owe()) and (receipt := await self.await_payment(payment)):
                 await self.close(receipt)
+        if recorded:
+            await self.await_deliveries()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self.status
 
@@ -117,10 +119,8 @@ class OutageWorkflow(ReversibleWorkflowBase):
             return False
         if self.recorded.created:
             self.enter(OutageStatus.DECLARED, 1)
-            self.unannounced += self.recorded.deliveries
         else:
             await self.read_state()
-        await self.announce()
         await start_parts(OutageWorkflow.run, self.declaration, self.recorded)
         return True
 
@@ -128,7 +128,6 @@ class OutageWorkflow(ReversibleWorkflowBase):
         """Wait for the repair, for years if need be; False when there is nothing left to do."""
         await signal_parts(self.recorded)  # it may have been reopened, and they with it
         await self.wait_until(None, lambda: not self.is_open(), "")
-        await self.announce()
         await signal_parts(self.recorded)
         return self.status not in outages.FINAL
 
@@ -194,13 +193,12 @@ class OutageWorkflow(ReversibleWorkflowBase):
         raise AssertionError("the loop has no end")
 
     async def close(self, receipt: Receipt) -> None:
-        """Close the outage, and notify the subscribers of the payment and of the end."""
+        """Close the outage: its payment is made."""
         correlation_id = self.declaration.request.correlation_id
         closing = CloseOutageInput(self.outage.id, receipt, correlation_id, workflow.now())
         closure = await self.run_until_accepted(OutageActivities.close_outage, closing)
         what = f"closed; paid by transaction {receipt.transaction_hash}"
         self.enter(OutageStatus.CLOSED, closure.version, what)
-        await self.announce(receipt.deliveries + closure.deliveries)
 
     # Updates: the API waits for the answer --------------------------------------------------
 
@@ -249,7 +247,6 @@ class OutageWorkflow(ReversibleWorkflowBase):
                 self.outage.id, resolution, window, workflow.now(), key
             )
             self.judgement = await run_activity(OutageActivities.judge_outage, judging)
-            self.unannounced += self.judgement.deliveries
             self.enter(OutageStatus.DISPUTABLE, self.judgement.version)
             return self.judgement
 
@@ -266,7 +263,6 @@ class OutageWorkflow(ReversibleWorkflowBase):
             self.check_cancel(cancellation)
             cancelling = outages.CancelOutageInput(self.outage.id, cancellation, workflow.now())
             closure = await run_activity(OutageActivities.cancel_outage, cancelling)
-            self.unannounced += closure.deliveries
             self.enter(OutageStatus.CANCELLED, closure.version, f"cancelled: {cancellation.reason}")
 
     @cancel.validator

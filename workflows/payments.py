@@ -57,7 +57,6 @@ with workflow.unsafe.imports_passed_through():
         run_activity,
     )
     from workflows.visibility.search_attributes import show_end
-    from workflows.webhooks import start_deliveries
 
 BLOCKED_RETRY = timedelta(hours=1)
 # A batch signals its payments when it ends; this is for the case that a signal was lost.
@@ -90,12 +89,12 @@ class PaymentActivities(AttemptActivities):
 
     @activity.defn
     @abstractmethod
-    async def block_payment(self, blocking: BlockPaymentInput) -> list[str]:
+    async def block_payment(self, blocking: BlockPaymentInput) -> None:
         """Record why the payment waits: it is on hold, or blocked until somebody acts."""
 
     @activity.defn
     @abstractmethod
-    async def quarantine_payment(self, observed: ObservedAttempt) -> list[str]:
+    async def quarantine_payment(self, observed: ObservedAttempt) -> None:
         """Quarantine the payment: an unknown transaction consumed its sequence."""
 
 
@@ -234,9 +233,7 @@ class PaymentWorkflow(AttemptWorkflowBase):
     async def await_unblocked(self, reason: Reason, dead_after: int | None = None) -> None:
         """Block the payment until somebody sends retry, or an hour has passed."""
         blocking = BlockPaymentInput(self.payment, reason, workflow.now(), dead_after=dead_after)
-        await start_deliveries(
-            await self.run_until_accepted(PaymentActivities.block_payment, blocking)
-        )
+        await self.run_until_accepted(PaymentActivities.block_payment, blocking)
         self.note(f"blocked: {reason}; send the signal retry when it is fixed")
         await self.show_stopped(reason)
         self.hold_reason = None
@@ -251,9 +248,7 @@ class PaymentWorkflow(AttemptWorkflowBase):
             blocking = BlockPaymentInput(
                 self.payment, hold.reason, workflow.now(), PaymentStatus.ON_HOLD, hold.dead_after
             )
-            await start_deliveries(
-                await self.run_until_accepted(PaymentActivities.block_payment, blocking)
-            )
+            await self.run_until_accepted(PaymentActivities.block_payment, blocking)
             self.note(f"on hold: {hold.reason}")
             self.hold_reason = hold.reason
             await self.show_stopped(hold.reason)

@@ -19,7 +19,6 @@ from domain.accounting.reconciliation import Comparison, ReconciliationRun
 with workflow.unsafe.imports_passed_through():
     from workflows.accounting.scheduled_workflows import ScheduledWorkflowBase
     from workflows.runtime import run_activity
-    from workflows.webhooks import start_deliveries
 
 READ_TIMEOUT = timedelta(minutes=2)
 # The whole journal is compared: the time this takes grows with it.
@@ -61,5 +60,4 @@ class ReconciliationWorkflow(ScheduledWorkflowBase):
                 retry_policy=RetryPolicy(maximum_attempts=2),
                 summary="read what the chain has added",
             )
-        found = await run_activity(ReconciliationActivities.compare_journal, run, COMPARE_LIMIT)
-        await start_deliveries(found.deliveries)
+        await run_activity(ReconciliationActivities.compare_journal, run, COMPARE_LIMIT)

@@ -170,9 +170,8 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         the (channel, sequence) is theirs until it is consumed. All wait, with the same reason.
         """
         stop = StopBatch(batch, obstacle, status, dead.max_ledger, datetime.now(UTC))
-        deliveries = await stop_batch(self.database, stop)
-        prepared = await read_preparation(self.database, batch, ObstructedBatch(obstacle))
-        return replace(prepared, deliveries=[*prepared.deliveries, *deliveries])
+        await stop_batch(self.database, stop)
+        return await read_preparation(self.database, batch, ObstructedBatch(obstacle))
 
     @activity.defn
     async def confirm_batch(self, observed: ObservedBatch) -> list[str]:
@@ -201,12 +200,9 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         return await self.rail.find_obstacles(transfers) if transfers else {}
 
     @activity.defn
-    async def quarantine_batch(self, observed: ObservedBatch) -> list[str]:
-        deliveries = await quarantine_batch(self.database, observed)
-        if deliveries is None:
-            return []  # a person released the channel before
-        await self.stop_settlement(observed.attempt, observed.batch.id)
-        return deliveries
+    async def quarantine_batch(self, observed: ObservedBatch) -> None:
+        if await quarantine_batch(self.database, observed):
+            await self.stop_settlement(observed.attempt, observed.batch.id)
 
 
 def _list_numbers(transfers: Sequence[Transfer]) -> list[int]:

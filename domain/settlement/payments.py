@@ -167,7 +167,6 @@ class Receipt:
     ledger: int
     amount_stroops: int
     confirmed_at: datetime
-    deliveries: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +182,6 @@ class JudgeOutageResult:
     payment: Payment
     resolved_at: datetime
     dispute_deadline: datetime
-    deliveries: list[str]
     attest: bool = False
     version: int = 1
 
@@ -192,8 +190,8 @@ class JudgeOutageResult:
 class OutageState:
     """
     All that the database says of an outage, as a workflow needs it to go on from there. `dispute` is
-    the newest one, `decided` whether it is; `deliveries` are those that nobody has received yet;
-    `stopped` is what its payment waits for, None while that moves.
+    the newest one, `decided` whether it is; `stopped` is what its payment waits for, None while
+    that moves.
     """
 
     outage: Outage
@@ -202,7 +200,6 @@ class OutageState:
     judgement: JudgeOutageResult | None
     dispute: FileDisputeResult | None
     decided: bool
-    deliveries: list[str]
     stopped: Wait | None = None
 
 

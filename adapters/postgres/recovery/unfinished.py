@@ -138,7 +138,10 @@ async def list_batches(connection: AsyncConnection) -> list[Unfinished]:
 async def list_deliveries(
     connection: AsyncConnection, after: str = "", only: Sequence[str] | None = None
 ) -> list[Unfinished]:
-    """Return a page of the deliveries that have not ended, but those of a moment ago."""
+    """
+    Return a page of the deliveries that are left to their workflows and have not ended, but those of a moment
+    ago. The others are due, and found by whoever dispatches.
+    """
     statement = (
         select(
             *(deliveries.c.id, deliveries.c.attempts, events.c.outage_id),
@@ -147,7 +150,7 @@ async def list_deliveries(
         .join(events, events.c.id == deliveries.c.event_id)
         .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
         .where(
-            text("deliveries.status = 'pending'"),
+            text("deliveries.status = 'pending' AND deliveries.due_at IS NULL"),
             deliveries.c.created_at < func.now() - _STARTED_WITHIN,
             deliveries.c.id > after,
         )

@@ -67,8 +67,16 @@ async def lose_delivery(
     called_off = await api.post(f"/outages/{outage_id}/cancel", json={"reason": "a false alarm"})
     assert called_off.status_code == 202, called_off.text
     await wait_until(partial(is_called, subscriber, 1), "the subscriber is called")
-    async with database.autocommit() as connection:
-        (delivery_id,) = await connection.scalars(select(deliveries.c.id))
+
+    async def find_left() -> str | None:
+        """The delivery, once its workflow has it."""
+        async with database.autocommit() as connection:
+            left = select(deliveries.c.id).where(
+                deliveries.c.attempts > 0, deliveries.c.due_at.is_(None)
+            )
+            return await connection.scalar(left)
+
+    delivery_id = await wait_until(find_left, "a workflow has the delivery")
     forgotten = WorkflowExecution(workflow_id=f"webhook/{delivery_id}")
     await client.workflow_service.delete_workflow_execution(
         DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=forgotten)

@@ -58,6 +58,5 @@ class FakeBatchActivities(FakePaymentActivities, BatchActivities):
         return self.removals.pop(0)
 
     @activity.defn
-    async def quarantine_batch(self, observed: ObservedBatch) -> list[str]:
+    async def quarantine_batch(self, observed: ObservedBatch) -> None:
         self._ask("quarantine_batch")
-        return []

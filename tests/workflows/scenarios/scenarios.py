@@ -13,7 +13,7 @@ from datetime import timedelta
 from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
-from domain.deliveries import Delivery
+from domain.deliveries import Delivery, TriedDeliveries
 from domain.errors import Conflict
 from domain.settlement.owners.registrations import ChallengeWalletInput
 from domain.settlement.payments import JudgeOutageResult, Receipt
@@ -92,14 +92,7 @@ async def dispute(stage: Stage) -> Kept:
     """A dispute whose decision brings another verdict, attested under its own name, with webhooks."""
     fakes = stage.activities.outages
     fakes.attest = True
-    for activity in (
-        "record_outage",
-        "judge_outage",
-        "file_dispute",
-        "decide_dispute",
-        "close_outage",
-    ):
-        fakes.deliveries[activity] = [f"dlv-{activity}"]
+    stage.activities.webhooks.tried = [TriedDeliveries(5, 4)]
     with stage.environment.with_time_skipping_disabled():
         handle = await declared(stage.client, "disputed")
         await handle.execute_update(OutageWorkflow.amend, Amendment(ASKER, {"site_name": "Mast 8"}))
@@ -159,7 +152,7 @@ async def wait_for_receipt(stage: Stage) -> Kept:
         await stage.noted(other, "blocked: ")
         handle = await begin(stage.client, "receipt")
         await stage.noted(handle, "waiting for its receipt")
-        fakes.receipt = Receipt(payment.id, "hash", 42, 7, DETECTED, [])
+        fakes.receipt = Receipt(payment.id, "hash", 42, 7, DETECTED)
         await handle.signal(OutageWorkflow.catch_up)
         await handle.result()
         await other.signal(PaymentWorkflow.retry)
