@@ -34,7 +34,7 @@ from tests.workflows.fakes.fake_batch_activities import FakeBatchActivities
 from tests.workflows.fakes.fake_outage_activities import FakeOutageActivities
 from worker.error_interceptor import ErrorInterceptor
 from worker.queues import WORKFLOWS
-from worker.workflow_sandbox import make_strict_sandbox
+from tests.testkit.workflow_sandbox import make_strict_sandbox
 from workflows.attestations import AttestationActivities
 from workflows.batches import BatchActivities
 from workflows.disputes import DisputeActivities

@@ -58,7 +58,7 @@ def _batched(kind: type) -> str:
 NAMES = {
     *scenarios.NAMES,
     *(f"outage-{name}" for name in PLAYED),
-    *("payment", "webhook"),
+    "webhook",
     *(_batched(kind) for kind in itertools.chain(*WORKFLOWS.values())),
 }
 
@@ -96,8 +96,7 @@ async def play(api: httpx.AsyncClient) -> list[str]:
     await _settled(api)
     payments = (await api.get("/payments", params={"page_size": 50})).json()["items"]
     outages = {item["outage_id"] for item in payments} | {"cancelled"}
-    kept = {payment["outage_id"]: payment["id"] for payment in payments}
-    return [f"outage/{name}" for name in sorted(outages)] + [f"payment/{kept['met']}"]
+    return [f"outage/{name}" for name in sorted(outages)]
 
 
 async def _settled(api: httpx.AsyncClient) -> None:
@@ -144,8 +143,7 @@ async def record_ordinary(
     folder: Path, api: httpx.AsyncClient, stack: Stack, client: Client
 ) -> None:
     for workflow_id in await play(api):
-        kind, _, subject = workflow_id.partition("/")
-        name = f"outage-{subject}" if kind == "outage" else kind
+        name = workflow_id.replace("/", "-")
         await keep(folder, name, client.get_workflow_handle(workflow_id))
     async for delivery in client.list_workflows('WorkflowType="WebhookWorkflow"', limit=1):
         await keep(folder, "webhook", client.get_workflow_handle(delivery.id))
