@@ -39,6 +39,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.sla.reversals import ReversalActivities
     from workflows.sla.settling import SettlingActivities, SettlingWorkflowBase
 
+
 class OutageActivities(OutageStateActivities, ReversalActivities, SettlingActivities):
     """The activities of an outage; implemented by activities/sla/outages.py."""
 

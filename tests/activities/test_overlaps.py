@@ -94,7 +94,9 @@ async def test_a_payment_that_three_drive_at_once_is_made_once(
     assert [transfer.number for transfer in moved].count(payment.number) == 1
     async with database.autocommit() as connection:
         audited = await connection.scalar(
-            text("SELECT count(*) FROM audit_entries WHERE action = 'payment.processed' AND subject = :id"),
+            text(
+                "SELECT count(*) FROM audit_entries WHERE action = 'payment.confirmed' AND subject = :id"
+            ),
             {"id": f"outage/{payment.outage_id}"},
         )
     assert audited == 1

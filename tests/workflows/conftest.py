@@ -22,6 +22,7 @@ from domain.settlement.manual_matches import MatchTransferRequest
 from domain.sla.outages import (
     OutageStatus,
 )
+from tests.testkit.workflow_sandbox import make_strict_sandbox
 from tests.workflows.fakes.fake_activities import (
     FakeAttestationActivities,
     FakeIntegrityCheckActivities,
@@ -34,7 +35,6 @@ from tests.workflows.fakes.fake_batch_activities import FakeBatchActivities
 from tests.workflows.fakes.fake_outage_activities import FakeOutageActivities
 from worker.error_interceptor import ErrorInterceptor
 from worker.queues import WORKFLOWS
-from tests.testkit.workflow_sandbox import make_strict_sandbox
 from workflows.attestations import AttestationActivities
 from workflows.batches import BatchActivities
 from workflows.disputes import DisputeActivities

@@ -25,10 +25,10 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 import workflows
 from adapters.temporal import QUEUES
+from tests.testkit.workflow_sandbox import make_strict_sandbox
 from tests.workflows import record_histories
 from tests.workflows.compact import compact
 from worker.queues import WORKFLOWS
-from tests.testkit.workflow_sandbox import make_strict_sandbox
 
 HISTORIES = sorted(record_histories.HISTORIES.rglob("*.json"))
 KINDS: dict[str, Any] = {kind.__name__: kind for kind in itertools.chain(*WORKFLOWS.values())}

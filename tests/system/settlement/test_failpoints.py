@@ -32,6 +32,7 @@ from adapters.postgres.settlement import circuit_breakers
 from adapters.postgres.tables import payments, postings
 from devstack.bench import seed_payments
 from devstack.environment.stack import Stack
+from devstack.soak.paid_outages import begin_payment, serve_outages
 from domain.settlement.payments import Payment
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import wait_until
@@ -39,9 +40,10 @@ from tests.testkit.stacks import Stacks
 from workflows.payments import PaymentWorkflow
 
 KILLS = int(os.environ.get("KILLS", "1"))
-# New payments a death: those that were under way wait until Temporal gives their task up.
+# New payments a death: those that were under way wait until Temporal gives their task or activity up.
 PAYMENTS_PER_DEATH = 4
-# A dead worker's task is given to the next one after this long, and not after ten seconds.
+# A dead worker's task is given to the next one after this long, and not after ten seconds. An activity
+# is missed after ten: HEARTBEAT_TIMEOUT.
 TASK_TIMEOUT = timedelta(seconds=2)
 DEATH_SECONDS, MORE_SECONDS = 120, 10
 # Deaths in a row, so that what they leave behind does not take all channels.
@@ -131,7 +133,11 @@ async def signers(stack: Stack, log: Path) -> AsyncIterator[Signers]:
 
 
 async def begin(client: Client, owed: list[Payment]) -> None:
-    for payment in owed:
+    """Have each paid as an outage does it; some have a workflow of their own beside that from the start."""
+    for turn, payment in enumerate(owed):
+        await begin_payment(client, payment)
+        if turn % 4:
+            continue
         await client.start_workflow(
             PaymentWorkflow.run,
             payment,
@@ -221,6 +227,7 @@ async def killed(
     deaths = [(point, n) for point in points for n in range(kills)]
     async with (
         closing(database),
+        serve_outages(client, database),
         signers(stack, tmp_path / "signers.log") as signer,
         httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as chain,
     ):

@@ -17,13 +17,29 @@ from devstack.bench.lifecycle import lifecycles
 from devstack.bench.lifecycle.lifecycles import Rounds
 from devstack.bench.lifecycle.workloads import PATIENCE_SECONDS
 from devstack.bench.load_loops import LoadProfile, Measured, take_median
-from devstack.commands import journal_benchmark, restore_benchmark, settlement_benchmark
+from devstack.commands import (
+    journal_benchmark,
+    lifecycle_comparison,
+    restore_benchmark,
+    settlement_benchmark,
+)
 from devstack.commands.stacks import Found, find_engine
 from devstack.processes.programs import CannotStart
 from devstack.replay.api_client import EngineClient, RequestRefused, RequestTimedOut
 from domain.errors import ApexError
 
 FAILURES = (CannotStart, OSError, ApexError, RequestRefused, RequestTimedOut)
+
+
+Baseline = Annotated[
+    Path | None,
+    typer.Option(
+        help="A checkout of another commit with its own .venv; whole outages, both in turn."
+    ),
+]
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
+]
 
 
 class Benchmark(StrEnum):
@@ -49,10 +65,9 @@ def command(
     rate: Annotated[float, typer.Option(min=0.1, help="Declarations a second.")] = 5,
     postings: Annotated[int, typer.Option(min=1000, help="In the journal.")] = 1_000_000,
     outages: Annotated[int, typer.Option(min=100, help="In the backup.")] = 10_000,
+    baseline: Baseline = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    data_dir: Annotated[
-        Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
-    ] = Path("var"),
+    data_dir: DataDir = Path("var"),
 ) -> None:
     """Uses the engine that runs in --data-dir, or starts one there until the end."""
     pace = LoadProfile(in_flight, warm_up, seconds)
@@ -66,7 +81,7 @@ def command(
         elif benchmark is Benchmark.RESTORE:
             running = restore_benchmark.run_measurement(data_dir, outages, quiet=as_json)
         else:
-            running = _lifecycle(data_dir, dispute_window, pace, rounds, as_json)
+            running = _lifecycle(data_dir, dispute_window, pace, rounds, as_json, baseline)
         result = asyncio.run(running)
     except* FAILURES as failures:
         raise SystemExit(f"apexchainx: {_first(failures)}") from None
@@ -94,8 +109,17 @@ async def _declare(data_dir: Path, rate: float, seconds: float, quiet: bool) -> 
 
 
 async def _lifecycle(
-    data_dir: Path, window: int, pace: LoadProfile, rounds: int, quiet: bool
+    data_dir: Path,
+    window: int,
+    pace: LoadProfile,
+    rounds: int,
+    quiet: bool,
+    baseline: Path | None,
 ) -> dict[str, Any]:
+    if baseline is not None:
+        return await lifecycle_comparison.run_comparison(
+            data_dir, baseline, window, pace, rounds, quiet=quiet
+        )
     async with (
         find_engine(None, None, data_dir) as found,
         EngineClient(found.url, found.api_key, PATIENCE_SECONDS) as caller,
