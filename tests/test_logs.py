@@ -74,9 +74,7 @@ async def test_a_request_is_followed_to_its_payment(api: httpx.AsyncClient, stac
     assert judged["correlation_id"] == second
     assert judged["workflow_id"] == f"outage/{body['id']}"
     assert judged["attempt"] == 1
-    line = await logged(
-        stack, "settlement-worker", activity="settle_payment", payment_id=payment
-    )
+    line = await logged(stack, "settlement-worker", activity="settle_payment", payment_id=payment)
     assert line.items() >= about.items()
     assert line["workflow_id"] == f"outage/{body['id']}"
     assert line["correlation_id"] in (first, second)
