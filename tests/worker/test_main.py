@@ -6,7 +6,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import workflows
-
 from activities.settlement.batches import BatchActivitiesImpl
 from activities.settlement.payments import PaymentActivitiesImpl
 from activities.settlement.wallets import WalletActivitiesImpl
