@@ -10,6 +10,7 @@ from datetime import timedelta
 from itertools import count
 
 from temporalio import activity, workflow
+from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError
 
 from domain.settlement.payments import Payment, Receipt
@@ -21,6 +22,8 @@ with workflow.unsafe.imports_passed_through():
 
 # Longer, and the payment has a workflow of its own. The relay waits for that: adapters/postgres/recovery/unfinished.py.
 DIRECT_WITHIN = timedelta(seconds=30)
+# A crowd of payments lets all go first that somebody waits for: wallets, batches.
+AFTER_OTHERS = Priority(priority_key=4)
 # A signer that died is missed after this long.
 HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 # The relay notifies this workflow when a payment is made that it did not start itself; these waits are
@@ -55,6 +58,7 @@ class SettlingWorkflowBase(ReversibleWorkflowBase):
             schedule_to_close_timeout=DIRECT_WITHIN,
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=RETRY_A_LITTLE,
+            priority=AFTER_OTHERS,
             summary=f"{payment.type} for outage {self.outage.id}"[:200],
         )
         try:
