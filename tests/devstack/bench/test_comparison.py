@@ -60,5 +60,5 @@ async def test_a_build_that_does_not_report_says_why(tmp_path: Path) -> None:
 
 
 def test_a_checkout_without_an_environment_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CannotStart, match="make [.]venv/ready"):
+    with pytest.raises(CannotStart, match="is missing; run"):
         find_builds(tmp_path, tmp_path)
