@@ -15,7 +15,7 @@ from workflows.payments import PaymentActivities
 HEARTBEAT_SECONDS = 3.0
 
 
-async def settle_directly(steps: PaymentActivities, payment: Payment) -> Receipt | None:
+async def make_payment_directly(steps: PaymentActivities, payment: Payment) -> Receipt | None:
     """
     Take a payment straight to its receipt; None when it has to wait, or nothing is proven.
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 import httpx
 from sqlalchemy import select, text, update
 
-from activities.settlement.direct_settlement import settle_directly
+from activities.settlement.direct_settlement import make_payment_directly
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import (
@@ -83,7 +83,7 @@ async def test_a_payment_that_three_drive_at_once_is_made_once(
     async def drive(steps: PaymentActivitiesImpl) -> Receipt:
         while True:
             with suppress(TryAgain):
-                if (receipt := await settle_directly(steps, payment)) is not None:
+                if (receipt := await make_payment_directly(steps, payment)) is not None:
                     return receipt
 
     async with asyncio.timeout(60):

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, cast
 
 from activities.settlement import attempts as attempt_activities
 from activities.settlement import circuit_breakers as circuit_breaker_activities
-from activities.settlement.direct_settlement import settle_directly
+from activities.settlement.direct_settlement import make_payment_directly
 from adapters.stellar import rail as rails
 from adapters.stellar.finality import witnesses
 from adapters.stellar.rpc import entry_reads, ledger_clock, nodes, transaction_watcher
@@ -194,7 +194,7 @@ class PaymentRun(WorkflowRun):
         if self.has_workflow:
             return super().begin()
         self.workflow = self.kind(self.subject)
-        self.run = settle_directly(cast(Any, YieldedSteps()), self.payment)
+        self.run = make_payment_directly(cast(Any, YieldedSteps()), self.payment)
         self.command = self.run.send(None)
 
     def start_workflow(self) -> None:

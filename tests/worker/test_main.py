@@ -53,7 +53,7 @@ def test_every_activity_of_an_outage_is_served() -> None:
     assert served(build_queue_spec) == declared(OutageActivities, DisputeActivities)
 
 
-def test_no_module_of_workflows_holds_state_that_its_runs_would_share() -> None:
+def test_no_module_of_workflows_keeps_anything_between_runs() -> None:
     """They run without a sandbox, so that a module is loaded once for all of them."""
     found = [
         f"{module.name}.{name}"

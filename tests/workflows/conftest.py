@@ -22,7 +22,6 @@ from domain.settlement.manual_matches import MatchTransferRequest
 from domain.sla.outages import (
     OutageStatus,
 )
-from tests.testkit.workflow_sandbox import make_strict_sandbox
 from tests.workflows.fakes.fake_activities import (
     FakeAttestationActivities,
     FakeIntegrityCheckActivities,
@@ -33,6 +32,7 @@ from tests.workflows.fakes.fake_activities import (
 )
 from tests.workflows.fakes.fake_batch_activities import FakeBatchActivities
 from tests.workflows.fakes.fake_outage_activities import FakeOutageActivities
+from tests.workflows.fakes.workflow_sandbox import make_strict_sandbox
 from worker.error_interceptor import ErrorInterceptor
 from worker.queues import WORKFLOWS
 from workflows.attestations import AttestationActivities

@@ -25,9 +25,9 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 import workflows
 from adapters.temporal import QUEUES
-from tests.testkit.workflow_sandbox import make_strict_sandbox
 from tests.workflows import record_histories
 from tests.workflows.compact import compact
+from tests.workflows.fakes.workflow_sandbox import make_strict_sandbox
 from worker.queues import WORKFLOWS
 
 HISTORIES = sorted(record_histories.HISTORIES.rglob("*.json"))

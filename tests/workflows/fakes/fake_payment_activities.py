@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from activities.settlement.direct_settlement import settle_directly
+from activities.settlement.direct_settlement import make_payment_directly
 from domain.settlement.attempts import (
     AlreadyPaid,
     Attempt,
@@ -73,7 +73,7 @@ class FakePaymentActivities(ActivityLog, PaymentActivities):
     @activity.defn
     async def settle_payment(self, payment: Payment) -> Receipt | None:
         self._ask("settle_payment")
-        return await settle_directly(self, payment)
+        return await make_payment_directly(self, payment)
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
