@@ -216,12 +216,12 @@ async def killed(
     ends: Counter[str] = Counter()
     deaths = [(point, n) for point in points for n in range(kills)]
     async with (
-        AsyncExitStack() as ends,
+        AsyncExitStack() as cleanup,
         serve_outages(client, database),
         signers(stack, tmp_path / "signers.log") as signer,
         httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as chain,
     ):
-        ends.push_async_callback(database.close)
+        cleanup.push_async_callback(database.close)
         for start in range(0, len(deaths), BOUT):
             for point, bout in groupby(deaths[start : start + BOUT], key=itemgetter(0)):
                 async with weather(chain, stack, point):
