@@ -45,7 +45,7 @@ async def _find_move(
 ) -> Payment | None:
     """Return the payment at another address, if its payee has changed it since the payment is owed."""
     name = await outages.get_agreement_name(connection, record.payment.outage_id)
-    bound = await agreements.get_agreement(connection, name)
+    bound = await agreements.get_agreement(connection, name, EVERYTHING)
     moved = await payments.redirect_payment(connection, record.payment, bound, at)
     return None if moved == record.payment else moved
 

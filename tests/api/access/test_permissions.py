@@ -21,7 +21,7 @@ ROUTES = list_routes(create_app())
 PUBLIC_PATHS = {
     *("/health", "/health/liveness", "/health/readiness", "/health/stack"),
     # /metrics asks for its own token, or for a key.
-    *("/metrics", "/docs", "/redoc", "/docs/errors", "/docs/style.css"),
+    *("/metrics", "/openapi.json", "/docs", "/redoc", "/docs/errors", "/docs/style.css"),
     *("/auth/login", "/auth/logout", "/auth/refresh", "/auth/register", "/.well-known/jwks.json"),
 }
 # They end the session of whoever asks, or do not end themselves: tests of their own ask them.
