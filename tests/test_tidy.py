@@ -22,8 +22,8 @@ FURNITURE = {
         *("problems", "responses", "sockets", "views", "wallet_commands"),
     },
     "api/routes": {"amendments", "health", "metrics", "payouts", "reversals", "user_wallets"},
-    "workflows": {"outage_states", "reversals", "runtime", "scheduled_workflows"},
-    "activities": set[str](),
+    "workflows": {"outage_states", "reversals", "runtime", "scheduled_workflows", "settling"},
+    "activities": {"direct_settlement"},
     "adapters/postgres": {
         *("closed_outages", "contract_calls", "database", "durability", "guard_digests", "guards"),
         *("installation", "metrics", "own_transfers", "unit_of_work"),
