@@ -37,10 +37,10 @@ async def judged(environment: WorkflowEnvironment, fakes: FakeActivities, name: 
     return handle
 
 
-async def find_status(client: Client, payment_id: str) -> WorkflowExecutionStatus | None:
-    """Return how the workflow of a payment stands; None when it has none."""
+async def find_status(client: Client, name: str) -> WorkflowExecutionStatus | None:
+    """Return how the workflow of an outage's payment stands; None when it has none."""
     try:
-        return (await client.get_workflow_handle(f"payment/{payment_id}").describe()).status
+        return (await client.get_workflow_handle(f"payment/{name}/1").describe()).status
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
@@ -53,7 +53,7 @@ async def test_a_payment_that_need_not_wait_has_no_workflow(
     handle = await judged(environment, fakes, "straight")
     assert await handle.result() is OutageStatus.CLOSED
     assert fakes.payments.asked == ["settle_payment", *STRAIGHT]
-    assert await find_status(environment.client, "pay-straight") is None
+    assert await find_status(environment.client, "straight") is None
 
 
 @pytest.mark.parametrize("why", ["on-hold", "in-line", "in-batch", "outbid", "open", "failed"])
@@ -70,12 +70,12 @@ async def test_a_payment_that_has_to_wait_has_a_workflow(
     fakes.payments.observations = [Observation(outcomes[why])] if why in outcomes else []
     handle = await judged(environment, fakes, f"waits-{why}")
     if why == "in-batch":
-        paying = environment.client.get_workflow_handle(f"payment/pay-waits-{why}")
+        paying = environment.client.get_workflow_handle(f"payment/waits-{why}/1")
         with environment.with_time_skipping_disabled():
             await until(lambda: look(fakes.payments.in_batch), lambda left: left == 0)
             await paying.signal(PaymentWorkflow.retry)
     assert await handle.result() is OutageStatus.CLOSED
-    status = await find_status(environment.client, f"pay-waits-{why}")
+    status = await find_status(environment.client, f"waits-{why}")
     assert status is WorkflowExecutionStatus.COMPLETED
     assert fakes.payments.asked.count("settle_payment") == 1
     assert "confirm_payment" in fakes.payments.asked
@@ -90,7 +90,7 @@ async def test_a_payment_whose_activity_fails_has_a_workflow(
     handle = await judged(environment, fakes, f"fails-{final}")
     assert await handle.result() is OutageStatus.CLOSED
     assert fakes.payments.asked == [*["settle_payment"] * (1 if final else 3), *STRAIGHT]
-    assert await find_status(environment.client, f"pay-fails-{final}")
+    assert await find_status(environment.client, f"fails-{final}")
 
 
 async def test_a_payment_that_nobody_serves_has_a_workflow_after_half_a_minute(
@@ -104,12 +104,12 @@ async def test_a_payment_that_nobody_serves_has_a_workflow_after_half_a_minute(
         handle = await judged(environment, fakes, "unserved")
         with environment.with_time_skipping_disabled():
             await reaches(handle, OutageStatus.SETTLING)
-        assert await find_status(client, "pay-unserved") is None
+        assert await find_status(client, "unserved") is None
         await environment.fast_forward(handle, DIRECT_WITHIN + timedelta(seconds=1))
         running = WorkflowExecutionStatus.RUNNING
         with environment.with_time_skipping_disabled():
-            await until(lambda: find_status(client, "pay-unserved"), lambda found: found is running)
-        for id_ in ("outage/unserved", "payment/pay-unserved"):
+            await until(lambda: find_status(client, "unserved"), lambda found: found is running)
+        for id_ in ("outage/unserved", "payment/unserved/1"):
             await client.get_workflow_handle(id_).terminate()
 
 
@@ -145,4 +145,4 @@ async def test_a_debt_is_voided_while_its_activity_is_not_heard_of(
             await reaches(handle, OutageStatus.SETTLING)
             await handle.execute_update(OutageWorkflow.void, VoidRequest(ASKER, "another mast"))
             assert await handle.result() is OutageStatus.VOIDED
-    assert await find_status(environment.client, "pay-stuck") is None
+    assert await find_status(environment.client, "stuck") is None
