@@ -22,6 +22,9 @@ PUBLIC_PATHS = {
     *("/health", "/health/liveness", "/health/readiness", "/health/stack"),
     # /metrics asks for its own token, or for a key.
     *("/metrics", "/docs", "/redoc", "/docs/errors", "/docs/style.css"),
+    # Sources prove themselves by their own tokens and signatures.
+    *(f"/intake/{kind}/{{source}}" for kind in ("alertmanager", "maintnote", "pagerduty")),
+    *("/intake/statuspage/{source}", "/intake/zabbix/{source}"),
     *("/auth/login", "/auth/logout", "/auth/refresh", "/auth/register", "/.well-known/jwks.json"),
 }
 # They end the session of whoever asks, or do not end themselves: tests of their own ask them.
