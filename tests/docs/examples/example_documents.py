@@ -17,7 +17,12 @@ from pathlib import Path
 import httpx
 
 from devstack.environment.stack import Stack
-from tests.docs.examples import access_examples, money_examples, sla_examples
+from tests.docs.examples import (
+    access_examples,
+    intake_examples,
+    money_examples,
+    sla_examples,
+)
 from tests.docs.examples.example_recorder import Example, ExampleRecorder
 from tests.testkit.access.second_person import open_second_person
 from tests.testkit.stacks import Stacks
@@ -49,6 +54,7 @@ async def play(stack: Stack, key: str) -> dict[str, list[Example]]:
         shown: dict[str, Callable[[ExampleRecorder], Awaitable[None]]] = {
             "policies": lambda each: sla.show_policies(each, admin),
             "outages": lambda each: sla.show_outages(each, admin),
+            "intake": lambda each: intake_examples.show_intake(each, admin),
             "disputes": lambda each: sla.show_disputes(each, admin, decider),
             "reversals": lambda each: sla.show_reversals(each, admin, other),
             "agreements": lambda each: sla.show_agreements(each, admin),

@@ -40,7 +40,9 @@ class Example:
         """As Markdown."""
         lines = [f"### `{self.route}`", "", "```http", self.asked]
         if self.body is not None:
-            lines += ["", json.dumps(self.body, indent=2, ensure_ascii=False)]
+            is_text = isinstance(self.body, str)
+            shown = self.body if is_text else json.dumps(self.body, indent=2, ensure_ascii=False)
+            lines += ["", shown]
         lines += ["```", "", f"{self.status}", ""]
         if self.answer is not None:
             is_text = isinstance(self.answer, str)
@@ -72,7 +74,8 @@ class ExampleRecorder:
         """Ask a route, such as `GET /outages/{outage_id}`; fail unless it succeeds, or answers `status`."""
         method, template = route.split(" ")
         path = template.format(**names)
-        answer = await client.request(method, path, json=body, params=params, files=files)
+        sent = {"content": body} if isinstance(body, str) else {"json": body}
+        answer = await client.request(method, path, params=params, files=files, **sent)
         wanted = answer.is_success if status is None else answer.status_code == status
         assert wanted, f"{route}: {answer.status_code} {answer.text}"
         is_json = "json" in answer.headers.get("content-type", "")
