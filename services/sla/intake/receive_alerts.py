@@ -85,12 +85,11 @@ async def save_episodes_within(
     known: set[str],
 ) -> None:
     """Write episodes with their audit entries; all but those in quarantine are due at once."""
-    for each in changed:
-        due_at = None if each.status is EpisodeStatus.QUARANTINED else at
+    due = [(each, None if each.status is EpisodeStatus.QUARANTINED else at) for each in changed]
+    await episodes.add_all(connection, [pair for pair in due if pair[0].id not in known])
+    for each, due_at in due:
         if each.id in known:
             await episodes.save(connection, each, due_at)
-        else:
-            await episodes.add(connection, each, due_at)
     if changed:
         entries = [make_episode_entry(each, request, at) for each in changed]
         await events.publish_all(connection, [(entry, ()) for entry in entries])

@@ -54,6 +54,8 @@ def _make_value(column: sa.Column[Any]) -> Any:
         return sa.func.now()
     if isinstance(column.type, sa.Integer | sa.Numeric):
         return 1
+    if isinstance(column.type, sa.LargeBinary):
+        return NAME.encode()
     if isinstance(column.type, sa.Boolean):
         return False
     return NAME

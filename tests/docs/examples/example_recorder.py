@@ -25,7 +25,15 @@ _DRAWN = (
     (re.compile(r"\b(127\.0\.0\.1|localhost):\d+"), r"\1:8000"),
     (re.compile(r"-[0-9a-f]{12}\b"), "-0123456789ab"),
 )
-_SECRETS = {"refresh_token", "secret", "secret_seed", "key", "transaction_xdr", "x"}
+_SECRETS = {
+    "refresh_token",
+    "secret",
+    "secret_seed",
+    "key",
+    "transaction_xdr",
+    "x",
+    "signing_secret",
+}
 
 
 @dataclass(frozen=True)

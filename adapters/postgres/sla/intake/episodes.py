@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, func, or_, select, update
+from sqlalchemy import RowMapping, and_, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,6 +19,8 @@ from domain.sla.verdicts import Severity
 _T = intake_episodes.c
 # What has ended longer ago is not compared with.
 COMPARED = timedelta(days=60)
+# As the partial index has it.
+_OPEN = text("intake_episodes.status = 'open'")
 _OWN = [column for column in intake_episodes.c if column.name not in ("due_at", "attempts")]
 
 
@@ -35,7 +37,7 @@ async def list_known(
         _T.fingerprint.in_(fingerprints), or_(unfinished, _T.last_heard_at > now - COMPARED)
     )
     if group is not None:
-        in_group = and_(_T.status == EpisodeStatus.OPEN.value, _T.group == group)
+        in_group = and_(_OPEN, _T.group == group)
         wanted = or_(wanted, in_group)
     rows = await connection.execute(
         select(*_OWN).where(_T.source == source, wanted).order_by(_T.first_heard_at, _T.id)
@@ -43,9 +45,13 @@ async def list_known(
     return [_to_episode(row) for row in rows.mappings()]
 
 
-async def add(connection: AsyncConnection, episode: Episode, due_at: datetime | None) -> None:
-    values = _to_values(episode) | {"due_at": due_at}
-    await connection.execute(insert(intake_episodes).values(**values).on_conflict_do_nothing())
+async def add_all(
+    connection: AsyncConnection, added: Sequence[tuple[Episode, datetime | None]]
+) -> None:
+    """Add new episodes, each with when it is due."""
+    if added:
+        values = [_to_values(episode) | {"due_at": due_at} for episode, due_at in added]
+        await connection.execute(insert(intake_episodes).on_conflict_do_nothing(), values)
 
 
 async def save(connection: AsyncConnection, episode: Episode, due_at: datetime | None) -> None:
@@ -133,7 +139,7 @@ async def list_silent(connection: AsyncConnection, now: datetime, limit: int) ->
         select(*_OWN)
         .join(intake_sources, intake_sources.c.name == _T.source)
         .where(
-            _T.status == EpisodeStatus.OPEN.value,
+            _OPEN,
             intake_sources.c.kind.in_(REPEATING),
             _T.last_heard_at + patience < now,
         )
