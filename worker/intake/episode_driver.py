@@ -33,7 +33,7 @@ from worker.intake.outage_requests import OutageRequests
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
-SILENCE_SECONDS = 30.0
+ASK_SECONDS = 30.0
 AT_ONCE = 8
 PAUSE_MIN, PAUSE_MAX = timedelta(seconds=1), timedelta(minutes=5)
 # What a workflow answers that repeating cannot change.
@@ -48,14 +48,14 @@ class EpisodeDriver:
 
     async def run(self) -> None:
         """Serve for as long as this process runs."""
-        silence = -SILENCE_SECONDS
+        last_asked = -ASK_SECONDS
         while not self.stopping:
             busy = False
             try:
                 busy = await self.look() == AT_ONCE
-                if time.monotonic() - silence >= SILENCE_SECONDS:
+                if time.monotonic() - last_asked >= ASK_SECONDS:
                     await ask_silent_episodes(self.database, datetime.now(UTC))
-                    silence = time.monotonic()
+                    last_asked = time.monotonic()
             except ApexError as error:
                 log.warning("episodes wait %g seconds: %s", LOOK_SECONDS, error)
             except Exception:
@@ -114,7 +114,7 @@ class EpisodeDriver:
         """What has fired again is reopened while that can be; later it goes on as another outage."""
         if status is OutageStatus.DECLARED:
             return Concluded(reopened=True)
-        if episode.ended_at is not None and episode.ended_at == episode.told_end:
+        if episode.ended_at is not None and episode.ended_at == episode.retracted_end:
             return Concluded(continued=True)
         try:
             await self.requests.reopen(episode)

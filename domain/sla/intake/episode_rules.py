@@ -28,7 +28,7 @@ _S = EpisodeStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Reception:
+class ReceptionContext:
     """In what circumstances a message came."""
 
     source: Source
@@ -42,7 +42,7 @@ class Reception:
 class EpisodeChanges:
     """Episodes of one source as they are known, and what changes of them."""
 
-    def __init__(self, known: Iterable[Episode], reception: Reception) -> None:
+    def __init__(self, known: Iterable[Episode], reception: ReceptionContext) -> None:
         self.reception = reception
         self.episodes = {each.id: each for each in known}
         self.before = dict(self.episodes)
@@ -75,8 +75,8 @@ class EpisodeChanges:
         mine = self._list_mine(signal.fingerprint)
         same = [each for each in mine if each.alert_start == start]
         if same:
-            told_before = [each.ended_at for each in same[:-1]]
-            if signal.is_firing or signal.ends_at not in told_before:
+            ended_before_that = [each.ended_at for each in same[:-1]]
+            if signal.is_firing or signal.ends_at not in ended_before_that:
                 self._take_same(signal, same[-1])
         else:
             self._take_other(signal, start, mine)
@@ -108,7 +108,7 @@ class EpisodeChanges:
             self._put(
                 episode.change(
                     _S.OPEN,
-                    told_end=episode.ended_at,
+                    retracted_end=episode.ended_at,
                     ended_at=None,
                     wants_reopening=True,
                     decided_by=None,
@@ -128,7 +128,7 @@ class EpisodeChanges:
         """Take an end that is told. The first one that can be true holds; another one is noted."""
         assert episode.began_at is not None, "it would be in quarantine"
         if episode.status is _S.ENDED:
-            if ended_at not in (None, episode.ended_at, episode.told_end):
+            if ended_at not in (None, episode.ended_at, episode.retracted_end):
                 self._put(episode.add_note(f"the source also says that it ended at {ended_at}"))
             return
         problem = find_end_problem(episode.began_at, ended_at, self.reception.at)
@@ -262,28 +262,28 @@ def ask_silent(episode: Episode, source: Source, now: datetime) -> Episode | Non
 
 def continue_episode(episode: Episode) -> tuple[Episode, Episode | None]:
     """
-    Split an episode whose outage cannot be reopened any more: the first keeps the end that was told, and
+    Split an episode whose outage cannot be reopened any more: the first keeps the end that was retracted, and
     what came after it is another one, linked to it. There is none where nothing came after it.
     """
-    told = episode.told_end
-    assert told is not None, "it has fired again after its end"
+    retracted = episode.retracted_end
+    assert retracted is not None, "it has fired again after its end"
     first = replace(
         episode,
         status=_S.ENDED,
-        ended_at=told,
-        told_end=None,
+        ended_at=retracted,
+        retracted_end=None,
         wants_reopening=False,
         reason_code=None,
         reason=None,
         version=episode.version + 1,
     )
-    if episode.ended_at is not None and episode.ended_at <= told:
+    if episode.ended_at is not None and episode.ended_at <= retracted:
         return first, None
     next_ = replace(
         episode,
         id=make_episode_id(episode.source, episode.fingerprint, episode.id, "continued"),
-        began_at=told,
-        told_end=None,
+        began_at=retracted,
+        retracted_end=None,
         wants_reopening=False,
         continues=episode.id,
         decided_by=None,

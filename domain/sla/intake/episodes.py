@@ -66,7 +66,7 @@ class Episode:
     """
     `alert_start` is the beginning as the source tells it, by which further messages find the episode;
     `began_at`, that of the outage, which has the episode's id. A missing end lies between `ended_after` and
-    `ended_before`, where these are known; `told_end` is one that the source took back by firing again.
+    `ended_before`, where these are known; `retracted_end` is one that the source took back by firing again.
     """
 
     id: str
@@ -90,7 +90,7 @@ class Episode:
     reason: str | None = None
     ended_after: datetime | None = None
     ended_before: datetime | None = None
-    told_end: datetime | None = None
+    retracted_end: datetime | None = None
     continues: str | None = None
     wants_reopening: bool = False
     reopenings: int = 0

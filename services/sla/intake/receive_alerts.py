@@ -13,7 +13,7 @@ from adapters.postgres.sla.intake import episodes, messages, sources
 from domain.audit import AuditEntry, make_audit_entry
 from domain.digests import derive_id
 from domain.requests import Request
-from domain.sla.intake.episode_rules import EpisodeChanges, Reception
+from domain.sla.intake.episode_rules import EpisodeChanges, ReceptionContext
 from domain.sla.intake.episodes import ASKING, Episode, EpisodeStatus
 from domain.sla.intake.messages import AlertMessage, MessageStatus, StoredMessage
 
@@ -51,7 +51,7 @@ async def receive_alerts(database: Database, command: ReceiveAlerts) -> Received
         source = await sources.lock(connection, command.source)
         stored = make_message(source.name, command.content, at)
         is_new = await messages.add(connection, stored)
-        reception = Reception(
+        reception = ReceptionContext(
             source, stored.id, at, command.policy, command.agreement, command.tzdata
         )
         fingerprints = {signal.fingerprint for signal in message.signals}

@@ -41,8 +41,8 @@ async def show_intake(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> No
     await ask(admin, "DELETE /intake/sources/{name}", **one)
     await _decide(recorder, admin)
     await ask(admin, "GET /intake/messages", params={"status": "quarantined"})
-    (held,) = (await admin.get("/intake/messages", params={"status": "quarantined"})).json()
-    message = {"message_id": held["id"]}
+    (waiting,) = (await admin.get("/intake/messages", params={"status": "quarantined"})).json()
+    message = {"message_id": waiting["id"]}
     await ask(admin, "GET /intake/messages/{message_id}", **message)
     seen = {"reason": "they send a corrected one"}
     await ask(admin, "POST /intake/messages/{message_id}/dismiss", seen, **message)

@@ -45,9 +45,9 @@ class Sites:
 
     def make(self, number: int, start: datetime, end: datetime | None) -> dict[str, Any]:
         labels = {"alertname": f"Down{number % 5}", "site": name_site(number), "severity": "page"}
-        told: dict[str, Any] = {"labels": labels, "startsAt": start.isoformat()}
+        alert: dict[str, Any] = {"labels": labels, "startsAt": start.isoformat()}
         until = end or datetime.now(UTC) + timedelta(minutes=4)
-        return told | {"endsAt": until.isoformat()}
+        return alert | {"endsAt": until.isoformat()}
 
     async def tell(self) -> None:
         await self.alertmanager.post_alerts(
@@ -83,7 +83,7 @@ async def play(sites: Sites, stack: Stack) -> None:
     await sites.break_down(*PLAIN, *FLAPS, *SILENCED, *STEADY)
     await sites.wait(3)
     now = datetime.now(UTC)
-    await sites.alertmanager.silence("q.*", now, now + timedelta(minutes=5))
+    await sites.alertmanager.mute("q.*", now, now + timedelta(minutes=5))
     await sites.mend(*SILENCED)
     await sites.mend(*PLAIN[:20])
     await sites.mend(*FLAPS)

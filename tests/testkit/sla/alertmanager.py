@@ -65,7 +65,7 @@ class Alertmanager:
         answer = await self.ask("POST", "/api/v2/alerts", alerts)
         assert answer.status_code == 200, answer.text
 
-    async def silence(self, site: str, start: datetime, end: datetime) -> None:
+    async def mute(self, site: str, start: datetime, end: datetime) -> None:
         matcher = {"name": "site", "value": site, "isRegex": True, "isEqual": True}
         body = {
             "matchers": [matcher],

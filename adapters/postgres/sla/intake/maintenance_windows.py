@@ -52,14 +52,17 @@ async def list_newest(
     newest = select(maintenance_windows).distinct(*key).order_by(*key, _T.sequence.desc())
     if source is not None:
         newest = newest.where(_T.source == source)
-    held = newest.subquery()
+    current = newest.subquery()
     statement = (
-        select(held).order_by(held.c.starts_at.desc(), held.c.id.desc()).offset(offset).limit(limit)
+        select(current)
+        .order_by(current.c.starts_at.desc(), current.c.id.desc())
+        .offset(offset)
+        .limit(limit)
     )
     if after is not None:
-        statement = statement.where(held.c.ends_at > after)
+        statement = statement.where(current.c.ends_at > after)
     if before is not None:
-        statement = statement.where(held.c.starts_at < before)
+        statement = statement.where(current.c.starts_at < before)
     return [_to_record(row) for row in (await connection.execute(statement)).mappings()]
 
 

@@ -36,7 +36,7 @@ async def add(connection: AsyncConnection, message: StoredMessage) -> bool:
             },
         ).returning(intake_messages.c.times)
     )
-    return times == 1
+    return bool(times == 1)
 
 
 async def get(connection: AsyncConnection, message_id: str) -> StoredMessage:

@@ -69,7 +69,7 @@ intake_episodes = Table(
     Column("reason", sa.Text),
     Column("ended_after", Instant),
     Column("ended_before", Instant),
-    Column("told_end", Instant),
+    Column("retracted_end", Instant),
     Column("continues", String(64), sa.ForeignKey("intake_episodes.id")),
     Column("wants_reopening", sa.Boolean, nullable=False),
     Column("reopenings", sa.Integer, nullable=False),

@@ -52,9 +52,9 @@ HOUR = timedelta(hours=1)
 class LabelRuleBody(Body):
     """The value of a label, translated by `values` if there are any; `default` where that gives none."""
 
-    label: str | None = Field(None, min_length=1, max_length=LABEL_MAX)
+    label: str | None = Field(default=None, min_length=1, max_length=LABEL_MAX)
     values: dict[Text, Text] = Field(default_factory=dict, max_length=VALUES_MAX)
-    default: str | None = Field(None, min_length=1, max_length=LABEL_MAX)
+    default: str | None = Field(default=None, min_length=1, max_length=LABEL_MAX)
 
 
 class MappingBody(Body):

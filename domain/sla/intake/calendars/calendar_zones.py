@@ -106,12 +106,13 @@ class OwnZone(tzinfo):
         return "own"
 
     def fromutc(self, moment: datetime) -> datetime:
-        """Each offset is tried; the one that leads back to this instant is the offset then."""
+        """Each offset is tried; one that leads back to this instant, by a time that there is, is right."""
         plain = moment.replace(tzinfo=None)
-        offsets = sorted({o for each in self.observances for o in (each.before, each.after)})
-        for offset in offsets:
-            for fold in (0, 1):
-                local = (plain + offset).replace(tzinfo=self, fold=fold)
+        for offset in {o for each in self.observances for o in (each.before, each.after)}:
+            first, again = ((plain + offset).replace(tzinfo=self, fold=fold) for fold in (0, 1))
+            if self.utcoffset(first) < self.utcoffset(again):
+                continue  # the clocks leave it out
+            for local in (first, again):
                 if self.utcoffset(local) == offset:
                     return local
         return (plain + self.observances[0].after).replace(tzinfo=self)

@@ -65,13 +65,13 @@ def test_what_has_ended_is_not_ended_or_dismissed_again() -> None:
 
 def test_a_released_episode_has_the_times_that_can_be_true() -> None:
     future = NOW + timedelta(hours=1)
-    held = make_episode(EpisodeStatus.QUARANTINED, began_at=future)
+    waiting = make_episode(EpisodeStatus.QUARANTINED, began_at=future)
     with pytest.raises(Invalid) as refused:
-        release_episode(held, None, None, TARGET, "rita", NOW)
+        release_episode(waiting, None, None, TARGET, "rita", NOW)
     assert refused.value.field == "began_at"
-    released = release_episode(held, START, None, TARGET, "rita", NOW)
+    released = release_episode(waiting, START, None, TARGET, "rita", NOW)
     assert (released.status, released.began_at) == (EpisodeStatus.OPEN, START)
-    whole = release_episode(held, START, END, TARGET, "rita", NOW)
+    whole = release_episode(waiting, START, END, TARGET, "rita", NOW)
     assert (whole.status, whole.ended_at) == (EpisodeStatus.ENDED, END)
 
 

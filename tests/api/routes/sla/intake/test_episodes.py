@@ -120,17 +120,17 @@ async def test_quarantine_is_left_by_a_mended_mapping_or_true_times(
 ) -> None:
     source, start, end = await make_source_client(api), *map(format_minutes_ago, (START, END))
     await source.hear(make_alert("", start))
-    held = await source.find_episode()
-    assert (held["status"], held["reason_code"]) == ("quarantined", "unmapped")
-    assert (await api.get(f"/outages/{held['id']}")).status_code == 404
-    refused = await decide(source, held["id"], "release", 422)
+    waiting = await source.find_episode()
+    assert (waiting["status"], waiting["reason_code"]) == ("quarantined", "unmapped")
+    assert (await api.get(f"/outages/{waiting['id']}")).status_code == 404
+    refused = await decide(source, waiting["id"], "release", 422)
     assert refused["errors"][0]["field"] == "site"
     mapping = {"site": {"label": "site", "default": "somewhere"}, "severity": {"default": "low"}}
     await api.patch(f"/intake/sources/{source.name}", json={"mapping": mapping})
-    await decide(source, held["id"], "release", ended_at=end.isoformat())
-    outage = await source.await_outage(held["id"], lifecycle="disputable")
+    await decide(source, waiting["id"], "release", ended_at=end.isoformat())
+    outage = await source.await_outage(waiting["id"], lifecycle="disputable")
     assert (outage["site_id"], outage["severity"]) == ("somewhere", "low")
-    await decide(source, held["id"], "release", 409)
+    await decide(source, waiting["id"], "release", 409)
 
 
 async def test_what_the_rules_of_outages_refuse_waits_in_quarantine(
@@ -142,9 +142,9 @@ async def test_what_the_rules_of_outages_refuse_waits_in_quarantine(
     )
     await source.hear(make_alert("a", format_minutes_ago(START)))
     id_ = (await source.find_episode())["id"]
-    held = await source.await_episode(id_, status="quarantined")
-    assert held["reason_code"] == "refused"
-    assert "no-such-agreement" in held["reason"]
+    waiting = await source.await_episode(id_, status="quarantined")
+    assert waiting["reason_code"] == "refused"
+    assert "no-such-agreement" in waiting["reason"]
     assert (await api.get(f"/outages/{id_}")).status_code == 404
 
 

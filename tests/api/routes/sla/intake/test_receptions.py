@@ -40,7 +40,7 @@ async def test_the_same_bytes_twice_do_nothing_twice_and_stay_as_evidence(
     assert episode["message_id"] == first["message_id"]
 
 
-async def test_who_has_no_token_is_refused_however_often_and_never_told_to_slow_down(
+async def test_who_has_no_token_is_refused_however_often_and_never_asked_to_slow_down(
     api: httpx.AsyncClient,
 ) -> None:
     source = await make_source_client(api)
