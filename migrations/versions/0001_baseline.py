@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_120b01d659de"
+revision = "0001_7656c26629e4"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -760,7 +760,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("ended_after", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_before", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("told_end", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("retracted_end", sa.DateTime(timezone=True), nullable=True),
         sa.Column("continues", sa.String(length=64), nullable=True),
         sa.Column("wants_reopening", sa.Boolean(), nullable=False),
         sa.Column("reopenings", sa.Integer(), nullable=False),

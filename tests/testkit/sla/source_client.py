@@ -28,7 +28,8 @@ class SourceClient:
     async def send(self, content: bytes | dict[str, Any], **changes: Any) -> httpx.Response:
         """Send as the source, and as nobody else."""
         sent = {"json": content} if isinstance(content, dict) else {"content": content}
-        headers = {"Authorization": f"Bearer {self.token}"} | changes.pop("headers", {})
+        bearer = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        headers = bearer | changes.pop("headers", {})
         base = str(self.api.base_url)
         async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=30) as client:
             path = f"/intake/{self.kind}/{self.name}"

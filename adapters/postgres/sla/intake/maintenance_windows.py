@@ -20,7 +20,7 @@ _T = maintenance_windows.c
 
 async def add(connection: AsyncConnection, record: RecordedWindow) -> bool:
     """Return False when a notice of this sequence is on record, which stays as it is."""
-    added = await connection.execute(
+    added = await connection.scalar(
         insert(maintenance_windows)
         .values(
             id=record.id,
@@ -30,8 +30,9 @@ async def add(connection: AsyncConnection, record: RecordedWindow) -> bool:
             **asdict(record.window),
         )
         .on_conflict_do_nothing()
+        .returning(_T.id)
     )
-    return added.rowcount == 1
+    return added is not None
 
 
 async def get(connection: AsyncConnection, window_id: str) -> RecordedWindow:

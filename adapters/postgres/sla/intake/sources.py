@@ -16,7 +16,7 @@ from domain.sla.intake.sources import Source, SourceKind, SourceSecrets, make_ma
 
 async def add(connection: AsyncConnection, source: Source, secrets: SourceSecrets) -> bool:
     """Return False when there is one of this name, which stays as it is."""
-    added = await connection.execute(
+    added = await connection.scalar(
         insert(intake_sources)
         .values(
             name=source.name,
@@ -27,8 +27,9 @@ async def add(connection: AsyncConnection, source: Source, secrets: SourceSecret
             **asdict(secrets),
         )
         .on_conflict_do_nothing()
+        .returning(intake_sources.c.name)
     )
-    return added.rowcount == 1
+    return added is not None
 
 
 def _list_changeable(source: Source) -> dict[str, Any]:

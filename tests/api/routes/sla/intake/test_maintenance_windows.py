@@ -59,12 +59,12 @@ async def test_windows_are_listed_by_time(api: httpx.AsyncClient) -> None:
 async def test_a_doubtful_notice_is_kept_and_waits_for_a_person(api: httpx.AsyncClient) -> None:
     source = await make_source_client(api, "maintnote")
     doubtful = make_notice("RRULE:FREQ=DAILY;COUNT=3", CIRCUIT)
-    waiting = await notice(source, doubtful)
-    assert "RRULE" in waiting["problem"]
+    answered = await notice(source, doubtful)
+    assert "RRULE" in answered["problem"]
     assert await list_windows(source) == []
     waiting = {"source": source.name, "status": "quarantined"}
     (message,) = (await api.get("/intake/messages", params=waiting)).json()
-    assert (message["id"], message["problem"]) == (waiting["message_id"], waiting["problem"])
+    assert (message["id"], message["problem"]) == (answered["message_id"], answered["problem"])
     kept = (await api.get(f"/intake/messages/{message['id']}")).json()
     assert kept["content"].encode() == doubtful
     dismiss = f"/intake/messages/{message['id']}/dismiss"
