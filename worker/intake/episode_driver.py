@@ -34,7 +34,7 @@ from worker.intake.outage_requests import OutageRequests
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 ASK_SECONDS = 30.0
-AT_ONCE = 8
+AT_ONCE = 12
 PAUSE_MIN, PAUSE_MAX = timedelta(seconds=1), timedelta(minutes=5)
 # What a workflow answers that repeating cannot change.
 _FINAL = (Invalid.code, Refused.code)
@@ -45,14 +45,14 @@ class EpisodeDriver:
         self.database = database
         self.requests = requests
         self.stopping = False
+        self.running = set[asyncio.Task[None]]()
 
     async def run(self) -> None:
         """Serve for as long as this process runs."""
         last_asked = -ASK_SECONDS
         while not self.stopping:
-            busy = False
             try:
-                busy = await self.look() == AT_ONCE
+                await self.look()
                 if time.monotonic() - last_asked >= ASK_SECONDS:
                     await ask_silent_episodes(self.database, datetime.now(UTC))
                     last_asked = time.monotonic()
@@ -61,14 +61,25 @@ class EpisodeDriver:
             except Exception:
                 # A defect must not end it: nothing else would declare these outages.
                 log.exception("episodes wait %g seconds", LOOK_SECONDS)
-            if not busy:
-                await asyncio.sleep(LOOK_SECONDS)
+            await self._rest()
 
-    async def look(self) -> int:
-        """Bring what is due in line; return how many episodes were taken."""
-        taken = await take_due_episodes(self.database, datetime.now(UTC), AT_ONCE)
-        await asyncio.gather(*(self._drive(episode, tries) for episode, tries in taken))
-        return len(taken)
+    async def look(self) -> None:
+        """Take what is due, as far as there is room for it; one that waits for its workflow delays no other."""
+        room = AT_ONCE - len(self.running)
+        if room > 0:
+            for episode, tries in await take_due_episodes(self.database, datetime.now(UTC), room):
+                task = asyncio.create_task(self._drive(episode, tries))
+                self.running.add(task)
+                task.add_done_callback(self.running.discard)
+
+    async def _rest(self) -> None:
+        """Wait for the next look; while there is no room, only until there is some."""
+        if len(self.running) >= AT_ONCE:
+            await asyncio.wait(
+                self.running, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+        else:
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _drive(self, episode: Episode, tries: int) -> None:
         with logs.replace_context(correlation_id=episode.id, outage_id=episode.id):
@@ -77,6 +88,8 @@ class EpisodeDriver:
                 await conclude_episode(self.database, episode, concluded, datetime.now(UTC))
             except ApexError as error:
                 log.info("the episode is taken again: %s", error)
+            except Exception:
+                log.exception("the episode is taken again")
 
     async def _try(self, episode: Episode, tries: int) -> Concluded:
         known: RecordedOutage | None = None
@@ -143,6 +156,7 @@ def make_episode_driver(
 
 async def _stop(driver: EpisodeDriver, task: "asyncio.Task[None]") -> None:
     driver.stopping = True
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    for each in (task, *driver.running):
+        each.cancel()
+        with suppress(asyncio.CancelledError):
+            await each
