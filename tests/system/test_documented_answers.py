@@ -49,7 +49,9 @@ async def test_every_operation_answers_a_role_as_it_is_documented(
     ) as client:
         wanted = {"name": f"of-{role}", "role": str(role)}
         if role is Role.CLAIMANT:
-            party = await client.post("/parties", json={"id": "north", "name": "North", "kind": "customer"})
+            party = await client.post(
+                "/parties", json={"id": "north", "name": "North", "kind": "customer"}
+            )
             wanted["party"] = party.json()["id"]
         given = await client.post("/api-keys", json=wanted)
     assert given.status_code == 201, given.text

@@ -54,7 +54,6 @@ async def play(stack: Stack, key: str) -> dict[str, list[Example]]:
         shown: dict[str, Callable[[ExampleRecorder], Awaitable[None]]] = {
             "policies": lambda each: sla.show_policies(each, admin),
             "outages": lambda each: sla.show_outages(each, admin),
-            "intake": lambda each: intake_examples.show_intake(each, admin),
             "disputes": lambda each: sla.show_disputes(each, admin, decider),
             "reversals": lambda each: sla.show_reversals(each, admin, other),
             "agreements": lambda each: sla.show_agreements(each, admin),
@@ -63,6 +62,7 @@ async def play(stack: Stack, key: str) -> dict[str, list[Example]]:
             "reconciliation": lambda each: money.show_reconciliation(each, admin),
             "audit": lambda each: sla.show_audit(each, admin),
             "webhooks": lambda each: sla.show_webhooks(each, admin),
+            "intake": lambda each: intake_examples.show_intake(each, admin),
             "sessions": lambda each: access.show_sessions(each, admin, anybody),
             "people": lambda each: access.show_people(each, admin),
             "health": lambda each: access.show_health(each, anybody),
