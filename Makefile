@@ -4,8 +4,8 @@ BIN := .venv/bin
 ARGS ?=
 # A stack is six processes of Python: what is compiled once is kept, whatever the machine says.
 export PYTHONDONTWRITEBYTECODE :=
-# A stack for each of three workers, of which one usually waits; ARGS=-n0 runs in one process, for a debugger.
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
+# A stack for each of three workers, of which one usually waits, and none for those of units, which never wait; ARGS=-n0 runs in one process, for a debugger.
+PYTEST := $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder -n
 
 .PHONY: help demo unit test test-system durations soak check lint types contracts matrix baseline histories openapi api-examples example lock clean
 help: ## show this list
@@ -15,18 +15,18 @@ demo: .venv/ready ## play three outages from declaration to settlement (ARGS=--e
 	@$(BIN)/apexchainx demo $(ARGS)
 
 unit: .venv/ready ## seconds: what needs no server
-	@$(PYTEST) --tier unit $(ARGS)
+	@$(PYTEST) 2 --tier unit $(ARGS)
 
 test: .venv/ready ## minutes: what a change usually breaks, on real PostgreSQL, real Temporal, the chain in a box
-	@$(PYTEST) --tier test $(ARGS)
+	@$(PYTEST) 3 --tier test $(ARGS)
 
 test-system: .venv/ready ## kills, crashes, crowds, 2,000 fresh schedules (SEED=n repeats them), the demo
-	@$(PYTEST) --tier system $(ARGS)
+	@$(PYTEST) 3 --tier system $(ARGS)
 
 durations: .venv/ready ## measure every tier anew: tests/durations.json
-	@$(PYTEST) --tier unit --write-durations
-	@$(PYTEST) --tier test --write-durations
-	@$(PYTEST) --tier system --write-durations
+	@$(PYTEST) 2 --tier unit --write-durations
+	@$(PYTEST) 3 --tier test --write-durations
+	@$(PYTEST) 3 --tier system --write-durations
 
 soak: .venv/ready ## hours: 20,000 schedules, fresh searches, 50 deaths at each point, 10,000 settlements under faults
 	@SCHEDULES=20000 KILLS=50 OUTAGES=1000 AGREEMENTS=100 $(BIN)/python -m pytest tests/soak tests/test_exactly_once.py tests/simulation/recovery/test_recovery_schedules.py tests/system/settlement/test_failpoints.py tests/system/settlement/test_two_signers.py $(ARGS)

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import uvicorn
 
-from adapters import logs, temporal, tracing
+from adapters import heap, logs, temporal, tracing
 from adapters.failpoints import arm_to_die
 from adapters.postgres.database import Database
 from adapters.postgres.durability import require_durability
@@ -48,6 +48,7 @@ def make_gate(settings: ApiSettings) -> ConnectionGate:
 
 
 def run() -> None:
+    heap.keep_small()
     settings = load(ApiSettings)
     logs.configure(settings.log_format, settings.log_level)
     asyncio.run(_check_database(settings))

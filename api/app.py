@@ -136,10 +136,11 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
             Depends(refuse_foreign_content),
         ],
         redirect_slashes=False,
+        openapi_url=None,  # api/documents/pages.py serves it
         docs_url=None,
         redoc_url=None,
     )
-    app.state.settings = settings
+    app.state.settings, app.state.documents = settings, {}
     app.state.prefix = prefix = settings.api_v1_prefix if settings else PREFIX
     app.state.exact_paths = list_exact_paths([noun.router for noun in NOUNS], prefix)
     guard_routes(noun.router for noun in NOUNS)

@@ -6,7 +6,8 @@ Tests that kill things start a stack of their own, so that this one stays whole.
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -20,7 +21,7 @@ from tests.testkit.access.second_person import open_second_person
 from tests.testkit.api_client import AT_ONCE, BRIEF, TERMS
 from tests.testkit.problem_checker import check_problem
 from tests.testkit.settlement.payment_factory import open_rail
-from tests.testkit.stacks import Stacks
+from tests.testkit.stacks import RUNNING, Stacks
 
 # A busy machine is no failure of a property.
 settings.register_profile("house", deadline=None)
@@ -28,6 +29,28 @@ settings.load_profile("house")
 
 KEY = "key-of-the-test-suite-0001"
 JWT_SECRET = "secret-of-the-test-suite-that-closes-keys"
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails may leave the circuit breaker open, and fails alone: those after it find it closed."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    if call.when == "teardown" and item.stash.get(FAILED, False):
+        for stack in RUNNING:
+            close_circuit_breaker(stack)
+    return report
+
+
+def close_circuit_breaker(stack: Stack) -> None:
+    url = f"{stack.url}/api/v1/payments/circuit-breaker"
+    said = {"action": "close", "reason": "a test failed, and the next is another day"}
+    with suppress(httpx.TransportError):
+        httpx.post(url, json=said, headers={"X-API-Key": KEY}, timeout=10, trust_env=False)
 
 
 @pytest.fixture(scope="session")

@@ -116,6 +116,30 @@ def test_no_function_is_long() -> None:
     assert long == []
 
 
+def test_no_reader_has_a_scope_by_default() -> None:
+    """A caller who forgets to say whose things are read must not be given everybody's."""
+    forgiving = [
+        f"{get_name(path)}:{node.lineno} {node.name}"
+        for path in list_modules()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if any(map(_is_scope, _list_optional(node.args)))
+    ]
+    assert forgiving == []
+
+
+def _list_optional(given: ast.arguments) -> list[ast.arg]:
+    """Return the parameters that a caller may leave out."""
+    placed = [*given.posonlyargs, *given.args]
+    named = zip(given.kwonlyargs, given.kw_defaults, strict=True)
+    optional = placed[len(placed) - len(given.defaults) :]
+    return [*optional, *(each for each, default in named if default)]
+
+
+def _is_scope(given: ast.arg) -> bool:
+    return isinstance(given.annotation, ast.Name) and given.annotation.id == "Scope"
+
+
 def test_no_drawer_for_odds_and_ends() -> None:
     names = {path.stem for path in FILES} | {part for path in FILES for part in path.parts}
     assert names & DRAWERS == set()
@@ -137,6 +161,13 @@ def test_there_is_no_package_among_the_tests() -> None:
 def test_the_facade_never_loads_the_chain() -> None:
     """Whoever takes over the API process finds no code there that can sign."""
     code = "import sys, api.app, api.__main__; sys.exit('stellar_sdk' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False)
+    assert ended.returncode == 0
+
+
+def test_the_facade_loads_no_client_of_receivers() -> None:
+    """It posts nothing, and has a limit for its memory."""
+    code = "import sys, api.app, api.__main__; sys.exit('aiohttp' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False)
     assert ended.returncode == 0
 

@@ -1,6 +1,8 @@
 """A tier that outgrew its budget is red, every test is in a tier, and what is on record exists."""
 
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import cast
 
@@ -9,6 +11,7 @@ import pytest
 from tests import tiers
 from tests.simulation.recorded_schedules import read_schedules
 from tests.simulation.runs import ALL_FAULTY_SIGNERS
+from tests.testkit.tiers import cpu_meter, worker_groups
 from tests.tiers import DURATIONS, TESTS, TIERS, Spent, Tier
 
 TIER = Tier(cpu_seconds=100, test_seconds=10)
@@ -54,13 +57,43 @@ def test_what_only_a_soak_plays_is_in_no_tier(tier: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("marker", "group"), [(None, "tests/test_a.py"), ("apart", "tests/test_a.py::test_b[0]")]
+    ("nodeid", "group"),
+    [
+        ("tests/test_a.py::test_b[0]", "tests/test_a.py"),
+        ("tests/test_a.py::test_b[a::b@c]", "tests/test_a.py"),
+        ("tests/on_hold/test_voids.py::test_b", "tests/on_hold/"),
+        (f"{worker_groups.APART[0]}::test_b[0]", f"{worker_groups.APART[0]}::test_b[0]"),
+    ],
 )
-def test_a_file_stays_together_unless_its_tests_are_apart(marker: str | None, group: str) -> None:
-    item = SimpleNamespace(
-        nodeid="tests/test_a.py::test_b[0]", get_closest_marker=lambda name: name == marker or None
-    )
-    assert tiers._group(cast(pytest.Item, item)) == group
+def test_a_file_stays_together_unless_its_tests_are_apart(nodeid: str, group: str) -> None:
+    assert worker_groups.name_group(nodeid) == group
+
+
+def test_a_run_that_scatters_a_file_over_its_workers_says_so() -> None:
+    """A release of pytest once made the groups of its plugin vanish, and every fixture was made three times."""
+    workers = {"a.py::one": "gw0", "a.py::two": "gw1", "b.py::one": "gw0", "b.py::two": "gw0"}
+    (sentence,) = Spent(workers=workers).too_much_for(TIER)
+    assert sentence.startswith("the tests of a.py ran on 2 workers")
+
+
+@pytest.mark.parametrize("part", [*worker_groups.APART, *worker_groups.SHARED])
+def test_what_is_named_a_group_exists(part: str) -> None:
+    assert (TESTS.parent / part).exists()
+
+
+def test_work_of_processes_that_have_ended_is_counted() -> None:
+    began = cpu_meter.read_cpu_seconds()
+    work = "import time\nwhile time.process_time() < 0.3: pass"
+    subprocess.run([sys.executable, "-S", "-c", work], check=True)
+    assert 0.25 <= cpu_meter.read_cpu_seconds() - began < 5
+
+
+def test_the_dearest_come_first() -> None:
+    lines = cpu_meter.describe_dearest({"a.py": 1.0, "fixture stack": 20.25, "b.py": 3.0}, 2)
+    assert [line.split() for line in lines] == [
+        ["20.2", "CPU-seconds", "fixture", "stack"],
+        ["3.0", "CPU-seconds", "b.py"],
+    ]
 
 
 def test_what_is_on_record_is_within_its_budget() -> None:

@@ -12,11 +12,11 @@ only few changes break to the next tier. What is counted is the CPU time of the 
 children, because that is the same on a busy machine; the budget is what two idle cores can do in the
 time that the tier may take. A single test has a limit on the clock; the time in which something on
 this machine waited for a core (Linux tells: /proc/pressure/cpu) does not count, unless the test itself
-worked in it.
+worked in it. ARGS=--cpu=30 prints the thirty files and fixtures that took most of the CPU.
 
-What each file took is in tests/durations.json: a run starts with what takes longest, so that both
-workers end together. The tests of a file stay together, because they share what was started for them,
-unless they are marked `apart`. `make durations` measures anew; commit the file with what changed it.
+What each file took is in tests/durations.json: a run starts with what takes longest, so that all
+workers end together. The tests of a file stay together, because they share what was started for them
+(tests/testkit/tiers/worker_groups.py). `make durations` measures anew; commit the file with what changed it.
 """
 
 import json
@@ -32,6 +32,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.testkit.tiers.cpu_meter import PROPERTY, CpuMeter, describe_dearest
+from tests.testkit.tiers.worker_groups import list_scattered, name_file, name_group
 
 TESTS = Path(__file__).parent
 DURATIONS = TESTS / "durations.json"
@@ -56,15 +59,14 @@ NOT_UNIT = (
     "devstack/replay/test_api_client.py",
     "devstack/processes/test_child_processes.py",
     "devstack/commands/test_replay.py",
+    "devstack/bench/edge/test_peak_memory.py",
 )
 # Whoever asks for one of these has a server started.
 SERVERS = {"surroundings", "environment", "process", "supervisor", "running"}
-# Started for a few files, which therefore go to one worker; the stack of all tests is each worker's own.
-SHARED = ("limited",)
 # Who sets one of these has chosen to take longer.
 CHOSEN = {"SCHEDULES", "KILLS", "RECORD_SCHEDULES", "IDEMPOTENCY_KEYS"}
 # Where durations.json is silent.
-UNKNOWN_SECONDS = 1.0
+UNKNOWN_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Tier:
     test_seconds: float
 
 
-TIERS = {"unit": Tier(75, 10), "test": Tier(1200, 40), "system": Tier(2600, 420)}
+TIERS = {"unit": Tier(75, 10), "test": Tier(1000, 30), "system": Tier(2200, 420)}
 
 
 @dataclass
@@ -86,6 +88,8 @@ class Spent:
     tests: int = 0
     files: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     slowest: dict[str, float] = field(default_factory=dict)
+    cpu: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    workers: dict[str, str] = field(default_factory=dict)
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
 
@@ -108,7 +112,10 @@ class Spent:
                 f"the tier took {self.cpu_seconds:.0f} CPU-seconds, its budget is "
                 f"{tier.cpu_seconds:.0f}: see tests/tiers.py"
             )
-        return over
+        return over + [
+            f"the tests of {group} ran on {count} workers, each of which started what they share: see --dist loadgroup"
+            for group, count in list_scattered(self.workers).items()
+        ]
 
 
 _spent = Spent()
@@ -117,6 +124,9 @@ _spent = Spent()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--tier", choices=list(TIERS), help="collect this tier, and hold its budget")
     parser.addoption("--write-durations", action="store_true", help="write tests/durations.json")
+    parser.addoption(
+        "--cpu", type=int, default=0, metavar="N", help="show the N files that took most of the CPU"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -124,7 +134,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # parametrised over a set has one order.
     os.environ.setdefault("SEED", str(secrets.randbits(31)))
     os.environ.setdefault("PYTHONHASHSEED", str(int(os.environ["SEED"]) % 2**32))
-    config.addinivalue_line("markers", "apart: shares nothing with the other tests of its file")
+    if config.getoption("--cpu") or config.getoption("--write-durations"):
+        config.pluginmanager.register(CpuMeter())
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -155,14 +166,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if within(SYSTEM) else None
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist takes the groups down
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--tier") == "unit":
         idle = [item for item in items if not SERVERS & set(_fixtures(item))]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(idle)])
         items[:] = idle
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
     if config.getoption("--tier"):
         _put_longest_first(items, _known_seconds(config.getoption("--tier")))
 
@@ -171,25 +179,20 @@ def _fixtures(item: pytest.Item) -> Iterable[str]:
     return getattr(item, "fixturenames", ())
 
 
-def _group(item: pytest.Item) -> str:
-    """What must stay together: a file, unless its tests are apart, and those who share what is started for them."""
-    shared = [name for name in SHARED if name in _fixtures(item)]
-    if item.get_closest_marker("apart") is not None:
-        return item.nodeid
-    return shared[0] if shared else _file(item.nodeid)
-
-
 def _put_longest_first(items: list[pytest.Item], known: dict[str, float]) -> None:
-    tests = Counter(_file(item.nodeid) for item in items)
+    tests = Counter(name_file(item.nodeid) for item in items)
     groups: defaultdict[str, float] = defaultdict(float)
     for item in items:
-        file = _file(item.nodeid)
-        groups[_group(item)] += known.get(file, UNKNOWN_SECONDS * tests[file]) / tests[file]
-    items.sort(key=lambda item: (-groups[_group(item)], _group(item)))  # stable within a group
+        file = name_file(item.nodeid)
+        groups[name_group(item.nodeid)] += (
+            known.get(file, UNKNOWN_SECONDS * tests[file]) / tests[file]
+        )
 
+    def rank(item: pytest.Item) -> tuple[float, str]:
+        group = name_group(item.nodeid)
+        return -groups[group], group
 
-def _file(nodeid: str) -> str:
-    return nodeid.partition("::")[0].partition("@")[0]
+    items.sort(key=rank)  # stable within a group
 
 
 def _known_seconds(tier: str) -> dict[str, float]:
@@ -216,12 +219,19 @@ def _stalled_seconds() -> float:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    _spent.files[_file(report.nodeid)] += report.duration
+    _spent.files[name_file(report.nodeid)] += report.duration
+    properties = dict(report.user_properties)
     if report.when == "call":
         _spent.tests += 1
-        seconds = dict(report.user_properties).get("seconds", report.duration)
+        seconds = properties.get("seconds", report.duration)
         assert isinstance(seconds, float)
-        _spent.slowest[report.nodeid.partition("@")[0]] = seconds
+        _spent.slowest[report.nodeid] = seconds
+        _spent.workers[report.nodeid] = getattr(report, "worker_id", "")
+    if report.when == "teardown":
+        measured = properties.get(PROPERTY, {})
+        assert isinstance(measured, dict)
+        for name, seconds in measured.items():
+            _spent.cpu[name] += seconds
 
 
 @pytest.hookimpl(trylast=True)  # after the workers have ended
@@ -240,6 +250,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
+    if dearest := describe_dearest(_spent.cpu, config.getoption("--cpu")):
+        terminalreporter.section("CPU by file")
+        for line in dearest:
+            terminalreporter.line(line)
     tier = config.getoption("--tier")
     if tier is None:
         return
@@ -261,5 +275,6 @@ def _write_durations(tier: str) -> None:
         "wall_seconds": round(_spent.wall_seconds),
         "slowest": {test: round(seconds, 1) for test, seconds in slowest},
         "files": {file: round(seconds, 1) for file, seconds in sorted(_spent.files.items())},
+        "cpu": {name: round(seconds, 1) for name, seconds in sorted(_spent.cpu.items())},
     }
     DURATIONS.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n")

@@ -1,19 +1,11 @@
 """How the name of a receiver becomes the addresses that may be connected to."""
 
-import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-Lookup = Callable[[str, int], Awaitable[list[str]]]
-
-
-async def find_addresses(host: str, port: int) -> list[str]:
-    """Return the addresses of a host. Raises OSError when it has none."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+from adapters.subscribers.url_checks import Lookup
 
 
 class VettingResolver(AbstractResolver):

@@ -20,15 +20,15 @@ from adapters.subscribers.answers import (
     ReceiverAnswer,
     describe_failure,
 )
-from adapters.subscribers.receiver_urls import ReceiverUrl, parse_url
-from adapters.subscribers.resolver import Lookup, VettingResolver, find_addresses
+from adapters.subscribers.receiver_urls import parse_url
+from adapters.subscribers.resolver import VettingResolver
+from adapters.subscribers.url_checks import PRIVATE, Lookup, check_scheme, find_addresses
 from domain.errors import Invalid
 
 # Of the answer's body: enough for a sentence of the receiver's.
 EXCERPT_BYTES = 1024
 # A receiver that drips holds so many connections, and no other's.
 CONNECTIONS_PER_RECEIVER = 8
-PRIVATE = "must not lead to a private address"
 
 
 class Subscribers:
@@ -110,30 +110,3 @@ class Subscribers:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
-
-
-def check_scheme(target: ReceiverUrl, *, allow_private: bool) -> None:
-    """Refuse plain HTTP, but to this machine itself where a sandbox permits that."""
-    if target.scheme != "https" and not allow_private:
-        raise Invalid("url", "must be https://")
-
-
-async def check_url(url: str, *, allow_private: bool, lookup: Lookup = find_addresses) -> None:
-    """
-    Check, when it is registered, that the URL of a receiver leads to the public Internet.
-
-    Raises Invalid when it does not; `allow_private` permits http://, and this machine's own addresses.
-    """
-    target = parse_url(url)
-    check_scheme(target, allow_private=allow_private)
-    if target.literal:
-        addresses = [target.host]
-    else:
-        try:
-            addresses = await lookup(target.host, target.port)
-        except OSError:
-            if allow_private:
-                return
-            raise Invalid("url", f"the host {target.host!r} has no address") from None
-    if not all(is_permitted(each, allow_loopback=allow_private) for each in addresses):
-        raise Invalid("url", PRIVATE)

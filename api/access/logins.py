@@ -17,7 +17,7 @@ from api.access.cookies import DEVICE_COOKIE, set_session
 from api.access.credentials import AccessContext
 from api.access.rate_limits import get_address
 from domain import requests
-from domain.access.login_attempts import compute_wait, derive_counter, name_place
+from domain.access.login_attempts import DEVICE, compute_wait, derive_counter, name_place
 from domain.access.people import PASSWORD_MAX, Person, normalize_email
 from domain.access.sessions import hash_token
 from domain.digests import derive_id
@@ -45,7 +45,9 @@ async def log_in(
     attempt = await _look_up(request, context, email)
     known = attempt.password_hash if len(password) <= PASSWORD_MAX else None
     try:
-        if not await context.hasher.verify(known, password[:PASSWORD_MAX]):
+        stranger = not attempt.place.startswith(DEVICE)
+        given = password[:PASSWORD_MAX]
+        if not await context.hasher.verify(known, given, by_stranger=stranger):
             raise WrongCredentials(WRONG)
         return await _begin(request, response, context, attempt, password)
     except WrongCredentials:
@@ -67,7 +69,8 @@ async def check_own_password(
     context.logins.take(request)
     async with context.database.autocommit() as connection:
         known = await people.get_password_hash(connection, email)
-    if known is None or not await context.hasher.verify(known, password[:PASSWORD_MAX]):
+    given = password[:PASSWORD_MAX]
+    if known is None or not await context.hasher.verify(known, given, by_stranger=False):
         raise WrongCredentials("the current password is wrong")
     return known
 

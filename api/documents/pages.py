@@ -1,8 +1,14 @@
-"""/docs and /redoc: the documentation for browsers, from this process alone."""
+"""
+/openapi.json, /docs and /redoc: the documentation for programs and browsers, from this process alone.
+
+Each is rendered once and sent as the same bytes to everybody: it is large, nobody has to say who they are, and a
+caller who does not read it would keep a copy of their own in memory.
+"""
 
 from functools import cache
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 
 from api.access.permissions import PUBLIC
 from api.documents.operations_page import render_errors, render_operations
@@ -22,10 +28,13 @@ POLICY = {
 @router.get("/redoc")
 async def get_operations(request: Request) -> Response:
     """Every operation, with what it takes and answers."""
-    app = request.app
-    if not hasattr(app.state, "operations_page"):
-        app.state.operations_page = render_operations(app.openapi())
-    return _answer(app.state.operations_page)
+    return _answer(_render(request.app)["/docs"])
+
+
+@router.get("/openapi.json")
+async def get_openapi(request: Request) -> Response:
+    """Every operation, as programs read it."""
+    return Response(_render(request.app)["/openapi.json"], media_type="application/json")
 
 
 @router.get("/docs/errors")
@@ -40,9 +49,20 @@ async def get_style() -> Response:
 
 
 @cache
-def _get_errors() -> str:
-    return render_errors()
+def _get_errors() -> bytes:
+    return render_errors().encode()
 
 
-def _answer(page: str) -> Response:
+def _render(app: FastAPI) -> dict[str, bytes]:
+    """Return the documents of an application by their paths; what they are made of is not kept."""
+    documents: dict[str, bytes] = app.state.documents
+    if not documents:
+        described = app.openapi()
+        documents["/openapi.json"] = bytes(JSONResponse(described).body)
+        documents["/docs"] = render_operations(described).encode()
+        vars(app).update(openapi_schema=None)
+    return documents
+
+
+def _answer(page: bytes) -> Response:
     return Response(page, media_type="text/html", headers=POLICY)

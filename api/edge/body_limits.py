@@ -50,7 +50,10 @@ class BodyBudget:
 
 
 class BodyReader:
-    """Lets a body through up to the limits, and remembers why it did not."""
+    """
+    Lets a body through up to the limits, and remembers why it did not. JSON is handed on when it is whole: in
+    one piece, which is given back to the system, while thousands of small ones would leave holes.
+    """
 
     def __init__(
         self,
@@ -65,20 +68,31 @@ class BodyReader:
         self.json = is_json(headers.get(b"content-type", b""))
         # Who waits to be invited has sent nothing yet.
         self.invited = headers.get(b"expect", b"").lower() != b"100-continue"
-        self.parts: list[bytes] = []
         self.received = self.in_memory = 0
+        # Not in a frame: what is refused is held by the trace of its exception for a while.
+        self.whole = bytearray()
         self.finished = False
         self.refusal: Refusal | None = None
 
     async def __call__(self) -> Message:
+        if not self.json or self.finished:
+            return await self._read()
+        while not self.finished:
+            message = await self._read()
+            if message["type"] != "http.request":
+                return message  # the caller has gone
+            self.whole += message.get("body", b"")
+        if self.whole:
+            self._refuse(find_repeated(self.whole))
+        body, self.whole = bytes(self.whole), bytearray()
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def _read(self) -> Message:
         message = await self.receive()
         self.invited = True
         self.finished = self.finished or not message.get("more_body", False)
         if body := message.get("body", b""):
             self._take(body)
-        if self.finished and self.json and self.received:
-            self._refuse(find_repeated(b"".join(self.parts)))
-            self.parts = []
         return message
 
     def _take(self, body: bytes) -> None:
@@ -90,8 +104,6 @@ class BodyReader:
             self._refuse(refuse_size(self.bytes_max))
         if self.budget.in_memory > self.budget.bytes_max:
             self._refuse(BODIES_CROWDED)
-        if self.json:
-            self.parts.append(body)
 
     def _refuse(self, refusal: Refusal | None) -> None:
         if refusal is not None:
@@ -101,7 +113,8 @@ class BodyReader:
     def release(self) -> None:
         """Give back what was in memory; call it once, when the request is answered."""
         self.budget.in_memory -= self.in_memory
-        self.received, self.in_memory, self.parts = 0, 0, []
+        self.received = self.in_memory = 0
+        self.whole = bytearray()
 
     async def drain(self) -> None:
         """Hear a caller out, within reason: most cannot read an answer before they have sent it all."""
@@ -135,7 +148,7 @@ def _check_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def find_repeated(body: bytes) -> Refusal | None:
+def find_repeated(body: bytes | bytearray) -> Refusal | None:
     """Return the refusal of JSON that has too many entries, or a key twice in one object."""
     if sum(body.count(mark) for mark in (b",", b"{", b"[")) > ENTRIES_MAX:
         return TOO_MANY

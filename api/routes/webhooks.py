@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from adapters.credentials.webhook_secrets import WebhookSigner
 from adapters.postgres import webhooks
-from adapters.subscribers.subscribers import check_url
+from adapters.subscribers.url_checks import check_url
 from api import commands
 from api.access.permissions import require
 from api.bodies import Body, Text

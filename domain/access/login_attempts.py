@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 FREE_FAILURES = 3
+# How the place begins that is a browser which has logged in before.
+DEVICE = "device/"
 DELAY_MAX = timedelta(minutes=15)
 FORGOTTEN_AFTER = timedelta(days=1)
 
@@ -29,7 +31,7 @@ def derive_counter(email: str, place: str) -> str:
 def name_place(address: str, device: str | None) -> str:
     """Name where somebody logs in from: a known device, or the network of an address."""
     if device is not None:
-        return f"device/{device}"
+        return f"{DEVICE}{device}"
     return f"address/{get_network(address)}"
 
 

@@ -6,6 +6,7 @@ from time import perf_counter
 import psutil
 import pytest
 
+from adapters.credentials import passwords
 from adapters.credentials.passwords import LINE_MAX, PasswordHasher, is_outdated
 from domain.errors import TooMany
 
@@ -59,4 +60,23 @@ async def test_a_crowd_waits_outside_and_the_event_loop_goes_on() -> None:
         await refused[0]
     # A hash on the loop would hold it for as long as it takes.
     assert sorted(pauses)[len(pauses) // 2] < took / LINE_MAX / 2
+    await hasher.close()
+
+
+async def test_strangers_are_slowed_down_and_nobody_who_is_known_waits_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(passwords, "BURST_SECONDS", 0.0)
+    hasher = PasswordHasher()
+    made = await hasher.hash("password")
+    monkeypatch.setattr(passwords, "FRACTION", 0.0001)  # minutes for one hash
+    crowd = [asyncio.create_task(hasher.verify(None, f"guess-{n}")) for n in range(LINE_MAX)]
+    async with asyncio.timeout(10):
+        assert await hasher.verify(made, "password", by_stranger=False)
+    assert not [each for each in crowd if each.done()]
+    with pytest.raises(TooMany):
+        await hasher.verify(made, "password")
+    for each in crowd:
+        each.cancel()
+    await asyncio.gather(*crowd, return_exceptions=True)
     await hasher.close()

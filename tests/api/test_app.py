@@ -11,6 +11,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import limits
 from adapters.postgres.sla.agreements import agreements
 from adapters.postgres.tables import audit_entries
+from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict
 from domain.settlement.limits import Limits
 from domain.sla.agreements.agreements import Agreement
@@ -37,7 +38,7 @@ async def test_settings_never_change_who_is_paid(database: Database) -> None:
         assert await agreements.add_agreement(connection, first) == first
         later = await agreements.add_agreement(connection, replace(first, provider="GTHIEF"))
         assert later == first
-        assert await agreements.get_agreement(connection, first.name) == first
+        assert await agreements.get_agreement(connection, first.name, EVERYTHING) == first
 
 
 async def test_limits_that_did_not_change_leave_no_trace(database: Database) -> None:

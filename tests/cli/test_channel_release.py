@@ -23,7 +23,7 @@ from tests.testkit.settlement.batch_factory import (
     run_until_accepted,
     submit_batch,
 )
-from tests.testkit.settlement.expired_envelopes import close_ledgers
+from tests.testkit.settlement.expired_envelopes import close_ledgers, keep_ledgers_open
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
 from tests.testkit.settlement.preparations import get_attempt
 from workflows.batches import BatchWorkflow
@@ -80,10 +80,11 @@ async def test_a_batch_is_released_whole_and_only_when_its_money_cannot_move(
     """The circuit breaker kept the bytes from being sent, so that nobody is even submitted."""
     owed = [await owe_payment(database, "RELEASE", minutes) for minutes in (25, 30, 5)]
     steps, batch = await form_batch(database, rail, NETTED, *owed)
-    attempt = await quarantined(steps, batch, sent=False)
     reason = "consumed by bytes we do not know"
-    assert await read_statuses(database, *owed) == [("quarantined", reason)] * 3
-    code, said = await released(stack, attempt)
+    async with keep_ledgers_open(stack):
+        attempt = await quarantined(steps, batch, sent=False)
+        assert await read_statuses(database, *owed) == [("quarantined", reason)] * 3
+        code, said = await released(stack, attempt)
     assert code != 0
     assert f"the money may still move until ledger {attempt.max_ledger}" in said
     assert await read_statuses(database, *owed) == [("quarantined", reason)] * 3

@@ -1,9 +1,9 @@
 """`apexchainx channels` against the whole product: listing, creating, releasing."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 
 import httpx
 import pytest
@@ -30,8 +30,9 @@ from domain.settlement.attempts import (
 from domain.settlement.payments import Payment, PaymentStatus
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import wait_until
+from tests.testkit.processes.commands import run_command
 from tests.testkit.settlement import payment_factory
-from tests.testkit.settlement.expired_envelopes import close_ledgers
+from tests.testkit.settlement.expired_envelopes import close_ledgers, keep_ledgers_open
 from tests.testkit.settlement.preparations import get_attempt
 from tests.worker.test_settlement import environment as surroundings
 
@@ -41,17 +42,11 @@ LATER = 4  # channels more than the box begins with
 async def run(stack: Stack, *arguments: str, **changes: str | None) -> tuple[int, str]:
     """Run the command as an operator does; what it printed may hold no seed."""
     environment = surroundings(stack, **changes)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "cli.main", "channels", *arguments),
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await asyncio.wait_for(process.communicate(), 120)
-    text = said.decode()
+    command = partial(run_command, environment=environment, merged=True)
+    ended = await asyncio.to_thread(command, "cli.main", "channels", *arguments)
     seeds = [value for name, value in environment.items() if name.endswith("_SEED")]
-    assert not any(seed in text for seed in seeds)
-    return process.returncode or 0, text
+    assert not any(seed in ended.stdout for seed in seeds)
+    return ended.returncode, ended.stdout
 
 
 async def test_missing_channels_are_created_and_listed(
@@ -169,8 +164,9 @@ async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
 ) -> None:
     steps = PaymentActivitiesImpl(database, rail)
     payment = await payment_factory.owe_payment(database, "RELEASED")
-    attempt = await quarantined(database, steps, payment, sent=False)
-    code, said = await released(stack, attempt)
+    async with keep_ledgers_open(stack):
+        attempt = await quarantined(database, steps, payment, sent=False)
+        code, said = await released(stack, attempt)
     assert code != 0
     assert f"the money may still move until ledger {attempt.max_ledger}" in said
     assert await state(database, payment) == "quarantined"

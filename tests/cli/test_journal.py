@@ -3,8 +3,8 @@
 import asyncio
 import json
 import os
-import sys
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 from sqlalchemy import text
@@ -15,24 +15,20 @@ from domain.accounting.invariants import INVARIANT_DESCRIPTIONS
 from tests.testkit import stacks
 from tests.testkit.accounting.ledger_corruptions import CORRUPTIONS, WITHOUT_GUARDS
 from tests.testkit.api_client import settle_outage
+from tests.testkit.processes.commands import run_command
 
 
 @dataclass
 class Ended:
-    code: int | None
+    code: int
     out: str
     err: str
 
 
 async def apexchainx(*arguments: str, **environment: str) -> Ended:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli.main", *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=os.environ | environment,
-    )
-    out, err = await asyncio.wait_for(process.communicate(), 120)
-    return Ended(process.returncode, out.decode(), err.decode())
+    command = partial(run_command, environment=os.environ | environment)
+    ended = await asyncio.to_thread(command, "cli.main", *arguments)
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
 async def test_the_journal_of_settled_outages_is_clean(

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import sys
 from typing import Any
 
 import httpx
@@ -18,23 +16,20 @@ from domain.settlement.attempts import Attempt, AttemptOutcome, ObservedAttempt
 from domain.settlement.payments import BlockPaymentInput, Payment
 from tests.cli.test_channels import close_circuit_breaker, quarantined, released
 from tests.testkit.api_client import settle_outage
+from tests.testkit.processes.commands import run_command
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.expired_envelopes import close_ledgers
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
 from tests.testkit.settlement.preparations import get_attempt
 
 
-async def explain(stack: Stack, *arguments: str) -> tuple[int | None, str]:
+async def explain(stack: Stack, *arguments: str) -> tuple[int, str]:
     """The exit code, and what was said."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli.main", "payments", "explain", *arguments),
-        *("--data-dir", str(stack.directory.path)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=os.environ,
+    where = ("--data-dir", str(stack.directory.path))
+    ended = await asyncio.to_thread(
+        run_command, "cli.main", "payments", "explain", *arguments, *where
     )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-    return process.returncode, (out or err).decode()
+    return ended.returncode, ended.stdout or ended.stderr
 
 
 async def test_a_paid_payment_is_explained_by_any_of_its_ids(

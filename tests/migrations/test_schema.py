@@ -2,9 +2,8 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
+from functools import partial
 
 import httpx
 import pytest
@@ -14,16 +13,17 @@ from sqlalchemy.exc import IntegrityError
 from adapters.postgres.accounting import guards
 from adapters.postgres.database import Database
 from adapters.postgres.sla import policies
-from devstack.bench import seed_journal
 from devstack.environment.stack import Stack
 from migrations.run import check, upgrade
 from tests.migrations import write_baseline
+from tests.testkit import stacks
 from tests.testkit.api_client import (
     AT_ONCE,
     declare_outage,
     resolve_outage,
     wait_until,
 )
+from tests.testkit.processes.commands import run_command
 
 OURS = "pronamespace = current_schema()::regnamespace"
 
@@ -31,7 +31,7 @@ OURS = "pronamespace = current_schema()::regnamespace"
 @pytest.fixture(scope="module")
 async def new(stack: Stack) -> AsyncIterator[Database]:
     """A database that nobody has written to yet."""
-    async with seed_journal.make_scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 
@@ -94,18 +94,12 @@ async def test_migrating_again_changes_nothing(stack: Stack) -> None:
 
 
 async def test_a_database_of_another_baseline_is_refused_with_what_to_do(stack: Stack) -> None:
-    async with seed_journal.make_scratch(stack.environment["DATABASE_URL"]) as other:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as other:
         async with other.transaction() as connection:
             await connection.execute(text("UPDATE alembic_version SET version_num = '0026'"))
         url = other.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        ended = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "cli.main", "migrate"],
-            env=os.environ | {"DATABASE_URL": url},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        command = partial(run_command, environment=os.environ | {"DATABASE_URL": url})
+        ended = await asyncio.to_thread(command, "cli.main", "migrate")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("apexchainx: This build cannot use the database: another build")
     assert "migration 0026" in ended.stderr

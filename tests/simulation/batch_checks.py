@@ -19,6 +19,7 @@ class BatchChecks(NetworkMoves):
         """Check that each payment was credited at most once, and never more or less than is owed."""
         for payment_id, seen in self.world.read_credits_by_payment().items():
             assert len(seen) <= 1, f"paid {len(seen)} times: {payment_id} by {seen}"
+            assert not (seen and payment_id in self.world.voided), f"paid after its void: {seen}"
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
@@ -43,6 +44,7 @@ class BatchChecks(NetworkMoves):
                 break
             world.close_ledgers(3)
         self.check_credits()
+        await self.check_voided()
         await self.check_settled()
         await world.rail.watch.close()
 
@@ -79,6 +81,8 @@ class BatchChecks(NetworkMoves):
         for run in self.world.runs:
             row, seen = fates[run.payment.id], credited[run.payment.id]
             self.scratch.met[row.status] += 1
+            if run.payment.id in self.world.voided:
+                continue
             taken = {(channel, sequence) for channel, sequence, live, _ in row.pairs or [] if live}
             if taken & self.world.foreign:
                 assert row.status == "quarantined", f"went on after unknown bytes: {row}"

@@ -64,6 +64,9 @@ class BatchesExactlyOnce(BatchChecks):
         batches = [*self.world.batches.values()]
         return batches[which % len(batches)] if batches else self.get_run(which)
 
+    def get_signing_run(self, which: int) -> WorkflowRun:
+        return self.get_batch_run(which)
+
     @rule(which=st.integers(0, MEMBERS_MAX - 1), ready=st.booleans())
     def make_ready_and_form_batches(self, which: int, ready: bool) -> None:
         for run in self.world.runs if ready else [self.get_run(which)]:

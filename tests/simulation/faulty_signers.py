@@ -24,6 +24,7 @@ from domain.settlement.attempts import (
     Prepared,
     PreparePaymentResult,
     SettlementRail,
+    Voided,
 )
 from domain.settlement.envelopes import SendAnswer, SendStatus
 from domain.settlement.payments import Payment
@@ -165,6 +166,27 @@ class BelievesOneNode(PaymentActivitiesImpl):
         return await super().observe_payment(attempt)
 
 
+class PaysWhatIsVoided(PaymentActivitiesImpl):
+    """A debt that somebody has voided is paid all the same, since its workflow was started to pay it."""
+
+    async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
+        preparation = await super().prepare_payment(payment)
+        if not isinstance(preparation, Voided):
+            return preparation
+        async with self.database.autocommit() as connection:
+            reservation = await attempts.reserve(connection, payment.id, self.rail.channels)
+        if reservation is not None:
+            envelope = await self.rail.sign(
+                [make_single_transfer(payment)],
+                SettlementRail.SOROBAN,
+                reservation.channel,
+                reservation.sequence,
+                0,
+            )
+            await self.rail.send(envelope.xdr)
+        return preparation
+
+
 async def _believe(claim: LedgerInclusion, *_others: Any) -> LedgerInclusion:
     return claim
 
@@ -180,4 +202,5 @@ FAULTY_SIGNERS = [
     NoopMeansPaid,
     DeadBytesSayNothing,
     BelievesOneNode,
+    PaysWhatIsVoided,
 ]

@@ -24,6 +24,17 @@ from tests.simulation.world import (
 
 PAYMENTS_MAX = 3
 ROUNDS_TO_REST = 40
+_FATES = text(
+    """
+    SELECT p.id, p.status, p.reason_code, p.status_reason, p.transaction_hash,
+           (SELECT json_agg(json_build_array(a.channel, a.sequence, a.status, a.reason) ORDER BY a.n)
+            FROM attempts a WHERE a.payment_id = p.id) AS pairs,
+           (SELECT coalesce(sum(g.amount_stroops), 0) FROM entries e
+            JOIN postings g ON g.entry_id = e.id
+            WHERE e.payment_id = p.id AND g.account LIKE 'treasury:%') AS out
+    FROM payments p WHERE p.id = ANY(:ids)
+    """
+)
 # What one node may say that is not so, and in which method alone.
 LIES = st.sampled_from(
     [
@@ -121,6 +132,9 @@ class ExactlyOnce(NetworkMoves):
             seen = credits.get(run.payment.number, [])
             assert len(seen) <= 1, f"paid {len(seen)} times: {seen}"
             assert all(amount == run.payment.amount_stroops for _, amount in seen)
+            assert not (seen and run.payment.id in self.world.voided), (
+                f"paid after its void: {seen}"
+            )
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
@@ -144,6 +158,7 @@ class ExactlyOnce(NetworkMoves):
                 break
             world.close_ledgers(3)
         self.check_credits()
+        await self.check_voided()
         await self.check_settled()
         await world.rail.watch.close()
 
@@ -153,23 +168,14 @@ class ExactlyOnce(NetworkMoves):
         credits = self.world.read_credits()
         async with self.world.database.autocommit() as connection:
             found = await connection.execute(
-                text(
-                    """
-                    SELECT p.id, p.status, p.reason_code, p.status_reason, p.transaction_hash,
-                           (SELECT json_agg(json_build_array(a.channel, a.sequence, a.status, a.reason) ORDER BY a.n)
-                            FROM attempts a WHERE a.payment_id = p.id) AS pairs,
-                           (SELECT coalesce(sum(g.amount_stroops), 0) FROM entries e
-                            JOIN postings g ON g.entry_id = e.id
-                            WHERE e.payment_id = p.id AND g.account LIKE 'treasury:%') AS out
-                    FROM payments p WHERE p.id = ANY(:ids)
-                    """
-                ),
-                {"ids": [run.payment.id for run in self.world.runs]},
+                _FATES, {"ids": [run.payment.id for run in self.world.runs]}
             )
             rows = {row.id: row for row in found}
         for run in self.world.runs:
             row, seen = rows[run.payment.id], credits.get(run.payment.number, [])
             self.scratch.met[row.status] += 1
+            if run.payment.id in self.world.voided:
+                continue
             taken = {(channel, sequence) for channel, sequence, *_ in row.pairs or []}
             if taken & self.world.foreign:
                 assert row.status == "quarantined", f"went on after unknown bytes: {row}"

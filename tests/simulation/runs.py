@@ -33,7 +33,7 @@ EXPECTED_FAILURES = (
     "paid [0-9]+ times|allocations .* of transfers|confirmed and not paid|blocked and paid|lost:|"
     "went on after|quarantined without cause|waits without its reason|"
     "(payment|attempt) .* may not become (confirmed|succeeded)|list index out of range|"
-    "signed while the channels"
+    "signed while the channels|paid after its void"
 )
 ALL_FAULTY_SIGNERS = [
     *FAULTY_SIGNERS,

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
+import uvloop
+
 from adapters.postgres.accounting import invariants
 from adapters.postgres.database import Database
 from adapters.postgres.sla.agreements.agreements import add_agreement
@@ -37,7 +39,7 @@ def make_scratch_database(server_url: str) -> Iterator[ScratchDatabase]:
     with (
         create_scratch_database(server_url) as url,
         create_scratch_database(server_url) as second_url,
-        asyncio.Runner() as runner,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         database = Database(url, connections_max=4)
         second = Database(second_url, connections_max=4)

@@ -78,6 +78,9 @@ def _genesis() -> Genesis:
 GENESIS = _genesis()
 
 
+Strike = Callable[[str], None]
+
+
 class Crash(BaseException):
     """The signer died here; nothing may catch this."""
 
@@ -85,12 +88,16 @@ class Crash(BaseException):
 class SimulatedWorld:
     """A chain, a signer, and the workflows of some payments."""
 
+    may_void = True
+
     def __init__(self, database: Database, steps: Callable[..., PaymentActivitiesImpl]) -> None:
         self.database = database
         self.make_steps = steps
         self.runs: list[WorkflowRun] = []
         self.foreign: set[tuple[str, int]] = set()
         self.forgetful = False
+        # The payments whose debts somebody has voided, who was told that it is so.
+        self.voided: set[str] = set()
         self.noop_reason = 0
         self.seen = 0
         self.credits: dict[int, list[tuple[str, int]]] = {}
@@ -143,9 +150,17 @@ class SimulatedWorld:
         self.steps = self.make_steps(self.database, self.rail)
 
     async def advance(
-        self, run: WorkflowRun, *, runs: int = 1, crash_at: str | None = None
+        self,
+        run: WorkflowRun,
+        *,
+        runs: int = 1,
+        crash_at: str | None = None,
+        strike: Strike | None = None,
     ) -> bool:
-        """Let a workflow take its next command; False when the signer died of it."""
+        """
+        Let a workflow take its next command; False when the signer died of it. `strike` is called at each
+        failpoint.
+        """
         if run.command is None:
             return True
         if run.command.step == "wait":
@@ -154,7 +169,7 @@ class SimulatedWorld:
             return True
         asked = run.command
         try:
-            run.answer(await self._answer(asked, runs, crash_at))
+            run.answer(await self._answer(asked, runs, strike or _strike(crash_at)))
         except TryAgain:
             return True
         except Crash:
@@ -177,9 +192,9 @@ class SimulatedWorld:
         found: Callable[[Any], Awaitable[Any]] = getattr(self.steps, name)
         return found
 
-    async def _answer(self, command: Command, runs: int, crash_at: str | None) -> Any:
+    async def _answer(self, command: Command, runs: int, strike: Strike) -> Any:
         step = self.step(command.step)
-        with crashing_at(crash_at):
+        with striking(strike):
             for _ in range(runs - 1):
                 try:
                     await step(command.message)
@@ -248,14 +263,21 @@ class SimulatedWorld:
 @contextmanager
 def crashing_at(crash_at: str | None) -> Iterator[None]:
     """Let the signer die when a point is reached."""
-    failpoints.arm(_strike(crash_at) if crash_at else None)
+    with striking(_strike(crash_at)):
+        yield
+
+
+@contextmanager
+def striking(strike: Strike) -> Iterator[None]:
+    """Call what strikes with each failpoint that is reached."""
+    failpoints.arm(strike)
     try:
         yield
     finally:
         failpoints.arm(None)
 
 
-def _strike(point: str) -> Callable[[str], None]:
+def _strike(point: str | None) -> Strike:
     def strike(here: str) -> None:
         if here == point:
             failpoints.arm(None)

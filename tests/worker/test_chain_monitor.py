@@ -235,3 +235,4 @@ async def test_a_clock_that_differs_from_the_ledgers_is_reported_and_binds_nothi
         await wait_until(mended, "the clock is right again")
     finally:
         running.cancel()
+        await asyncio.wait([running])

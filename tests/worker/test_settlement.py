@@ -6,17 +6,17 @@ no plain decimal, another network. It says which variable, and never what a seed
 import asyncio
 import json
 import os
-import sys
 from collections.abc import Sequence
+from functools import partial
 
 import httpx
 import pytest
 from sqlalchemy import make_url
 
 from devstack.environment.stack import Stack
-from tests.testkit.stacks import create_scratch_database
+from tests.testkit.processes.commands import run_command
+from tests.testkit.stacks import hold_scratch_database
 
-LIMIT_SECONDS = 60
 # A seed of another alphabet, one that is cut short, an account, one with a letter exchanged.
 WRONG_SEEDS = ["not-a-seed", "SBAD", "G" + "A" * 55]
 
@@ -37,20 +37,10 @@ SIGNER = ("worker", "--queues", "settlement")
 
 async def refusal(environment: dict[str, str], module: Sequence[str] = SIGNER) -> str:
     """Start a process of ours, and return what it said when it refused to go on."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", *module),
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        out, err = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise
-    said = (out + err).decode()
-    assert process.returncode == 1, said
+    command = partial(run_command, environment=environment)
+    ended = await asyncio.to_thread(command, *module)
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == 1, said
     assert "ready" not in said
     assert "Traceback" not in said
     return said
@@ -102,7 +92,7 @@ async def test_another_network_is_refused(api: httpx.AsyncClient, stack: Stack) 
 async def test_a_database_that_may_forget_is_refused(
     api: httpx.AsyncClient, stack: Stack, module: Sequence[str]
 ) -> None:
-    with create_scratch_database(stack.environment["DATABASE_URL"]) as url:
+    async with hold_scratch_database(stack.environment["DATABASE_URL"]) as url:
         given = environment(stack, DATABASE_URL=url) | {"BOOTSTRAP_API_KEY": "k" * 16}
         if module is not SIGNER:
             given = {name: text for name, text in given.items() if not name.endswith("_SEED")}

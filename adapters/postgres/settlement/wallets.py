@@ -17,7 +17,7 @@ from adapters.postgres.tables import (
     wallet_challenges,
     wallets,
 )
-from domain.access.scopes import Scope
+from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict, NotFound
 from domain.settlement.approvals import UNSIGNED
 from domain.settlement.wallets import (
@@ -101,7 +101,7 @@ async def get_payout_address(
     connection: AsyncConnection, agreement: str, role: PayoutRole, at: datetime
 ) -> str:
     """Return the payout address of a party of an agreement at an instant."""
-    bound = await get_agreement(connection, agreement)
+    bound = await get_agreement(connection, agreement, EVERYTHING)
     return str(getattr(await get_agreement_at(connection, bound, at), role))
 
 

@@ -40,11 +40,12 @@ async def create_agreement(
     """
     default, at = engine.settings.sla_agreement, datetime.now(UTC)
     async with engine.database.autocommit() as connection:
-        wanted = body.agreement(await agreements.get_agreement(connection, default))
+        ours = await agreements.get_agreement(connection, default, EVERYTHING)
+    wanted = body.agreement(ours)
     first = body.version(wanted.name, BEGINNING_OF_TIME)
     read = await _read_payees(engine, [wanted.provider, wanted.beneficiary])
     await create(engine.database, CreateAgreement(wanted, first, read, default, asked, at))
-    return await _show(engine, wanted.name, response)
+    return await _show(engine, wanted.name, response, EVERYTHING)
 
 
 async def _read_payees(engine: Engine, addresses: Sequence[str]) -> list[Readiness]:
@@ -81,9 +82,7 @@ async def get_agreement(
     return await _show(engine, agreement, response, scope)
 
 
-async def _show(
-    engine: Engine, name: str, response: Response, scope: Scope = EVERYTHING
-) -> AgreementView:
+async def _show(engine: Engine, name: str, response: Response, scope: Scope) -> AgreementView:
     async with engine.database.autocommit() as connection:
         bound = await agreements.get_agreement(connection, name, scope)
         paid = await wallets.get_agreement_at(connection, bound, datetime.now(UTC))

@@ -67,7 +67,7 @@ async def amend_outage(
         await commands.amend(engine, outage_id, Amendment(asked, changes, version), update_id)
     if resolution is not None:
         await commands.resolve(engine, outage_id, resolution, f"{update_id}-resolve")
-    return await show_outage(engine, outage_id, response)
+    return await show_outage(engine, outage_id, response, EVERYTHING)
 
 
 async def _check_end(
@@ -114,7 +114,7 @@ async def delete_outage(
     await commands.cancel(
         engine, outage_id, Cancellation(asked, reason, condition.get_version()), update_id
     )
-    return await show_outage(engine, outage_id, response)
+    return await show_outage(engine, outage_id, response, EVERYTHING)
 
 
 @router.post(
@@ -135,4 +135,4 @@ async def cancel_outage(
     """It was never an outage: end it without a verdict."""
     cancellation = Cancellation(asked, body.reason, condition.get_version())
     await commands.cancel(engine, outage_id, cancellation, update_id)
-    return await show_outage(engine, outage_id, response)
+    return await show_outage(engine, outage_id, response, EVERYTHING)

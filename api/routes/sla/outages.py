@@ -73,7 +73,7 @@ async def declare_outage(
     recorded = await commands.declare(engine, declaration)
     if recorded is None:
         response.status_code = 200
-    shown = await show_outage(engine, outage.id, response)
+    shown = await show_outage(engine, outage.id, response, EVERYTHING)
     if resolution is None:
         return shown
     if shown.resolved_at is not None:
@@ -81,11 +81,11 @@ async def declare_outage(
             raise Conflict(f"outage {outage.id!r} was resolved before with another end")
         return shown
     await commands.resolve(engine, outage.id, resolution, f"{update_id}-resolve")
-    return await show_outage(engine, outage.id, response)
+    return await show_outage(engine, outage.id, response, EVERYTHING)
 
 
 async def show_outage(
-    engine: Engine, outage_id: str, response: Response, scope: Scope = EVERYTHING
+    engine: Engine, outage_id: str, response: Response, scope: Scope
 ) -> OutageView:
     async with engine.database.autocommit() as connection:
         record = await outages.get(connection, outage_id, scope)

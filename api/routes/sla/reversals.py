@@ -11,6 +11,7 @@ from api.responses import declare_problems
 from api.routes.sla.outages import OutageId, show_outage
 from api.views import OutageView
 from domain.access.permissions import Permission
+from domain.access.scopes import EVERYTHING
 from domain.settlement.payments import PaymentStatus
 from domain.sla.outages import ReopenRequest, VoidRequest
 
@@ -37,7 +38,7 @@ async def reopen_outage(
     """
     reopening = ReopenRequest(asked, body.reason, condition.get_version())
     await commands.reopen(engine, outage_id, reopening, update_id)
-    return await show_outage(engine, outage_id, response)
+    return await show_outage(engine, outage_id, response, EVERYTHING)
 
 
 @router.post(
@@ -65,4 +66,4 @@ async def void_debt(
     for each in owed:
         if each.status is PaymentStatus.VOIDED:  # its workflow waits, and ends now
             await commands.retry_payment(engine, each.payment.id)
-    return await show_outage(engine, outage_id, response)
+    return await show_outage(engine, outage_id, response, EVERYTHING)

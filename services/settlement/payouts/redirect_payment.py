@@ -46,7 +46,7 @@ async def _find_move(
     name = await outages.get_agreement_name(connection, record.payment.outage_id)
     if not await wallets.has_payout_since(connection, name, record.created_at, at):
         return None
-    bound = await agreements.get_agreement(connection, name)
+    bound = await agreements.get_agreement(connection, name, EVERYTHING)
     moved = await payments.redirect_payment(connection, record.payment, bound, at)
     return None if moved == record.payment else moved
 

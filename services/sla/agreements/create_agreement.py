@@ -49,7 +49,8 @@ async def create_agreement(database: Database, command: CreateAgreement) -> Agre
         if await _find_same(connection, wanted, first):
             return wanted
         await _check_parties(connection, wanted)
-        check_treasuries(wanted, await agreements.get_agreement(connection, command.default))
+        ours = await agreements.get_agreement(connection, command.default, EVERYTHING)
+        check_treasuries(wanted, ours)
         check_payees(wanted, await agreements.list_treasuries(connection))
         for read in command.readiness:
             check_payout(
@@ -72,7 +73,7 @@ async def _find_same(
 ) -> bool:
     """Return whether it is on record with this very content. Raises Conflict when with another."""
     try:
-        known = await agreements.get_agreement(connection, wanted.name)
+        known = await agreements.get_agreement(connection, wanted.name, EVERYTHING)
     except NotFound:
         return False
     published = await versions.list_versions(connection, wanted.name)

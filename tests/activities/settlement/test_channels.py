@@ -31,7 +31,7 @@ from tests.testkit.settlement.claiming_engines import TIMES, Engine, Place, clos
 async def place(stack: Stack) -> AsyncIterator[Place]:
     box = build_sandbox(make_unique_id("A network of its own"))
     closing = asyncio.create_task(close_ledgers(box))
-    with stacks.create_scratch_database(stack.environment["DATABASE_URL"]) as url:
+    async with stacks.hold_scratch_database(stack.environment["DATABASE_URL"]) as url:
         made = Place(url, box)
         yield made
         await made.close()

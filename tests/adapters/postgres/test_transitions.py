@@ -19,7 +19,6 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
 from adapters.postgres.tables import metadata
 from adapters.postgres.transitions import MACHINES, StateMachine
-from devstack.bench import seed_journal
 from devstack.environment.stack import Stack
 from domain.accounting.breaks import BreakStatus
 from domain.errors import Conflict, IllegalTransition, NotFound
@@ -28,6 +27,7 @@ from domain.settlement.manual_matches import MATCHABLE
 from domain.settlement.payments import SENT, STOPPED, PaymentStatus, Treasury
 from domain.sla.attestations import AttestationStatus
 from domain.sla.verdicts import PaymentType
+from tests.testkit import stacks
 from tests.testkit.reasons import make_reason
 from tests.testkit.source_tree import DEVSTACK, PRODUCTION, get_name, list_modules
 
@@ -42,7 +42,7 @@ NAME = "walked"
 
 @pytest.fixture(scope="module")
 async def scratch(stack: Stack) -> AsyncIterator[Database]:
-    async with seed_journal.make_scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 

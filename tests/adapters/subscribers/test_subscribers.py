@@ -10,7 +10,8 @@ import pytest
 
 from adapters.subscribers import subscribers as subject
 from adapters.subscribers.answers import NoAnswer, ReceiverAnswer
-from adapters.subscribers.subscribers import Subscribers, check_url
+from adapters.subscribers.subscribers import Subscribers
+from adapters.subscribers.url_checks import check_url
 from domain.errors import Invalid
 from tests.testkit.webhook_receiver import WebhookReceiver
 

@@ -26,7 +26,7 @@ SENT_TO = {
 PUBLIC_PATHS = {
     *("/health", "/health/liveness", "/health/readiness", "/health/stack"),
     # /metrics asks for its own token, or for a key.
-    *("/metrics", "/docs", "/redoc", "/docs/errors", "/docs/style.css"),
+    *("/metrics", "/openapi.json", "/docs", "/redoc", "/docs/errors", "/docs/style.css"),
     *SENT_TO,
     *("/auth/login", "/auth/logout", "/auth/refresh", "/auth/register", "/.well-known/jwks.json"),
 }

@@ -1,7 +1,6 @@
 """A person's key works, with the role it was given, and only its digest is kept."""
 
 import subprocess
-import sys
 
 import httpx
 import pytest
@@ -11,14 +10,14 @@ from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
 from tests.testkit.api_client import make_unique_id
+from tests.testkit.processes.commands import run_command
 
 
 def key(
     stack: Stack, patch: pytest.MonkeyPatch, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
     patch.setenv("DATABASE_URL", stack.environment["DATABASE_URL"])
-    command = [sys.executable, "-m", "cli.main", "keys", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return run_command("cli.main", "keys", *arguments)
 
 
 async def test_a_key_is_shown_once_and_works(

@@ -2,7 +2,6 @@
 
 import secrets
 import subprocess
-import sys
 
 import httpx
 import pytest
@@ -11,18 +10,12 @@ from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
 from tests.testkit.access.browser import Browser
 from tests.testkit.access.two_parties import add_party
+from tests.testkit.processes.commands import run_command
 
 
 def run(stack: Stack, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
-        env={"DATABASE_URL": stack.environment["DATABASE_URL"], "PATH": ""},
-        input=said,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    environment = {"DATABASE_URL": stack.environment["DATABASE_URL"], "PATH": ""}
+    return run_command("cli.main", *arguments, environment=environment, said=said)
 
 
 def test_the_first_admin_logs_in_with_the_password_that_was_typed(stack: Stack) -> None:

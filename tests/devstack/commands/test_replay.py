@@ -3,14 +3,15 @@
 import asyncio
 import json
 import os
-import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from devstack.environment.stack import Stack
+from tests.testkit.processes.commands import run_command
 
 
 @dataclass
@@ -26,14 +27,9 @@ class CommandResult:
 
 
 async def replay(*arguments: str | Path) -> CommandResult:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli.main", "replay", *map(str, arguments)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=os.environ | {"COLUMNS": "200"},
-    )
-    stdout, stderr = await asyncio.wait_for(process.communicate(), 90)
-    return CommandResult(process.returncode or 0, stdout.decode(), stderr.decode())
+    command = partial(run_command, environment=os.environ | {"COLUMNS": "200"})
+    ended = await asyncio.to_thread(command, "cli.main", "replay", *map(str, arguments))
+    return CommandResult(ended.returncode, ended.stdout, ended.stderr)
 
 
 def record(number: int, **changes: Any) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """A real PostgreSQL: made once, durable, back after a kill, refused when it is another version's."""
 
+import asyncio
 import os
 import signal
 import stat
+import subprocess
 from pathlib import Path
 
 import psycopg
@@ -15,8 +17,19 @@ from devstack.processes.supervisor import Supervisor
 from tests.devstack.conftest import Eventually
 
 
+@pytest.fixture(scope="module")
+async def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cluster as initdb makes it, once for all tests: each starts a copy."""
+    folder = tmp_path_factory.mktemp("made")
+    await Postgres(folder, 0).make()
+    return folder
+
+
 @pytest.fixture
-async def postgres(tmp_path: Path, supervisor: Supervisor) -> Postgres:
+async def postgres(made: Path, tmp_path: Path, supervisor: Supervisor) -> Postgres:
+    # With its owner, who is another user where root runs the suite.
+    copy = ["cp", "-a", *(str(made / name) for name in ("postgres", "postgres-password"))]
+    await asyncio.to_thread(subprocess.run, [*copy, str(tmp_path)], check=True)
     each = Postgres(tmp_path, ports.free())
     await each.make()
     await supervisor.start(each.program())

@@ -24,16 +24,25 @@ async def show_sessions(
         await ask(anybody, f"GET /{name}")
     await ask(anybody, "PUT /user/preferences", {"theme": "dark"})
     await ask(anybody, "PATCH /auth/me/profile", {"full_name": "Rita R."})
+    await recorder.listen(anybody, "GET /auth/events")
+    elsewhere = await _log_in_elsewhere(anybody, said)
+    await ask(anybody, "DELETE /auth/sessions/{session_id}", session_id=elsewhere)
     changed = {"current_password": PASSWORD, "new_password": f"{PASSWORD} staple"}
     await ask(anybody, "POST /auth/me/password", changed)
-    gone = {"session_id": "none", "status": 404}
-    await ask(anybody, "DELETE /auth/sessions/{session_id}", **gone)  # type: ignore[arg-type]
-    await ask(admin, "GET /auth/events", status=403)
     await ask(admin, "GET /auth/admin/sessions/{email}", email=RITA)
     await ask(anybody, "POST /auth/logout-all")
     await ask(admin, "POST /auth/admin/logout-all/{email}", email=RITA)
     del anybody.headers["Authorization"]
     await ask(anybody, "POST /auth/logout")
+
+
+async def _log_in_elsewhere(anybody: httpx.AsyncClient, said: dict[str, str]) -> str:
+    """Log in once more, and return the id of that session."""
+    known = {each["id"] for each in (await anybody.get("/auth/sessions")).json()["sessions"]}
+    async with httpx.AsyncClient(base_url=anybody.base_url, trust_env=False) as other:
+        assert (await other.post("/auth/login", json=said)).is_success
+    found = (await anybody.get("/auth/sessions")).json()["sessions"]
+    return next(str(each["id"]) for each in found if each["id"] not in known)
 
 
 async def show_people(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> None:

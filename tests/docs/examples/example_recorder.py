@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,16 +88,32 @@ class ExampleRecorder:
         wanted = answer.is_success if status is None else answer.status_code == status
         assert wanted, f"{route}: {answer.status_code} {answer.text}"
         is_json = "json" in answer.headers.get("content-type", "")
-        found = answer.json() if is_json else answer.text
-        if route not in self.examples:
-            asked = f"{method} {self.prefix}{path}"
-            if params:
-                asked += f"?{httpx.QueryParams(params)}"
-            shown = (found or None) if is_json else cut_text(found) or None
-            self.examples[route] = Example(
-                route, normalize(asked), normalize(body), answer.status_code, normalize(shown)
-            )
+        found = answer.json() if is_json and answer.content else answer.text
+        asked = f"{path}?{httpx.QueryParams(params)}" if params else path
+        shown = (found or None) if is_json else cut_text(found) or None
+        self._keep(route, asked, body, answer.status_code, shown)
         return found
+
+    async def listen(self, client: httpx.AsyncClient, route: str) -> None:
+        """Ask a route whose answer has no end, and remember its first event."""
+        method, path = route.split(" ")
+        async with client.stream(method, path) as answer:
+            assert answer.is_success, f"{route}: {answer.status_code}"
+            lines = [line async for line in _read_event(answer)]
+        self._keep(route, path, None, answer.status_code, "\n".join(lines))
+
+    def _keep(self, route: str, asked: str, body: Any, status: int, shown: Any) -> None:
+        method = route.partition(" ")[0]
+        made = normalize(f"{method} {self.prefix}{asked}"), normalize(body), status
+        self.examples.setdefault(route, Example(route, *made, normalize(shown)))
+
+
+async def _read_event(answer: httpx.Response) -> AsyncIterator[str]:
+    """Yield the lines of the first event of a stream."""
+    async for line in answer.aiter_lines():
+        if not line:
+            return
+        yield line
 
 
 def cut_text(text: str) -> str:

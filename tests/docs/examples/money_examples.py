@@ -1,16 +1,20 @@
 """Payments, wallets, payouts and what is compared with the chain."""
 
-import httpx
-from stellar_sdk import Keypair
+import json
+from typing import Any
 
+import httpx
+from stellar_sdk import Asset, Keypair, MuxedAccount
+
+from devstack.environment.stack import Stack
 from tests.docs.examples.example_recorder import ExampleRecorder
 from tests.testkit.api_client import format_time_after, wait_until
-
-NONE = "none"
+from tests.testkit.settlement.wallet_client import sign_challenge
+from tests.testkit.sla.agreement_factory import send_as
 
 
 async def show_payments(
-    recorder: ExampleRecorder, admin: httpx.AsyncClient, finance: httpx.AsyncClient
+    recorder: ExampleRecorder, admin: httpx.AsyncClient, finance: httpx.AsyncClient, stack: Stack
 ) -> None:
     ask, switch = recorder.ask, "POST /payments/circuit-breaker"
     await ask(admin, switch, {"action": "open", "reason": "audit of the bond"})
@@ -30,23 +34,46 @@ async def show_payments(
     await ask(finance, f"POST {approvals}", {"note": "agreed with the provider"}, payment_id=id_)
     await ask(finance, f"GET {approvals}", payment_id=id_)
     await ask(finance, f"DELETE {approvals}", payment_id=id_)
-    for name in ("", "/trace", "/history", "/manual-match"):
-        await ask(admin, f"GET /payments/{{payment_id}}{name}", payment_id=id_)
-    match = {"transaction_hash": "ab" * 32, "note": "paid by the bank"}
-    route = "POST /payments/{payment_id}/manual-match"
-    await ask(admin, route, match, payment_id=NONE, status=404)
     for name in ("retry", "reconcile"):
-        await ask(admin, f"POST /payments/{{payment_id}}/{name}", payment_id=NONE, status=404)
+        await ask(admin, f"POST /payments/{{payment_id}}/{name}", payment_id=id_)
+    for name in ("", "/trace", "/history"):
+        await ask(admin, f"GET /payments/{{payment_id}}{name}", payment_id=id_)
+    shown = (await admin.get(f"/payments/{id_}")).json()
+    payee = MuxedAccount(shown["to_address"], int(shown["number"])).account_muxed
+    sent = await _send_from_bond(stack, str(payee), str(shown["amount"]))
+    await _find_break(admin, "missing_in_journal")
+    match = {"transaction_hash": sent, "note": "paid by the bank"}
+    await ask(admin, "POST /payments/{payment_id}/manual-match", match, payment_id=id_)
+    await ask(admin, "GET /payments/{payment_id}/manual-match", payment_id=id_)
     for name in ("limits", "circuit-breaker", "ledger", "export"):
         await ask(admin, f"GET /payments/{name}")
     await ask(admin, switch, {"action": "close", "reason": "the audit is over"})
 
 
-async def show_wallets(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> None:
+async def _send_from_bond(stack: Stack, to: str, amount: str) -> str:
+    """Send from the bond what the engine knows nothing of; return the hash."""
+    keys = json.loads((stack.directory.path / "stellar-keys.json").read_text())
+    usdc = Asset("USDC", stack.environment["STELLAR_USDC_ISSUER"])
+    bond = Keypair.from_secret(keys["seeds"]["bond"])
+    return await send_as(stack, bond, lambda builder: builder.append_payment_op(to, usdc, amount))
+
+
+async def _find_break(admin: httpx.AsyncClient, kind: str) -> str:
+    """Wait until reconciliation has found a break, and return its id."""
+
+    async def find() -> str | None:
+        listed = (await admin.get("/reconciliation/breaks", params={"status": "open"})).json()
+        return next((str(each["id"]) for each in listed["items"] if each["kind"] == kind), None)
+
+    return await wait_until(find, f"a break {kind}")
+
+
+async def show_wallets(recorder: ExampleRecorder, admin: httpx.AsyncClient, stack: Stack) -> None:
     ask = recorder.ask
     made = await ask(admin, "POST /wallets/create", {"user_id": "user-1"})
     await ask(admin, "POST /wallets", {"address": made["public_key"], "owner": "user-1"})
-    other = Keypair.random().public_key
+    owner = Keypair.random()
+    other = owner.public_key
     await ask(admin, "POST /wallets/link", {"user_id": "user-2", "public_key": other})
     await ask(admin, "GET /wallets", params={"owner": "user-1"})
     await ask(admin, "GET /wallets/friendbot", params={"address": other})
@@ -54,26 +81,32 @@ async def show_wallets(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> N
         await ask(admin, f"GET /wallets/{{holder}}/{name}", holder="user-1")
     await ask(admin, "GET /wallets/address/{address}/balance", address=other)
     await ask(admin, "GET /wallets/{address}", address=other)
-    for name in ("refresh", "challenges"):
-        await ask(admin, f"POST /wallets/{{address}}/{name}", address=other)
-    proof = {"transaction_xdr": "AAAA"}
-    await ask(admin, "POST /wallets/{address}/proofs", proof, address=other, status=422)
+    usdc = Asset("USDC", stack.environment["STELLAR_USDC_ISSUER"])
+    await send_as(stack, owner, lambda builder: builder.append_change_trust_op(usdc))
+    await ask(admin, "POST /wallets/{address}/refresh", address=other)
+    given = await ask(admin, "POST /wallets/{address}/challenges", address=other)
+    proof = {"transaction_xdr": sign_challenge(given, owner)}
+    await ask(admin, "POST /wallets/{address}/proofs", proof, address=other)
     await ask(admin, "POST /wallets/{address}/fund", address=made["public_key"])
     names, path = (
         {"agreement": "default", "role": "provider"},
         "/agreements/{agreement}/payouts/{role}",
     )
+    await ask(admin, f"PUT {path}", {"address": other}, **names)
     await ask(admin, f"GET {path}", **names)
-    await ask(admin, f"PUT {path}", {"address": other}, status=409, **names)
-    await ask(admin, f"DELETE {path}", status=404, **names)
+    await ask(admin, f"DELETE {path}", **names)
 
 
-async def show_reconciliation(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> None:
+async def show_reconciliation(
+    recorder: ExampleRecorder, admin: httpx.AsyncClient, stack: Stack
+) -> None:
     ask, path = recorder.ask, "/reconciliation/breaks/{break_id}"
+    await _send_from_bond(stack, stack.environment["STELLAR_BENEFICIARY_ADDRESS"], "5")
+    id_ = await _find_break(admin, "unexpected_outflow")
     for name in ("/reconciliation", "/reconciliation/breaks", "/integrity-checks"):
         await ask(admin, f"GET {name}")
     await ask(admin, "GET /integrity-checks/violations", params={"overdue": "true"})
-    asked = {
+    asked: dict[str, Any] = {
         f"GET {path}": None,
         f"POST {path}/owner": {"owner": "rita@example.com"},
         f"POST {path}/close": {"note": "a fee of the bank", "adjustment": "suspense"},
@@ -81,4 +114,21 @@ async def show_reconciliation(recorder: ExampleRecorder, admin: httpx.AsyncClien
         f"GET {path}/resolution": None,
     }
     for route, body in asked.items():
-        await ask(admin, route, body, break_id=NONE, status=404)
+        await ask(admin, route, body, break_id=id_)
+    await _settle_again(admin)
+
+
+async def _settle_again(admin: httpx.AsyncClient) -> None:
+    """Close what is left open, so that all is well in the examples to come."""
+    listed = (await admin.get("/reconciliation/breaks", params={"status": "open"})).json()
+    for each in listed["items"]:
+        closed = {"note": "matched", "adjustment": "none"}
+        await admin.post(f"/reconciliation/breaks/{each['id']}/close", json=closed)
+    reopened = {"action": "close", "reason": "what was missing is explained"}
+    await admin.post("/payments/circuit-breaker", json=reopened)
+
+    async def find_well() -> bool:
+        settling = (await admin.get("/health/readiness")).json()["settling"]
+        return bool(settling["status"] == "ok")
+
+    await wait_until(find_well, "nothing is in the way of payments")

@@ -2,8 +2,10 @@
 
 import httpx
 
+from devstack.environment.stack import Stack
 from tests.docs.examples.example_recorder import ExampleRecorder
-from tests.testkit.api_client import TERMS, format_time_after
+from tests.testkit.api_client import TERMS, format_time_after, wait_until
+from tests.testkit.sla.agreement_factory import make_payee
 
 DECLARED = {"id": "OUT-1", "site_name": "Tower 7", "severity": "critical"}
 AT_ONCE = {
@@ -12,8 +14,6 @@ AT_ONCE = {
     "decision_window_seconds": 0,
     "terms": TERMS,
 }
-# An account that nobody has registered.
-NOBODY = "GAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWHF"
 ROWS = "service_id,start_time,end_time\nVOICE,2026-01-31T12:00:00Z,2026-01-31T12:25:00Z\n"
 
 
@@ -87,8 +87,10 @@ async def show_reversals(
     await ask(other, "POST /outages/{outage_id}/void", {"reason": "a drill"}, **one)
 
 
-async def show_agreements(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> None:
-    ask = recorder.ask
+async def show_agreements(
+    recorder: ExampleRecorder, admin: httpx.AsyncClient, stack: Stack
+) -> None:
+    ask, payee = recorder.ask, (await make_payee(admin, stack)).public_key
     await ask(admin, "POST /parties", {"id": "acme", "name": "Acme", "kind": "customer"})
     await ask(admin, "GET /parties")
     await ask(admin, "GET /parties/{party_id}", party_id="acme")
@@ -96,12 +98,12 @@ async def show_agreements(recorder: ExampleRecorder, admin: httpx.AsyncClient) -
         "name": "acme-voice",
         "provider_party": "provider",
         "beneficiary_party": "acme",
-        "provider": NOBODY,
-        "beneficiary": NOBODY,
+        "provider": payee,
+        "beneficiary": payee,
         "policy": "standard",
         "coverage": {"services": ["VOICE"]},
     }
-    await ask(admin, "POST /agreements", wanted, status=404)
+    await ask(admin, "POST /agreements", wanted)
     await ask(admin, "GET /agreements")
     one = {"agreement": "default"}
     await ask(admin, "GET /agreements/{agreement}", **one)
@@ -128,12 +130,17 @@ async def show_webhooks(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> 
     await ask(admin, f"GET {secrets}", **one)
     await ask(admin, "GET /webhooks")
     await ask(admin, "GET /webhooks/{webhook_id}", **one)
-    await ask(admin, "PATCH /webhooks/{webhook_id}", {"active": False}, **one)
-    await ask(admin, "GET /webhooks/{webhook_id}/deliveries", **one)
-    retry = "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/retry"
-    await ask(admin, retry, delivery_id="none", status=404, **one)
-    delivery = "GET /webhooks/{webhook_id}/deliveries/{delivery_id}"
-    await ask(admin, delivery, delivery_id="none", status=404, **one)
+    listed = await ask(admin, "GET /webhooks/{webhook_id}/deliveries", **one)
+    two = one | {"delivery_id": listed[0]["id"]}
+    delivery = "/webhooks/{webhook_id}/deliveries/{delivery_id}"
+
+    async def tried() -> bool:
+        return bool((await admin.get(delivery.format(**two))).json()["history"])
+
+    await wait_until(tried, "nobody listens there, and that is on record")
+    await ask(admin, f"GET {delivery}", **two)
+    await ask(admin, f"POST {delivery}/retry", **two)
     since = {"since": "2026-01-31T12:00:00Z"}
-    await ask(admin, "POST /webhooks/{webhook_id}/redeliver", since, status=409, **one)
+    await ask(admin, "POST /webhooks/{webhook_id}/redeliver", since, **one)
+    await ask(admin, "PATCH /webhooks/{webhook_id}", {"active": False}, **one)
     await ask(admin, "DELETE /webhooks/{webhook_id}", **one)

@@ -12,7 +12,6 @@ from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, channels, manual_matches, payments
 from adapters.stellar.rail import Rail
-from devstack.bench import seed_journal
 from devstack.environment.stack import Stack
 from domain.access.scopes import EVERYTHING, Scope
 from domain.accounting.reconciliation import Extent
@@ -22,6 +21,7 @@ from domain.settlement.manual_matches import MatchTransferInput, MatchTransferRe
 from domain.settlement.payments import Payment, PaymentStatus
 from domain.sla.agreements.parties import DEFAULT_BENEFICIARY, DEFAULT_PROVIDER
 from services.settlement.payments.read_manual_match import read_manual_match
+from tests.testkit import stacks
 from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, make_transfer
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
@@ -35,7 +35,7 @@ PLACES = itertools.count(1000, 1000)
 
 @pytest.fixture(scope="module")
 async def scratch(stack: Stack) -> AsyncIterator[Database]:
-    async with seed_journal.make_scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 

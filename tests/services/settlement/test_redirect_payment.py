@@ -86,7 +86,7 @@ async def party(stack: Stack, database: Database) -> Party:
         name: stack.environment[f"STELLAR_{name}_ADDRESS"] for name in ("PROVIDER", "BENEFICIARY")
     }
     async with database.transaction() as connection:
-        bound = await agreements.get_agreement(connection, "default")
+        bound = await agreements.get_agreement(connection, "default", EVERYTHING)
         name = make_unique_id("moving")
         terms = replace(bound, name=name, provider=known["PROVIDER"])
         await agreements.add_agreement(connection, terms)

@@ -105,6 +105,9 @@ class Backup:
 class RecoveringWorld(SimulatedWorld):
     """A world whose signer reads the chain before it signs, and whose database may be restored."""
 
+    # A restored database has forgotten what was voided: that is a person's to do again.
+    may_void = False
+
     def __init__(self, database: Database, steps: Callable[..., PaymentActivitiesImpl]) -> None:
         super().__init__(database, steps)
         self.debts: dict[str, WorkflowRun] = {}

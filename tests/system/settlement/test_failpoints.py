@@ -66,7 +66,6 @@ BATCHES_DIFFER = (
     *("in_failing", "after_fail", "after_block"),
 )
 TOGETHER = {"SETTLEMENT_RAIL": "classic", "NETTING_WINDOW_SECONDS": "1"}
-pytestmark = pytest.mark.apart
 
 
 @pytest.fixture

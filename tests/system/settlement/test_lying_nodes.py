@@ -31,8 +31,6 @@ SHOWS = ("sendTransaction", "getTransaction", "getTransactions", "getLedgerEntri
 LOOKUPS = ("getTransaction", "getTransactions")
 SETTINGS = {"RECONCILIATION_EVERY_SECONDS": "1"}
 Fault = dict[str, Any]
-# Each has a stack of its own.
-pytestmark = pytest.mark.apart
 
 
 @pytest.fixture

@@ -41,8 +41,6 @@ from tests.testkit.stacks import Stacks
 CIRCUIT_BREAKER = "/payments/circuit-breaker"
 OWED, IN_WINDOW = 8, 6
 WINDOW_SECONDS = 8
-# Each has a stack of its own.
-pytestmark = pytest.mark.apart
 
 
 @pytest.fixture

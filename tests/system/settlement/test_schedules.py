@@ -25,7 +25,6 @@ SCHEDULES = int(os.environ.get("SCHEDULES", "2000"))
 BATCHES = SCHEDULES // 4
 PARTS = 2
 COMMAND = ".venv/bin/python -m pytest tests/system/settlement/test_schedules.py"
-pytestmark = pytest.mark.apart
 
 
 @pytest.fixture(scope="module")

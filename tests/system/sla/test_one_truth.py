@@ -42,8 +42,6 @@ from tests.testkit.truth import (
 
 KNOWN_WITHIN_SECONDS = 15
 LONG = {"site_name": "Mast 9"}
-# Each has a stack of its own.
-pytestmark = pytest.mark.apart
 
 
 @pytest.fixture

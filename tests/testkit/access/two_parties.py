@@ -17,6 +17,7 @@ from adapters.postgres.tables import outages
 from domain.access.api_keys import KeyRecord
 from domain.access.people import Person
 from domain.access.permissions import Role
+from domain.access.scopes import EVERYTHING
 from domain.settlement.wallets import Payout, PayoutRole
 from tests.testkit.access.browser import add_person
 from tests.testkit.api_client import (
@@ -61,7 +62,7 @@ async def add_party(database: Database, role: str = "provider") -> tuple[str, st
     party, counterparty, name = f"party-{mark}", f"counterparty-{mark}", f"agreement-{mark}"
     bound = (party, counterparty) if role == "provider" else (counterparty, party)
     async with database.transaction() as connection:
-        default = await get_agreement(connection, "default")
+        default = await get_agreement(connection, "default", EVERYTHING)
         provider, beneficiary = bound
         wanted = replace(default, name=name, provider_party=provider, beneficiary_party=beneficiary)
         await add_agreement(connection, wanted)

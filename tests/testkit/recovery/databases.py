@@ -24,7 +24,8 @@ def create_lost_database(server_url: str) -> Iterator[str]:
     stacks.make_template(server_url)
     name = f"rec_{uuid4().hex[:8]}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{stacks.TEMPLATE}"'.encode())
+        copy = f'CREATE DATABASE "{name}" TEMPLATE "{stacks.TEMPLATE}" STRATEGY FILE_COPY'
+        connection.execute(copy.encode())
     try:
         yield name_other(server_url, name)
     finally:

@@ -86,7 +86,7 @@ class Place:
 
         def make() -> None:
             with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-                order = f'CREATE DATABASE "{copied}" TEMPLATE "{name}"'
+                order = f'CREATE DATABASE "{copied}" TEMPLATE "{name}" STRATEGY FILE_COPY'
                 connection.execute(order.encode())
 
         await asyncio.to_thread(make)

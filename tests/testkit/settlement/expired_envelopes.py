@@ -1,11 +1,14 @@
 """Envelopes that expire unsent on a channel, and what follows them."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urljoin
 
 import httpx
 
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.stellar.rail import Rail
+from devstack.environment.stack import Stack
 from domain.settlement.attempts import (
     Attempt,
     Blocked,
@@ -33,9 +36,23 @@ async def wait_until_expired(rail: Rail, attempt: Attempt) -> None:
 async def close_ledgers(rail: Rail, ledger: int) -> None:
     """Have the chain in the box close ledgers until it has closed this one."""
     box = urljoin(rail.nodes.all[0].server.server_url, "/close-ledger")
-    async with httpx.AsyncClient() as client:
-        while await rail.get_latest_ledger() < ledger:
-            (await client.post(box)).raise_for_status()
+    async with httpx.AsyncClient(trust_env=False) as client:
+        while (missing := ledger - await rail.get_latest_ledger()) > 0:
+            for _ in range(missing):
+                (await client.post(box)).raise_for_status()
+
+
+@asynccontextmanager
+async def keep_ledgers_open(stack: Stack) -> AsyncIterator[None]:
+    """Let no ledger close within the block, so that no envelope expires however long a busy machine takes."""
+    url = stack.environment["STELLAR_RPC_URL"]
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as chain:
+        halt = {"faults": [{"kind": "network_halt"}]}
+        (await chain.post("/faults", json=halt)).raise_for_status()
+        try:
+            yield
+        finally:
+            (await chain.post("/faults", json={"faults": []})).raise_for_status()
 
 
 def make_block_input(

@@ -12,8 +12,11 @@ from tests.testkit.api_client import make_unique_id, wait_until
 from tests.testkit.settlement.wallet_client import prove_wallet, register_wallet
 
 
-async def send_as(stack: Stack, owner: Keypair, fill: Any) -> None:
-    """Have an account apply operations, and wait until the network shows it; `fill` adds them."""
+async def send_as(stack: Stack, owner: Keypair, fill: Any) -> str:
+    """
+    Have an account apply operations, and wait until the network shows it; `fill` adds them. Return the
+    hash of the transaction.
+    """
     environment = stack.environment
     async with SorobanServerAsync(environment["STELLAR_RPC_URL"]) as server:
         known = await server.load_account(owner.public_key)
@@ -31,6 +34,7 @@ async def send_as(stack: Stack, owner: Keypair, fill: Any) -> None:
             return found.status is GetTransactionStatus.SUCCESS
 
         await wait_until(look, f"transaction {sent.hash} of {owner.public_key}")
+        return sent.hash
 
 
 async def make_payee(api: httpx.AsyncClient, stack: Stack) -> Keypair:

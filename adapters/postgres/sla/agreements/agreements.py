@@ -22,9 +22,7 @@ from domain.sla.policies import BEGINNING_OF_TIME
 _ENGINE = "engine"
 
 
-async def get_agreement(
-    connection: AsyncConnection, name: str, scope: Scope = EVERYTHING
-) -> Agreement:
+async def get_agreement(connection: AsyncConnection, name: str, scope: Scope) -> Agreement:
     """Raises NotFound, for an agreement of others than the scope's party as for none."""
     wanted = (agreements.c.name == name, *list_agreement_conditions(scope))
     rows = await connection.execute(select(agreements).where(*wanted))
@@ -52,7 +50,7 @@ async def add_agreement(connection: AsyncConnection, terms: Agreement) -> Agreem
     await put_agreement(connection, terms)
     first = AgreementVersion(terms.name, 1, BEGINNING_OF_TIME)
     await add_version(connection, first, _ENGINE)
-    return await get_agreement(connection, terms.name)
+    return await get_agreement(connection, terms.name, EVERYTHING)
 
 
 async def put_agreement(connection: AsyncConnection, terms: Agreement) -> bool:

@@ -1,4 +1,4 @@
-"""How long things took: half were quicker than p50, 95 in 100 than p95."""
+"""How long things took: half were quicker than p50, 95 in 100 than p95, 99 than p99."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,19 @@ class Latencies:
     count: int
     p50_ms: float
     p95_ms: float
+    p99_ms: float
     max_ms: float
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> "Latencies":
         ordered = sorted(seconds)
-        return cls(len(ordered), _rank(ordered, 50), _rank(ordered, 95), _rank(ordered, 100))
+        return cls(
+            len(ordered),
+            _rank(ordered, 50),
+            _rank(ordered, 95),
+            _rank(ordered, 99),
+            _rank(ordered, 100),
+        )
 
     def __str__(self) -> str:
         return f"p50 {self.p50_ms:,.0f} ms, p95 {self.p95_ms:,.0f} ms, max {self.max_ms:,.0f} ms"

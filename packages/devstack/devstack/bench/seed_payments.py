@@ -26,7 +26,9 @@ _OWE = text(
     )
     INSERT INTO payments (id, number, outage_id, revision, type, status, amount_stroops, asset_code, payer,
         from_address, to_address, correlation_id, created_at)
-    SELECT 'pay_' || substr(encode(sha256(convert_to(outage.id, 'UTF8')), 'hex'), 1, 24),
+    -- As domain/settlement/payments.py derives it.
+    SELECT 'pay_' || substr(encode(sha256(convert_to(
+               concat_ws(chr(31), 'sandbox', 'default', outage.id, '1'), 'UTF8')), 'hex'), 1, 24),
            -- One after the other, in numbers of the run's own.
            abs(('x' || substr(encode(sha256(convert_to(:run, 'UTF8')), 'hex'), 1, 10))::bit(40)::bigint)
                * 1048576 + outage.i,

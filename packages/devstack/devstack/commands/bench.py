@@ -1,6 +1,7 @@
 """`apexchainx bench`: how fast the engine is, measured here and now."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +18,12 @@ from devstack.bench.lifecycle import lifecycles
 from devstack.bench.lifecycle.lifecycles import Rounds
 from devstack.bench.lifecycle.workloads import PATIENCE_SECONDS
 from devstack.bench.load_loops import LoadProfile, Measured, take_median
-from devstack.commands import journal_benchmark, restore_benchmark, settlement_benchmark
+from devstack.commands import (
+    edge_benchmark,
+    journal_benchmark,
+    restore_benchmark,
+    settlement_benchmark,
+)
 from devstack.commands.stacks import Found, find_engine
 from devstack.processes.programs import CannotStart
 from devstack.replay.api_client import EngineClient, RequestRefused, RequestTimedOut
@@ -32,13 +38,14 @@ class Benchmark(StrEnum):
     SETTLEMENT = "settlement"
     JOURNAL = "journal"
     RESTORE = "restore"
+    EDGE = "edge"
 
 
 def command(
     benchmark: Annotated[
         Benchmark,
         typer.Argument(
-            help="Whole outages, declarations alone, the rails, a check of the journal, or a restore."
+            help="Whole outages, declarations alone, the rails, a check of the journal, a restore, or strangers."
         ),
     ],
     in_flight: Annotated[int, typer.Option(min=1, help="Outages at a time.")] = 20,
@@ -55,22 +62,34 @@ def command(
     ] = Path("var"),
 ) -> None:
     """Uses the engine that runs in --data-dir, or starts one there until the end."""
-    pace = LoadProfile(in_flight, warm_up, seconds)
+    pace, quiet = LoadProfile(in_flight, warm_up, seconds), as_json
+    measurements: dict[Benchmark, Callable[[], Coroutine[Any, Any, dict[str, Any]]]] = {
+        Benchmark.LIFECYCLE: lambda: _lifecycle(data_dir, dispute_window, pace, rounds, quiet),
+        Benchmark.DECLARE: lambda: _declare(data_dir, rate, seconds, quiet),
+        Benchmark.SETTLEMENT: lambda: settlement_benchmark.run_measurement(
+            data_dir, seconds, rounds, quiet=quiet
+        ),
+        Benchmark.JOURNAL: lambda: journal_benchmark.run_measurement(
+            data_dir, postings, rounds, quiet=quiet
+        ),
+        Benchmark.RESTORE: lambda: restore_benchmark.run_measurement(
+            data_dir, outages, quiet=quiet
+        ),
+        Benchmark.EDGE: lambda: edge_benchmark.run_measurement(
+            data_dir, seconds, rounds, quiet=quiet
+        ),
+    }
+    _report(benchmark, measurements[benchmark], quiet=quiet)
+
+
+def _report(
+    benchmark: Benchmark, measure: Callable[[], Coroutine[Any, Any, dict[str, Any]]], *, quiet: bool
+) -> None:
     try:
-        if benchmark is Benchmark.DECLARE:
-            running = _declare(data_dir, rate, seconds, as_json)
-        elif benchmark is Benchmark.SETTLEMENT:
-            running = settlement_benchmark.run_measurement(data_dir, seconds, rounds, quiet=as_json)
-        elif benchmark is Benchmark.JOURNAL:
-            running = journal_benchmark.run_measurement(data_dir, postings, rounds, quiet=as_json)
-        elif benchmark is Benchmark.RESTORE:
-            running = restore_benchmark.run_measurement(data_dir, outages, quiet=as_json)
-        else:
-            running = _lifecycle(data_dir, dispute_window, pace, rounds, as_json)
-        result = asyncio.run(running)
+        result = asyncio.run(measure())
     except* FAILURES as failures:
         raise SystemExit(f"apexchainx: {_first(failures)}") from None
-    if as_json:
+    if quiet:
         typer.echo(orjson.dumps({"benchmark": benchmark} | result).decode())
     raise typer.Exit(1 if result.get("problems") else 0)
 

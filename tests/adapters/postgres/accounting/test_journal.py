@@ -176,14 +176,14 @@ class ObligationMachine(RuleBasedStateMachine):
         self.loop.run(self.compare())
 
     async def compare(self) -> None:
-        for payment, at in zip(self.payments, self.at, strict=True):
-            left = Counter[str]()
-            async with self.database.autocommit() as connection:
+        async with self.database.autocommit() as connection:
+            for payment, at in zip(self.payments, self.at, strict=True):
+                left = Counter[str]()
                 for row in await journal.list_by_payment(connection, payment.id):
                     left[row.account.partition(":")[0]] += row.amount_stroops
-            expected = {} if at in ("nowhere", "reversed") else {at: -payment.amount_stroops}
-            found = {name: amount for name, amount in left.items() if amount and name != "expense"}
-            assert found == expected, (payment.id, at)
+                expected = {} if at in ("nowhere", "reversed") else {at: -payment.amount_stroops}
+                found = {name: sum_ for name, sum_ in left.items() if sum_ and name != "expense"}
+                assert found == expected, (payment.id, at)
 
     def teardown(self) -> None:
         assert self.loop.run(find_violations(self.database)) == []

@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.database import Database
 from adapters.postgres.sla import listings
-from devstack.bench import seed_journal
 from devstack.environment.stack import Stack
 from domain.access.scopes import EVERYTHING
 from domain.sla.listings import OutageFilter, parse_ordering
+from tests.testkit import stacks
 
 MANY = 20_000
 SEED = text(
@@ -27,7 +27,7 @@ SEED = text(
 
 @pytest.fixture(scope="module")
 async def many(stack: Stack) -> AsyncIterator[Database]:
-    async with seed_journal.make_scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         async with database.transaction() as connection:
             await connection.execute(SEED, {"many": MANY})
         async with database.autocommit() as connection:

@@ -3,8 +3,7 @@
 import asyncio
 import base64
 import json
-import subprocess
-import sys
+from functools import partial
 
 import httpx
 from nacl.signing import VerifyKey
@@ -14,6 +13,7 @@ from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
 from domain.access.people import Person
 from tests.testkit.access.browser import Browser, open_session
+from tests.testkit.processes.commands import run_command
 
 
 def decode(part: str) -> bytes:
@@ -70,15 +70,8 @@ async def test_the_key_is_rotated_and_old_tokens_stay_good(
     database: Database,
 ) -> None:
     before = (await open_session(browser, person))["access_token"]
-    run = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "cli.main", "tokens", "rotate"],
-        env=stack.environment | {"PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = partial(run_command, environment=stack.environment | {"PATH": ""})
+    run = await asyncio.to_thread(command, "cli.main", "tokens", "rotate")
     assert run.returncode == 0, run.stderr
     made = run.stdout.split()[0]
     async with database.autocommit() as connection:

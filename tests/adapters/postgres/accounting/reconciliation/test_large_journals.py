@@ -23,7 +23,8 @@ from tests.testkit.accounting.fake_chain_history import (
 )
 
 HASH, PAYEE = "dd" * 32, "GBENEFICIARY"
-MANY = 6_000
+# More than the parameters of one statement could name.
+MANY = 5_100
 SUBSCRIBED = text(
     """
     INSERT INTO webhooks (id, url, events)

@@ -1,0 +1,50 @@
+"""
+Whether a receiver may be registered: its URL leads to the public Internet.
+
+Apart from the client that posts, whose library the API has no use for: loading it costs 15 MB.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+from adapters.subscribers.addresses import is_permitted
+from adapters.subscribers.receiver_urls import ReceiverUrl, parse_url
+from domain.errors import Invalid
+
+PRIVATE = "must not lead to a private address"
+Lookup = Callable[[str, int], Awaitable[list[str]]]
+
+
+async def find_addresses(host: str, port: int) -> list[str]:
+    """Return the addresses of a host. Raises OSError when it has none."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def check_scheme(target: ReceiverUrl, *, allow_private: bool) -> None:
+    """Refuse plain HTTP, but to this machine itself where a sandbox permits that."""
+    if target.scheme != "https" and not allow_private:
+        raise Invalid("url", "must be https://")
+
+
+async def check_url(url: str, *, allow_private: bool, lookup: Lookup = find_addresses) -> None:
+    """
+    Check, when it is registered, that the URL of a receiver leads to the public Internet.
+
+    Raises Invalid when it does not; `allow_private` permits http://, and this machine's own addresses.
+    """
+    target = parse_url(url)
+    check_scheme(target, allow_private=allow_private)
+    if target.literal:
+        addresses = [target.host]
+    else:
+        try:
+            addresses = await lookup(target.host, target.port)
+        except OSError:
+            if allow_private:
+                return
+            raise Invalid("url", f"the host {target.host!r} has no address") from None
+    if not all(is_permitted(each, allow_loopback=allow_private) for each in addresses):
+        raise Invalid("url", PRIVATE)

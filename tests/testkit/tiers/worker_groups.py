@@ -1,0 +1,62 @@
+"""
+Which tests stay together on one worker of a run.
+
+The plugin's own groups, `--dist loadgroup` with its marker, are lost without a word where pytest is 9.2 or newer
+(findings/xdist-groups.sh): every test went to whichever worker was free, and what is started for a file was started
+by all of them. So the groups are told from the name of a test, which is all that the plugin's controller knows.
+"""
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+
+# Something is started for all tests of the folder.
+SHARED = ("tests/on_hold/",)
+# Each test starts what it needs; nothing is gained where they share a worker.
+APART = (
+    "tests/system/settlement/test_schedules.py",
+    "tests/system/settlement/test_lying_nodes.py",
+    "tests/system/settlement/test_restored_databases.py",
+    "tests/system/settlement/test_failpoints.py",
+    "tests/system/sla/test_one_truth.py",
+)
+
+
+class GroupScheduling(LoadScopeScheduling):
+    """Gives a whole group to a worker, in the order in which they were collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return name_group(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(
+    config: pytest.Config, log: "Producer"
+) -> LoadScopeScheduling | None:
+    """Take the place of the plugin's own groups; other ways of distributing are left alone."""
+    return GroupScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def name_file(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
+
+
+def name_group(nodeid: str) -> str:
+    """Name what a test stays together with: the tests of its file, or of its folder, or none."""
+    file = name_file(nodeid)
+    if file in APART:
+        return nodeid
+    return next((folder for folder in SHARED if file.startswith(folder)), file)
+
+
+def list_scattered(workers: dict[str, str]) -> dict[str, int]:
+    """Count the workers of each group that went to more than one; `workers` has that of each test."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for nodeid, worker in workers.items():
+        found[name_group(nodeid)].add(worker)
+    return {group: len(each) for group, each in found.items() if len(each) > 1}
