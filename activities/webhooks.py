@@ -1,109 +1,99 @@
-"""The activities of a delivery: post the event to the subscriber, and record the answer."""
+"""The activities of deliveries: wait for the first attempts of an outage's, and go on with one that failed."""
 
-import logging
 import secrets
-import time
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
-from urllib.parse import urlsplit
 
-import orjson
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from adapters import logs, tracing
-from adapters.credentials.webhook_secrets import WebhookSigner
+from activities.integration.delivery_notices import DeliveryNotices
+from activities.integration.delivery_poster import DeliveryPoster
+from activities.integration.receiver_limits import ReceiverLimits
 from adapters.postgres.database import Database
-from adapters.postgres.deliveries import PendingDelivery
-from adapters.subscribers.answers import NoAnswer
-from adapters.subscribers.subscribers import Subscribers
-from domain.deliveries import GONE, Delivery, DeliveryAttempt, DeliveryStatus, compute_pause
-from domain.digests import format_instant
-from domain.errors import Refused
-from domain.webhooks import make_headers
+from adapters.postgres.integration.due_deliveries import PendingDelivery
+from adapters.subscribers.answers import ATTEMPT_SECONDS
+from domain.deliveries import Delivery, DeliveryAttempt, DeliveryStatus, TriedDeliveries
 from services.integration.deliveries.abandon_delivery import abandon_delivery
+from services.integration.deliveries.count_tried import count_tried
 from services.integration.deliveries.read_delivery import read_delivery
-from services.integration.deliveries.record_attempt import record_attempt
-from workflows.webhooks import WebhookActivities
+from services.integration.deliveries.record_attempts import record_attempts
+from workflows.webhooks import DeliveryActivities, WebhookActivities
 
-# How often a delivery looks whether its subscription is active again.
+# How often a delivery looks whether its subscription is active again; who activates it does not wait for that.
 PAUSED_CHECK = timedelta(hours=1)
 SHORTEST_PAUSE = timedelta(seconds=1)
-log = logging.getLogger(__name__)
+# While whoever dispatches has a delivery of its own accord, because a person wants it tried now.
+DISPATCHED_CHECK = timedelta(minutes=1)
+# While a receiver has as many posts at once as it may: from the shortest to twice as long.
+BUSY_PAUSE_SECONDS = 15
+# How long an outage waits for the first attempts: one attempt, and the moment that it takes to begin and to record it.
+TRIED_WITHIN_SECONDS = ATTEMPT_SECONDS + 1
+RECHECK_SECONDS = 1.0
 
 
-class WebhookActivitiesImpl(WebhookActivities):
-    def __init__(self, database: Database, subscribers: Subscribers, signer: WebhookSigner) -> None:
-        self.database, self.signer = database, signer
-        self.subscribers = subscribers
+class WebhookActivitiesImpl(WebhookActivities, DeliveryActivities):
+    def __init__(
+        self,
+        database: Database,
+        poster: DeliveryPoster,
+        limits: ReceiverLimits,
+        notices: DeliveryNotices,
+    ) -> None:
+        self.database, self.poster = database, poster
+        self.limits, self.notices = limits, notices
+
+    @activity.defn
+    async def try_deliveries(self, outage_id: str) -> TriedDeliveries:
+        now = datetime.now(UTC)
+        deadline = now + timedelta(seconds=TRIED_WITHIN_SECONDS)
+        while (tried := await count_tried(self.database, outage_id)).untried:
+            self.notices.wake()
+            if (now := datetime.now(UTC)) >= deadline:
+                break
+            left = (deadline - now).total_seconds()
+            await self.notices.await_recorded(outage_id, min(RECHECK_SECONDS, left))
+        return tried
 
     @activity.defn
     async def post_delivery(self, delivery: Delivery) -> DeliveryStatus:
-        pending = await self._read(delivery)
+        pending = await read_delivery(self.database, delivery.id)
         if pending is None or pending.deleted:
             # The subscription ended while this one waited.
             return await abandon_delivery(self.database, delivery.id)
         if pending.status is not DeliveryStatus.PENDING:
             return pending.status  # an earlier run of this attempt got through, or the last one
-        if not pending.active:
-            raise ApplicationError(
-                "the subscription is paused", type="paused", next_retry_delay=PAUSED_CHECK
-            )
-        attempt = await self._post(pending, delivery.id)
-        answered = {"delivered": attempt.delivered, "response_code": attempt.response_code}
-        host = {"host": urlsplit(pending.url).hostname}
-        log.info("delivery attempted", extra={**host, **answered})
-        await record_attempt(self.database, pending.webhook_id, pending.correlation_id, attempt)
-        if not attempt.delivered:
-            _try_again(attempt)
+        self._check_turn(pending)
+        self.limits.take(pending.webhook_id)
+        try:
+            post = await self.poster.post(pending)
+        finally:
+            self.limits.release(pending.webhook_id)
+        await record_attempts(self.database, [post])
+        if not post.attempt.delivered:
+            _try_again(post.attempt)
         return DeliveryStatus.SUCCESS
 
     @activity.defn
     async def abandon_delivery(self, delivery: Delivery) -> DeliveryStatus:
-        await self._read(delivery)
         return await abandon_delivery(self.database, delivery.id)
 
-    async def _read(self, delivery: Delivery) -> PendingDelivery | None:
-        """Read what is to be posted, and have all later log lines name what it is about."""
-        logs.bind(delivery_id=delivery.id)
-        pending = await read_delivery(self.database, delivery.id)
-        if pending is not None:
-            about = pending.data
-            logs.bind(outage_id=about.get("outage_id"), payment_id=about.get("payment_id"))
-            # The workflow was started by another request than the event's, where that outlives several.
-            logs.bind(correlation_id=pending.correlation_id)
-        return pending
-
-    async def _post(self, pending: PendingDelivery, delivery_id: str) -> DeliveryAttempt:
-        at, begun, number = datetime.now(UTC), time.monotonic(), pending.attempts + 1
-        body = _render(pending)
-        about = (pending.event_id, int(at.timestamp()))
-        signed = make_headers(*about, self.signer.sign(pending.secrets, *about, body))
-        # Not part of what is signed: it says who asked, and nothing of what happened.
-        if (here := tracing.get_traceparent()) is not None:
-            signed["traceparent"] = str(here)
-        code, said, retry_after = None, "", None
-        try:
-            answer = await self.subscribers.post(pending.url, body, signed)
-        except (NoAnswer, Refused) as error:
-            problem = f"no answer: {error}"
-        else:
-            code, said, retry_after = answer.code, answer.excerpt, answer.retry_after
-            problem = "" if 200 <= code < 300 else f"the receiver answered {code}"
-        took = round((time.monotonic() - begun) * 1000)
-        pause = None
-        if problem and code != GONE:
-            tries = number - pending.earlier_attempts
-            pause = compute_pause(
-                tries, retry_after, datetime.now(UTC), secrets.randbelow(1001) / 1000
-            )
-        then = None if pause is None else datetime.now(UTC) + pause
-        return DeliveryAttempt(delivery_id, number, at, took, code, problem, said, then)
+    def _check_turn(self, pending: PendingDelivery) -> None:
+        """Put the attempt off that is not to be made now."""
+        if not pending.active:
+            _put_off("the subscription is paused", "paused", PAUSED_CHECK)
+        if pending.due_at is not None:
+            _put_off("it is about to be tried by itself", "dispatched", DISPATCHED_CHECK)
+        then, now = pending.next_attempt_at, datetime.now(UTC)
+        if then is not None and then - now > SHORTEST_PAUSE:
+            _put_off("its next attempt is not due yet", "not_due", then - now)
+        if not self.limits.has_room(pending.webhook_id, pending.failures):
+            pause = BUSY_PAUSE_SECONDS + secrets.randbelow(BUSY_PAUSE_SECONDS)
+            _put_off("its receiver is busy with others", "busy", timedelta(seconds=pause))
 
 
-def _render(pending: PendingDelivery) -> bytes:
-    occurred_at = format_instant(pending.occurred_at)
-    return orjson.dumps({"type": pending.type, "timestamp": occurred_at, "data": pending.data})
+def _put_off(why: str, kind: str, pause: timedelta) -> NoReturn:
+    raise ApplicationError(why, type=kind, next_retry_delay=pause)
 
 
 def _try_again(attempt: DeliveryAttempt) -> NoReturn:

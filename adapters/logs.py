@@ -60,12 +60,12 @@ def get_context() -> dict[str, Any]:
 
 
 def parse_workflow_id(workflow_id: str) -> dict[str, str]:
-    """Return the outage or payment that a workflow's id names."""
+    """Return the outage that a workflow's id names."""
     kind, _, rest = workflow_id.partition("/")
-    if kind == "payment":
-        return {"payment_id": rest}
-    if kind in ("outage", "attestation"):
-        return {"outage_id": rest.rpartition("/")[0] if kind == "attestation" else rest}
+    if kind in ("payment", "attestation"):
+        return {"outage_id": rest.rpartition("/")[0]}
+    if kind == "outage":
+        return {"outage_id": rest}
     return {}
 
 

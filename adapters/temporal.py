@@ -1,10 +1,8 @@
-"""The client of the Temporal server: connecting, task queues, starting deliveries, the log header."""
+"""The client of the Temporal server: connecting, task queues, the log header."""
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -20,8 +18,6 @@ from temporalio.client import (
     WorkflowHandle,
     WorkflowUpdateHandle,
 )
-from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import (
     LogForwardingConfig,
     LoggingConfig,
@@ -32,12 +28,9 @@ from temporalio.runtime import (
 from temporalio.service import RPCError
 
 from adapters import logs, tracing
-from adapters.postgres.unit_of_work import call_after_commit
-from domain.deliveries import Delivery
 from domain.errors import Unavailable
 
 log = logging.getLogger(__name__)
-START_WITHIN = timedelta(seconds=10)
 QUEUES = ("outages", "settlement", "webhooks", "analytics")
 # Carries the ids that log lines of a workflow bear; its worker passes it on to all that it starts.
 LOG_HEADER = "log-context"
@@ -55,37 +48,6 @@ async def connect(address: str, namespace: str, *, lazy: bool = False) -> Client
         )
     except (RPCError, RuntimeError) as error:
         raise Unavailable(f"Temporal does not answer at {address}; is it running?") from error
-
-
-async def start_deliveries(client: Client, ids: list[str]) -> None:
-    """
-    Start the workflow of each delivery of an event that no workflow published.
-
-    A delivery whose workflow cannot be started stays pending in the database and is logged; the change
-    that its event reports is committed in either case. Within a unit of work they wait for that.
-    """
-
-    async def start_all() -> None:
-        await asyncio.gather(*(_start_delivery(client, delivery_id) for delivery_id in ids))
-
-    await call_after_commit(start_all)
-
-
-async def _start_delivery(client: Client, delivery_id: str) -> None:
-    try:
-        with suppress(WorkflowAlreadyStartedError):
-            await client.start_workflow(
-                "WebhookWorkflow",
-                Delivery(delivery_id),
-                id=f"webhook/{delivery_id}",
-                task_queue="webhooks",
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                rpc_timeout=START_WITHIN,
-            )
-    except RPCError as error:
-        log.error(
-            "delivery %s stays pending, because Temporal does not answer: %s", delivery_id, error
-        )
 
 
 def forward_logs() -> None:

@@ -28,7 +28,6 @@ from adapters.postgres import unit_of_work
 from adapters.postgres.settlement import manual_matches, payments
 from api.dependencies import ANSWER_WITHIN, Engine
 from domain.access.scopes import EVERYTHING
-from domain.deliveries import Delivery
 from domain.errors import Conflict, IllegalTransition, TryAgain
 from domain.settlement.manual_matches import MatchTransferRequest
 from domain.settlement.payments import JudgeOutageResult
@@ -53,10 +52,9 @@ from services.sla.outages.read_answer import (
     read_resolution,
 )
 from services.sla.outages.read_reversal import read_reopening, read_void
-from workflows.outage_states import make_search_attributes
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
-from workflows.webhooks import WebhookWorkflow
+from workflows.visibility.search_attributes import make_search_attributes
 
 log = logging.getLogger(__name__)
 # The SDK's types know asynchronous updates of a handle only, not of a start.
@@ -87,7 +85,7 @@ async def declare(engine: Engine, declaration: Declaration) -> RecordOutageResul
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             # It is not on record, so whatever workflow ended under this id has recorded nothing.
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            search_attributes=make_search_attributes(outage),
+            search_attributes=make_search_attributes(declaration),
             static_summary=f"{outage.severity} outage at {outage.site_name}"[:200],
         )
         recorded: RecordOutageResult = await engine.temporal.execute_update_with_start_workflow(
@@ -138,8 +136,7 @@ async def void(engine: Engine, outage_id: str, asked: VoidRequest, update_id: st
 
 async def file_dispute(engine: Engine, dispute: Dispute, update_id: str) -> None:
     look = partial(read_filing, engine.database, dispute, datetime.now(UTC))
-    outage_id = dispute.outage_id
-    await _ask(engine, outage_id, OutageWorkflow.file_dispute, dispute, update_id, look)
+    await _ask(engine, dispute.outage_id, OutageWorkflow.file_dispute, dispute, update_id, look)
 
 
 async def decide_dispute(
@@ -160,30 +157,17 @@ async def retry_payment(engine: Engine, payment_id: str) -> None:
 
 
 async def _signal_retry(engine: Engine, payment_id: str) -> None:
-    handle = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
+    handle = await _get_payment_handle(engine, payment_id)
     try:
         await handle.signal(PaymentWorkflow.retry, rpc_timeout=ANSWER_WITHIN)
     except RPCError as error:
         log.warning("payment %s was not notified to check again: %s", payment_id, error)
 
 
-async def start_delivery(engine: Engine, delivery_id: str) -> None:
-    """
-    Start the workflow of a delivery once it is committed; one that waits for its next attempt is replaced.
-    """
-    await unit_of_work.call_after_commit(partial(_start_delivery, engine, delivery_id))
-
-
-async def _start_delivery(engine: Engine, delivery_id: str) -> None:
-    await engine.temporal.start_workflow(
-        WebhookWorkflow.run,
-        Delivery(delivery_id),
-        id=f"webhook/{delivery_id}",
-        task_queue="webhooks",
-        id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        rpc_timeout=ANSWER_WITHIN,
-    )
+async def _get_payment_handle(engine: Engine, payment_id: str) -> Any:
+    async with engine.database.autocommit() as connection:
+        record = await payments.get(connection, payment_id, EVERYTHING)
+    return engine.temporal.get_workflow_handle(record.payment.workflow_id)
 
 
 async def match_transfer(
@@ -191,7 +175,7 @@ async def match_transfer(
 ) -> None:
     """Have a payment take a transfer made out of band for itself; one that has is answered once more."""
     await unit_of_work.conclude()
-    handle = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
+    handle = await _get_payment_handle(engine, payment_id)
     try:
         await handle.execute_update(MATCH, asked, id=update_id, rpc_timeout=ANSWER_WITHIN)
     except RPCError as error:
@@ -207,7 +191,7 @@ async def _explain_payment(engine: Engine, payment_id: str, asked: MatchTransfer
         matched = await manual_matches.get(connection, payment_id, EVERYTHING)
     if record.transaction_hash is None:
         raise Conflict(
-            f"payment {payment_id} is {record.status}, and its workflow payment/{payment_id} does not "
+            f"payment {payment_id} is {record.status}, and its workflow {record.payment.workflow_id} does not "
             "run: repeat the request in a moment; if somebody terminated the workflow, start it again first"
         )
     if matched is None or record.transaction_hash != asked.transaction_hash:
@@ -216,10 +200,7 @@ async def _explain_payment(engine: Engine, payment_id: str, asked: MatchTransfer
 
 @asynccontextmanager
 async def _take_turn(engine: Engine, outage_id: str) -> AsyncIterator[None]:
-    """
-    Wait until nobody else asks the same outage: its workflow takes only some updates at once, and the
-    first of many that want the same decides what the others are answered.
-    """
+    """Wait until nobody else asks the same outage: of many that want the same the first decides for all."""
     await unit_of_work.conclude()
     turn = engine.turns.setdefault(outage_id, asyncio.Lock())
     try:

@@ -44,5 +44,6 @@ async def _run(engine: Engine, run: Any, message: Any, name: str) -> Any:
         message,
         id=f"wallet/{name}/{uuid4().hex[:12]}",
         task_queue="settlement",
+        static_summary=f"wallet: {name.replace('/', ' ')}",
         execution_timeout=ANSWER_WITHIN * 2,
     )

@@ -53,6 +53,13 @@ class DeliveryAttempt:
     def delivered(self) -> bool:
         return self.response_code is not None and 200 <= self.response_code < 300
 
+    @property
+    def status(self) -> DeliveryStatus:
+        """What the delivery is after this attempt."""
+        if self.delivered:
+            return DeliveryStatus.SUCCESS
+        return DeliveryStatus.FAILED if self.next_attempt_at is None else DeliveryStatus.PENDING
+
 
 # Pauses after the first attempt, the second, and so on: that of a receiver which is down for a moment is
 # short, and one that is down over a week's holiday still gets everything.
@@ -67,7 +74,41 @@ JITTER = 0.1
 RETRY_AFTER_MAX = _DAY
 # A receiver that only fails is disabled: not before so many failures, nor before so long.
 DISABLING_FAILURES, DISABLING_AFTER = 20, 5 * _DAY
+# A receiver that was disabled because it only failed is probed so often; one that is gone is not.
+PROBE_PAUSE = timedelta(hours=1)
 GONE = 410
+
+# Whoever is about to post a delivery holds it so long: longer than an attempt takes with all that belongs to it.
+LEASE = timedelta(seconds=30)
+# How many posts to one receiver may be on their way at once, from one process; and to one that has failed so
+# many times in a row, of which each may take 15 seconds.
+CONCURRENT_POSTS, CONCURRENT_POSTS_FAILING, FAILING = 16, 1, 8
+# How many posts to one receiver may leave in a second, from one process.
+POSTS_PER_SECOND = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Of one receiver: how many posts are on their way to it, and how many more may leave now."""
+
+    posts: int
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class TriedDeliveries:
+    """Of the deliveries of an outage's events: how many there are, are delivered, and were not tried yet."""
+
+    total: int
+    delivered: int
+    untried: int = 0
+
+    def describe(self) -> str:
+        """Return in words how many subscribers know all of it."""
+        if not self.total:
+            return "nobody subscribes to its events"
+        rest = "; the others are tried on" if self.delivered < self.total else ""
+        return f"{self.delivered} of {self.total} deliveries are accepted{rest}"
 
 
 def compute_pause(

@@ -11,15 +11,22 @@ from domain.digests import derive_id
 
 class EventType(StrEnum):
     OUTAGE_CREATED = "outage.created"
+    OUTAGE_AMENDED = "outage.amended"
     OUTAGE_RESOLVED = "outage.resolved"
     OUTAGE_REOPENED = "outage.reopened"
     OUTAGE_CANCELLED = "outage.cancelled"
     OUTAGE_CLOSED = "outage.closed"
+    SLA_MET = "sla.met"
     SLA_BREACHED = "sla.breached"
+    SLA_REVISED = "sla.revised"
     DISPUTE_OPENED = "dispute.opened"
     DISPUTE_RESOLVED = "dispute.resolved"
+    DISPUTE_EXPIRED = "dispute.expired"
+    DISPUTE_WITHDRAWN = "dispute.withdrawn"
     ATTESTATION_HALTED = "attestation.halted"
+    PAYMENT_SUBMITTED = "payment.submitted"
     PAYMENT_PROCESSED = "payment.processed"
+    PAYMENT_FAILED = "payment.failed"
     PAYMENT_BLOCKED = "payment.blocked"
     PAYMENT_ON_HOLD = "payment.on_hold"
     PAYMENT_REOPENED = "payment.reopened"
@@ -33,7 +40,23 @@ class EventType(StrEnum):
     OBLIGATION_OVERDUE = "ledger.obligation_overdue"
     REFRESH_TOKEN_REUSED = "access.refresh_token_reused"
     WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_RECOVERED = "webhook.recovered"
     WEBHOOK_TEST = "webhook.test"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "EventType | None":
+        """Return what a name of the field's own means that we have another name for."""
+        return _ALIASES.get(str(value))
+
+
+# Names that others have for the same: whoever subscribes to one subscribes to what stands beside it.
+_ALIASES: Mapping[str, EventType] = {
+    "dispute.filed": EventType.DISPUTE_OPENED,
+    "dispute.decided": EventType.DISPUTE_RESOLVED,
+    "payment.confirmed": EventType.PAYMENT_PROCESSED,
+    "endpoint.disabled": EventType.WEBHOOK_DISABLED,
+    "endpoint.recovered": EventType.WEBHOOK_RECOVERED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +93,6 @@ class FeedEvent:
     id: str
     type: str
     outage_id: str | None
+    outage_sequence: int | None
     occurred_at: datetime
     data: Mapping[str, Any]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from domain.errors import Invalid
 
@@ -85,3 +86,19 @@ class Subscription:
     disabled_reason: str | None = None
     failures: int = 0
     failing_since: datetime | None = None
+    probe_at: datetime | None = None
+
+    @property
+    def probed(self) -> bool:
+        """Whether the engine disabled it and looks whether it is back."""
+        return not self.active and self.probe_at is not None
+
+
+# What the row of a subscription says when it is enabled again.
+ENABLED: Mapping[str, Any] = {
+    "disabled_at": None,
+    "disabled_reason": None,
+    "failures": 0,
+    "failing_since": None,
+    "probe_at": None,
+}

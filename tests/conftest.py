@@ -19,6 +19,7 @@ from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from tests.testkit.access.second_person import open_second_person
 from tests.testkit.api_client import AT_ONCE, BRIEF, TERMS
+from tests.testkit.integration.event_checker import check_events
 from tests.testkit.problem_checker import check_problem
 from tests.testkit.settlement.payment_factory import open_rail
 from tests.testkit.stacks import RUNNING, Stacks
@@ -94,6 +95,9 @@ async def stack(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> Asy
     made = tmp_path_factory.mktemp("stack")
     async with stacks.start(made, relays=False, settings=settings) as running:
         yield running
+        published = Database(running.environment["DATABASE_URL"], connections_max=1)
+        await check_events(published)
+        await published.close()
 
 
 @pytest.fixture(scope="session")

@@ -77,7 +77,7 @@ async def test_a_request_is_followed_to_its_payment(api: httpx.AsyncClient, stac
     for activity in ("prepare_payment", "submit_payment", "observe_payment", "confirm_payment"):
         line = await logged(stack, "settlement-worker", activity=activity, payment_id=payment)
         assert line.items() >= about.items(), activity
-        assert line["workflow_id"] == f"payment/{payment}"
+        assert line["workflow_id"] == f"payment/{body['id']}/1"
         assert line["correlation_id"] in (first, second), activity
     await logged(stack, "worker", activity="close_outage", correlation_id=first, **about)
 
@@ -90,8 +90,10 @@ async def test_a_delivery_bears_the_id_of_the_request_that_caused_it(
     assert hook.status_code == 201, hook.text
     try:
         correlation = make_unique_id("declare")
+        trace_id = "5bf92f3577b34da6a3ce929d0e0e4737"
+        asked = {"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"}
         answer = await api.post(
-            "/outages", json=build_outage(), headers={"X-Correlation-ID": correlation}
+            "/outages", json=build_outage(), headers=asked | {"X-Correlation-ID": correlation}
         )
         outage_id = answer.json()["id"]
         tried = await logged(stack, "worker", event="delivery attempted", outage_id=outage_id)
@@ -99,7 +101,7 @@ async def test_a_delivery_bears_the_id_of_the_request_that_caused_it(
         await api.delete(f"/webhooks/{hook.json()['id']}")
     assert tried["correlation_id"] == correlation
     assert (tried["host"], tried["delivered"]) == ("127.0.0.1", False)
-    assert tried["workflow_id"] == f"webhook/{tried['delivery_id']}"
+    assert tried["trace_id"] == trace_id
     assert "planted" not in (stack.directory.logs / "worker.log").read_text()
 
 

@@ -25,7 +25,7 @@ FURNITURE = {
         *("amendments", "health", "metrics", "payouts", "receptions", "reversals"),
         "user_wallets",
     },
-    "workflows": {"outage_states", "reversals", "runtime"},
+    "workflows": {"outage_states", "reversals", "runtime", "scheduled_workflows"},
     "activities": set[str](),
     "adapters/postgres": {
         *("closed_outages", "contract_calls", "database", "durability", "guard_digests", "guards"),

@@ -46,7 +46,12 @@ UNIT = (
     "adapters/test_tracing.py",
     "adapters/test_setting_types.py",
     *("../packages/stellar-sandbox/tests", "devstack", "api", "cli/test_main.py"),
-    *("docs/test_docs.py", "docs/test_lists.py", "docs/test_copied_examples.py"),
+    *(
+        "docs/test_docs.py",
+        "docs/test_operations.py",
+        "docs/test_lists.py",
+        "docs/test_copied_examples.py",
+    ),
     *("docs/test_pages.py", "test_contract_parity.py", "test_state_codes.py", "test_tidy.py"),
     *("test_tiers.py", "docs/test_ignored_files.py", "test_schedule_replay.py"),
 )
@@ -64,7 +69,7 @@ NOT_UNIT = (
 # Whoever asks for one of these has a server started.
 SERVERS = {"surroundings", "environment", "process", "supervisor", "running"}
 # Who sets one of these has chosen to take longer.
-CHOSEN = {"SCHEDULES", "KILLS", "RECORD_SCHEDULES", "IDEMPOTENCY_KEYS"}
+CHOSEN = {"SCHEDULES", "KILLS", "RECORD_SCHEDULES", "IDEMPOTENCY_KEYS", "EVENTS"}
 # Where durations.json is silent.
 UNKNOWN_SECONDS = 0.3
 

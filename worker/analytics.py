@@ -45,9 +45,12 @@ def build_integrity_check_activities(
     )
 
 
-def make_schedules(settings: AnalyticsSettings) -> Callable[[Client], Awaitable[None]]:
+def make_schedules(
+    settings: AnalyticsSettings, stack: AsyncExitStack
+) -> Callable[[Client], Awaitable[None]]:
     return scheduled_workflows.begin(
         "analytics",
+        stack,
         ScheduledWorkflow(
             "reconciliation",
             ReconciliationWorkflow.run,

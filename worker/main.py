@@ -33,7 +33,7 @@ def build(client: Client, queue: str, work: QueueSpec) -> Worker:
         workflow_runner=make_strict_sandbox(),
         max_cached_workflows=2000,
         max_concurrent_workflow_tasks=100,
-        max_concurrent_activities=100,
+        max_concurrent_activities=work.activities_max,
         max_concurrent_local_activities=100,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         # After a crash, what this worker had cached is served elsewhere this much later.

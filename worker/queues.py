@@ -8,6 +8,9 @@ from typing import Any
 
 from temporalio.client import Client
 
+from activities.integration.delivery_notices import DeliveryNotices
+from activities.integration.delivery_poster import DeliveryPoster
+from activities.integration.receiver_limits import ReceiverLimits
 from activities.settlement.batches import BatchActivitiesImpl
 from activities.settlement.payments import PaymentActivitiesImpl
 from activities.settlement.wallets import WalletActivitiesImpl
@@ -27,6 +30,7 @@ from worker.analytics import (
     make_schedules,
 )
 from worker.intake.episode_driver import make_episode_driver
+from worker.integration.dispatcher import make_dispatching
 from worker.recovery.relay import make_relay
 from worker.settlement import build_settlement_activities, start_batching
 from workflows.attestations import AttestationWorkflow
@@ -63,6 +67,8 @@ class QueueSpec:
     begin: Begin | None = None
     # Ends with the error that the whole worker has to end with.
     guard: asyncio.Task[None] | None = None
+    # How many activities run at once.
+    activities_max: int = 100
 
 
 async def build_queue_spec(
@@ -79,16 +85,11 @@ async def build_queue_spec(
         return _build_outages_spec(settings, database, stack)
     if queue == "settlement":
         activities, claiming = await build_settlement_activities(
-            database, client, stack, takes_over=takes_over
+            database, stack, takes_over=takes_over
         )
         return replace(_build_settlement_spec(*activities), guard=claiming)
     if queue == "webhooks":
-        posting = load(WebhookSettings)
-        subscribers = Subscribers(allow_private=posting.webhook_allow_private)
-        stack.push_async_callback(subscribers.close)
-        signer = WebhookSigner(posting.webhook_secret_key.get_secret_value())
-        webhooks = WebhookActivitiesImpl(database, subscribers, signer)
-        return QueueSpec(WORKFLOWS[queue], [webhooks.post_delivery, webhooks.abandon_delivery])
+        return _build_webhooks_spec(load(WebhookSettings), database, stack)
     if queue == "analytics":
         return _build_analytics_spec(load(AnalyticsSettings), database, stack)
     raise SystemExit(f"there is no queue {queue!r}; choose from {', '.join(temporal.QUEUES)}")
@@ -102,6 +103,25 @@ def _begin_all(*begins: Begin) -> Begin:
     return begin
 
 
+def _build_webhooks_spec(
+    settings: WebhookSettings, database: Database, stack: AsyncExitStack
+) -> QueueSpec:
+    """Build the dispatcher of deliveries, and the workflow of those that failed."""
+    subscribers = Subscribers(allow_private=settings.webhook_allow_private)
+    stack.push_async_callback(subscribers.close)
+    signer = WebhookSigner(settings.webhook_secret_key.get_secret_value())
+    poster, limits = DeliveryPoster(subscribers, signer), ReceiverLimits()
+    notices = DeliveryNotices()
+    webhooks = WebhookActivitiesImpl(database, poster, limits, notices)
+    return QueueSpec(
+        WORKFLOWS["webhooks"],
+        [webhooks.try_deliveries, webhooks.post_delivery, webhooks.abandon_delivery],
+        make_dispatching(database, poster, limits, notices, stack),
+        # They wait for receivers, and for each other, and so cost next to nothing.
+        activities_max=1000,
+    )
+
+
 def _build_analytics_spec(
     settings: AnalyticsSettings, database: Database, stack: AsyncExitStack
 ) -> QueueSpec:
@@ -111,7 +131,7 @@ def _build_analytics_spec(
     return QueueSpec(
         WORKFLOWS["analytics"],
         [comparisons.read_chain, comparisons.compare_journal, integrity_checks.check_integrity],
-        make_schedules(settings),
+        make_schedules(settings, stack),
     )
 
 
@@ -144,6 +164,7 @@ def _build_settlement_spec(
             batches.form_batches,
             batches.prepare_batch,
             batches.confirm_batch,
+            batches.find_workflows,
             batches.fail_batch,
             batches.quarantine_batch,
         ],

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
@@ -17,7 +16,6 @@ from activities.settlement.limits import SigningGate
 from activities.settlement.payments import PaymentActivitiesImpl
 from activities.settlement.wallets import WalletActivitiesImpl
 from activities.sla.attestations import AttestationActivitiesImpl
-from adapters import temporal
 from adapters.postgres.database import Database
 from adapters.settings import SettlementSettings, load
 from adapters.stellar.accounts.channels import ChannelAccounts
@@ -51,7 +49,7 @@ BEHIND = (
 
 
 async def build_settlement_activities(
-    database: Database, client: Client, stack: AsyncExitStack, *, takes_over: bool = False
+    database: Database, stack: AsyncExitStack, *, takes_over: bool = False
 ) -> tuple[SettlementActivities, asyncio.Task[None]]:
     """
     Connect to the network, check that it is the right one, claim the channels and build the activities.
@@ -76,7 +74,7 @@ async def build_settlement_activities(
     stack.push_async_callback(readings.close)
     claim = build_claim(settings, database, rail, readings, takes_over=takes_over)
     plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
-    gate = await _build_gate(settings, database, client, readings, claim)
+    gate = await _build_gate(settings, database, readings, claim)
     stack.push_async_callback(_stop, asyncio.create_task(monitor.run(gate.hold, readings, claim)))
     claiming = await hold_channels(claim, stack)
     accounts = WalletAccounts(rail.nodes, rail.asset, rail.keys.operator)
@@ -140,7 +138,6 @@ async def _connect_contract(settings: SettlementSettings, rail: Rail) -> SlaCont
 async def _build_gate(
     settings: SettlementSettings,
     database: Database,
-    client: Client,
     readings: ChainReadings,
     claim: ChannelClaim,
 ) -> SigningGate:
@@ -158,8 +155,7 @@ async def _build_gate(
         unknowns=settings.circuit_breaker_unknowns,
         window=timedelta(minutes=settings.circuit_breaker_window_minutes),
     )
-    page = partial(temporal.start_deliveries, client)
-    stop = CircuitBreaker(database, tolerance, page)
+    stop = CircuitBreaker(database, tolerance)
     nets = settings.netting_window_seconds > 0
     return SigningGate(database, allowed, stop, readings=readings, claim=claim, nets=nets)
 

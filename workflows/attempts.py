@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 
 from temporalio import activity, workflow
 
+from domain.reasons import WAITS, Reason, ReasonCode, WaitsFor, find_end
 from domain.settlement.attempts import Attempt, AttemptOutcome, Observation
 from domain.settlement.envelopes import SendAnswer
 
 with workflow.unsafe.imports_passed_through():
     from workflows.runtime import WorkflowBase, exponential_backoff
-    from workflows.webhooks import start_deliveries
+    from workflows.visibility.search_attributes import get_shown_wait, show_wait
 
 Seen = TypeVar("Seen")
 
@@ -25,6 +26,7 @@ Seen = TypeVar("Seen")
 OBSERVE_TIMEOUT = timedelta(seconds=12)
 ROUND_PAUSE_MAX = timedelta(minutes=1)
 # A person signals retry after the review; this is for the case that the signal was lost.
+UNKNOWN = Reason(ReasonCode.UNKNOWN_TRANSACTION, "its channel was used by an unknown transaction")
 QUARANTINE_RECHECK_MIN, QUARANTINE_RECHECK_MAX = timedelta(hours=1), timedelta(days=1)
 
 
@@ -56,9 +58,34 @@ class AttemptWorkflowBase(WorkflowBase):
         self.quarantined_attempt: tuple[str, int] | None = None
         self.quarantine_checks = 0
 
+    async def show_stopped(self, reason: Reason) -> bool:
+        """Show in the list what stops this; False when that is shown already."""
+        return show_wait(WAITS[reason.code], find_end(reason.code, workflow.now()))
+
+    async def show_moving(self) -> bool:
+        """Show, of what was stopped, that it waits for nobody any more; False of what was not, or still is."""
+        # In quarantine it is only observed again, until a person has reviewed it.
+        if get_shown_wait() in (None, WaitsFor.NETWORK) or self.quarantined_attempt:
+            return False
+        return show_wait(WaitsFor.NETWORK)
+
+    async def show_delayed(self) -> None:
+        """Show that this takes longer than it should, and that nobody can do anything about it."""
+        if get_shown_wait() is None:
+            show_wait(WaitsFor.NETWORK)
+        else:
+            await self.show_moving()
+
+    def note_stuck(self, why: str) -> None:
+        # What waits for a person does so while the network is away as well.
+        if get_shown_wait() is None:
+            show_wait(WaitsFor.NETWORK)
+        super().note_stuck(why)
+
     async def submit_until_final(self, attempt: Attempt) -> tuple[Attempt, Observation]:
         """Send the stored bytes again and again, until the network proves what became of them."""
         rounds = 0
+        await self.show_moving()
         while True:
             answer = await self.run_until_accepted(AttemptActivities.submit_payment, attempt)
             if answer.outbid:
@@ -73,6 +100,10 @@ class AttemptWorkflowBase(WorkflowBase):
             if observation.outcome is not AttemptOutcome.OPEN:
                 return attempt, observation
             rounds += 1
+            if observation.reason_code is None:
+                await self.show_delayed()
+            else:
+                await self.show_stopped(observation.why)
             pause = min(timedelta(seconds=rounds * rounds), ROUND_PAUSE_MAX)
             await workflow.sleep(pause, summary="nothing is proven yet")
             self.continue_as_new_if_long()
@@ -80,7 +111,7 @@ class AttemptWorkflowBase(WorkflowBase):
 
     async def await_quarantine_review(
         self,
-        quarantine: Callable[[Any, Seen], Awaitable[list[str]]],
+        quarantine: Callable[[Any, Seen], Awaitable[None]],
         attempt: Attempt,
         observed: Seen,
     ) -> None:
@@ -90,10 +121,11 @@ class AttemptWorkflowBase(WorkflowBase):
         comes while the quarantine is recorded counts, because the database shows it by then.
         """
         if self.quarantined_attempt != (attempt.payment_id, attempt.n):
-            await start_deliveries(await self.run_until_accepted(quarantine, observed))
+            await self.run_until_accepted(quarantine, observed)
             # Recorded once, not at each check: it opens the circuit breaker, which stops every payment.
             self.quarantined_attempt = (attempt.payment_id, attempt.n)
         self.note(f"quarantined: channel {attempt.channel} was used by an unknown transaction")
+        await self.show_stopped(UNKNOWN)
         pause = exponential_backoff(
             QUARANTINE_RECHECK_MIN, self.quarantine_checks, QUARANTINE_RECHECK_MAX
         )

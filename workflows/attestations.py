@@ -17,6 +17,7 @@ from typing import Any, assert_never
 from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError, ChildWorkflowError, WorkflowAlreadyStartedError
 
+from domain.reasons import WaitsFor
 from domain.settlement.payments import JudgeOutageResult
 from domain.sla.attestations import (
     Attestation,
@@ -32,10 +33,16 @@ from domain.sla.attestations import (
     OwnCall,
     PrepareCallResult,
 )
+from domain.sla.outages import Declaration
 
 with workflow.unsafe.imports_passed_through():
     from workflows.runtime import WorkflowBase
-    from workflows.webhooks import start_deliveries
+    from workflows.visibility.search_attributes import (
+        get_shown_wait,
+        make_debt_attributes,
+        show_end,
+        show_wait,
+    )
 
 # Seeing a call through waits for ledgers to close; longer than this is another round.
 CARRY_TIMEOUT = timedelta(seconds=20)
@@ -85,10 +92,10 @@ class AttestationWorkflow(WorkflowBase):
             conclusion = await self.run_until_accepted(
                 AttestationActivities.conclude_attestation, concluding
             )
-            await start_deliveries(conclusion.deliveries)
             match conclusion:
                 case Attested(transaction_hash):
                     self.note(f"attested by {transaction_hash}")
+                    show_end()
                     return transaction_hash
                 case Halted(problem):
                     await self.await_retry(problem)
@@ -134,6 +141,7 @@ class AttestationWorkflow(WorkflowBase):
     async def await_retry(self, problem: str) -> None:
         """Wait for a person, for ever if need be: the contract denies what would be paid."""
         self.note(f"halted: {problem}; send the signal retry when it is fixed")
+        show_wait(WaitsFor.HALT)
         parent = workflow.info().parent
         if parent is not None:
             handle: Any = workflow.get_external_workflow_handle(parent.workflow_id)
@@ -142,6 +150,7 @@ class AttestationWorkflow(WorkflowBase):
             except ApplicationError as error:
                 self.note(f"halted: {problem}; its outage could not be notified: {error.message}")
         await workflow.wait_condition(lambda: self.retry_requested)
+        show_wait(WaitsFor.NETWORK)
 
     @workflow.signal(description="The disagreement with the contract is resolved: ask it again")
     def retry(self) -> None:
@@ -151,8 +160,9 @@ class AttestationWorkflow(WorkflowBase):
 class AttestedWorkflowBase(WorkflowBase):
     """A workflow whose verdicts the SLA contract must confirm, where that is configured."""
 
-    def __init__(self, subject: Any) -> None:
-        super().__init__(subject)
+    def __init__(self, declaration: Declaration) -> None:
+        super().__init__(declaration)
+        self.declaration = declaration
         self.attestation_handles: dict[int, workflow.ChildWorkflowHandle[Any, str]] = {}
         self.attestation_problem = ""
 
@@ -183,6 +193,9 @@ class AttestedWorkflowBase(WorkflowBase):
                 task_queue="settlement",
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 static_summary=f"the contract's confirmation of {judgement.verdict}",
+                search_attributes=make_debt_attributes(
+                    judgement.payment.amount_stroops, self.declaration.agreement
+                ),
             )
 
     async def await_attestation(self, judgement: JudgeOutageResult | None) -> None:
@@ -197,6 +210,7 @@ class AttestedWorkflowBase(WorkflowBase):
                     self.attestation_problem
                     or f"waiting for the SLA contract's confirmation: {child.id}"
                 )
+                show_wait(WaitsFor.HALT if self.attestation_problem else WaitsFor.NETWORK)
             try:
                 if not await self.await_child(child):
                     return
@@ -212,3 +226,6 @@ class AttestedWorkflowBase(WorkflowBase):
     def attestation_halted(self, problem: str) -> None:
         self.attestation_problem = f"nothing is paid: {problem}"
         self.note(self.attestation_problem)
+        # While the dispute window runs, or somebody decides, the outage is shown to wait for that.
+        if get_shown_wait() is WaitsFor.NETWORK:
+            show_wait(WaitsFor.HALT)

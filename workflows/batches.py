@@ -35,9 +35,8 @@ from domain.settlement.batches import (
 
 with workflow.unsafe.imports_passed_through():
     from workflows.attempts import AttemptActivities, AttemptWorkflowBase
-    from workflows.payments import PaymentWorkflow
     from workflows.runtime import RETRY_FOREVER
-    from workflows.webhooks import start_deliveries
+    from workflows.visibility.search_attributes import show_end
 
 BATCHING_TIMEOUT = timedelta(minutes=2)
 HEARTBEAT_TIMEOUT = timedelta(seconds=15)
@@ -66,12 +65,17 @@ class BatchActivities(AttemptActivities):
 
     @activity.defn
     @abstractmethod
+    async def find_workflows(self, payment_ids: list[str]) -> list[str]:
+        """Return the ids of the workflows of payments, in the order given."""
+
+    @activity.defn
+    @abstractmethod
     async def fail_batch(self, observed: ObservedBatch) -> FailBatchResult:
         """Block the payments at fault of a failed batch, and reserve for the rest once more."""
 
     @activity.defn
     @abstractmethod
-    async def quarantine_batch(self, observed: ObservedBatch) -> list[str]:
+    async def quarantine_batch(self, observed: ObservedBatch) -> None:
         """Quarantine the batch: an unknown transaction consumed its sequence."""
 
 
@@ -87,7 +91,10 @@ class BatchWorkflow(AttemptWorkflowBase):
     @workflow.run
     async def run(self, batch: Batch) -> int:
         """Return how many payments were settled."""
-        return await self.outlast_cancellation(self.settle())
+        settled = await self.outlast_cancellation(self.settle())
+        self.note(f"payments settled: {settled}")
+        show_end()
+        return settled
 
     async def settle(self) -> int:
         while True:
@@ -96,8 +103,8 @@ class BatchWorkflow(AttemptWorkflowBase):
             preparation = await self.run_until_accepted(
                 BatchActivities.prepare_batch, self.batch, BATCH_LIMIT
             )
-            await self.notify_removed(preparation.removed, preparation.deliveries)
-            await asyncio.gather(*map(self.signal_retry, preparation.withdrawn))
+            await self.notify_removed(preparation.removed)
+            await self.signal_retries(preparation.withdrawn)
             match preparation.state:
                 case Prepared(attempt):
                     if (settled := await self.pay(attempt)) is not None:
@@ -119,7 +126,7 @@ class BatchWorkflow(AttemptWorkflowBase):
                 settled = await self.run_until_accepted(
                     BatchActivities.confirm_batch, observed, BATCH_LIMIT
                 )
-                await asyncio.gather(*map(self.signal_retry, settled))
+                await self.signal_retries(settled)
                 return len(settled)
             case AttemptOutcome.EXPIRED:
                 self.note("expired unused; signing again for the same sequence")
@@ -136,36 +143,43 @@ class BatchWorkflow(AttemptWorkflowBase):
         # The database may be at the next batch before it answers: no continue-as-new with this one.
         self.subject = None
         failed = await self.run_until_accepted(BatchActivities.fail_batch, observed, BATCH_LIMIT)
-        await self.notify_removed(failed.removed, failed.deliveries)
+        await self.notify_removed(failed.removed)
         if failed.again is None:
             return 0
         self.subject = self.batch = failed.again
         return None
 
-    async def notify_removed(
-        self, removed: Sequence[RemovedPayment], deliveries: list[str]
-    ) -> None:
-        """Signal the payments that were removed, and notify the subscribers."""
+    async def notify_removed(self, removed: Sequence[RemovedPayment]) -> None:
+        """Signal the payments that were removed."""
         for out in removed:
             self.note(f"removed {out.payment_id}: {out.reason}")
-        await asyncio.gather(*map(self.signal_removed, removed))
-        await start_deliveries(deliveries)
+        names = await self.find_workflows([out.payment_id for out in removed])
+        await asyncio.gather(*map(self.signal_removed, names, removed))
 
-    async def signal_retry(self, payment_id: str) -> None:
-        with suppress(
-            ApplicationError
-        ):  # the payment has no workflow of its own, or its workflow has ended
-            await _get_handle(payment_id).signal(PaymentWorkflow.retry)
+    async def find_workflows(self, payment_ids: Sequence[str]) -> list[str]:
+        """Return the ids of the workflows of payments, in their order."""
+        if not payment_ids:
+            return []
+        return await self.run_until_accepted(BatchActivities.find_workflows, list(payment_ids))
 
-    async def signal_removed(self, out: RemovedPayment) -> None:
+    async def signal_retries(self, payment_ids: Sequence[str]) -> None:
+        await asyncio.gather(*map(self.signal_retry, await self.find_workflows(payment_ids)))
+
+    async def signal_retry(self, name: str) -> None:
+        with suppress(ApplicationError):  # it has ended, or the payment has no workflow of its own
+            await workflow.get_external_workflow_handle(name).signal("retry")
+
+    async def signal_removed(self, name: str, out: RemovedPayment) -> None:
+        handle = workflow.get_external_workflow_handle(name)
         with suppress(ApplicationError):
-            await _get_handle(out.payment_id).signal(PaymentWorkflow.removed_from_batch, out.reason)
+            await handle.signal("removed_from_batch", out.reason)
 
     async def await_obstacle_removed(self, obstacle: Reason) -> None:
         """Wait until somebody sends retry, or for a minute; the obstacle may stay for days."""
         if obstacle != self.obstacle:
             self.note(f"nothing can be signed: {obstacle}")
             self.obstacle = obstacle
+        await self.show_stopped(obstacle)
         deadline = workflow.now() + OBSTACLE_CHECK_INTERVAL
         await self.wait_until(deadline, lambda: self.retry_requested, "obstructed")
         self.continue_as_new_if_long()
@@ -177,12 +191,6 @@ class BatchWorkflow(AttemptWorkflowBase):
     @workflow.signal(description="Another batch was formed under the id of this one")
     def batch_reformed(self) -> None:
         self.reformed = True
-
-
-def _get_handle(
-    payment_id: str,
-) -> "workflow.ExternalWorkflowHandle[PaymentWorkflow]":
-    return workflow.get_external_workflow_handle(f"payment/{payment_id}")
 
 
 @workflow.defn

@@ -21,7 +21,7 @@ from domain.sla.disputes import (
     Review,
     ReviewDisputeInput,
 )
-from domain.sla.outages import OutageStatus, RecordOutageResult
+from domain.sla.outages import OutageStatus
 
 with workflow.unsafe.imports_passed_through():
     from workflows.outage_states import OutageStateWorkflowBase
@@ -50,8 +50,6 @@ class DisputeActivities(ABC):
 class DisputableWorkflowBase(OutageStateWorkflowBase):
     """An outage whose verdict somebody may dispute."""
 
-    recorded: RecordOutageResult | None
-
     async def await_dispute_outcome(self) -> None:
         """Wait until the dispute window has passed without a dispute, or the dispute is decided."""
         while self.is_disputable():
@@ -64,10 +62,8 @@ class DisputableWorkflowBase(OutageStateWorkflowBase):
         async with self.lock:  # a dispute filed in time may not be recorded yet
             filed = self.dispute
         if filed is not None and not self.decided:
-            await self.announce()
             await self.wait_until(filed.decision_deadline, lambda: self.decided, "time to decide")
             await self.record_decision(None)
-        await self.announce()
 
     def is_disputable(self) -> bool:
         return self.status is OutageStatus.DISPUTABLE and self.dispute is None
@@ -85,11 +81,10 @@ class DisputableWorkflowBase(OutageStateWorkflowBase):
             assert self.recorded is not None
             revision, window = self.judgement.revision, self.recorded.decision_window_seconds
             filing = FileDisputeInput(dispute, revision, window, workflow.now())
-            self.dispute = await run_activity(DisputeActivities.file_dispute, filing)
-            self.unannounced += self.dispute.deliveries
-            what = f"disputed: {dispute.reason}; waiting for a decision"
-            self.enter(OutageStatus.DISPUTED, self.dispute.version, what)
-            return self.dispute
+            filed = self.dispute = await run_activity(DisputeActivities.file_dispute, filing)
+            self.status = OutageStatus.DISPUTED
+            self.enter(self.status, filed.version, f"{self.describe()}: {dispute.reason}")
+            return filed
 
     @file_dispute.validator
     def check_file_dispute(self, dispute: Dispute) -> None:
@@ -148,6 +143,5 @@ class DisputableWorkflowBase(OutageStateWorkflowBase):
             run = run_activity if decision else self.run_until_accepted
             self.judgement = await run(DisputeActivities.decide_dispute, deciding)
             self.decided = True
-            self.unannounced += self.judgement.deliveries
             self.acknowledge(self.judgement.version, f"dispute decided; {self.judgement.verdict}")
             return self.judgement

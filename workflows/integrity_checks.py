@@ -1,9 +1,9 @@
 """
-One integrity check of the whole journal, started by a schedule every minute.
+Integrity checks of the whole journal, every minute.
 
     check every invariant -> notify of the violations that are new
 
-A run is short and keeps nothing: the violations are in the database.
+The workflow keeps nothing: the violations are in the database.
 """
 
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ from temporalio.common import RetryPolicy
 from domain.accounting.integrity_checks import CheckIntegrityInput, CheckIntegrityResult
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.webhooks import start_deliveries
+    from workflows.accounting.scheduled_workflows import ScheduledWorkflowBase
 
 # A journal of fifty million postings is read in this time.
 INTEGRITY_CHECK_TIMEOUT = timedelta(minutes=9)
@@ -31,16 +31,21 @@ class IntegrityCheckActivities(ABC):
 
 
 @workflow.defn
-class IntegrityCheckWorkflow:
+class IntegrityCheckWorkflow(ScheduledWorkflowBase):
+    @workflow.init
+    def __init__(self, every_seconds: int) -> None:
+        super().__init__(every_seconds)
+
     @workflow.run
-    async def run(self) -> CheckIntegrityResult:
-        # When the database is down, the next run tries again.
-        made = await workflow.execute_activity_method(
+    async def run(self, every_seconds: int) -> None:
+        await self.outlast_cancellation(self.repeat(self.check))
+
+    async def check(self) -> None:
+        # When the database is down, it is tried again the next time.
+        await workflow.execute_activity_method(
             IntegrityCheckActivities.check_integrity,
             CheckIntegrityInput(workflow.now()),
             start_to_close_timeout=INTEGRITY_CHECK_TIMEOUT,
             retry_policy=RetryPolicy(maximum_attempts=2),
             summary="check every invariant of the journal",
         )
-        await start_deliveries(list(made.deliveries))
-        return made

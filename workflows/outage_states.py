@@ -3,26 +3,22 @@ What the workflow of an outage knows of it, and how it keeps up with the databas
 
 Every change on record has a version. The workflow shows the version it knows as a search attribute, in
 plain text even where payloads are encrypted; the relay (worker/recovery/relay.py) compares, and signals
-`catch_up` to a workflow that knows less.
+`catch_up` to a workflow that knows less. So does the workflow of a payment that has to wait, or goes on: what
+the payment waits for is read from the database, and shown of the outage as well.
 """
 
 from abc import ABC, abstractmethod
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 from temporalio import activity, workflow
-from temporalio.common import (
-    SearchAttributeKey,
-    SearchAttributePair,
-    SearchAttributeUpdate,
-    TypedSearchAttributes,
-)
 from temporalio.exceptions import ApplicationError
 
+from domain.money import format_amount
+from domain.reasons import Wait, WaitsFor
 from domain.settlement.payments import JudgeOutageResult, OutageState
+from domain.sla import outages
 from domain.sla.disputes import FileDisputeResult
-from domain.sla.outages import Declaration, Outage, OutageStatus
-from domain.sla.verdicts import Verdict
+from domain.sla.outages import Declaration, OutageStatus, RecordOutageResult
 
 with workflow.unsafe.imports_passed_through():
     from workflows.attestations import AttestedWorkflowBase
@@ -30,47 +26,11 @@ with workflow.unsafe.imports_passed_through():
         REFUSED_PAUSE_MAX,
         REFUSED_PAUSE_MIN,
         exponential_backoff,
+        format_time,
         run_activity,
     )
-    from workflows.webhooks import start_deliveries
-
-STATUS = SearchAttributeKey.for_keyword("OutageStatus")
-SEVERITY = SearchAttributeKey.for_keyword("Severity")
-SITE = SearchAttributeKey.for_keyword("SiteId")
-SLA_STATUS = SearchAttributeKey.for_keyword("SlaStatus")
-# The version of the outage on record that its workflow knows.
-ACKNOWLEDGED = SearchAttributeKey.for_int("AcknowledgedVersion")
-SETTLEMENT = SearchAttributeKey.for_int("SettlementStroops")
-
-
-def make_search_attributes(outage: Outage) -> TypedSearchAttributes:
-    """Return the search attributes of a declared outage."""
-    return TypedSearchAttributes(
-        [
-            SearchAttributePair(STATUS, OutageStatus.DECLARED.value),
-            SearchAttributePair(SEVERITY, outage.severity.value),
-            SearchAttributePair(SITE, outage.site_id or outage.site_name),
-            # A workflow that runs knows that it was declared, for it begins by recording that.
-            SearchAttributePair(ACKNOWLEDGED, 1),
-        ]
-    )
-
-
-def acknowledge(version: int) -> None:
-    """Show which version of its outage the workflow that calls knows."""
-    workflow.upsert_search_attributes([ACKNOWLEDGED.value_set(version)])
-
-
-def show(status: OutageStatus, version: int, verdict: Verdict | None = None) -> None:
-    """Change the search attributes of the workflow that calls."""
-    changes: list[SearchAttributeUpdate[Any]] = [
-        STATUS.value_set(status),
-        ACKNOWLEDGED.value_set(version),
-    ]
-    if verdict is not None:
-        changes.append(SLA_STATUS.value_set(verdict.status))
-        changes.append(SETTLEMENT.value_set(verdict.amount_stroops))
-    workflow.upsert_search_attributes(changes)
+    from workflows.visibility import search_attributes
+    from workflows.webhooks import wait_for_first_attempts
 
 
 class OutageStateActivities(ABC):
@@ -87,23 +47,23 @@ class OutageStateWorkflowBase(AttestedWorkflowBase):
 
     def __init__(self, declaration: Declaration) -> None:
         super().__init__(declaration)
-        self.declaration = declaration
         self.outage = declaration.outage
+        self.recorded: RecordOutageResult | None = None
         self.status: OutageStatus | None = None
         self.version = 0
         self.refusal: ApplicationError | None = None
         self.judgement: JudgeOutageResult | None = None
         self.dispute: FileDisputeResult | None = None
         self.decided = False
-        self.unannounced: list[str] = []
+        # What the payment waits for, if it is stopped.
+        self.stopped: Wait | None = None
         self.times_caught_up = 0
 
-    @workflow.signal(description="Read the database again; sent by the relay")
+    @workflow.signal(description="Read the database again; sent by the relay, and by the payment")
     async def catch_up(self) -> None:
         await self.await_status()
         if self.refusal is None:
             await self.read_state()
-            await self.announce()
 
     async def await_status(self) -> None:
         """Wait until this workflow knows how its outage stands, or that it is not its outage."""
@@ -134,35 +94,87 @@ class OutageStateWorkflowBase(AttestedWorkflowBase):
         return self.status is OutageStatus.DECLARED
 
     def take(self, state: OutageState) -> None:
+        stopped, self.stopped = self.stopped, state.stopped
         if state.version == self.version:
+            if stopped != self.stopped:
+                self.note_state(self.describe())
             return
         self.outage, self.version, self.judgement = state.outage, state.version, state.judgement
         self.dispute, self.decided = state.dispute, state.decided
-        self.unannounced += state.deliveries
-        self.enter(state.status, state.version, f"goes on from the database: {state.status}")
+        self.status = state.status
+        self.note_state(f"goes on from the database: {self.describe()}")
 
-    def enter(self, status: OutageStatus, version: int, what: str) -> None:
+    def enter(self, status: OutageStatus, version: int, what: str = "") -> None:
         """Enter a status, and show it in the Web UI: in the list and as a sentence."""
         self.status = status
-        self.note(what)
         self.know(version)
-        # The attributes of an outage that was just declared were set when its workflow was started.
-        if self.version > 1 or not self.is_open():
-            judged = self.judgement if status is OutageStatus.DISPUTABLE else None
-            show(status, self.version, judged.verdict if judged else None)
+        self.note_state(what or self.describe())
 
     def acknowledge(self, version: int, what: str) -> None:
         """Note a change that leaves the status as it is."""
-        self.note(what)
         self.know(version)
-        acknowledge(self.version)
+        self.note_state(f"{what}; {self.describe()}")
+
+    def note_state(self, what: str) -> None:
+        """Note how the outage stands, and show it in the list, in one write."""
+        self.note(what)
+        judged, taken_back = self.judgement, self.is_taken_back()
+        owed = None if judged is None or taken_back else judged.payment.amount_stroops
+        search_attributes.show(
+            [
+                *search_attributes.list_outage(self.outage, self.status, self.version),
+                (search_attributes.SLA_STATUS, judged.verdict.status.value if judged else None),
+                *search_attributes.list_debt(owed, self.declaration.agreement),
+                *search_attributes.list_wait(self.find_wait()),
+            ]
+        )
+
+    def find_wait(self) -> Wait:
+        """Return what the outage waits for; since when, where that is on record."""
+        judged, filed, recorded = self.judgement, self.dispute, self.recorded
+        if self.is_open():
+            return Wait(WaitsFor.REPAIR, self.outage.detected_at)
+        if self.status in outages.FINAL:
+            return Wait(WaitsFor.NOTHING)
+        if judged and recorded and self.status is OutageStatus.DISPUTABLE:
+            deadline, window = judged.dispute_deadline, recorded.dispute_window_seconds
+            return Wait(WaitsFor.WINDOW, deadline - timedelta(seconds=window), deadline)
+        if filed and recorded and not self.decided and self.status is OutageStatus.DISPUTED:
+            deadline, window = filed.decision_deadline, recorded.decision_window_seconds
+            return Wait(WaitsFor.DECISION, deadline - timedelta(seconds=window), deadline)
+        return self.stopped or Wait(WaitsFor.NETWORK)
+
+    def describe(self) -> str:
+        """Say in a sentence how the outage stands, and what it waits for."""
+        judged, filed, stopped = self.judgement, self.dispute, self.stopped
+        if self.is_open():
+            return "declared; waiting for the repair"
+        if judged is None or self.status in outages.FINAL:
+            return f"{self.status}"
+        debt = self.describe_debt()
+        if self.status is OutageStatus.DISPUTABLE:
+            until = format_time(judged.dispute_deadline)
+            return f"{judged.verdict}; open to disputes until {until}"
+        if self.status is OutageStatus.DISPUTED and filed and not self.decided:
+            until = format_time(filed.decision_deadline)
+            return f"{debt} waits for a decision of dispute {filed.dispute_id} until {until}"
+        if stopped is None:
+            return f"paying {debt}"
+        until = f" until {format_time(stopped.deadline)}" if stopped.deadline else ""
+        since = format_time(stopped.since or workflow.now())
+        return f"{debt} waits since {since}{until}: {stopped.sentence}"
+
+    def describe_debt(self) -> str:
+        assert self.judgement is not None
+        payment = self.judgement.payment
+        return f"a {payment.type} of {format_amount(payment.amount_stroops)} USDC"
 
     def know(self, version: int) -> None:
         """Know a version, unless there is one before it that this workflow has not seen."""
         if version == self.version + 1:
             self.version = version
 
-    async def announce(self, deliveries: list[str] | None = None) -> None:
-        """Start the deliveries as workflows of their own: a dead receiver delays no outage."""
-        sent, self.unannounced = self.unannounced + (deliveries or []), []
-        await start_deliveries(sent)
+    async def await_deliveries(self) -> None:
+        """Wait until every subscriber was tried once, and say what came of it: a dead one holds up nothing."""
+        tried = await wait_for_first_attempts(self.outage.id)
+        self.note(f"{self.status}; {tried.describe()}")

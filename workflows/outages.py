@@ -24,7 +24,6 @@ from temporalio.exceptions import (
 )
 
 from domain.errors import Conflict, NotFound
-from domain.money import format_amount
 from domain.settlement.payments import (
     CloseOutageInput,
     JudgeOutageResult,
@@ -43,6 +42,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.runtime import check, exponential_backoff, read_signal, refuse, run_activity
     from workflows.sla.parts import signal_parts, start_parts
     from workflows.sla.reversals import ReversalActivities, ReversibleWorkflowBase
+    from workflows.visibility.search_attributes import make_debt_attributes
 
 # The relay notifies this workflow when a payment is made that it did not start itself; these waits are
 # for the case that nobody does.
@@ -93,7 +93,6 @@ class OutageWorkflow(ReversibleWorkflowBase):
     @workflow.init
     def __init__(self, declaration: Declaration) -> None:
         super().__init__(declaration)
-        self.recorded: RecordOutageResult | None = None
 
     @workflow.run
     async def run(self, declaration: Declaration) -> OutageStatus | None:
@@ -105,6 +104,8 @@ class OutageWorkflow(ReversibleWorkflowBase):
         while recorded and await self.await_repair():
             if (payment := await self.owe()) and (receipt := await self.await_payment(payment)):
                 await self.close(receipt)
+        if recorded:
+            await self.await_deliveries()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self.status
 
@@ -117,11 +118,9 @@ class OutageWorkflow(ReversibleWorkflowBase):
             self.refusal = error
             return False
         if self.recorded.created:
-            self.enter(OutageStatus.DECLARED, 1, "declared; waiting for the repair")
-            self.unannounced += self.recorded.deliveries
+            self.enter(OutageStatus.DECLARED, 1)
         else:
             await self.read_state()
-        await self.announce()
         await start_parts(OutageWorkflow.run, self.declaration, self.recorded)
         return True
 
@@ -129,7 +128,6 @@ class OutageWorkflow(ReversibleWorkflowBase):
         """Wait for the repair, for years if need be; False when there is nothing left to do."""
         await signal_parts(self.recorded)  # it may have been reopened, and they with it
         await self.wait_until(None, lambda: not self.is_open(), "")
-        await self.announce()
         await signal_parts(self.recorded)
         return self.status not in outages.FINAL
 
@@ -154,8 +152,7 @@ class OutageWorkflow(ReversibleWorkflowBase):
             else:
                 break
         payment = owed.payment
-        what = f"paying a {payment.type} of {format_amount(payment.amount_stroops)} USDC"
-        self.enter(OutageStatus.SETTLING, owed.version, what)
+        self.enter(OutageStatus.SETTLING, owed.version)
         return payment
 
     async def await_payment(self, payment: Payment) -> Receipt | None:
@@ -166,7 +163,7 @@ class OutageWorkflow(ReversibleWorkflowBase):
         for times in count():
             if self.is_taken_back():
                 return None
-            id_ = f"payment/{payment.id}"
+            id_ = payment.workflow_id
             try:
                 child = await workflow.start_child_workflow(
                     PaymentWorkflow.run,
@@ -174,12 +171,16 @@ class OutageWorkflow(ReversibleWorkflowBase):
                     id=id_,
                     task_queue="settlement",
                     parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                    static_summary=f"{payment.type} for outage {self.outage.id}",
+                    static_summary=f"{self.describe_debt()} for outage {self.outage.id}",
+                    search_attributes=make_debt_attributes(
+                        payment.amount_stroops, self.declaration.agreement
+                    ),
                 )
                 if await self.await_child(child) and (paid := await child) is not None:
                     return paid
             except WorkflowAlreadyStartedError:
-                self.note_stuck(f"{id_} runs already; waiting for its receipt")
+                if self.stopped is None:
+                    self.note_stuck(f"{id_} runs already; waiting for its receipt")
             except ChildWorkflowError:  # somebody ended it, which proves nothing
                 self.note(f"{id_} ended without a receipt; it is started again")
             if self.is_taken_back():
@@ -192,13 +193,12 @@ class OutageWorkflow(ReversibleWorkflowBase):
         raise AssertionError("the loop has no end")
 
     async def close(self, receipt: Receipt) -> None:
-        """Close the outage, and notify the subscribers of the payment and of the end."""
+        """Close the outage: its payment is made."""
         correlation_id = self.declaration.request.correlation_id
         closing = CloseOutageInput(self.outage.id, receipt, correlation_id, workflow.now())
         closure = await self.run_until_accepted(OutageActivities.close_outage, closing)
         what = f"closed; paid by transaction {receipt.transaction_hash}"
         self.enter(OutageStatus.CLOSED, closure.version, what)
-        await self.announce(receipt.deliveries + closure.deliveries)
 
     # Updates: the API waits for the answer --------------------------------------------------
 
@@ -247,9 +247,7 @@ class OutageWorkflow(ReversibleWorkflowBase):
                 self.outage.id, resolution, window, workflow.now(), key
             )
             self.judgement = await run_activity(OutageActivities.judge_outage, judging)
-            self.unannounced += self.judgement.deliveries
-            what = f"{self.judgement.verdict}; open to disputes"
-            self.enter(OutageStatus.DISPUTABLE, self.judgement.version, what)
+            self.enter(OutageStatus.DISPUTABLE, self.judgement.version)
             return self.judgement
 
     @resolve.validator
@@ -265,7 +263,6 @@ class OutageWorkflow(ReversibleWorkflowBase):
             self.check_cancel(cancellation)
             cancelling = outages.CancelOutageInput(self.outage.id, cancellation, workflow.now())
             closure = await run_activity(OutageActivities.cancel_outage, cancelling)
-            self.unannounced += closure.deliveries
             self.enter(OutageStatus.CANCELLED, closure.version, f"cancelled: {cancellation.reason}")
 
     @cancel.validator

@@ -11,12 +11,15 @@ workflow only waits for the batch that the payment is in: workflows/batches.py.
 """
 
 from abc import abstractmethod
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from temporalio import activity, workflow
+from temporalio.exceptions import ApplicationError
 
 from domain.errors import Conflict
+from domain.money import format_amount
 from domain.reasons import Reason
 from domain.settlement.attempts import (
     AlreadyPaid,
@@ -53,7 +56,7 @@ with workflow.unsafe.imports_passed_through():
         refuse,
         run_activity,
     )
-    from workflows.webhooks import start_deliveries
+    from workflows.visibility.search_attributes import show_end
 
 BLOCKED_RETRY = timedelta(hours=1)
 # A batch signals its payments when it ends; this is for the case that a signal was lost.
@@ -86,12 +89,12 @@ class PaymentActivities(AttemptActivities):
 
     @activity.defn
     @abstractmethod
-    async def block_payment(self, blocking: BlockPaymentInput) -> list[str]:
+    async def block_payment(self, blocking: BlockPaymentInput) -> None:
         """Record why the payment waits: it is on hold, or blocked until somebody acts."""
 
     @activity.defn
     @abstractmethod
-    async def quarantine_payment(self, observed: ObservedAttempt) -> list[str]:
+    async def quarantine_payment(self, observed: ObservedAttempt) -> None:
         """Quarantine the payment: an unknown transaction consumed its sequence."""
 
 
@@ -101,15 +104,20 @@ class PaymentWorkflow(AttemptWorkflowBase):
     def __init__(self, payment: Payment) -> None:
         super().__init__(payment)
         self.payment = payment
-        self.failures = 0
+        self.failures = self.times_in_line = 0
         self.removals: list[Reason] = []
         self.hold_reason: Reason | None = None
+        self.shown_reason: Reason | None = None
         # Signed bytes of this payment may be applied at any moment.
         self.on_its_way = False
 
     @workflow.run
     async def run(self, payment: Payment) -> Receipt | None:
         receipt = await self.outlast_cancellation(self.settle())
+        if receipt is not None:
+            amount, to = format_amount(self.payment.amount_stroops), self.payment.to_address
+            self.note(f"paid {amount} USDC to {to} by transaction {receipt.transaction_hash}")
+        show_end()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return receipt
 
@@ -169,6 +177,25 @@ class PaymentWorkflow(AttemptWorkflowBase):
                 )
         return None
 
+    async def show_stopped(self, reason: Reason) -> bool:
+        changed = await super().show_stopped(reason)
+        if changed or reason != self.shown_reason:
+            self.shown_reason = reason
+            await self.notify_outage()
+        return changed
+
+    async def show_moving(self) -> bool:
+        if moves := await super().show_moving():
+            self.shown_reason = None
+            await self.notify_outage()
+        return moves
+
+    async def notify_outage(self) -> None:
+        """Have the outage read what this payment waits for, and show it too."""
+        outage = workflow.get_external_workflow_handle(f"outage/{self.payment.outage_id}")
+        with suppress(ApplicationError):  # it has ended, or begins anew and reads the same
+            await outage.signal("catch_up")
+
     async def back_off(self) -> None:
         """Wait before signing again, because each transaction without effect costs its fee."""
         self.continue_as_new_if_long()
@@ -184,6 +211,9 @@ class PaymentWorkflow(AttemptWorkflowBase):
         await self.wait_until(
             deadline, lambda: self.retry_requested or bool(self.removals), "in a batch"
         )
+        if not self.retry_requested and not self.removals:
+            await self.show_delayed()
+            await self.notify_outage()  # what stops a batch is on record of its payments
         if self.removals:
             await self.await_unblocked(self.removals.pop())
         self.continue_as_new_if_long()
@@ -194,16 +224,18 @@ class PaymentWorkflow(AttemptWorkflowBase):
         retried an activity would keep busy the workers that payments with a channel need.
         """
         workflow.set_current_details("in line: every channel serves another payment")
+        if self.times_in_line:
+            await self.show_delayed()
+        self.times_in_line += 1
         await self.wait_until(check_at, lambda: self.retry_requested, "in line for a channel")
         self.continue_as_new_if_long()
 
     async def await_unblocked(self, reason: Reason, dead_after: int | None = None) -> None:
         """Block the payment until somebody sends retry, or an hour has passed."""
         blocking = BlockPaymentInput(self.payment, reason, workflow.now(), dead_after=dead_after)
-        await start_deliveries(
-            await self.run_until_accepted(PaymentActivities.block_payment, blocking)
-        )
+        await self.run_until_accepted(PaymentActivities.block_payment, blocking)
         self.note(f"blocked: {reason}; send the signal retry when it is fixed")
+        await self.show_stopped(reason)
         self.hold_reason = None
         deadline = workflow.now() + BLOCKED_RETRY
         await self.wait_until(deadline, lambda: self.retry_requested, "blocked")
@@ -216,11 +248,10 @@ class PaymentWorkflow(AttemptWorkflowBase):
             blocking = BlockPaymentInput(
                 self.payment, hold.reason, workflow.now(), PaymentStatus.ON_HOLD, hold.dead_after
             )
-            await start_deliveries(
-                await self.run_until_accepted(PaymentActivities.block_payment, blocking)
-            )
+            await self.run_until_accepted(PaymentActivities.block_payment, blocking)
             self.note(f"on hold: {hold.reason}")
             self.hold_reason = hold.reason
+            await self.show_stopped(hold.reason)
         await self.wait_until(hold.check_at, lambda: self.retry_requested, "on_hold")
         self.continue_as_new_if_long()
 

@@ -1,9 +1,9 @@
 """
-One reconciliation of journal and chain, started by a schedule every few seconds.
+Reconciliation of journal and chain, every few seconds.
 
     read what the chain has added -> join it with the journal, both ways -> notify of new breaks
 
-A run is short and keeps nothing: what was read, and each break, is in the database.
+The workflow keeps nothing: what was read, and each break, is in the database.
 """
 
 from abc import ABC, abstractmethod
@@ -17,8 +17,8 @@ from temporalio.exceptions import ActivityError
 from domain.accounting.reconciliation import Comparison, ReconciliationRun
 
 with workflow.unsafe.imports_passed_through():
+    from workflows.accounting.scheduled_workflows import ScheduledWorkflowBase
     from workflows.runtime import run_activity
-    from workflows.webhooks import start_deliveries
 
 READ_TIMEOUT = timedelta(minutes=2)
 # The whole journal is compared: the time this takes grows with it.
@@ -40,9 +40,16 @@ class ReconciliationActivities(ABC):
 
 
 @workflow.defn
-class ReconciliationWorkflow:
+class ReconciliationWorkflow(ScheduledWorkflowBase):
+    @workflow.init
+    def __init__(self, every_seconds: int) -> None:
+        super().__init__(every_seconds)
+
     @workflow.run
-    async def run(self) -> Comparison:
+    async def run(self, every_seconds: int) -> None:
+        await self.outlast_cancellation(self.repeat(self.reconcile))
+
+    async def reconcile(self) -> None:
         run = ReconciliationRun(workflow.now())
         # While no node answers, the journal is compared with what was read of the chain before.
         with suppress(ActivityError):
@@ -53,6 +60,4 @@ class ReconciliationWorkflow:
                 retry_policy=RetryPolicy(maximum_attempts=2),
                 summary="read what the chain has added",
             )
-        found = await run_activity(ReconciliationActivities.compare_journal, run, COMPARE_LIMIT)
-        await start_deliveries(found.deliveries)
-        return found
+        await run_activity(ReconciliationActivities.compare_journal, run, COMPARE_LIMIT)

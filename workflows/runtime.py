@@ -4,7 +4,7 @@ import asyncio
 import textwrap
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
 from temporalio import workflow
@@ -15,6 +15,9 @@ from temporalio.exceptions import TimeoutError as TimedOut
 from domain.errors import Invalid, Refused
 from domain.requests import make_unverified_request
 from domain.sla.outages import TimelineEntry
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.visibility.search_attributes import get_shown
 
 Message = TypeVar("Message")
 Answer = TypeVar("Answer")
@@ -97,6 +100,10 @@ def exponential_backoff(pause: timedelta, times: int, most: timedelta) -> timede
 def humanize(pause: timedelta) -> str:
     seconds = round(pause.total_seconds())
     return f"{seconds} seconds" if seconds < 120 else f"{seconds // 60} minutes"
+
+
+def format_time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def refuse(error: Refused) -> NoReturn:
@@ -215,7 +222,7 @@ class WorkflowBase:
         asked for has a subject.
         """
         if self.is_long():
-            workflow.continue_as_new(self.subject)
+            workflow.continue_as_new(self.subject, search_attributes=get_shown())
 
     def is_long(self) -> bool:
         """Return whether to continue as new; not while a caller waits, who would never be answered."""

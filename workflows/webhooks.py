@@ -1,22 +1,21 @@
 """
-The workflow of a delivery: post, pause, post again, and give up after a week and a day.
+The workflow of a delivery whose first attempt failed: pause, post again, and give up after a week and a day.
 
-Each delivery has a workflow of its own, so that a receiver that is down delays no other.
+The first attempt costs no workflow: the dispatcher (worker/integration/dispatcher.py) finds in the database what is due. A
+delivery that failed has a workflow of its own, so that a receiver that is down delays no other.
 """
 
-import asyncio
 from abc import ABC, abstractmethod
-from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ActivityError
 
-from domain.deliveries import Delivery, DeliveryStatus
+from domain.deliveries import Delivery, DeliveryStatus, TriedDeliveries
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.runtime import run_activity
+    from workflows.runtime import RETRY_FOREVER, run_activity
 
 ATTEMPT_TIMEOUT = timedelta(seconds=30)
 # Each failure says when the next attempt is due, and the last one that there is none (domain/deliveries.py); this
@@ -26,6 +25,15 @@ BACK_OFF = RetryPolicy(
     backoff_coefficient=2,
     maximum_interval=timedelta(minutes=10),
 )
+
+
+class DeliveryActivities(ABC):
+    """The activity by which an outage sees its deliveries off; implemented by activities/webhooks.py."""
+
+    @activity.defn
+    @abstractmethod
+    async def try_deliveries(self, outage_id: str) -> TriedDeliveries:
+        """Wait until each delivery of the outage's events was tried once, at most for one attempt."""
 
 
 class WebhookActivities(ABC):
@@ -58,17 +66,13 @@ class WebhookWorkflow:
             return await run_activity(WebhookActivities.abandon_delivery, delivery)
 
 
-async def start_deliveries(ids: list[str]) -> None:
-    """Start a workflow for each delivery; it outlives the workflow that calls."""
-    await asyncio.gather(*map(_start_delivery, ids))
-
-
-async def _start_delivery(delivery_id: str) -> None:
-    with suppress(WorkflowAlreadyStartedError):
-        await workflow.start_child_workflow(
-            WebhookWorkflow.run,
-            Delivery(delivery_id),
-            id=f"webhook/{delivery_id}",
-            task_queue="webhooks",
-            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-        )
+async def wait_for_first_attempts(outage_id: str) -> TriedDeliveries:
+    """Wait until each delivery of an outage's events was tried once: by whoever serves the queue `webhooks`."""
+    return await workflow.execute_activity_method(
+        DeliveryActivities.try_deliveries,
+        outage_id,
+        task_queue="webhooks",
+        start_to_close_timeout=ATTEMPT_TIMEOUT,
+        retry_policy=RETRY_FOREVER,
+        summary="try every delivery once",
+    )

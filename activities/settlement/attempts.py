@@ -73,7 +73,7 @@ class AttemptActivitiesImpl(AttemptActivities):
             return SendAnswer(SendStatus.NOT_SENT, obstacle.sentence)
         answer = await self.rail.send(attempt.envelope_xdr)
         reach("after_send")
-        await record_submission(self.database, attempt, answer)
+        await record_submission(self.database, attempt, answer, datetime.now(UTC))
         await self.gate.circuit_breaker.record_answer(answer, attempt.payment_id)
         reach("after_note")
         return answer

@@ -13,7 +13,7 @@ from activities.settlement.attempts import AttemptActivitiesImpl
 from activities.settlement.limits import SigningGate
 from adapters.failpoints import reach
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import allocations, batches
+from adapters.postgres.settlement import allocations, batches, payments
 from adapters.postgres.settlement.attempts import Reservation, make_attempt
 from adapters.stellar.rail import Rail
 from domain.errors import Obstructed, TryAgain
@@ -170,15 +170,20 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         the (channel, sequence) is theirs until it is consumed. All wait, with the same reason.
         """
         stop = StopBatch(batch, obstacle, status, dead.max_ledger, datetime.now(UTC))
-        deliveries = await stop_batch(self.database, stop)
-        prepared = await read_preparation(self.database, batch, ObstructedBatch(obstacle))
-        return replace(prepared, deliveries=[*prepared.deliveries, *deliveries])
+        await stop_batch(self.database, stop)
+        return await read_preparation(self.database, batch, ObstructedBatch(obstacle))
 
     @activity.defn
     async def confirm_batch(self, observed: ObservedBatch) -> list[str]:
         settled = await confirm_batch(self.database, observed)
         reach("after_book")
         return settled
+
+    @activity.defn
+    async def find_workflows(self, payment_ids: list[str]) -> list[str]:
+        async with self.database.autocommit() as connection:
+            names = await payments.find_workflow_ids(connection, payment_ids)
+        return [names[each] for each in payment_ids]
 
     @activity.defn
     async def fail_batch(self, observed: ObservedBatch) -> FailBatchResult:
@@ -195,12 +200,9 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         return await self.rail.find_obstacles(transfers) if transfers else {}
 
     @activity.defn
-    async def quarantine_batch(self, observed: ObservedBatch) -> list[str]:
-        deliveries = await quarantine_batch(self.database, observed)
-        if deliveries is None:
-            return []  # a person released the channel before
-        await self.stop_settlement(observed.attempt, observed.batch.id)
-        return deliveries
+    async def quarantine_batch(self, observed: ObservedBatch) -> None:
+        if await quarantine_batch(self.database, observed):
+            await self.stop_settlement(observed.attempt, observed.batch.id)
 
 
 def _list_numbers(transfers: Sequence[Transfer]) -> list[int]:

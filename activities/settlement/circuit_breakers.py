@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from adapters.postgres.database import Database
@@ -16,28 +15,17 @@ from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 log = logging.getLogger(__name__)
 # Every worker sees an open circuit breaker within this time, at two reads a second.
 FRESH_SECONDS = 0.5
-Page = Callable[[list[str]], Awaitable[None]]
-
-
-async def _to_nobody(deliveries: list[str]) -> None:
-    """Start no deliveries; they stay on record as pending."""
 
 
 class CircuitBreaker:
     """
     How the settlement worker opens the circuit breaker; reconciliation opens it in the transaction
-    that finds a reason. `page` starts the deliveries of the event, so that subscribers are notified.
+    that finds a reason.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        tolerance: CircuitBreakerLimits | None = None,
-        page: Page = _to_nobody,
-    ) -> None:
+    def __init__(self, database: Database, tolerance: CircuitBreakerLimits | None = None) -> None:
         self.database = database
         self.watch = FailureCounter(tolerance or CircuitBreakerLimits(), ALARMING)
-        self.page = page
         self._reason: str | None = None
         self._read_at = -FRESH_SECONDS
         self._reading = asyncio.Lock()
@@ -65,9 +53,7 @@ class CircuitBreaker:
     async def trip(self, reason: str, correlation_id: str) -> None:
         """Open the circuit breaker and notify; one that is open already stays as it is."""
         wanted = SwitchHalt.by_engine(reason, correlation_id, datetime.now(UTC))
-        deliveries = await switch_halt(self.database, wanted)
+        switched = await switch_halt(self.database, wanted)
         self.forget()
-        if deliveries is None:
-            return
-        log.error("the circuit breaker is open, nothing new is settled: %s", reason)
-        await self.page(deliveries)
+        if switched:
+            log.error("the circuit breaker is open, nothing new is settled: %s", reason)

@@ -238,15 +238,11 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         reach("after_fail")
 
     @activity.defn
-    async def block_payment(self, blocking: BlockPaymentInput) -> list[str]:
-        deliveries = await stop_payment(self.database, blocking)
+    async def block_payment(self, blocking: BlockPaymentInput) -> None:
+        await stop_payment(self.database, blocking)
         reach("after_block")
-        return deliveries
 
     @activity.defn
-    async def quarantine_payment(self, observed: ObservedAttempt) -> list[str]:
-        deliveries = await quarantine_payment(self.database, observed)
-        if deliveries is None:
-            return []  # a person released the channel before
-        await self.stop_settlement(observed.attempt, observed.payment.correlation_id)
-        return deliveries
+    async def quarantine_payment(self, observed: ObservedAttempt) -> None:
+        if await quarantine_payment(self.database, observed):
+            await self.stop_settlement(observed.attempt, observed.payment.correlation_id)

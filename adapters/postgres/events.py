@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, literal_column, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters import tracing
 from adapters.postgres.access.scopes import list_conditions
 from adapters.postgres.tables import events
 from domain.access.scopes import Scope
@@ -19,8 +20,8 @@ from domain.digests import format_instant
 from domain.errors import Invalid
 from domain.events import Event, FeedEvent
 
-# One round trip: the audit entries; the events of each new one; and a delivery of each event to every
-# subscription for its type, paused ones too. The last line returns what an earlier run of the activity wrote.
+# One round trip: the audit entries; the events of each new one, numbered within their outage; and a delivery of
+# each event to every subscription for its type, paused ones too, which whoever dispatches finds due.
 _PUBLISH = text(
     """
     WITH entry AS (
@@ -33,37 +34,51 @@ _PUBLISH = text(
             CAST(:instants AS timestamptz[]), CAST(:contents AS bytea[]), CAST(:hashes AS bytea[])
         )
         ON CONFLICT (id) DO NOTHING RETURNING id
-    ), published AS (
-        INSERT INTO events (id, type, entry_id, outage_id, occurred_at, data)
-        SELECT e.id, e.type, entry.id, e.outage_id, e.occurred_at, e.data
+    ), new AS (
+        SELECT e.*,
+               row_number() OVER (PARTITION BY e.outage_id ORDER BY e.place) AS number,
+               count(*) OVER (PARTITION BY e.outage_id) AS numbers
         FROM entry JOIN jsonb_to_recordset(:events) AS e (
-            entry_id text, id text, type text, outage_id text, occurred_at timestamptz, data jsonb
+            place int, entry_id text, id text, type text, outage_id text, occurred_at timestamptz,
+            data jsonb
         ) ON e.entry_id = entry.id
+    ), counted AS (
+        INSERT INTO event_counts AS c (outage_id, last)
+        SELECT outage_id, count(*) FROM new
+        WHERE outage_id IS NOT NULL GROUP BY outage_id ORDER BY outage_id
+        ON CONFLICT (outage_id) DO UPDATE SET last = c.last + excluded.last
+        RETURNING outage_id, last
+    ), published AS (
+        INSERT INTO events (
+            id, type, entry_id, outage_id, outage_sequence, occurred_at, data, trace
+        )
+        SELECT new.id, new.type, new.entry_id, new.outage_id,
+               counted.last - new.numbers + new.number, new.occurred_at, new.data, CAST(:trace AS text)
+        FROM new LEFT JOIN counted USING (outage_id)
+        ORDER BY new.place
         RETURNING id, type
-    ), delivery AS (
-        INSERT INTO deliveries (id, event_id, webhook_id, status)
-        SELECT 'dlv_' || substr(encode(sha256((p.id || w.id)::bytea), 'hex'), 1, 24),
-               p.id, w.id, 'pending'
-        FROM published p JOIN webhooks w ON w.deleted_at IS NULL AND w.events @> to_jsonb(p.type)
-        RETURNING id
     )
-    SELECT id FROM delivery
-    UNION ALL SELECT id FROM deliveries WHERE event_id = ANY(:event_ids)
+    INSERT INTO deliveries (id, event_id, webhook_id, status, due_at)
+    SELECT 'dlv_' || substr(encode(sha256((p.id || w.id)::bytea), 'hex'), 1, 24),
+           p.id, w.id, 'pending', now()
+    FROM published p JOIN webhooks w ON w.deleted_at IS NULL AND w.events @> to_jsonb(p.type)
     """
 ).bindparams(bindparam("events", type_=JSONB))
 
 
-async def publish(connection: AsyncConnection, entry: AuditEntry, *published: Event) -> list[str]:
-    """Write an audit entry and its events; return the ids of the deliveries they call for."""
-    return await publish_all(connection, [(entry, published)])
+async def publish(connection: AsyncConnection, entry: AuditEntry, *published: Event) -> None:
+    """Write an audit entry and its events, with the deliveries that they call for."""
+    await publish_all(connection, [(entry, published)])
 
 
 async def publish_all(
     connection: AsyncConnection, changes: Sequence[tuple[AuditEntry, Sequence[Event]]]
-) -> list[str]:
-    """Write audit entries, each with its events; return the ids of the deliveries they call for."""
+) -> None:
+    """Write audit entries, each with its events, once, and the deliveries that they call for."""
     contents = [entry.content() for entry, _ in changes]
-    rows = await connection.execute(
+    here = tracing.get_traceparent()
+    written = [(entry, event) for entry, published in changes for event in published]
+    await connection.execute(
         _PUBLISH,
         {
             "ids": [entry.id for entry, _ in changes],
@@ -74,8 +89,10 @@ async def publish_all(
             "instants": [entry.at for entry, _ in changes],
             "contents": contents,
             "hashes": [hash_leaf(content) for content in contents],
+            "trace": None if here is None else str(here),
             "events": [
                 {
+                    "place": place,
                     "entry_id": entry.id,
                     "id": event.id,
                     "type": event.type,
@@ -83,13 +100,10 @@ async def publish_all(
                     "occurred_at": format_instant(event.occurred_at),
                     "data": event.data,
                 }
-                for entry, published in changes
-                for event in published
+                for place, (entry, event) in enumerate(written)
             ],
-            "event_ids": [event.id for _, published in changes for event in published],
         },
     )
-    return list(rows.scalars())
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +129,18 @@ class Cursor:
 
 _COLUMNS = (
     literal_column("xid::text::bigint").label("transaction"),
-    *(events.c[name] for name in ("sequence", "id", "type", "outage_id", "occurred_at", "data")),
+    *(
+        events.c[name]
+        for name in (
+            "sequence",
+            "id",
+            "type",
+            "outage_id",
+            "outage_sequence",
+            "occurred_at",
+            "data",
+        )
+    ),
 )
 _AFTER = text("(xid, sequence) > (CAST(CAST(:transaction AS text) AS xid8), :sequence)")
 _COMMITTED = text("xid < pg_snapshot_xmin(pg_current_snapshot())")

@@ -7,20 +7,10 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import deliveries, events, webhook_secrets, webhooks
-from domain.deliveries import DeliveryAttempt, DeliveryStatus
+from adapters.postgres.tables import webhook_secrets, webhooks
+from domain.deliveries import DeliveryAttempt
 from domain.errors import NotFound
-from domain.events import EventType
 from domain.webhooks import Subscription
-
-# Deliveries that one run of the schedule starts; the next run starts the others.
-DISPATCHED_MAX = 500
-# Events that are published outside the workflows of outages and payments.
-_DISPATCHED_BY_SCHEDULE = (
-    *(EventType.BREAK_FOUND, EventType.BREAK_CLOSED, EventType.CIRCUIT_BREAKER_OPENED),
-    *(EventType.INVARIANT_VIOLATED, EventType.OBLIGATION_OVERDUE),
-    EventType.WEBHOOK_DISABLED,
-)
 
 
 async def subscribe(
@@ -69,20 +59,27 @@ async def update_subscription(
 
 async def count_attempt(
     connection: AsyncConnection, webhook_id: str, attempt: DeliveryAttempt
-) -> Subscription:
-    """Count an attempt for or against its receiver, whose row is locked from here on; return how it stands."""
-    failed: dict[str, Any] = {
+) -> Subscription | None:
+    """
+    Count an attempt for or against its receiver, whose row is locked then; return how it stood before a success,
+    and after a failure. None when there was no failure to forget.
+    """
+    mine = webhooks.c.id == webhook_id
+    shown = [webhooks.c[each.name] for each in fields(Subscription)]
+    if attempt.delivered:
+        failing = select(*shown).where(mine, webhooks.c.failures > 0).with_for_update()
+        before = (await connection.execute(failing)).one_or_none()
+        if before is None:
+            return None
+        forgotten = {"failures": 0, "failing_since": None}
+        await connection.execute(update(webhooks).where(mine).values(forgotten))
+        return Subscription(*before)
+    counted = {
         "failures": webhooks.c.failures + 1,
         "failing_since": func.coalesce(webhooks.c.failing_since, attempt.at),
     }
-    succeeded = {"failures": 0, "failing_since": None}
-    changed = await connection.execute(
-        update(webhooks)
-        .where(webhooks.c.id == webhook_id)
-        .values(succeeded if attempt.delivered else failed)
-        .returning(*(webhooks.c[each.name] for each in fields(Subscription)))
-    )
-    return Subscription(*changed.one())
+    changed = update(webhooks).where(mine).values(counted).returning(*shown)
+    return Subscription(*(await connection.execute(changed)).one())
 
 
 async def unsubscribe(connection: AsyncConnection, webhook_id: str) -> None:
@@ -92,41 +89,3 @@ async def unsubscribe(connection: AsyncConnection, webhook_id: str) -> None:
     await connection.execute(
         delete(webhook_secrets).where(webhook_secrets.c.webhook_id == webhook_id)
     )
-
-
-async def find_deliveries(connection: AsyncConnection, *event_ids: str) -> list[str]:
-    """Return the ids of the deliveries that events called for when they were published."""
-    rows = await connection.execute(
-        select(deliveries.c.id).where(deliveries.c.event_id.in_(event_ids))
-    )
-    return list(rows.scalars())
-
-
-async def list_pending(connection: AsyncConnection, outage_id: str) -> list[str]:
-    """Return the ids of an outage's deliveries that have not ended."""
-    rows = await connection.execute(
-        select(deliveries.c.id)
-        .join(events, events.c.id == deliveries.c.event_id)
-        .where(events.c.outage_id == outage_id, deliveries.c.status == DeliveryStatus.PENDING)
-    )
-    return list(rows.scalars())
-
-
-async def list_undispatched(connection: AsyncConnection) -> list[str]:
-    """
-    Return pending deliveries of events that only the schedule dispatches and nobody has started.
-
-    The oldest come first, and no more than one run can start.
-    """
-    rows = await connection.execute(
-        select(deliveries.c.id)
-        .join(events, events.c.id == deliveries.c.event_id)
-        .where(
-            deliveries.c.status == "pending",
-            deliveries.c.attempts == 0,
-            events.c.type.in_(_DISPATCHED_BY_SCHEDULE),
-        )
-        .order_by(events.c.sequence, deliveries.c.id)
-        .limit(DISPATCHED_MAX)
-    )
-    return list(rows.scalars())

@@ -27,8 +27,6 @@ from domain.errors import Invalid
 
 # Of the answer's body: enough for a sentence of the receiver's.
 EXCERPT_BYTES = 1024
-# A receiver that drips holds so many connections, and no other's.
-CONNECTIONS_PER_RECEIVER = 8
 
 
 class Subscribers:
@@ -77,8 +75,7 @@ class Subscribers:
 
     def _open(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            limit=0,
-            limit_per_host=CONNECTIONS_PER_RECEIVER,
+            limit=0,  # who posts says how many go to one receiver at once
             resolver=VettingResolver(self.lookup, self.vet),
             use_dns_cache=False,
         )

@@ -8,10 +8,9 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from adapters.postgres import deliveries, webhooks
-from api import commands
 from api.access.permissions import require
 from api.bodies import Body, Instant, Text
-from api.dependencies import Asked, Database, Running
+from api.dependencies import Asked, Database
 from api.responses import declare_problems
 from domain.access.permissions import Permission
 from domain.deliveries import DeliveryAttempt, DeliveryRecord, DeliveryStatus
@@ -25,8 +24,6 @@ router = APIRouter(prefix="/webhooks/{webhook_id}", tags=["webhooks"])
 MANAGE = [require(Permission.WEBHOOKS_MANAGE)]
 WebhookId = Annotated[Text, Path(max_length=64)]
 DeliveryId = Annotated[Text, Path(max_length=64)]
-# Started at once; the relay starts the others.
-STARTED_MAX = 500
 
 
 class DeliveryView(BaseModel):
@@ -106,37 +103,32 @@ async def get_delivery(
     responses=declare_problems(404, 409),
 )
 async def retry_delivery(
-    webhook_id: WebhookId, delivery_id: DeliveryId, engine: Running, asked: Asked
+    webhook_id: WebhookId, delivery_id: DeliveryId, database: Database, asked: Asked
 ) -> DeliveryView:
     """Post a delivery again now: one that was given up, or that waits for its next attempt."""
-    await retry(engine.database, RetryDelivery(webhook_id, delivery_id, asked, datetime.now(UTC)))
-    return await _start(engine, webhook_id, delivery_id)
+    await retry(database, RetryDelivery(webhook_id, delivery_id, asked, datetime.now(UTC)))
+    return await _show(database, webhook_id, delivery_id)
 
 
 @router.post("/redeliver", dependencies=MANAGE, responses=declare_problems(404, 409))
 async def repeat_deliveries(
-    webhook_id: WebhookId, body: RedeliverBody, engine: Running, asked: Asked
+    webhook_id: WebhookId, body: RedeliverBody, database: Database, asked: Asked
 ) -> RedeliveredView:
     """Deliver again whatever was given up of the events since an instant; all of it is on record when this answers."""
     now = datetime.now(UTC)
     if body.since > now:
         raise Invalid("since", "must be an instant of the past with a time zone")
-    reopened = await repeat_failed(
-        engine.database, RepeatFailed(webhook_id, body.since, asked, now)
-    )
-    for delivery_id in reopened[:STARTED_MAX]:
-        await commands.start_delivery(engine, delivery_id)
-    return RedeliveredView(deliveries=len(reopened))
+    wanted = RepeatFailed(webhook_id, body.since, asked, now)
+    return RedeliveredView(deliveries=await repeat_failed(database, wanted))
 
 
 @router.post("/test", dependencies=MANAGE, status_code=201, responses=declare_problems(404, 409))
-async def send_test(webhook_id: WebhookId, engine: Running, asked: Asked) -> DeliveryView:
+async def send_test(webhook_id: WebhookId, database: Database, asked: Asked) -> DeliveryView:
     """Send the receiver a `webhook.test`, signed as every event is."""
     wanted = SendTestEvent(webhook_id, asked, datetime.now(UTC))
-    return await _start(engine, webhook_id, await send_test_event(engine.database, wanted))
+    return await _show(database, webhook_id, await send_test_event(database, wanted))
 
 
-async def _start(engine: Running, webhook_id: str, delivery_id: str) -> DeliveryView:
-    await commands.start_delivery(engine, delivery_id)
-    async with engine.database.autocommit() as connection:
+async def _show(database: Database, webhook_id: str, delivery_id: str) -> DeliveryView:
+    async with database.autocommit() as connection:
         return DeliveryView.of(await deliveries.get_delivery(connection, webhook_id, delivery_id))

@@ -4,12 +4,15 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
+from api.access.permissions import PUBLIC
 from api.access.scopes import EventScope
 from api.dependencies import Database
 from api.parsing import patterns
+from domain.events import EventType
+from domain.integration.event_schemas import SCHEMA_VERSION, make_schema
 from services.integration.events.read_feed import read_feed
 
 router = APIRouter(prefix="/events", tags=["events"])
@@ -19,6 +22,7 @@ class EventView(BaseModel):
     id: str
     type: str
     outage_id: str | None
+    outage_sequence: int | None
     occurred_at: datetime
     data: dict[str, Any]
 
@@ -42,3 +46,22 @@ async def list_events(
     return FeedView(
         items=[EventView.model_validate(asdict(each)) for each in feed.items], next=feed.next
     )
+
+
+class SchemasView(BaseModel):
+    """The version of all of them, and the types of events, each of which has one."""
+
+    schema_version: int
+    types: list[EventType]
+
+
+@router.get("/schemas", dependencies=[PUBLIC])
+async def list_schemas() -> SchemasView:
+    """The types of events of which there is a JSON Schema (2020-12): all of them."""
+    return SchemasView(schema_version=SCHEMA_VERSION, types=list(EventType))
+
+
+@router.get("/schemas/{event_type}", dependencies=[PUBLIC])
+async def get_schema(event_type: Annotated[EventType, Path()]) -> dict[str, Any]:
+    """The JSON Schema of the body of one type of event."""
+    return make_schema(event_type)

@@ -1,6 +1,7 @@
 """/webhooks: subscriptions to events, and their deliveries."""
 
 import secrets
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,9 +11,8 @@ from pydantic import BaseModel, Field
 from adapters.credentials.webhook_secrets import WebhookSigner
 from adapters.postgres import webhooks
 from adapters.subscribers.url_checks import check_url
-from api import commands
 from api.access.permissions import require
-from api.bodies import Body, Text
+from api.bodies import Body, Instant, Text
 from api.dependencies import Asked, Database, Engine, Running
 from api.parsing import patterns
 from api.responses import declare_problems
@@ -50,10 +50,14 @@ class WebhookChange(Body):
     url: str | None = Field(None, max_length=2000, json_schema_extra=patterns.URL)
     events: list[EventType] | None = Field(None, min_length=1)
     active: Annotated[bool | None, Field(strict=True)] = None
+    recover_since: Instant | None = None
 
 
 class WebhookView(BaseModel):
-    """`disabled_reason` says why the engine has paused it; what it should have received waits."""
+    """
+    `disabled_reason` says why the engine has paused it; what it should have received waits. At `probe_at` one of
+    that is posted, to see whether it is back.
+    """
 
     id: str
     url: str
@@ -63,19 +67,11 @@ class WebhookView(BaseModel):
     disabled_reason: str | None = None
     failures: int = 0
     failing_since: datetime | None = None
+    probe_at: datetime | None = None
 
     @classmethod
     def of(cls, record: Subscription) -> "WebhookView":
-        return cls(
-            id=record.id,
-            url=record.url,
-            events=list(record.events),
-            active=record.active,
-            disabled_at=record.disabled_at,
-            disabled_reason=record.disabled_reason,
-            failures=record.failures,
-            failing_since=record.failing_since,
-        )
+        return cls.model_validate(asdict(record))
 
 
 class CreatedView(WebhookView):
@@ -129,15 +125,19 @@ async def change_webhook(
     webhook_id: WebhookId, body: WebhookChange, engine: Running, asked: Asked
 ) -> Response:
     """
-    Change what is named. While `active` is false everything waits, and is delivered when it is true again.
+    Change what is named. While `active` is false everything waits, and is delivered when it is true again;
+    `recover_since` then delivers again, too, what was given up of the events since that instant.
     """
-    changes = body.model_dump(mode="json", exclude_none=True)
+    changes = body.model_dump(mode="json", exclude_none=True, exclude={"recover_since"})
+    now = datetime.now(UTC)
+    if body.recover_since is not None and (body.active is not True or body.recover_since > now):
+        raise Invalid("recover_since", "must be an instant of the past, and sent with active=true")
     if body.url is not None:
         await check_url(body.url, allow_private=engine.settings.webhook_allow_private)
     if changes:
-        wanted = ChangeWebhook(webhook_id, changes, asked, datetime.now(UTC))
-        for delivery_id in await change(engine.database, wanted):
-            await commands.start_delivery(engine, delivery_id)
+        await change(
+            engine.database, ChangeWebhook(webhook_id, changes, body.recover_since, asked, now)
+        )
     return Response(status_code=204)
 
 

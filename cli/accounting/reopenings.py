@@ -27,6 +27,7 @@ from domain.settlement.payments import Payment
 from services.accounting.reopenings.read_unproven import read_unproven
 from services.accounting.reopenings.reopen_payment import ReopenPayment, reopen_payment
 from workflows.payments import PaymentWorkflow
+from workflows.visibility.search_attributes import make_debt_attributes
 
 LOOKS, LOOK_EVERY_SECONDS = 30, 2.0
 
@@ -84,10 +85,11 @@ async def _start(client: Client, payment: Payment) -> None:
     await client.start_workflow(
         PaymentWorkflow.run,
         payment,
-        id=f"payment/{payment.id}",
+        id=payment.workflow_id,
         task_queue="settlement",
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         static_summary=f"reopened, for outage {payment.outage_id}"[:200],
+        search_attributes=make_debt_attributes(payment.amount_stroops),
     )
 
 

@@ -90,16 +90,12 @@ class CheckIntegrityInput:
 
 @dataclass(frozen=True, slots=True)
 class CheckIntegrityResult:
-    """
-    The result of an integrity check; `looked` is false when it was put off. `deliveries` announce
-    the `new` violations.
-    """
+    """The result of an integrity check; `looked` is false when it was put off."""
 
     looked: bool
     broken: int = 0
     overdue: int = 0
     new: int = 0
-    deliveries: Sequence[str] = ()
 
 
 def has_violation(violations: Sequence[Violation]) -> bool:

@@ -188,14 +188,13 @@ class ReconciliationRun:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a run found: up to which ledger, what matched, what is new; and the deliveries that announce it."""
+    """What a run found: up to which ledger, what matched, and what is new."""
 
     ledger: int
     matched: int
     matched_stroops: int
     new_breaks: int
     open_breaks: int
-    deliveries: list[str]
 
 
 def classify_suspect(suspect: Suspect, ledger: int) -> Break | None:

@@ -28,6 +28,15 @@ class Unfinished:
     subject: Declaration | Payment | Batch | Delivery | None
     version: int | None = None
     awaits_receipt: bool = False
+    # Of a payment: what it is paid under, and its id, which its workflow does not name.
+    agreement: str = ""
+    key: str = ""
+    summary: str = ""
+
+    @property
+    def id(self) -> str:
+        """Return the id on record."""
+        return self.key or self.workflow_id.partition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)

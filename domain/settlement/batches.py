@@ -115,7 +115,6 @@ class PrepareBatchResult:
 
     state: Prepared | ObstructedBatch | EmptyBatch
     removed: list[RemovedPayment] = field(default_factory=list)
-    deliveries: list[str] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
 
 
@@ -125,7 +124,6 @@ class FailBatchResult:
 
     removed: list[RemovedPayment]
     again: Batch | None
-    deliveries: list[str]
 
 
 def find_at_fault(

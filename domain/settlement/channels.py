@@ -9,7 +9,7 @@ engine on a copy of the database is noticed by the first, and the first by the s
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -103,11 +103,12 @@ class QuarantinedAttempt:
     envelopes: list[str]
     batches: list[Batch]
     payments: list[str]
+    payment_workflows: list[str] = field(default_factory=list)
 
     @property
     def workflow_ids(self) -> list[str]:
         """The workflows that wait for a person, by the ids that signals are sent to."""
-        return list_workflow_ids(self.batches, self.payments)
+        return list_workflow_ids(self.batches, self.payment_workflows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +175,8 @@ class ChannelRelease:
 
 
 def list_workflow_ids(batches: Sequence[Batch], payments: Sequence[str]) -> list[str]:
-    """Return the ids of the workflows of batches and payments."""
-    return [f"batch/{batch.id}" for batch in batches] + [f"payment/{each}" for each in payments]
+    """Return the ids of the workflows of batches, and of payments, which are given."""
+    return [*(f"batch/{batch.id}" for batch in batches), *payments]
 
 
 def find_missing(wanted: Sequence[str], existing: Sequence[str]) -> list[str]:

@@ -4,9 +4,6 @@ A payment owed because of an outage.
     pending -> prepared -> submitted -> confirmed
         \\-> on hold (a limit)        \\-> blocked (waits for a person or for the payee)
         \\-> voided (never owed; only before anything is signed)
-
-The exactly-once token is (channel, sequence): one payment keeps its pair until the network has
-consumed that sequence, so any number of sends can move the money at most once.
 """
 
 import hashlib
@@ -18,7 +15,7 @@ from uuid import UUID
 
 from domain.digests import canonicalize, derive_id
 from domain.errors import Conflict
-from domain.reasons import Reason, ReasonCode
+from domain.reasons import Reason, ReasonCode, Wait
 from domain.sla.agreements.agreements import Agreement
 from domain.sla.disputes import FileDisputeResult
 from domain.sla.outages import Outage, OutageStatus
@@ -129,6 +126,10 @@ class Payment:
     to_address: str
     correlation_id: str
 
+    @property
+    def workflow_id(self) -> str:
+        return f"payment/{self.outage_id}/{self.revision}"
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentRecord:
@@ -166,7 +167,6 @@ class Receipt:
     ledger: int
     amount_stroops: int
     confirmed_at: datetime
-    deliveries: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,6 @@ class JudgeOutageResult:
     payment: Payment
     resolved_at: datetime
     dispute_deadline: datetime
-    deliveries: list[str]
     attest: bool = False
     version: int = 1
 
@@ -191,7 +190,8 @@ class JudgeOutageResult:
 class OutageState:
     """
     All that the database says of an outage, as a workflow needs it to go on from there. `dispute` is
-    the newest one, `decided` whether it is; `deliveries` are those that nobody has received yet.
+    the newest one, `decided` whether it is; `stopped` is what its payment waits for, None while
+    that moves.
     """
 
     outage: Outage
@@ -200,7 +200,7 @@ class OutageState:
     judgement: JudgeOutageResult | None
     dispute: FileDisputeResult | None
     decided: bool
-    deliveries: list[str]
+    stopped: Wait | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,7 +204,6 @@ class Attested:
     """The contract has confirmed the verdict."""
 
     transaction_hash: str
-    deliveries: list[str]
     kind: Literal["attested"] = "attested"
 
 
@@ -213,7 +212,6 @@ class Halted:
     """The contract differs or refuses, and `problem` says how: nothing is paid."""
 
     problem: str
-    deliveries: list[str]
     kind: Literal["halted"] = "halted"
 
 

@@ -138,7 +138,6 @@ class ReviewDisputeInput:
 class FileDisputeResult:
     dispute_id: str
     decision_deadline: datetime
-    deliveries: list[str]
     version: int = 1
 
 

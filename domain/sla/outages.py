@@ -224,7 +224,6 @@ class RecordOutageResult:
     policy_version: int
     dispute_window_seconds: int
     decision_window_seconds: int
-    deliveries: list[str]
     parts: list[OutagePart] = field(default_factory=list)
 
 
@@ -233,7 +232,6 @@ class CloseOutageResult:
     """`version` is that of the outage on record, as in every result of a change."""
 
     outage_id: str
-    deliveries: list[str]
     version: int = 1
 
 

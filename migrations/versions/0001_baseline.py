@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_7656c26629e4"
+revision = "0001_c4716e8040cf"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -481,6 +481,7 @@ def upgrade() -> None:
         sa.Column("active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("probe_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
@@ -1053,21 +1054,38 @@ def upgrade() -> None:
         postgresql_where=sa.text("status IN ('open', 'under_review')"),
     )
     op.create_table(
+        "event_counts",
+        sa.Column("outage_id", sa.String(length=64), nullable=False),
+        sa.Column("last", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["outage_id"], ["outages.id"], name=op.f("fk_event_counts_outage_id")
+        ),
+        sa.PrimaryKeyConstraint("outage_id", name=op.f("pk_event_counts")),
+    )
+    op.create_table(
         "events",
         sa.Column("sequence", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("type", sa.String(length=50), nullable=False),
         sa.Column("entry_id", sa.String(length=64), nullable=False),
         sa.Column("outage_id", sa.String(length=64), nullable=True),
+        sa.Column("outage_sequence", sa.Integer(), nullable=True),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("trace", sa.String(length=55), nullable=True),
         sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
+        sa.CheckConstraint(
+            "(outage_id IS NULL) = (outage_sequence IS NULL)", name=op.f("ck_events_numbered")
+        ),
         sa.ForeignKeyConstraint(
             ["entry_id"], ["audit_entries.id"], name=op.f("fk_events_entry_id")
         ),
         sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_events_outage_id")),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_events")),
         sa.UniqueConstraint("id", name=op.f("uq_events_id")),
+        sa.UniqueConstraint(
+            "outage_id", "outage_sequence", name=op.f("uq_events_outage_id_outage_sequence")
+        ),
     )
     op.create_index("ix_events_feed", "events", ["xid", "sequence"], unique=False)
     op.create_index("ix_events_outage_id", "events", ["outage_id", "sequence"], unique=False)
@@ -1330,6 +1348,8 @@ def upgrade() -> None:
         ),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_deliveries_event_id")),
         sa.ForeignKeyConstraint(
             ["webhook_id"], ["webhooks.id"], name=op.f("fk_deliveries_webhook_id")
@@ -1338,6 +1358,13 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "event_id", "webhook_id", name=op.f("uq_deliveries_event_id_webhook_id")
         ),
+    )
+    op.create_index(
+        "ix_deliveries_due",
+        "deliveries",
+        ["webhook_id", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("due_at IS NOT NULL"),
     )
     op.create_index(
         "ix_deliveries_pending",

@@ -60,7 +60,7 @@ async def test_a_higher_fee_is_bid_on_a_busy_network_and_the_call_counts_once(
     concluded = await activities.conclude_attestation(
         ConcludeAttestationInput(attestation, "", NOW)
     )
-    assert concluded == Attested(call.hash, [])
+    assert concluded == Attested(call.hash)
 
 
 async def test_an_earlier_open_call_is_completed_first(

@@ -112,11 +112,11 @@ async def test_an_outage_whose_every_activity_runs_twice_is_settled_once(
         database,
         select(func.count()).where(audit_entries.c.subject == f"outage/{outage_id}"),
     )
-    assert leaves == 5  # declared, judged, owed, confirmed, closed
+    assert leaves == 6  # declared, judged, owed, submitted, confirmed, closed
     happened = await count_rows(
         database, select(func.count()).where(events.c.outage_id == outage_id)
     )
-    assert happened == 5  # created, resolved, breached, processed, closed
+    assert happened == 6  # created, resolved, breached, submitted, processed, closed
     tried = await count_rows(
         database, select(func.count()).where(attempts.c.payment_id == payment.id)
     )

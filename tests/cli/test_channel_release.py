@@ -50,7 +50,7 @@ async def quarantined(steps: BatchActivitiesImpl, batch: Batch, *, sent: bool) -
 
 async def await_waiting(temporal: Client, batch: Batch, *owed: Payment) -> list[str]:
     """Start the workflows that an operator's release has to signal; no worker runs them here."""
-    names = [f"payment/{payment.id}" for payment in owed]
+    names = [payment.workflow_id for payment in owed]
     for payment, name in zip(owed, names, strict=True):
         await temporal.start_workflow(PaymentWorkflow.run, payment, id=name, task_queue="nobody")
     name = f"batch/{batch.id}"

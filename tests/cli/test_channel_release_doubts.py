@@ -85,7 +85,7 @@ def test_a_transfer_that_reconciliation_read_is_not_repeated_though_nodes_forgot
         assert f"the money moved, in transaction {hash_} of ledger " in said
         assert "must not be made again" in said
         assert "will be confirmed" in said
-        assert here.temporal.signalled == [f"payment/{here.payment.id}"]
+        assert here.temporal.signalled == [here.payment.workflow_id]
         assert scratch.loop.run(here.status()) == "quarantined"
 
 

@@ -40,7 +40,7 @@ def test_a_workflow_that_could_not_be_signalled_is_named_and_signalled_by_the_ne
         assert await here.status() == "pending"
 
     with scene(scratch) as here:
-        attempt, workflow_id = scratch.loop.run(here.dead()), f"payment/{here.payment.id}"
+        attempt, workflow_id = scratch.loop.run(here.dead()), here.payment.workflow_id
         here.temporal.trouble = RPCStatusCode.UNAVAILABLE
         scratch.loop.run(release_quietly(here, attempt))
         assert f"could not signal {workflow_id}" in capsys.readouterr().out
@@ -57,7 +57,7 @@ def test_a_payment_without_a_workflow_is_named(
         attempt = scratch.loop.run(here.dead())
         here.temporal.trouble = RPCStatusCode.NOT_FOUND
         scratch.loop.run(here.release(attempt))
-        assert f"no workflow payment/{here.payment.id} runs" in capsys.readouterr().out
+        assert f"no workflow {here.payment.workflow_id} runs" in capsys.readouterr().out
 
 
 def test_a_paid_payment_is_not_said_to_be_signalled_when_it_was_not(
@@ -89,7 +89,7 @@ def test_a_channel_without_its_key_stays_out_of_use(
         assert "stays out of use" in capsys.readouterr().out
         assert await here.status() == "pending"
         await here.release(attempt, channels=replaced)
-        assert here.temporal.signalled == [f"payment/{here.payment.id}"] * 2
+        assert here.temporal.signalled == [here.payment.workflow_id] * 2
         await here.world.close_circuit_breaker()
         async with scratch.database.transaction() as connection:
             # Among those in use, it would be the next.

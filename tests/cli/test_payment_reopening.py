@@ -110,7 +110,7 @@ def test_what_was_never_applied_is_owed_again_and_paid_once(
         assert temporal.started == []
         here.world.close_ledgers(30)
         await ask(here, temporal)
-        assert temporal.started == [f"payment/{here.payment.id}"]
+        assert temporal.started == [here.payment.workflow_id]
         assert await here.status() == "pending"
         await check_records(here, attempt)
         with pytest.raises(Conflict, match="is pending: only one that the engine confirmed"):

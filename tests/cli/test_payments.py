@@ -95,7 +95,8 @@ def _tell_both_tries(trace: dict[str, Any], payment: Payment) -> None:
     assert [tried["status"] for tried in trace["tries"]] == ["failed", "succeeded"]
     assert all(tried["envelopes"][0]["sends"] for tried in trace["tries"])
     assert [step["action"] for step in trace["steps"]] == [
-        *("payment.owed", "payment.attempt_failed", "payment.blocked", "payment.confirmed")
+        *("payment.owed", "payment.submitted", "payment.attempt_failed", "payment.blocked"),
+        *("payment.submitted", "payment.confirmed"),
     ]
     postings = [(each["kind"], each["running_stroops"]) for each in trace["postings"]]
     owed, none = -payment.amount_stroops, 0

@@ -44,7 +44,7 @@ async def test_a_voided_payment_on_hold_ends_and_is_never_made(
     client = await temporal.connect(
         environment["TEMPORAL_ADDRESS"], environment["TEMPORAL_NAMESPACE"]
     )
-    for id_ in (f"payment/{payment['id']}", f"outage/{outage_id}"):
+    for id_ in (f"payment/{outage_id}/1", f"outage/{outage_id}"):
 
         async def ended(id_: str = id_) -> bool:
             described = await client.get_workflow_handle(id_).describe()

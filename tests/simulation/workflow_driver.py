@@ -4,12 +4,14 @@ the driver, and the results and signals that Temporal would remember.
 """
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any, ClassVar
+
+from temporalio.common import TypedSearchAttributes
 
 from activities.settlement import attempts as attempt_activities
 from activities.settlement import circuit_breakers as circuit_breaker_activities
@@ -25,6 +27,7 @@ from workflows import payments as payment_workflows
 from workflows import runtime as workflow_runtime
 from workflows.batches import BatchWorkflow
 from workflows.payments import PaymentWorkflow
+from workflows.visibility import search_attributes
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,10 @@ class YieldsActivities:
         """Nobody cancels a workflow here."""
         return await work
 
+    async def find_workflows(self, payment_ids: Sequence[str]) -> list[str]:
+        """Workflows are known by their payments here."""
+        return list(payment_ids)
+
 
 class DrivenPaymentWorkflow(YieldsActivities, PaymentWorkflow):
     """The workflow of a payment."""
@@ -59,12 +66,13 @@ class DrivenBatchWorkflow(YieldsActivities, BatchWorkflow):
 
 @dataclass(frozen=True)
 class Address:
-    """Where signals to the workflow of a payment go."""
+    """Where signals to the workflow of a payment go; no outage has one here."""
 
-    payment_id: str
+    name: str
 
-    async def signal(self, method: Any, *words: Any) -> None:
-        await Command("signal", (self.payment_id, method.__name__, *words))
+    async def signal(self, what: str, *words: Any) -> None:
+        if not self.name.startswith("outage/"):
+            await Command("signal", (self.name, what, *words))
 
 
 def _all_handlers_finished() -> bool:
@@ -90,7 +98,12 @@ TEMPORAL = SimpleNamespace(
     now=lambda: datetime.now(UTC),
     sleep=_waits,
     wait_condition=_waits,
-    info=lambda: SimpleNamespace(is_continue_as_new_suggested=lambda: False),
+    info=lambda: SimpleNamespace(
+        is_continue_as_new_suggested=lambda: False,
+        typed_search_attributes=TypedSearchAttributes([]),
+    ),
+    upsert_search_attributes=lambda _changes: None,
+    get_external_workflow_handle=Address,
     set_current_details=lambda _text: None,
     all_handlers_finished=_all_handlers_finished,
 )
@@ -209,10 +222,10 @@ def _derive_apply_order(ledger: Ledger, envelope: TransactionFrame) -> bytes:
 
 def play_temporal(patch: Any) -> None:
     """Patch workflow code to run outside Temporal, and clocks and hashes to decide nothing."""
-    for module in (attempt_workflows, payment_workflows, batch_workflows, workflow_runtime):
+    modules = (attempt_workflows, payment_workflows, batch_workflows, workflow_runtime)
+    for module in (*modules, search_attributes):
         patch.setattr(module, "workflow", TEMPORAL)
     patch.setattr(batch_workflows, "asyncio", SimpleNamespace(gather=_in_turn))
-    patch.setattr(batch_workflows, "_get_handle", Address)
     ticks = WatcherTicks()
     patch.setattr(rails, "asyncio", SimpleNamespace(wait_for=ticks.wait_for))
     patch.setattr(

@@ -143,7 +143,7 @@ async def test_a_payee_without_a_trustline_is_paid_once_it_has_one_again(
     assert (await api.get(f"/outages/{outage_id}")).json()["lifecycle"] == "settling"
 
     await plan(chain)
-    handle = temporal.get_workflow_handle_for(PaymentWorkflow.run, f"payment/{payment['id']}")
+    handle = temporal.get_workflow_handle_for(PaymentWorkflow.run, f"payment/{outage_id}/1")
     await handle.signal(PaymentWorkflow.retry)
     await wait_until(lambda: closed(api, [outage_id]), "the outage is closed")
     settled = await payment_of(api, outage_id)

@@ -13,7 +13,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.tables import outages, payments
 from devstack.environment.stack import Stack
 from tests.testkit.api_client import wait_until
-from workflows.outage_states import ACKNOWLEDGED
+from workflows.visibility.search_attributes import ACKNOWLEDGED
 
 
 def open_api(stack: Stack, limit: float = 30) -> httpx.AsyncClient:

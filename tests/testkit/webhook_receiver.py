@@ -45,6 +45,42 @@ class WebhookReceiver:
         writer.close()
 
 
+@dataclass
+class DrippingReceiver(WebhookReceiver):
+    """Begins an answer and never ends it; `open_posts` is how many wait for it now, `most_open` how many did at once."""
+
+    open_posts: int = 0
+    most_open: int = 0
+
+    async def __aexit__(self, *error: object) -> None:
+        for serving in self._serving:
+            serving.cancel()
+        await super().__aexit__(*error)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._serving.add(serving)
+        self.open_posts += 1
+        self.most_open = max(self.most_open, self.open_posts)
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nx-drop: ")
+            while not reader.at_eof():
+                writer.write(b".")
+                await writer.drain()
+                await asyncio.sleep(0.2)
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self.open_posts -= 1
+            self._serving.discard(serving)
+            writer.close()
+
+    def __post_init__(self) -> None:
+        self._serving = set[asyncio.Task[object]]()
+
+
 def sign_message(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
     """Return the headers of a message signed by scheme v1."""
     return make_headers(message_id, timestamp, [sign(secret, message_id, timestamp, body)])

@@ -69,7 +69,7 @@ def test_a_header_that_is_not_ours_says_nothing(data: bytes) -> None:
     ("workflow_id", "known"),
     [
         ("outage/OUT-1", {"outage_id": "OUT-1"}),
-        ("payment/pay_1", {"payment_id": "pay_1"}),
+        ("payment/OUT-1/2", {"outage_id": "OUT-1"}),
         ("attestation/OUT-1/2", {"outage_id": "OUT-1"}),
         ("webhook/dlv_1", {}),
         ("batching", {}),

@@ -43,7 +43,7 @@ from workflows.outages import OutageActivities, OutageWorkflow
 from workflows.payments import PaymentActivities, PaymentWorkflow
 from workflows.reconciliation import ReconciliationActivities
 from workflows.wallets import WalletActivities
-from workflows.webhooks import WebhookActivities
+from workflows.webhooks import DeliveryActivities, WebhookActivities
 
 LIMIT_SECONDS = 20
 
@@ -95,7 +95,7 @@ class FakeActivities:
         taken: dict[str, list[Callable[..., Any]]] = {
             "outages": activities_of(self.outages, OutageActivities, DisputeActivities),
             "settlement": settling,
-            "webhooks": activities_of(self.webhooks, WebhookActivities),
+            "webhooks": activities_of(self.webhooks, WebhookActivities, DeliveryActivities),
             "analytics": activities_of(self.reconciliation, ReconciliationActivities)
             + activities_of(self.integrity_checks, IntegrityCheckActivities),
         }

@@ -38,14 +38,19 @@ from tests.workflows.compact import compact
 from tests.workflows.scenarios import scenarios
 from worker.queues import WORKFLOWS
 from workflows.batches import BatchingWorkflow
+from workflows.integrity_checks import IntegrityCheckWorkflow
+from workflows.reconciliation import ReconciliationWorkflow
 from workflows.webhooks import WebhookWorkflow
 
 HISTORIES = Path(__file__).parent / "histories"
 KEY = "key-of-the-recorder-0001"
 POLICY = "recorded"
 BATCHED = {"SETTLEMENT_RAIL": "classic", "CONTRACT_EXECUTION_MODE": "soroban"}
-# Batching never ends, and the webhooks are sent to a URL that refuses them: kept as far as they are.
-ENDLESS = (BatchingWorkflow, WebhookWorkflow)
+# Batching and what is scheduled never end, and the webhooks are sent to a URL that refuses them: kept as far
+# as they are.
+# Started, a first task scheduled, begun and completed, and what it asked for.
+BEGUN_EVENTS = 5
+ENDLESS = (BatchingWorkflow, IntegrityCheckWorkflow, ReconciliationWorkflow, WebhookWorkflow)
 PLAYED = ("met", "breached", "rejudged", "rejected", "expired", "cancelled", "amended")
 
 
@@ -96,8 +101,7 @@ async def play(api: httpx.AsyncClient) -> list[str]:
     await _settled(api)
     payments = (await api.get("/payments", params={"page_size": 50})).json()["items"]
     outages = {item["outage_id"] for item in payments} | {"cancelled"}
-    kept = {payment["outage_id"]: payment["id"] for payment in payments}
-    return [f"outage/{name}" for name in sorted(outages)] + [f"payment/{kept['met']}"]
+    return [*(f"outage/{name}" for name in sorted(outages)), "payment/met/1"]
 
 
 async def _settled(api: httpx.AsyncClient) -> None:
@@ -147,8 +151,17 @@ async def record_ordinary(
         kind, _, subject = workflow_id.partition("/")
         name = f"outage-{subject}" if kind == "outage" else kind
         await keep(folder, name, client.get_workflow_handle(workflow_id))
-    async for delivery in client.list_workflows('WorkflowType="WebhookWorkflow"', limit=1):
-        await keep(folder, "webhook", client.get_workflow_handle(delivery.id))
+    wanted = 'WorkflowType="WebhookWorkflow"'
+    await keep(folder, "webhook", await wait_until(partial(find_begun, client, wanted), wanted))
+
+
+async def find_begun(client: Client, query: str) -> WorkflowHandle[Any, Any] | None:
+    """Find a workflow that has asked for something: that of a delivery begins after a pause."""
+    async for found in client.list_workflows(query, limit=1):
+        handle = client.get_workflow_handle(found.id, run_id=found.run_id)
+        if len((await handle.fetch_history()).events) >= BEGUN_EVENTS:
+            return handle
+    return None
 
 
 async def record_batched(
@@ -158,12 +171,7 @@ async def record_batched(
     for kind in itertools.chain(*WORKFLOWS.values()):
         ended = "" if kind in ENDLESS else ' AND ExecutionStatus="Completed"'
         wanted = f'WorkflowType="{kind.__name__}"{ended}'
-
-        async def look(wanted: str = wanted) -> WorkflowHandle[Any, Any] | None:
-            async for found in client.list_workflows(wanted, limit=1):
-                return client.get_workflow_handle(found.id, run_id=found.run_id)
-            return None
-
+        look = partial(find_begun, client, wanted)
         await keep(folder, _batched(kind), await wait_until(look, f"a {kind.__name__} ran"))
 
 

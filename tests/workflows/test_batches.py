@@ -46,6 +46,7 @@ async def test_a_batch_obstacle_is_checked_every_minute_and_noted_once(
     assert [entry.what for entry in timeline] == [
         "nothing can be signed: the circuit breaker is open",
         "hash-4: PENDING; watching for it in a ledger",
+        "payments settled: 1",
     ]
     assert timeline[1].at - timeline[0].at >= timedelta(minutes=3)
 

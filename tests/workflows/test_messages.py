@@ -49,7 +49,7 @@ CALL = Call("OUT-1", 1, 1, "GOPERATOR", 7, 100, "hash", "xdr")
 REASON = make_reason("the payee has no trustline")
 PREPARE_PAYMENT = [
     Prepared(ATTEMPT),
-    AlreadyPaid(Receipt("pay-1", "hash", 42, 7, DETECTED, ["dlv-1"])),
+    AlreadyPaid(Receipt("pay-1", "hash", 42, 7, DETECTED)),
     InBatch(),
     AwaitingChannel(DETECTED),
     OnHold(REASON, DETECTED),
@@ -60,12 +60,12 @@ PREPARE_PAYMENT = [
     Voided(),
 ]
 PREPARE_BATCH = [
-    PrepareBatchResult(Prepared(ATTEMPT), [RemovedPayment("pay-2", REASON)], ["dlv-1"], ["pay-3"]),
+    PrepareBatchResult(Prepared(ATTEMPT), [RemovedPayment("pay-2", REASON)], ["pay-3"]),
     PrepareBatchResult(ObstructedBatch(REASON)),
     PrepareBatchResult(EmptyBatch()),
 ]
 PREPARE_CALL = [OwnCall(CALL), OtherCall(CALL), CallAnswered(), CallRefused("error 13")]
-CONCLUDE = [Attested("hash", []), Halted("the rating differs", ["dlv-1"])]
+CONCLUDE = [Attested("hash"), Halted("the rating differs")]
 EXAMPLES = [
     *((PreparePaymentResult, each) for each in PREPARE_PAYMENT),
     *((PrepareBatchResult, each) for each in PREPARE_BATCH),

@@ -14,6 +14,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
+from domain.deliveries import TriedDeliveries
 from domain.errors import Conflict
 from domain.sla.disputes import Dispute, DisputeDecision
 from domain.sla.outages import (
@@ -144,19 +145,22 @@ async def test_an_activity_refused_without_a_caller_is_tried_again(
     assert fakes.outages.asked.count("owe_payment") == 2
 
 
-async def test_events_are_delivered_by_workflows_of_their_own(
-    environment: WorkflowEnvironment, fakes: FakeActivities
+@pytest.mark.parametrize(
+    ("tried", "said"),
+    [
+        (TriedDeliveries(0, 0), "nobody subscribes to its events"),
+        (TriedDeliveries(3, 3), "3 of 3 deliveries are accepted"),
+        (TriedDeliveries(3, 1), "1 of 3 deliveries are accepted; the others are tried on"),
+    ],
+)
+async def test_it_ends_when_every_subscriber_was_tried_and_says_so(
+    environment: WorkflowEnvironment, fakes: FakeActivities, tried: TriedDeliveries, said: str
 ) -> None:
-    fakes.outages.deliveries = {
-        "record_outage": ["dlv-1"],
-        "judge_outage": ["dlv-2"],
-        "close_outage": ["dlv-3"],
-    }
-    fakes.webhooks.failures = 2
-    handle = await declared(environment.client, "webhooks")
+    fakes.webhooks.tried = [tried]
+    name = f"told-{tried.total}-{tried.delivered}"
+    handle = await declared(environment.client, name)
     await handle.execute_update(OutageWorkflow.resolve, IN_TIME)
     assert await handle.result() is OutageStatus.CLOSED
-    for delivery in ("dlv-1", "dlv-2", "dlv-3"):
-        child = environment.client.get_workflow_handle(f"webhook/{delivery}")
-        assert await child.result() == "success"
-    assert len(fakes.webhooks.posted) == 5
+    assert fakes.webhooks.asked == [name]
+    lines = await handle.query(OutageWorkflow.timeline)
+    assert lines[-1].what == f"closed; {said}"

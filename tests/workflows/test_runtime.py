@@ -149,7 +149,7 @@ async def test_a_batch_that_may_have_a_successor_does_not_continue_as_new() -> N
         fakes = stage.activities.payments
         fakes.observations = [Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")]
         fakes.troubles["fail_batch"] = down
-        fakes.removals = [FailBatchResult([], Batch("followed", 2, resubmitted=True), [])]
+        fakes.removals = [FailBatchResult([], Batch("followed", 2, resubmitted=True))]
         with environment.with_time_skipping_disabled():
             handle = await stage.begin(BatchWorkflow.run, Batch("followed", 1), "batch/followed/1")
             first = (await handle.describe()).run_id

@@ -26,9 +26,13 @@ from domain.sla.outages import Declaration
 from services.accounting.recovery.record_restart import RecordRestart, record_restart
 from services.accounting.recovery.record_sweep import record_sweep
 from workflows.batches import BatchingWorkflow, BatchWorkflow
-from workflows.outage_states import ACKNOWLEDGED, make_search_attributes
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
+from workflows.visibility.search_attributes import (
+    ACKNOWLEDGED,
+    make_debt_attributes,
+    make_search_attributes,
+)
 from workflows.webhooks import WebhookWorkflow
 
 log = logging.getLogger(__name__)
@@ -118,11 +122,14 @@ class Recovery:
             "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             "id_conflict_policy": WorkflowIDConflictPolicy.FAIL,
             "rpc_timeout": RPC_TIMEOUT,
-            "static_summary": "started again from the database",
+            "static_summary": f"{unfinished.summary}, started again from the database".lstrip(", "),
         }
         run, queue = _choose_workflow(subject)
         if isinstance(subject, Declaration):
-            arguments["search_attributes"] = make_search_attributes(subject.outage)
+            arguments["search_attributes"] = make_search_attributes(subject)
+        if isinstance(subject, Payment):
+            owed = make_debt_attributes(subject.amount_stroops, unfinished.agreement)
+            arguments["search_attributes"] = owed
         try:
             given = [] if subject is None else [subject]
             handle = await self.client.start_workflow(
@@ -166,7 +173,7 @@ class Recovery:
             after = ""
             while page := await self._read(read, after):
                 yield page
-                after = page[-1].workflow_id.partition("/")[2]
+                after = page[-1].id
         async with self.database.autocommit() as connection:
             page = await records.list_batches(connection)
         if page:
@@ -186,7 +193,7 @@ class Recovery:
             read = records.list_outages
         if isinstance(found.subject, Delivery):
             read = records.list_deliveries
-        return bool(await self._read(read, "", [found.workflow_id.partition("/")[2]]))
+        return bool(await self._read(read, "", [found.id]))
 
     async def _list_absent(self, page: Sequence[Unfinished]) -> list[Unfinished]:
         shown = await self._list_shown([each.workflow_id for each in page])

@@ -17,7 +17,8 @@ from domain.sla.agreements.parts import OutagePart
 from domain.sla.outages import Declaration, RecordOutageResult
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.outage_states import OutageStateWorkflowBase, make_search_attributes
+    from workflows.outage_states import OutageStateWorkflowBase
+    from workflows.visibility.search_attributes import make_search_attributes
 
 
 async def start_parts(
@@ -38,7 +39,7 @@ async def start_parts(
                 subject,
                 id=f"outage/{part.id}",
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                search_attributes=make_search_attributes(outage),
+                search_attributes=make_search_attributes(subject),
                 static_summary=f"outage {declaration.outage.id} under {part.agreement}",
             )
 

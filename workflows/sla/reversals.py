@@ -60,7 +60,6 @@ class ReversibleWorkflowBase(DisputableWorkflowBase):
             key, now = self.make_key(), workflow.now()
             reopening = outages.ReopenOutageInput(self.outage.id, asked, key, now)
             reopened = await run_activity(ReversalActivities.reopen_outage, reopening)
-            self.unannounced += reopened.deliveries
             self.judgement = None
             what = f"reopened: {asked.reason}; waiting for the repair"
             self.enter(OutageStatus.DECLARED, reopened.version, what)
@@ -80,7 +79,6 @@ class ReversibleWorkflowBase(DisputableWorkflowBase):
             self.check_void(asked)
             voiding = outages.VoidDebtInput(self.outage.id, asked, workflow.now())
             voided = await run_activity(ReversalActivities.void_debt, voiding)
-            self.unannounced += voided.deliveries
             what = f"voided: {asked.reason}; nothing is paid"
             self.enter(OutageStatus.VOIDED, voided.version, what)
 

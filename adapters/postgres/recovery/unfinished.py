@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres.settlement import batches
 from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.sla.outages import to_outage
-from adapters.postgres.tables import deliveries, events, outages, payments
+from adapters.postgres.tables import deliveries, events, outages, payments, webhooks
 from domain.accounting.recovery import ChangedOutage, Unfinished
 from domain.deliveries import Delivery
 from domain.requests import Request
@@ -95,7 +96,8 @@ async def list_payments(
 ) -> list[Unfinished]:
     """Return a page of the payments that are owed and not made, but those owed a moment ago."""
     statement = (
-        select(payments)
+        select(payments, outages.c.agreement)
+        .join(outages, outages.c.id == payments.c.outage_id)
         .where(
             text("payments.status NOT IN ('confirmed', 'voided')"),
             payments.c.created_at < func.now() - _STARTED_WITHIN,
@@ -108,11 +110,14 @@ async def list_payments(
         statement = statement.where(payments.c.id.in_(only))
     return [
         Unfinished(
-            f"payment/{row['id']}",
+            to_payment(row).workflow_id,
             row["outage_id"],
             row["correlation_id"],
             row["status"],
             to_payment(row),
+            agreement=row["agreement"],
+            summary=f"{row['type']} for outage {row['outage_id']}",
+            key=row["id"],
         )
         for row in (await connection.execute(statement)).mappings()
     ]
@@ -133,12 +138,19 @@ async def list_batches(connection: AsyncConnection) -> list[Unfinished]:
 async def list_deliveries(
     connection: AsyncConnection, after: str = "", only: Sequence[str] | None = None
 ) -> list[Unfinished]:
-    """Return a page of the deliveries that have not ended, but those of a moment ago."""
+    """
+    Return a page of the deliveries that are left to their workflows and have not ended, but those of a moment
+    ago. The others are due, and found by whoever dispatches.
+    """
     statement = (
-        select(deliveries.c.id, deliveries.c.attempts, events.c.outage_id)
+        select(
+            *(deliveries.c.id, deliveries.c.attempts, events.c.outage_id),
+            *(events.c.type, webhooks.c.url),
+        )
         .join(events, events.c.id == deliveries.c.event_id)
+        .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
         .where(
-            text("deliveries.status = 'pending'"),
+            text("deliveries.status = 'pending' AND deliveries.due_at IS NULL"),
             deliveries.c.created_at < func.now() - _STARTED_WITHIN,
             deliveries.c.id > after,
         )
@@ -154,6 +166,8 @@ async def list_deliveries(
             row.id,
             f"pending after {row.attempts} attempts",
             Delivery(row.id),
+            # The rest of the address is a secret of the receiver.
+            summary=f"{row.type} to {urlsplit(row.url).hostname}",
         )
         for row in await connection.execute(statement)
     ]

@@ -26,16 +26,6 @@ async def get_rail(connection: AsyncConnection, batch: Batch) -> SettlementRail:
     return SettlementRail(rows.scalar_one())
 
 
-async def get_outage_ids(connection: AsyncConnection, batch: Batch) -> dict[str, str]:
-    """Return the outage of every payment that ever was in a batch."""
-    rows = await connection.execute(
-        select(payments.c.id, payments.c.outage_id)
-        .join(allocations, allocations.c.payment_id == payments.c.id)
-        .where(allocations.c.lead_payment_id == batch.lead_payment_id, allocations.c.n == batch.n)
-    )
-    return {row.id: row.outage_id for row in rows}
-
-
 async def list_removed(connection: AsyncConnection, batch: Batch) -> list[RemovedPayment]:
     """Return the payments that were removed from a batch, and why."""
     rows = await connection.execute(

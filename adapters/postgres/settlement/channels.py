@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.settlement import attempts, envelopes
+from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.tables import allocations, channels
 from adapters.postgres.tables import payments as owed
 from domain.errors import Conflict, NotFound
@@ -168,13 +169,14 @@ async def get_quarantined_attempt(
         return None
     found = await attempts.get_attempt(connection, row.payment_id, row.n)
     assert found is not None
-    members = await connection.scalars(
-        select(allocations.c.payment_id).where(
-            allocations.c.lead_payment_id == found.payment_id,
-            allocations.c.n == found.n,
-            allocations.c.live,
-        )
+    members = await connection.execute(
+        select(owed)
+        .join(allocations, allocations.c.payment_id == owed.c.id)
+        .where(allocations.c.lead_payment_id == found.payment_id, allocations.c.n == found.n)
+        .where(allocations.c.live)
+        .order_by(owed.c.id)
     )
+    served = [to_payment(row) for row in members.mappings()]
     signed = found.envelope
     attempt = Attempt(
         found.payment_id,
@@ -194,7 +196,8 @@ async def get_quarantined_attempt(
         hashes,
         sorted(await envelopes.list_outer_hashes(connection, found.payment_id, found.n)),
         [Batch(*row) for row in batches],
-        sorted(members),
+        [each.id for each in served],
+        [each.workflow_id for each in served],
     )
 
 
@@ -213,15 +216,16 @@ async def list_waiting_workflows(
     connection: AsyncConnection, address: str, served: Sequence[str]
 ) -> list[str]:
     """Return the ids of the workflows that wait for a channel's release, given what it served."""
-    unpaid = await connection.scalars(
-        select(owed.c.id)
+    unpaid = await connection.execute(
+        select(owed)
         .where(owed.c.id.in_(served))
         .where(owed.c.status.not_in([PaymentStatus.CONFIRMED, PaymentStatus.VOIDED]))
         .order_by(owed.c.id)
     )
-    payments = list(unpaid)
-    rows = await connection.execute(_RELEASED_BATCHES, {"channel": address, "payments": payments})
-    return list_workflow_ids([Batch(*row) for row in rows], payments)
+    left = [to_payment(row) for row in unpaid.mappings()]
+    which = {"channel": address, "payments": [each.id for each in left]}
+    rows = await connection.execute(_RELEASED_BATCHES, which)
+    return list_workflow_ids([Batch(*row) for row in rows], [each.workflow_id for each in left])
 
 
 _LOCK = text(

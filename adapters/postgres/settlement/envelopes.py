@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.settlement import attempts
 from adapters.postgres.settlement.attempts import Reservation
+from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.tables import envelopes, submissions
 from adapters.postgres.transitions import PAYMENTS
 from domain.errors import TryAgain
 from domain.settlement.attempts import Attempt
 from domain.settlement.envelopes import Envelope, SendAnswer, SendStatus
-from domain.settlement.payments import PaymentStatus
+from domain.settlement.payments import Payment, PaymentStatus
 
 # The attempt's ledger bound is a compare-and-set: of two runs that signed at the same time, one finds
 # it changed and stores nothing. So does a run whose attempt was released and begun on another channel,
@@ -163,19 +164,20 @@ _RECORD_SUBMISSION = text(
     UPDATE payments SET {PAYMENTS.make_assignment(PaymentStatus.SUBMITTED)} FROM allocations s, submission
     WHERE s.lead_payment_id = :payment_id AND s.n = :n AND s.live
       AND payments.id = s.payment_id AND {PAYMENTS.make_condition(PaymentStatus.SUBMITTED)}
+    RETURNING payments.*
     """
 )
 
 
 async def record_submission(
     connection: AsyncConnection, attempt: Attempt, answer: SendAnswer
-) -> None:
+) -> list[Payment]:
     """
-    Record the answer to a send; the first one moves the payment to submitted.
+    Record the answer to a send; the first one moves the payments to submitted, which are returned.
 
     Nothing is recorded of bytes that a restored database does not know: what became of them shows on the chain.
     """
-    await connection.execute(
+    moved = await connection.execute(
         _RECORD_SUBMISSION,
         {
             "hash": attempt.newest_hash,
@@ -185,3 +187,4 @@ async def record_submission(
             "n": attempt.n,
         },
     )
+    return sorted(map(to_payment, moved.mappings()), key=lambda payment: payment.id)

@@ -40,11 +40,25 @@ events = Table(
     Column("entry_id", String(64), sa.ForeignKey("audit_entries.id"), nullable=False),
     # NULL for an event about the engine itself.
     Column("outage_id", String(64), sa.ForeignKey("outages.id")),
+    # From 1 on, without a gap, for each outage; NULL for an event about the engine itself.
+    Column("outage_sequence", sa.Integer),
     Column("occurred_at", Instant, nullable=False),
     Column("data", JSONB, nullable=False),
+    # The W3C traceparent of what published it, so that its deliveries go on in that trace.
+    Column("trace", String(55)),
     make_xid_column(),
+    sa.UniqueConstraint("outage_id", "outage_sequence"),
+    sa.CheckConstraint("(outage_id IS NULL) = (outage_sequence IS NULL)", name="numbered"),
     Index("ix_events_outage_id", "outage_id", "sequence"),
     Index("ix_events_feed", "xid", "sequence"),
+)
+
+# How many events of an outage there are. Its row is locked by whoever publishes the next one.
+event_counts = Table(
+    "event_counts",
+    metadata,
+    Column("outage_id", String(64), sa.ForeignKey("outages.id"), primary_key=True),
+    Column("last", sa.Integer, nullable=False),
 )
 
 webhooks = Table(
@@ -57,6 +71,8 @@ webhooks = Table(
     # By the engine, because it only failed; cleared when a person activates it.
     Column("disabled_at", Instant),
     Column("disabled_reason", sa.Text),
+    # When one of what waits is posted to see whether it is back; NULL when nothing is.
+    Column("probe_at", Instant),
     # Attempts that failed since the last one that did not, and when the first of them did.
     Column("failures", sa.Integer, nullable=False, server_default=text("0")),
     Column("failing_since", Instant),
@@ -98,7 +114,12 @@ deliveries = Table(
     Column("delivered_at", Instant),
     # NULL once it has ended.
     Column("next_attempt_at", Instant),
+    # When the dispatcher takes it up; NULL while a workflow has it, and once it has ended.
+    Column("due_at", Instant),
+    # Until then somebody is about to post it: a dispatcher that is killed holds it no longer.
+    Column("leased_until", Instant),
     sa.UniqueConstraint("event_id", "webhook_id"),
+    Index("ix_deliveries_due", "webhook_id", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     Index("ix_deliveries_webhook_id", "webhook_id", text("created_at DESC")),
     Index("ix_deliveries_pending", "id", postgresql_where=text("status = 'pending'")),
 )

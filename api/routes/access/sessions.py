@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import Field
 
-from adapters import temporal
 from adapters.postgres.access import people, sessions
 from api.access.cookies import SESSION_COOKIE, clear_session
 from api.access.credentials import find_principal
@@ -76,7 +75,6 @@ async def refresh(body: RefreshBody, request: Request, engine: Running) -> Token
         session = found.session
         return _tokens(await issue_tokens(context, session.person, session.id, found.token))
     context.forget()
-    await temporal.start_deliveries(engine.temporal, found.deliveries)
     context.wrong_keys.take(request)
     raise Unauthenticated("the refresh token is not good any more: log in again")
 

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
-from adapters import temporal
 from api import commands
 from api.access.permissions import require
 from api.bodies import Body, Text
@@ -95,8 +94,7 @@ async def approve_payment(
 ) -> QueuedView:
     """Approve a payment as it stands (finance or admin); with the second approval it goes on."""
     given = ApprovePayment(payment_id, caller, body.note, asked, datetime.now(UTC))
-    deliveries = await approve(engine.database, given)
-    await temporal.start_deliveries(engine.temporal, deliveries)
+    await approve(engine.database, given)
     await commands.retry_payment(engine, payment_id)
     return await show_approvals(payment_id, engine.database)
 

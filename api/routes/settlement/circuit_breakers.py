@@ -8,7 +8,6 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from adapters import temporal
 from adapters.postgres.settlement import circuit_breakers
 from api import commands
 from api.access.permissions import require
@@ -64,13 +63,11 @@ async def switch_circuit_breaker(
     check_reason(body.reason)
     to_open = body.action == "open"
     wanted = SwitchHalt(to_open, body.reason, asked, datetime.now(UTC))
-    deliveries = await switch_halt(engine.database, wanted)
-    if deliveries is None:
+    if not await switch_halt(engine.database, wanted):
         raise Conflict(f"the circuit breaker is {'open' if to_open else 'closed'} already")
     if to_open:
         # Who did it, and the reason they gave, stand in the audit trail.
         log.error("the circuit breaker was opened by a request: no new payment is settled")
-    await temporal.start_deliveries(engine.temporal, deliveries)
     if not to_open:
         await _signal_on_hold(engine)
     return await get_circuit_breaker(engine.database)

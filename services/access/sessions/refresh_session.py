@@ -40,9 +40,7 @@ class RefreshedSession:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRefresh:
-    """Nothing was given; the ids are of deliveries that announce why."""
-
-    deliveries: list[str]
+    """Nothing was given."""
 
 
 async def refresh_session(
@@ -53,13 +51,14 @@ async def refresh_session(
     async with database.transaction() as connection:
         found = await sessions.lock_by_refresh_token(connection, digest)
         if found is None:
-            return RefusedRefresh([])
+            return RefusedRefresh()
         session, token, salt = found
         if session.find_end(at, command.idle) or session.person.status is PersonStatus.DISABLED:
-            return RefusedRefresh([])
+            return RefusedRefresh()
         outcome, successor = judge_refresh(token, at), derive_successor(salt, command.token)
         if outcome is RefreshOutcome.REUSED:
-            return RefusedRefresh(await _end(connection, session, token, command))
+            await _end(connection, session, token, command)
+            return RefusedRefresh()
         if outcome is RefreshOutcome.ROTATE:
             await sessions.use_refresh_token(connection, digest, at)
             await sessions.add_refresh_token(
@@ -74,7 +73,7 @@ async def _end(
     session: SessionRecord,
     token: RefreshRecord,
     command: RefreshSession,
-) -> list[str]:
+) -> None:
     at, email = command.at, session.person.email
     await sessions.end(connection, EndReason.REFRESH_REUSED, at, id=session.id)
     payload = {
@@ -89,4 +88,4 @@ async def _end(
         f"person/{email}", "session.refresh_reused", by, at, payload, session.id
     )
     event = make_event(EventType.REFRESH_TOKEN_REUSED, None, at, payload, session.id)
-    return await events.publish(connection, entry, event)
+    await events.publish(connection, entry, event)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import events, webhooks
+from adapters.postgres import events
 from adapters.postgres.accounting import integrity_checks, invariants
 from adapters.postgres.database import Database
 from domain.accounting.integrity_checks import (
@@ -65,10 +65,7 @@ async def run_integrity_check(
             await _halt_settlement(connection, new, order)
         late = sum(each.overdue for each in named.values())
         await integrity_checks.save(connection, order.at, took, len(named) - late, late)
-        undispatched = await webhooks.list_undispatched(connection)
-    return IntegrityCheckOutcome(
-        CheckIntegrityResult(True, len(named) - late, late, len(new), undispatched), new
-    )
+    return IntegrityCheckOutcome(CheckIntegrityResult(True, len(named) - late, late, len(new)), new)
 
 
 async def _publish_violations(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import events, webhooks
+from adapters.postgres import events
 from adapters.postgres.accounting import breaks, reconciliation
 from adapters.postgres.database import Database, allow_long_reads
 from domain.accounting.breaks import Break
@@ -46,7 +46,7 @@ async def compare_chain(database: Database, command: CompareChain) -> CompareCha
         await breaks.lock(connection)
         reading = await reconciliation.get_cursor(connection)
         if reading is None:
-            return CompareChainOutcome(Comparison(0, 0, 0, 0, 0, []))
+            return CompareChainOutcome(Comparison(0, 0, 0, 0, 0))
         payers = await reconciliation.get_treasuries(connection) | dict(command.treasuries)
         suspects = await reconciliation.list_suspects(connection, reading, payers)
         judged = [classify_suspect(suspect, reading.ledger) for suspect in suspects]
@@ -76,7 +76,6 @@ async def _make_comparison(
         stroops - sum(transfer.amount_stroops for transfer in unexplained),
         len(new),
         sum((await breaks.count_open_by_kind(connection)).values()),
-        await webhooks.list_undispatched(connection),
     )
 
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.postgres import deliveries, events, webhooks
+from adapters.postgres import events, webhooks
 from adapters.postgres.database import Database
+from adapters.postgres.integration import due_deliveries
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.errors import Conflict
@@ -21,17 +22,17 @@ class RepeatFailed:
     at: datetime
 
 
-async def repeat_failed(database: Database, command: RepeatFailed) -> list[str]:
+async def repeat_failed(database: Database, command: RepeatFailed) -> int:
     """
-    Return the deliveries that wait again; they are on record, so that the relay starts what nobody else does.
+    Make them due, and return how many there are; whoever dispatches finds them.
     Raises Conflict when the subscription is not active.
     """
     webhook_id, since = command.webhook_id, command.since
     async with database.transaction() as connection:
         if not (await webhooks.get(connection, webhook_id)).active:
             raise Conflict(f"webhook {webhook_id!r} is not active: activate it first")
-        reopened = await deliveries.reopen_failed(connection, webhook_id, since)
-        payload = {"since": format_instant(since), "deliveries": len(reopened)}
+        reopened = await due_deliveries.reopen_failed(connection, webhook_id, since)
+        payload = {"since": format_instant(since), "deliveries": reopened}
         await events.publish(
             connection,
             make_audit_entry(

@@ -21,7 +21,7 @@ class RetryDelivery:
 
 
 async def retry_delivery(database: Database, command: RetryDelivery) -> None:
-    """Raises Conflict when the receiver has accepted it, or the subscription is not active."""
+    """Make it due. Raises Conflict when the receiver has accepted it, or the subscription is not active."""
     webhook_id, delivery_id, by = command.webhook_id, command.delivery_id, command.request
     async with database.transaction() as connection:
         webhook = await webhooks.get(connection, webhook_id)

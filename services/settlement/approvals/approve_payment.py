@@ -24,8 +24,8 @@ class ApprovePayment:
     at: datetime
 
 
-async def approve_payment(database: Database, command: ApprovePayment) -> list[str]:
-    """Record an approval, or refuse it; return the deliveries of its event."""
+async def approve_payment(database: Database, command: ApprovePayment) -> None:
+    """Record an approval, or refuse it."""
     payment_id, approver, at = command.payment_id, command.approver, command.at
     check_approver(approver)
     async with database.transaction() as connection:
@@ -41,7 +41,7 @@ async def approve_payment(database: Database, command: ApprovePayment) -> list[s
             "note": approval.note,
         }
         outage_id, key = context.payment.outage_id, (payment_id, approver.name, format_instant(at))
-        return await events.publish(
+        await events.publish(
             connection,
             make_audit_entry(
                 f"outage/{outage_id}", "payment.approved", command.request, at, payload, *key

@@ -21,7 +21,6 @@ from domain.settlement.allocations import Transfer
 from domain.settlement.attempts import AttemptOutcome, AttemptStatus
 from domain.settlement.batches import FailBatchResult, ObservedBatch, find_at_fault
 from domain.settlement.payments import Payment, PaymentStatus
-from services.settlement.batches.read_batch import find_removal_deliveries_within
 from services.settlement.batches.remove_members import block_members_within
 from services.settlement.payments.audit_entries import describe_attempt_failed
 
@@ -35,10 +34,7 @@ async def fail_batch(
         members, transfers = await allocations.get_members(connection, batch)
         if not await attempts.finish(connection, attempt, AttemptStatus.FAILED, seen.reason):
             out = await allocations.list_removed(connection, batch)
-            again = await batches.get_successor(connection, batch)
-            return FailBatchResult(
-                out, again, await find_removal_deliveries_within(connection, batch, out)
-            )
+            return FailBatchResult(out, await batches.get_successor(connection, batch))
         if seen.unused_after is not None:
             await channels.set_back(connection, attempt.channel, seen.unused_after, seen.ledger)
         obstacles = _find_obstacles(observed, found, transfers)
@@ -46,11 +42,11 @@ async def fail_batch(
         await allocations.record_faults(connection, batch, out)
         survivors = [transfer for transfer in transfers if transfer.number not in obstacles]
         await payments.move_all(connection, list(members), PaymentStatus.PENDING)
-        deliveries = await block_members_within(connection, members, out, observed.at)
+        await block_members_within(connection, members, out, observed.at)
         again = await batches.form_from_survivors(connection, batch, survivors, ours)
         await release_reservations_within(connection, observed, members)
         reach("in_failing")
-    return FailBatchResult(out, again, deliveries)
+    return FailBatchResult(out, again)
 
 
 def _find_obstacles(
@@ -77,7 +73,7 @@ async def release_reservations_within(
     await journal.post_entries(connection, given_back)
     payload = {"transaction_hash": seen.hash, "ledger": seen.ledger, "reason": seen.reason}
     failed = [
-        (describe_attempt_failed(member, attempt, observed.at, payload), ())
+        describe_attempt_failed(member, attempt, observed.at, payload)
         for member in members.values()
     ]
     await events.publish_all(connection, failed)

@@ -7,14 +7,13 @@ from domain.settlement.payments import PaymentStatus
 from services.settlement.payments.stop_payment import stop_payments_within
 
 
-async def quarantine_batch(database: Database, observed: ObservedBatch) -> list[str] | None:
-    """Return the deliveries that announce it; None when a person's release was faster."""
+async def quarantine_batch(database: Database, observed: ObservedBatch) -> bool:
+    """Return False when a person's release was faster."""
     reason = observed.observation.why
     async with database.transaction() as connection:
         if not await channels.quarantine(connection, observed.attempt):
-            return None
+            return False
         members, _ = await allocations.get_members(connection, observed.batch)
         stopping = [(member, reason) for member in members.values()]
-        return await stop_payments_within(
-            connection, stopping, PaymentStatus.QUARANTINED, observed.at
-        )
+        await stop_payments_within(connection, stopping, PaymentStatus.QUARANTINED, observed.at)
+    return True

@@ -31,7 +31,7 @@ async def block_members_within(
     members: Mapping[str, Payment],
     out: Sequence[RemovedPayment],
     at: datetime,
-) -> list[str]:
-    """Block those at fault; return the deliveries that announce it."""
+) -> None:
+    """Block those at fault, and announce it."""
     stopping = [(members[removed.payment_id], removed.reason) for removed in out]
-    return await stop_payments_within(connection, stopping, PaymentStatus.BLOCKED, at)
+    await stop_payments_within(connection, stopping, PaymentStatus.BLOCKED, at)

@@ -22,14 +22,11 @@ class StopBatch:
     at: datetime
 
 
-async def stop_batch(database: Database, command: StopBatch) -> list[str]:
-    """
-    Stop all members together: the pair is theirs until it is consumed. Return the deliveries that
-    announce what must change.
-    """
+async def stop_batch(database: Database, command: StopBatch) -> None:
+    """Stop all members together: the pair is theirs until it is consumed."""
     async with database.transaction() as connection:
         members, _ = await allocations.get_members(connection, command.batch)
         stopped = [(member, command.obstacle) for member in members.values()]
-        return await stop_payments_within(
+        await stop_payments_within(
             connection, stopped, command.status, command.at, command.dead_after
         )

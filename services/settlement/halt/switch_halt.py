@@ -29,22 +29,22 @@ class SwitchHalt:
         return cls(True, reason, make_engine_request(correlation_id), at)
 
 
-async def switch_halt(database: Database, command: SwitchHalt) -> list[str] | None:
-    """Switch the circuit breaker; return the deliveries that announce it, None when it stood so before."""
+async def switch_halt(database: Database, command: SwitchHalt) -> bool:
+    """Switch the circuit breaker; return False when it stood so before."""
     async with database.transaction() as connection:
         return await switch_halt_within(connection, command)
 
 
-async def switch_halt_within(connection: AsyncConnection, command: SwitchHalt) -> list[str] | None:
+async def switch_halt_within(connection: AsyncConnection, command: SwitchHalt) -> bool:
     """Switch the circuit breaker in the transaction that finds a reason, for it may be found only once."""
     by, at, reason = command.request, command.at, command.reason
     if not await circuit_breakers.switch(connection, by, at, reason, to_open=command.to_open):
-        return None
+        return False
     payload = {"reason": reason, "changed_by": by.actor, "changed_at": format_instant(at)}
     action, kind = "closed", EventType.CIRCUIT_BREAKER_CLOSED
     if command.to_open:
         action, kind = "opened", EventType.CIRCUIT_BREAKER_OPENED
-    return await events.publish(
+    await events.publish(
         connection,
         make_audit_entry(
             "circuit_breaker/settlement",
@@ -56,3 +56,4 @@ async def switch_halt_within(connection: AsyncConnection, command: SwitchHalt) -
         ),
         make_event(kind, None, at, payload, format_instant(at)),
     )
+    return True

@@ -28,16 +28,30 @@ def describe_paid(
 
 def describe_attempt_failed(
     payment: Payment, attempt: Attempt, at: datetime, payload: dict[str, Any]
-) -> AuditEntry:
-    """Return the entry of an attempt without effect."""
-    return make_audit_entry(
-        f"outage/{payment.outage_id}",
-        "payment.attempt_failed",
-        make_engine_request(payment.correlation_id),
-        at,
-        payloads.describe_payment(payment) | payload,
-        payment.id,
-        attempt.hash,
+) -> tuple[AuditEntry, list[Event]]:
+    """Return the entry and the event of an attempt without effect."""
+    payload = payloads.describe_payment(payment) | payload
+    by, outage_id = make_engine_request(payment.correlation_id), payment.outage_id
+    subject, key = f"outage/{outage_id}", (payment.id, attempt.hash)
+    return (
+        make_audit_entry(subject, "payment.attempt_failed", by, at, payload, *key),
+        [make_event(EventType.PAYMENT_FAILED, outage_id, at, payload, *key)],
+    )
+
+
+def describe_submitted(
+    payment: Payment, attempt: Attempt, at: datetime
+) -> tuple[AuditEntry, list[Event]]:
+    """Return the entry and the event of a payment of which signed bytes were sent for the first time."""
+    payload = payloads.describe_payment(payment) | {
+        "transaction_hash": attempt.newest_hash,
+        "last_ledger": attempt.max_ledger,
+    }
+    by, outage_id = make_engine_request(payment.correlation_id), payment.outage_id
+    subject, key = f"outage/{outage_id}", (payment.id, attempt.payment_id, str(attempt.n))
+    return (
+        make_audit_entry(subject, "payment.submitted", by, at, payload, *key),
+        [make_event(EventType.PAYMENT_SUBMITTED, outage_id, at, payload, *key)],
     )
 
 

@@ -110,7 +110,7 @@ async def _end_dead_attempt(
         "ledger": reservation.envelope and reservation.envelope.max_ledger,
     }
     ended = describe_attempt_failed(payment, dead, command.at, payload | {"reason": reason})
-    await events.publish(connection, ended)
+    await events.publish_all(connection, [ended])
 
 
 async def _confirm(

@@ -33,15 +33,6 @@ async def confirm_payment(
         if confirmed:  # or it stands in the journal, perhaps as what was read from the chain
             settled = make_settled_entries(payment, transaction_hash, attempt.n, attempt.payment_id)
             await journal.post_entries(connection, settled)
-        deliveries = await events.publish_all(
-            connection, [describe_paid(payment, observed.at, proof, by)]
-        )
+        await events.publish_all(connection, [describe_paid(payment, observed.at, proof, by)])
         reach("in_booking")
-    return Receipt(
-        payment.id,
-        transaction_hash,
-        seen.ledger,
-        payment.amount_stroops,
-        confirmed_at,
-        deliveries,
-    )
+    return Receipt(payment.id, transaction_hash, seen.ledger, payment.amount_stroops, confirmed_at)

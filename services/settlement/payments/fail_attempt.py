@@ -23,5 +23,5 @@ async def fail_attempt(database: Database, observed: ObservedAttempt) -> None:
             given_back = make_released_entries(payment, attempt.n, attempt.payment_id)
             await journal.post_entries(connection, given_back)
             failed = describe_attempt_failed(payment, attempt, observed.at, payload)
-            await events.publish(connection, failed)
+            await events.publish_all(connection, [failed])
             reach("in_failing")

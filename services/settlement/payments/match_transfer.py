@@ -73,7 +73,6 @@ async def _post(
     match_details = {"matched_by": manual_match.matched_by, "note": manual_match.note}
     subject, at = f"outage/{payment.outage_id}", manual_match.at
     key = (payment.id, transfer.transaction_hash)
-    # Its deliveries are announced with the receipt, as those of any other payment.
     await events.publish(
         connection,
         make_audit_entry(

@@ -7,12 +7,11 @@ from domain.settlement.payments import PaymentStatus
 from services.settlement.payments.stop_payment import stop_payments_within
 
 
-async def quarantine_payment(database: Database, observed: ObservedAttempt) -> list[str] | None:
-    """Return the deliveries that announce it; None when a person's release was faster."""
+async def quarantine_payment(database: Database, observed: ObservedAttempt) -> bool:
+    """Return False when a person's release was faster."""
     stopping = [(observed.payment, observed.observation.why)]
     async with database.transaction() as connection:
         if not await channels.quarantine(connection, observed.attempt):
-            return None
-        return await stop_payments_within(
-            connection, stopping, PaymentStatus.QUARANTINED, observed.at
-        )
+            return False
+        await stop_payments_within(connection, stopping, PaymentStatus.QUARANTINED, observed.at)
+    return True

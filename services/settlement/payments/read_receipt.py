@@ -1,22 +1,16 @@
 """Read the receipt of a payment that was confirmed by a run whose answer was lost, and whether one is signed for."""
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from adapters.postgres import webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
 from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict
-from domain.events import EventType, derive_event_id
 from domain.settlement.approvals import UNSIGNED
 from domain.settlement.payments import Payment, PaymentRecord, PaymentStatus, Receipt
 
 
 async def read_receipt(database: Database, payment: Payment) -> Receipt:
     async with database.autocommit() as connection:
-        return await _read(
-            connection, payment, await payments.get(connection, payment.id, EVERYTHING)
-        )
+        return _read(payment, await payments.get(connection, payment.id, EVERYTHING))
 
 
 async def find_receipt(database: Database, payment: Payment) -> Receipt | None:
@@ -25,22 +19,14 @@ async def find_receipt(database: Database, payment: Payment) -> Receipt | None:
         record = await payments.get(connection, payment.id, EVERYTHING)
         if record.status is not PaymentStatus.CONFIRMED:
             return None
-        return await _read(connection, payment, record)
+        return _read(payment, record)
 
 
-async def _read(connection: AsyncConnection, payment: Payment, record: PaymentRecord) -> Receipt:
+def _read(payment: Payment, record: PaymentRecord) -> Receipt:
     hash_, ledger, confirmed_at = record.transaction_hash, record.ledger, record.confirmed_at
     if hash_ is None or ledger is None or confirmed_at is None:
         raise Conflict(f"payment {payment.id} is {record.status}: it has no receipt")
-    processed = derive_event_id(EventType.PAYMENT_PROCESSED, payment.outage_id, payment.id, hash_)
-    return Receipt(
-        payment.id,
-        hash_,
-        ledger,
-        record.payment.amount_stroops,
-        confirmed_at,
-        await webhooks.find_deliveries(connection, processed),
-    )
+    return Receipt(payment.id, hash_, ledger, record.payment.amount_stroops, confirmed_at)
 
 
 async def read_is_unsigned(database: Database, payment_id: str) -> bool:

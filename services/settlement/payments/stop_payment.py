@@ -13,11 +13,10 @@ from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
 from services.settlement.payments.audit_entries import describe_stopped
 
 
-async def stop_payment(database: Database, stopping_input: BlockPaymentInput) -> list[str]:
-    """Stop a payment, and return the deliveries that announce it."""
+async def stop_payment(database: Database, stopping_input: BlockPaymentInput) -> None:
     stopping = [(stopping_input.payment, stopping_input.reason)]
     async with database.transaction() as connection:
-        return await stop_payments_within(
+        await stop_payments_within(
             connection,
             stopping,
             stopping_input.status,
@@ -32,14 +31,14 @@ async def stop_payments_within(
     status: PaymentStatus,
     at: datetime,
     dead_after: int | None = None,
-) -> list[str]:
+) -> None:
     """
-    Stop payments, each with its reason; return the deliveries that announce it: none of what could
-    not be stopped. `dead_after` is the last ledger of their bytes, proven dead.
+    Stop payments, each with its reason, and announce those that could be stopped. `dead_after` is the last
+    ledger of their bytes, proven dead.
     """
     announcements = [
         describe_stopped(payment, status, reason, at)
         for payment, reason in stopping
         if await payments.stop(connection, payment.id, status, reason, dead_after)
     ]
-    return await events.publish_all(connection, announcements)
+    await events.publish_all(connection, announcements)

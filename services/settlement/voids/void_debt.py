@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import events, webhooks
+from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals, manual_matches, payments
@@ -13,7 +13,7 @@ from adapters.postgres.sla.outages import OutageContext
 from domain import payloads
 from domain.audit import make_audit_entry
 from domain.errors import Conflict, NotFound
-from domain.events import EventType, derive_event_id, make_event
+from domain.events import EventType, make_event
 from domain.settlement.approvals import check_unsigned, check_voider
 from domain.settlement.payments import Payment, PaymentStatus
 from domain.sla import outage_rules
@@ -43,7 +43,7 @@ async def void_debt(database: Database, voiding: VoidDebtInput, network: str) ->
         context = await outages.lock(connection, outage_id)
         debt = await _find_debt(connection, context, voiding, network)
         if context.status is OutageStatus.VOIDED:
-            return await _read_again(connection, context, debt.payment)
+            return CloseOutageResult(outage_id, context.version)
         expected = voiding.asked.expected_version
         outage_rules.check_version(outage_id, expected, context.version)
         outage_rules.check_voidable(outage_id, context.status)
@@ -53,8 +53,8 @@ async def void_debt(database: Database, voiding: VoidDebtInput, network: str) ->
         await journal.take_back_accrual(connection, debt.payment.id)
         to, at = OutageStatus.VOIDED, voiding.at
         version = await outages.move(connection, outage_id, to, closed_at=at)
-        deliveries = await _publish(connection, debt, voiding)
-    return CloseOutageResult(outage_id, deliveries, version)
+        await _publish(connection, debt, voiding)
+    return CloseOutageResult(outage_id, version)
 
 
 async def _find_debt(
@@ -103,26 +103,15 @@ async def _void_payment(
     await payments.move(connection, payment.id, PaymentStatus.VOIDED, batch_ready_at=None)
 
 
-async def _publish(
-    connection: AsyncConnection, debt: VoidedDebt, voiding: VoidDebtInput
-) -> list[str]:
+async def _publish(connection: AsyncConnection, debt: VoidedDebt, voiding: VoidDebtInput) -> None:
     payment, by, at = debt.payment, voiding.asked.request, voiding.at
     payload = payloads.describe_payment(payment) | {
         "reason": voiding.asked.reason,
         "status_before": debt.status,
     }
     subject, outage_id = f"outage/{payment.outage_id}", payment.outage_id
-    return await events.publish(
+    await events.publish(
         connection,
         make_audit_entry(subject, "payment.voided", by, at, payload, payment.id),
         make_event(EventType.PAYMENT_VOIDED, outage_id, at, payload, payment.id),
     )
-
-
-async def _read_again(
-    connection: AsyncConnection, context: OutageContext, payment: Payment
-) -> CloseOutageResult:
-    outage_id = context.outage.id
-    event_id = derive_event_id(EventType.PAYMENT_VOIDED, outage_id, payment.id)
-    deliveries = await webhooks.find_deliveries(connection, event_id)
-    return CloseOutageResult(outage_id, deliveries, context.version)

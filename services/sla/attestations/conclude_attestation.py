@@ -36,7 +36,7 @@ async def conclude_attestation(
         call = case.call
         if case.status is AttestationStatus.ATTESTED:
             assert call is not None
-            return Attested(call.hash, [])
+            return Attested(call.hash)
         answered = call if call and call.outcome.status is CallStatus.ANSWERED else None
         if concluding.problem or answered is None:
             # Without an answer on record, what was concluded by a lost run stands.
@@ -51,7 +51,7 @@ async def conclude_attestation(
         await events.publish(
             connection, _make_audit_entry(concluding, case, "sla.attested", payload)
         )
-    return Attested(answered.hash, [])
+    return Attested(answered.hash)
 
 
 async def _halt(
@@ -70,12 +70,12 @@ async def _halt(
     if case.call is not None and case.call.outcome.contract_result is not None:
         payload |= _make_payload(attestation, case.call)
     key = (str(attestation.revision), problem)  # halted again by the same problem is no news
-    deliveries = await events.publish(
+    await events.publish(
         connection,
         _make_audit_entry(concluding, case, "sla.halted", payload, problem),
         make_event(EventType.ATTESTATION_HALTED, attestation.outage_id, at, payload, *key),
     )
-    return Halted(problem, deliveries)
+    return Halted(problem)
 
 
 def _make_audit_entry(

@@ -36,17 +36,16 @@ from domain.sla.disputes import (
 from domain.sla.verdicts import MttrBasis, Verdict, compute_difference, judge
 
 _DECIDED = "dispute.decided"
+# What is published beside `dispute.resolved`.
+_EXPIRED, _WITHDRAWN = EventType.DISPUTE_EXPIRED, EventType.DISPUTE_WITHDRAWN
+_KINDS = {DisputeStatus.EXPIRED: (_EXPIRED,), DisputeStatus.WITHDRAWN: (_WITHDRAWN,)}
 _ACTIONS = dict.fromkeys(DisputeStatus, _DECIDED) | {DisputeStatus.WITHDRAWN: "dispute.withdrawn"}
 
 
 async def decide_dispute(
     database: Database, deciding: DecideDisputeInput, network: str, *, requires_attestation: bool
 ) -> JudgeOutageResult:
-    """
-    Return the verdict that holds after the decision, with the deliveries that announce it.
-
-    Raises Conflict, and says what holds, when the dispute was decided in another way before.
-    """
+    """Return the verdict that holds then. Raises Conflict when the dispute was decided in another way before."""
     async with database.transaction() as connection:
         context = await outages.lock(connection, deciding.outage_id)
         dispute = await disputes.get(connection, deciding.dispute_id, EVERYTHING)
@@ -86,10 +85,13 @@ async def _decide(
         version = await outages.advance(connection, outage_id, severity=context.outage.severity)
     revision, verdict = _choose_verdict(context, dispute.revision, decision if decided else None)
     payload = _make_payload(deciding, status, note, revision, verdict)
-    deliveries = await events.publish(
+    await events.publish(
         connection,
         make_audit_entry(f"outage/{outage_id}", _ACTIONS[status], by, at, payload, dispute.id),
-        make_event(EventType.DISPUTE_RESOLVED, outage_id, at, payload, dispute.id),
+        *(
+            make_event(kind, outage_id, at, payload, dispute.id)
+            for kind in (EventType.DISPUTE_RESOLVED, *_KINDS.get(status, ()))
+        ),
     )
     debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
     if decided and revision > dispute.revision:
@@ -98,9 +100,7 @@ async def _decide(
             await attestations.require_attestation(connection, outage_id, revision, at)
     attest = await attestations.is_required(connection, outage_id, revision)
     ended, deadline = _get_times(context)
-    return JudgeOutageResult(
-        outage_id, revision, verdict, debt, ended, deadline, deliveries, attest, version
-    )
+    return JudgeOutageResult(outage_id, revision, verdict, debt, ended, deadline, attest, version)
 
 
 def _get_times(context: OutageContext) -> tuple[datetime, datetime]:
@@ -147,7 +147,8 @@ async def _judge_again(
         outage, revision, verdict, policy, context.resolved_at, "decided"
     )
     entry = make_audit_entry(f"outage/{outage.id}", "outage.judged", by, at, payload, str(revision))
-    await events.publish(connection, entry)
+    revised = make_event(EventType.SLA_REVISED, outage.id, at, payload, str(revision))
+    await events.publish(connection, entry, revised)
     replaced = derive_payment_id(network, context.agreement.name, outage.id, revision - 1)
     await journal.replace_accrual(connection, debt, replaced)
 

@@ -2,16 +2,14 @@
 
 from datetime import timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from adapters.postgres import events, webhooks
+from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.sla import disputes, outages
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.errors import Conflict
-from domain.events import EventType, derive_event_id, make_event
-from domain.sla.disputes import DisputeRecord, FileDisputeInput, FileDisputeResult
+from domain.events import EventType, make_event
+from domain.sla.disputes import FileDisputeInput, FileDisputeResult
 from domain.sla.outages import OutageStatus
 
 
@@ -31,22 +29,14 @@ async def file_dispute(database: Database, filing: FileDisputeInput) -> FileDisp
         if known is not None:
             if known.id != dispute.id:
                 raise Conflict(f"outage {dispute.outage_id!r} has an open dispute already")
-            return await _read_recorded(connection, known, context.version)
+            # Recorded by a run whose answer was lost: it is the open one.
+            return FileDisputeResult(known.id, known.decision_deadline, context.version)
         version = await outages.move(connection, dispute.outage_id, OutageStatus.DISPUTED)
         await disputes.add(connection, dispute, filing.revision, at, deadline)
         subject = f"outage/{dispute.outage_id}"
-        deliveries = await events.publish(
+        await events.publish(
             connection,
             make_audit_entry(subject, "dispute.filed", dispute.request, at, payload, dispute.id),
             make_event(EventType.DISPUTE_OPENED, dispute.outage_id, at, payload, dispute.id),
         )
-    return FileDisputeResult(dispute.id, deadline, deliveries, version)
-
-
-async def _read_recorded(
-    connection: AsyncConnection, known: DisputeRecord, version: int
-) -> FileDisputeResult:
-    """Read back a dispute that was recorded by a run whose answer was lost: it is the open one."""
-    opened = derive_event_id(EventType.DISPUTE_OPENED, known.outage_id, known.id)
-    deliveries = await webhooks.find_deliveries(connection, opened)
-    return FileDisputeResult(known.id, known.decision_deadline, deliveries, version)
+    return FileDisputeResult(dispute.id, deadline, version)

@@ -4,6 +4,7 @@ from adapters.postgres import audit, events
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages
 from domain.audit import make_audit_entry
+from domain.events import Event, EventType, make_event
 from domain.sla import outage_rules
 from domain.sla.agreements.parts import check_whole
 from domain.sla.outages import AmendOutageInput
@@ -28,8 +29,15 @@ async def amend_outage(database: Database, amending: AmendOutageInput) -> int:
         outage_rules.check_amendable(outage_id, context.status, changes)
         await check_same_agreements_within(connection, outage_id, changes)
         version = await outages.advance(connection, outage_id, **changes)
-        await events.publish(connection, entry)
+        await events.publish(connection, entry, _make_event(outage_id, amending))
         for part_id in context.parts:
             await outages.advance(connection, part_id, **changes)
-            await events.publish(connection, make_audit_entry(f"outage/{part_id}", *action))
+            part_entry = make_audit_entry(f"outage/{part_id}", *action)
+            await events.publish(connection, part_entry, _make_event(part_id, amending))
     return version
+
+
+def _make_event(outage_id: str, amending: AmendOutageInput) -> Event:
+    payload = {"outage_id": outage_id, "changes": amending.amendment.changes}
+    at, key = amending.at, amending.key
+    return make_event(EventType.OUTAGE_AMENDED, outage_id, at, payload, key)

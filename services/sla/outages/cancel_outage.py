@@ -19,23 +19,23 @@ async def cancel_outage(database: Database, cancelling: CancelOutageInput) -> Cl
         check_whole(outage_id, context.part_of)
         if context.status is not OutageStatus.CANCELLED:
             outage_rules.check_version(outage_id, expected, context.version)
-        version, deliveries = await _cancel(connection, outage_id, cancelling)
+        version = await _cancel(connection, outage_id, cancelling)
         for part_id in context.parts:
             await _cancel(connection, part_id, cancelling)
-    return CloseOutageResult(outage_id, deliveries, version)
+    return CloseOutageResult(outage_id, version)
 
 
 async def _cancel(
     connection: AsyncConnection, outage_id: str, cancelling: CancelOutageInput
-) -> tuple[int, list[str]]:
-    """Cancel an outage, or a part of one; return its version and the deliveries."""
+) -> int:
+    """Cancel an outage, or a part of one; return its version."""
     cancellation, at = cancelling.cancellation, cancelling.at
     payload = {"outage_id": outage_id, "reason": cancellation.reason}
     version = await outages.move(connection, outage_id, OutageStatus.CANCELLED, closed_at=at)
     subject, by = f"outage/{outage_id}", cancellation.request
-    deliveries = await events.publish(
+    await events.publish(
         connection,
         make_audit_entry(subject, "outage.cancelled", by, at, payload),
         make_event(EventType.OUTAGE_CANCELLED, outage_id, at, payload),
     )
-    return version, deliveries
+    return version

@@ -20,9 +20,9 @@ async def close_outage(database: Database, closing: CloseOutageInput) -> CloseOu
     async with database.transaction() as connection:
         version = await outages.move(connection, outage_id, OutageStatus.CLOSED, closed_at=at)
         request = make_engine_request(closing.correlation_id)
-        deliveries = await events.publish(
+        await events.publish(
             connection,
             make_audit_entry(f"outage/{outage_id}", "outage.closed", request, at, payload),
             make_event(EventType.OUTAGE_CLOSED, outage_id, at, payload),
         )
-    return CloseOutageResult(outage_id, deliveries, version)
+    return CloseOutageResult(outage_id, version)

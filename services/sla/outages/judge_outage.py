@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import events, webhooks
+from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
@@ -21,7 +21,7 @@ from domain import payloads
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.errors import Conflict
-from domain.events import Event, EventType, derive_event_id, make_event
+from domain.events import Event, EventType, make_event
 from domain.settlement.payments import JudgeOutageResult
 from domain.sla import outage_rules
 from domain.sla.agreements.parts import check_whole
@@ -94,14 +94,14 @@ async def _judge(
     payload = payloads.describe_verdict(outage, revision, verdict, policy, resolved_at, basis.name)
     payload["dispute_deadline"] = format_instant(deadline)
     by, subject, key = resolution.request, f"outage/{outage.id}", _make_key(revision)
-    deliveries = await events.publish(
+    await events.publish(
         connection,
         make_audit_entry(subject, "outage.judged", by, at, payload, *key),
         *_make_events(outage.id, verdict, at, payload, *key),
     )
     await journal.accrue(connection, debt)
     return JudgeOutageResult(
-        outage.id, revision, verdict, debt, resolved_at, deadline, deliveries, attest, version
+        outage.id, revision, verdict, debt, resolved_at, deadline, attest, version
     )
 
 
@@ -122,16 +122,11 @@ async def read_judgement_within(
     assert context.resolved_at is not None
     assert context.dispute_deadline is not None
     outage_id, (revision, verdict) = context.outage.id, context.judged
-    kinds = (EventType.OUTAGE_RESOLVED, EventType.SLA_BREACHED)
-    keys = [_make_key(number) for number in range(1, revision + 1)]
-    deliveries = await webhooks.find_deliveries(
-        connection, *(derive_event_id(kind, outage_id, *key) for kind in kinds for key in keys)
-    )
     ended, deadline = context.resolved_at, context.dispute_deadline
     attest = await attestations.is_required(connection, outage_id, revision)
     debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
     return JudgeOutageResult(
-        outage_id, revision, verdict, debt, ended, deadline, deliveries, attest, context.version
+        outage_id, revision, verdict, debt, ended, deadline, attest, context.version
     )
 
 
@@ -143,7 +138,7 @@ def _make_key(revision: int) -> tuple[str, ...]:
 def _make_events(
     outage_id: str, verdict: Verdict, at: datetime, payload: dict[str, Any], *key: str
 ) -> list[Event]:
-    happened = [make_event(EventType.OUTAGE_RESOLVED, outage_id, at, payload, *key)]
-    if verdict.status is SlaStatus.VIOLATED:
-        happened.append(make_event(EventType.SLA_BREACHED, outage_id, at, payload, *key))
-    return happened
+    breached = verdict.status is SlaStatus.VIOLATED
+    judged = EventType.SLA_BREACHED if breached else EventType.SLA_MET
+    kinds = (EventType.OUTAGE_RESOLVED, judged)
+    return [make_event(kind, outage_id, at, payload, *key) for kind in kinds]

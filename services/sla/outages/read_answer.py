@@ -73,6 +73,6 @@ async def read_cancellation(database: Database, outage_id: str) -> CloseOutageRe
         record = await outages.get(connection, outage_id, EVERYTHING)
     check_whole(outage_id, record.part_of)
     if record.status is OutageStatus.CANCELLED:
-        return CloseOutageResult(outage_id, [], record.version)
+        return CloseOutageResult(outage_id, record.version)
     outage_rules.check_cancellable(outage_id, record.status)
     return None

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from adapters.postgres import webhooks
 from adapters.postgres.database import Database
+from adapters.postgres.settlement import payments
 from adapters.postgres.sla import disputes, outages
 from domain.settlement.payments import OutageState
 from domain.sla.disputes import UNDECIDED, FileDisputeResult
@@ -20,10 +20,10 @@ async def read_outage_state(
         judgement = None
         if context.judged is not None:
             judgement = await read_judgement_within(connection, context, network, at)
-        pending = await webhooks.list_pending(connection, outage_id)
+        stopped = await payments.find_wait(connection, outage_id, at)
     filed = None
     if dispute is not None:
-        filed = FileDisputeResult(dispute.id, dispute.decision_deadline, [], context.version)
+        filed = FileDisputeResult(dispute.id, dispute.decision_deadline, context.version)
     return OutageState(
         context.outage,
         context.status,
@@ -31,5 +31,5 @@ async def read_outage_state(
         judgement,
         filed,
         dispute is not None and dispute.status not in UNDECIDED,
-        pending,
+        stopped,
     )

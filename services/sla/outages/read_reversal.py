@@ -31,7 +31,7 @@ async def read_reopening(
     async with database.autocommit() as connection:
         record = await outages.get(connection, outage_id, EVERYTHING)
         if await audit.is_recorded(connection, entry.id):
-            return CloseOutageResult(outage_id, [], record.version)
+            return CloseOutageResult(outage_id, record.version)
     check_whole(outage_id, record.part_of)
     outage_rules.check_reopenable(outage_id, record.status, record.dispute_deadline, at)
     return None
@@ -43,7 +43,7 @@ async def read_void(database: Database, voiding: VoidDebtInput) -> CloseOutageRe
     async with database.autocommit() as connection:
         record = await outages.get(connection, outage_id, EVERYTHING)
         if record.status is OutageStatus.VOIDED:
-            return CloseOutageResult(outage_id, [], record.version)
+            return CloseOutageResult(outage_id, record.version)
         outage_rules.check_voidable(outage_id, record.status)
         trail = await audit.read_trail(connection, f"outage/{outage_id}")
         makers = {entry["actor"] for entry in trail if entry["action"] in MAKER_ACTIONS}

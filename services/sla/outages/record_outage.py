@@ -5,14 +5,14 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import events, webhooks
+from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages
 from adapters.postgres.sla.agreements.parts import list_parts
 from domain import payloads
 from domain.audit import make_audit_entry
 from domain.errors import Conflict, Invalid
-from domain.events import EventType, derive_event_id, make_event
+from domain.events import EventType, make_event
 from domain.sla.agreements.parts import OutagePart, is_part, make_part_id
 from domain.sla.outages import Declaration, RecordOutageInput, RecordOutageResult
 from domain.sla.policies import Policy
@@ -37,12 +37,11 @@ async def record_outage(database: Database, declaring: RecordOutageInput) -> Rec
             return await _read_recorded(connection, declaration)
         first, *others = bindings
         bound = replace(declaration, agreement=first.agreement)
-        deliveries = await _add(connection, bound, first, declaring.at)
-        if deliveries is None:
+        if not await _add(connection, bound, first, declaring.at):
             return await _read_recorded(connection, declaration)
         parts = [await _add_part(connection, declaration, each, declaring.at) for each in others]
     correlation_id = declaration.request.correlation_id
-    return _make_result(bound, correlation_id, first.policy, deliveries, parts, created=True)
+    return _make_result(bound, correlation_id, first.policy, parts, created=True)
 
 
 async def _add(
@@ -51,24 +50,25 @@ async def _add(
     bound: Binding,
     at: datetime,
     part_of: str | None = None,
-) -> list[str] | None:
-    """Add a row with its audit entry and event; return the deliveries, or None when it is there."""
+) -> bool:
+    """Add a row with its audit entry and event; False when it is there."""
     outage, number, policy = declaration.outage, bound.agreement_version, bound.policy
     if not await outages.add(connection, declaration, number, policy, at, part_of):
-        return None
+        return False
     payload = payloads.describe_declaration(declaration, number, policy, part_of)
     subject = f"outage/{outage.id}"
-    return await events.publish(
+    await events.publish(
         connection,
         make_audit_entry(subject, "outage.declared", declaration.request, at, payload),
         make_event(EventType.OUTAGE_CREATED, outage.id, at, payload),
     )
+    return True
 
 
 async def _add_part(
     connection: AsyncConnection, whole: Declaration, bound: Binding, at: datetime
 ) -> OutagePart:
-    """Add the same outage under a further agreement; its own workflow starts the deliveries."""
+    """Add the same outage under a further agreement."""
     outage = replace(whole.outage, id=make_part_id(whole.outage.id, bound.agreement))
     declaration = Declaration(outage, whole.request, bound.policy.name, bound.agreement)
     await _add(connection, declaration, bound, at, whole.outage.id)
@@ -85,19 +85,14 @@ async def _read_recorded(
         raise Conflict(
             f"outage {outage_id!r} was declared before with different content; use another id"
         )
-    created = derive_event_id(EventType.OUTAGE_CREATED, outage_id)
-    deliveries = await webhooks.find_deliveries(connection, created)
     parts = await list_parts(connection, outage_id) if known.parts else []
-    return _make_result(
-        declaration, known.correlation_id, known.policy, deliveries, parts, created=False
-    )
+    return _make_result(declaration, known.correlation_id, known.policy, parts, created=False)
 
 
 def _make_result(
     declaration: Declaration,
     correlation_id: str,
     policy: Policy,
-    deliveries: list[str],
     parts: list[OutagePart],
     *,
     created: bool,
@@ -110,6 +105,5 @@ def _make_result(
         policy.version,
         policy.dispute_window_seconds,
         policy.decision_window_seconds,
-        deliveries,
         parts,
     )

@@ -4,13 +4,13 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import audit, events, webhooks
+from adapters.postgres import audit, events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages, verdicts
 from adapters.postgres.sla.outages import OutageContext
 from domain.audit import AuditEntry, make_audit_entry
-from domain.events import EventType, derive_event_id, make_event
+from domain.events import EventType, make_event
 from domain.sla import outage_rules
 from domain.sla.agreements.parts import check_whole
 from domain.sla.outages import CloseOutageResult, OutageStatus, ReopenOutageInput
@@ -27,21 +27,19 @@ async def reopen_outage(database: Database, reopening: ReopenOutageInput) -> Clo
         context = await outages.lock(connection, outage_id)
         check_whole(outage_id, context.part_of)
         if await audit.is_recorded(connection, _make_entry(outage_id, reopening, {}).id):
-            event_id = derive_event_id(EventType.OUTAGE_REOPENED, outage_id, reopening.key)
-            deliveries = await webhooks.find_deliveries(connection, event_id)
-            return CloseOutageResult(outage_id, deliveries, context.version)
+            return CloseOutageResult(outage_id, context.version)
         outage_rules.check_version(outage_id, asked.expected_version, context.version)
-        version, deliveries = await _reopen(connection, context, reopening)
+        version = await _reopen(connection, context, reopening)
         for part_id in context.parts:
             part = await outages.lock(connection, part_id)
-            deliveries += (await _reopen(connection, part, reopening))[1]
-    return CloseOutageResult(outage_id, deliveries, version)
+            await _reopen(connection, part, reopening)
+    return CloseOutageResult(outage_id, version)
 
 
 async def _reopen(
     connection: AsyncConnection, context: OutageContext, reopening: ReopenOutageInput
-) -> tuple[int, list[str]]:
-    """Reopen an outage, or a part of one; return its version and the deliveries."""
+) -> int:
+    """Reopen an outage, or a part of one; return its version."""
     outage_id, at, key = context.outage.id, reopening.at, reopening.key
     outage_rules.check_reopenable(outage_id, context.status, context.dispute_deadline, at)
     judged = await verdicts.list_by_outage(connection, outage_id)
@@ -54,7 +52,8 @@ async def _reopen(
     payload = {"outage_id": outage_id, "reason": reason, "revision": len(judged)}
     event = make_event(EventType.OUTAGE_REOPENED, outage_id, at, payload, key)
     entry = _make_entry(outage_id, reopening, payload)
-    return version, await events.publish(connection, entry, event)
+    await events.publish(connection, entry, event)
+    return version
 
 
 def _make_entry(

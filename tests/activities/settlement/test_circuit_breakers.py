@@ -66,18 +66,12 @@ async def closed(api: httpx.AsyncClient) -> AsyncIterator[None]:
 async def test_it_opens_once_pages_and_puts_new_payments_on_hold(
     api: httpx.AsyncClient, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    paged: list[list[str]] = []
-
-    async def page(deliveries: list[str]) -> None:
-        paged.append(deliveries)
-
     payment, reason = await owe_payment(database), make_unique_id("odd")
-    switch, other = CircuitBreaker(database, page=page), CircuitBreaker(database, page=page)
+    switch, other = CircuitBreaker(database), CircuitBreaker(database)
     assert await other.reason() is None
     with caplog.at_level(logging.ERROR):
         await switch.trip(reason, CORRELATION)
         await other.trip("something else", CORRELATION)
-    assert len(paged) == 1
     assert [record.getMessage() for record in caplog.records] == [
         f"the circuit breaker is open, nothing new is settled: {reason}"
     ]
@@ -115,7 +109,7 @@ async def test_switching_to_the_present_state_changes_nothing(
     async with database.autocommit() as connection:
         before = await circuit_breakers.get_state(connection)
         by, at = Request("tester", CORRELATION), datetime.now(UTC)
-        assert await switch_halt(database, SwitchHalt(before.is_open, "no news", by, at)) is None
+        assert await switch_halt(database, SwitchHalt(before.is_open, "no news", by, at)) is False
         assert await circuit_breakers.get_state(connection) == before
 
 

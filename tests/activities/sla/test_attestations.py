@@ -60,7 +60,7 @@ async def test_an_attestation_whose_every_activity_runs_twice_calls_the_contract
     assert await activities.prepare_call(attestation) == CallAnswered()
     concluding = ConcludeAttestationInput(attestation, "", NOW)
     first = await activities.conclude_attestation(concluding)
-    assert first == Attested(call.hash, [])
+    assert first == Attested(call.hash)
     assert await activities.conclude_attestation(concluding) == first
     assert await activities.prepare_call(attestation) == CallAnswered()
 

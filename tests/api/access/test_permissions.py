@@ -29,6 +29,7 @@ PUBLIC_PATHS = {
     *("/metrics", "/openapi.json", "/docs", "/redoc", "/docs/errors", "/docs/style.css"),
     *SENT_TO,
     *("/auth/login", "/auth/logout", "/auth/refresh", "/auth/register", "/.well-known/jwks.json"),
+    *("/events/schemas", "/events/schemas/{event_type}"),
 }
 # They end the session of whoever asks, or do not end themselves: tests of their own ask them.
 ENDS = {"/auth/logout", "/auth/logout-all", "/auth/events"}

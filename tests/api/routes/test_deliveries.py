@@ -8,7 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.testkit.api_client import declare_outage, make_unique_id, wait_until
+from tests.testkit.api_client import (
+    declare_outage,
+    make_unique_id,
+    settle_outage,
+    wait_until,
+)
 from tests.testkit.webhook_receiver import Received, WebhookReceiver
 
 
@@ -127,7 +132,7 @@ async def test_events_are_redelivered_since_an_instant_of_the_past(
 async def test_a_subscription_is_tried_with_an_event_of_its_own(
     api: httpx.AsyncClient, receiver: WebhookReceiver, path: str, keyed: bool
 ) -> None:
-    """With a key, too: then the delivery is committed with the answer, and started after that."""
+    """With a key, too: then the delivery is committed with the answer."""
     headers = {"Idempotency-Key": make_unique_id("try")} if keyed else {}
     answer = await api.post(f"{path}/test", headers=headers)
     assert answer.status_code == 201, answer.text
@@ -150,3 +155,57 @@ async def test_the_deliveries_of_a_subscription_that_ended_are_given_up(
         each["step"] for each in timeline if each["evidence"].get("delivery_id") == waiting["id"]
     ]
     assert about == ["webhook.failed"]
+
+
+async def test_the_workflow_of_an_outage_reaches_to_its_webhooks(
+    api: httpx.AsyncClient, receiver: WebhookReceiver, temporal: Any
+) -> None:
+    """It ends when each was tried once, and says how many were taken; a dead receiver holds up nobody."""
+    async with WebhookReceiver() as gone:
+        dead = gone.url
+    paths = []
+    for url in (receiver.url, dead):
+        made = await api.post("/webhooks", json={"url": url, "events": ["outage.closed"]})
+        paths.append(f"/webhooks/{made.json()['id']}")
+    try:
+        outage = await settle_outage(api)
+        handle = temporal.get_workflow_handle(f"outage/{outage['id']}")
+        assert await handle.result() == "closed"
+        lines = await handle.query("timeline")
+        said = "closed; 1 of 2 deliveries are accepted; the others are tried on"
+        assert lines[-1]["what"] == said
+        assert len(receiver.received) == 1
+        failed = await find_delivery(api, paths[1], outage["id"], "pending")
+        assert (failed["attempts"], failed["problem"]) == (
+            1,
+            "no answer: it refused the connection",
+        )
+    finally:
+        for path in paths:
+            await api.delete(path)
+
+
+async def test_what_was_given_up_is_recovered_when_a_receiver_is_enabled(
+    api: httpx.AsyncClient, receiver: WebhookReceiver, path: str
+) -> None:
+    began = datetime.now(UTC).isoformat()
+    receiver.answers = [410]
+    outage_id = await declare_outage(api)
+    await find_delivery(api, path, outage_id, "failed")
+    await wait_until(lambda: _is_disabled(api, path), "it is disabled")
+    for wrong in (
+        {"active": False, "recover_since": began},
+        {"active": True, "recover_since": "2099-01-01T00:00:00Z"},
+    ):
+        refused = await api.patch(path, json=wrong)
+        assert refused.status_code == 422
+        assert "recover_since" in refused.text
+    assert (await api.get(path)).json()["probe_at"] is None  # it is gone, and not probed
+    enabled = await api.patch(path, json={"active": True, "recover_since": began})
+    assert enabled.status_code == 204, enabled.text
+    delivered = await find_delivery(api, path, outage_id, "success")
+    assert delivered["attempts"] == 2
+
+
+async def _is_disabled(api: httpx.AsyncClient, path: str) -> bool:
+    return not (await api.get(path)).json()["active"]

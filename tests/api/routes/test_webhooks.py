@@ -54,7 +54,8 @@ async def test_an_event_arrives_signed(api: httpx.AsyncClient, receiver: Webhook
     assert verify(SECRET, heard.headers, heard.body, int(time.time()))
     assert not verify(SECRET, heard.headers, heard.body + b" ", int(time.time()))
     message = json.loads(heard.body)
-    assert message.keys() == {"type", "timestamp", "data"}
+    assert message.keys() == {"type", "timestamp", "schema_version", "outage_sequence", "data"}
+    assert (message["schema_version"], message["outage_sequence"]) == (1, 3)
     assert (message["type"], message["data"]["amount_stroops"]) == ("sla.breached", "-10000000000")
     delivery = await _delivery(api, webhook["id"], "success")
     assert (delivery["attempts"], delivery["response_code"]) == (1, 200)

@@ -118,6 +118,8 @@ async def show_audit(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> Non
     await ask(admin, "GET /audit/verify")
     await ask(admin, "GET /audit/export", params={"format": "csv"})
     await ask(admin, "GET /events", params={"after": "0-0", "limit": 1})
+    await ask(admin, "GET /events/schemas")
+    await ask(admin, "GET /events/schemas/{event_type}", event_type="webhook.test")
 
 
 async def show_webhooks(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> None:

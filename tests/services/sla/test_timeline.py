@@ -33,15 +33,16 @@ async def test_the_timeline_of_a_settled_outage_is_complete(api: httpx.AsyncClie
         "outage.declared",
         "outage.judged",
         "payment.owed",
+        "payment.submitted",
         "payment.confirmed",
         "outage.closed",
     ]
     assert [item["at"] for item in items] == sorted(item["at"] for item in items)
     # What the engine does by itself belongs to the request that declared the outage.
     asked = [item["correlation_id"] for item in items if item["actor"] == "engine"]
-    assert asked == [outage["correlation_id"]] * 3
+    assert asked == [outage["correlation_id"]] * 4
     assert items[1]["evidence"]["mttr_basis"] == "measured"
-    assert items[3]["evidence"]["transaction_hash"] == outage["payment"]["transaction_hash"]
+    assert items[4]["evidence"]["transaction_hash"] == outage["payment"]["transaction_hash"]
 
 
 async def test_each_item_can_be_checked_against_the_audit_trail(

@@ -54,6 +54,7 @@ def _up(public: Path, closed: Path) -> Iterator[tuple[httpx.Client, list[str]]]:
     port = ports.free()
     outside = ("DATABASE_URL", "TEMPORAL_ADDRESS", "STELLAR_")
     options = ("--data-dir", str(closed / "var"), "--port", str(port), "--ledger-seconds", "0.2")
+    options += ("--temporal-ui-port", str(ports.free()))
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", SCRIPT, str(public), "up", *options],
         env={name: value for name, value in os.environ.items() if not name.startswith(outside)}

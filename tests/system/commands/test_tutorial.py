@@ -49,7 +49,11 @@ def commands(folder: Path, environment: dict[str, str]) -> Iterator[list[str]]:
     assert install.strip() == INSTALL  # test_demo.py plays that demo
     assert start.startswith(START)
     engine = subprocess.Popen(
-        start.split(), cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+        [*start.split(), "--temporal-ui-port", str(ports.free())],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert engine.stdout is not None
     try:

@@ -51,7 +51,8 @@ class Running:
 
 
 def start(directory: Path, port: int, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "cli.main", "up", "--ledger-seconds", "0.2", *options]
+    options = ("--ledger-seconds", "0.2", "--temporal-ui-port", str(ports.free()), *options)
+    command = [sys.executable, "-m", "cli.main", "up", *options]
     outside = ("DATABASE_URL", "TEMPORAL_ADDRESS", "STELLAR_", "BOOTSTRAP_API_KEY")
     return subprocess.Popen(
         [*command, "--data-dir", str(directory), "--port", str(port)],
@@ -155,6 +156,20 @@ def test_a_taken_port_is_refused_with_a_sentence(running: Running, tmp_path: Pat
     )
 
 
+def test_a_taken_port_of_the_web_ui_is_refused_with_a_sentence(
+    running: Running, tmp_path: Path
+) -> None:
+    record = DataDirectory(running.directory).record()
+    assert record
+    taken = str(record.ports["temporal-ui"])
+    second = start(tmp_path / "var", ports.free(), "--temporal-ui-port", taken)
+    _, error = second.communicate(timeout=PATIENCE_SECONDS)
+    assert second.returncode == 1
+    assert error == (
+        f"apexchainx: port {taken} is taken; free it or choose another with --temporal-ui-port\n"
+    )
+
+
 @pytest.mark.parametrize("name", sorted(PARTS))
 def test_a_killed_part_comes_back(running: Running, name: str) -> None:
     before = running.pids[name]
@@ -169,6 +184,7 @@ def test_ctrl_c_stops_everything_and_a_warm_start_finds_the_same_keys(running: R
     running.process.send_signal(signal.SIGINT)
     out, error = running.process.communicate(timeout=PATIENCE_SECONDS)
     assert (running.process.returncode, out) == (0, ""), error
+    assert "who waits for a person: http://127.0.0.1:" in error
     assert not any(alive(pid) for pid in family_before)
     assert DataDirectory(running.directory).running() is None
 

@@ -43,7 +43,7 @@ async def test_payments_without_a_channel_do_not_delay_those_with_one(crowded: S
     try:
         for payment in await seed_payments.owe(database, "crowd", DUE):
             await client.start_workflow(
-                PaymentWorkflow.run, payment, id=f"payment/{payment.id}", task_queue="settlement"
+                PaymentWorkflow.run, payment, id=payment.workflow_id, task_queue="settlement"
             )
 
         async def reached(count: int) -> bool:

@@ -29,6 +29,7 @@ from temporalio.service import RPCError
 from adapters.failpoints import POINTS
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import circuit_breakers
+from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.tables import payments, postings
 from devstack.bench import seed_payments
 from devstack.environment.stack import Stack
@@ -134,7 +135,7 @@ async def begin(client: Client, owed: list[Payment]) -> None:
         await client.start_workflow(
             PaymentWorkflow.run,
             payment,
-            id=f"payment/{payment.id}",
+            id=payment.workflow_id,
             task_queue="settlement",
             task_timeout=TASK_TIMEOUT,
         )
@@ -246,14 +247,12 @@ async def recover(signer: Signers, client: Client, database: Database) -> None:
 async def rested(client: Client, database: Database) -> bool:
     """Return whether every payment is confirmed; signal what is blocked to try again."""
     async with database.autocommit() as connection:
-        found = await connection.execute(
-            select(payments.c.id, payments.c.status).where(payments.c.status != "confirmed")
-        )
-        waiting = found.all()
+        found = await connection.execute(select(payments).where(payments.c.status != "confirmed"))
+        waiting = found.mappings().all()
     for row in waiting:
-        if row.status in ("blocked", "on_hold"):
+        if row["status"] in ("blocked", "on_hold"):
             with suppress(RPCError):
-                await client.get_workflow_handle(f"payment/{row.id}").signal("retry")
+                await client.get_workflow_handle(to_payment(row).workflow_id).signal("retry")
     if waiting:
         await asyncio.sleep(RETRY_SECONDS)
     return not waiting

@@ -67,8 +67,16 @@ async def lose_delivery(
     called_off = await api.post(f"/outages/{outage_id}/cancel", json={"reason": "a false alarm"})
     assert called_off.status_code == 202, called_off.text
     await wait_until(partial(is_called, subscriber, 1), "the subscriber is called")
-    async with database.autocommit() as connection:
-        (delivery_id,) = await connection.scalars(select(deliveries.c.id))
+
+    async def find_left() -> str | None:
+        """The delivery, once its workflow has it."""
+        async with database.autocommit() as connection:
+            left = select(deliveries.c.id).where(
+                deliveries.c.attempts > 0, deliveries.c.due_at.is_(None)
+            )
+            return await connection.scalar(left)
+
+    delivery_id = await wait_until(find_left, "a workflow has the delivery")
     forgotten = WorkflowExecution(workflow_id=f"webhook/{delivery_id}")
     await client.workflow_service.delete_workflow_execution(
         DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=forgotten)
@@ -102,14 +110,14 @@ async def end_payments(api: httpx.AsyncClient, database: Database, client: Clien
     assert (await api.post("/payments/circuit-breaker", json=reason)).status_code == 200
     outage_ids = [await declare_outage(api, policy="at-once") for _ in ENDS]
 
-    async def find_on_hold(outage_id: str) -> str | None:
+    async def is_on_hold(outage_id: str) -> bool:
         found = await read_payment(database, outage_id)
-        return found[0] if found and found[1] == "on_hold" else None
+        return found is not None and found[1] == "on_hold"
 
     for outage_id, end in zip(outage_ids, ENDS, strict=True):
         await resolve_outage(api, outage_id)
-        payment_id = await wait_until(partial(find_on_hold, outage_id), "the payment is on hold")
-        await end_workflow(client, f"payment/{payment_id}", end)
+        await wait_until(partial(is_on_hold, outage_id), "the payment is on hold")
+        await end_workflow(client, f"payment/{outage_id}/1", end)
     reason["action"] = "close"
     assert (await api.post("/payments/circuit-breaker", json=reason)).status_code == 200
     for outage_id in outage_ids:

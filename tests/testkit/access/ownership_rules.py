@@ -221,8 +221,9 @@ _CLOSED: dict[P, str] = {
 _PUBLIC = """
     GET /.well-known/jwks.json
     POST /auth/login  POST /auth/logout  POST /auth/refresh  POST /auth/register
+    GET /events/schemas  GET /events/schemas/{event_type}
     GET /health  GET /health/liveness  GET /health/readiness  GET /health/stack
-    GET /docs  GET /docs/errors  GET /docs/style.css  GET /redoc
+    GET /openapi.json  GET /docs  GET /docs/errors  GET /docs/style.css  GET /redoc
     GET /metrics
     POST /intake/alertmanager/{source}
     POST /intake/maintnote/{source}

@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from domain.accounting.integrity_checks import CheckIntegrityInput, CheckIntegrityResult
 from domain.accounting.reconciliation import Comparison, ReconciliationRun
-from domain.deliveries import Delivery, DeliveryStatus, compute_pause
+from domain.deliveries import Delivery, DeliveryStatus, TriedDeliveries, compute_pause
 from domain.errors import Conflict
 from domain.settlement.owners.registrations import ChallengeWalletInput
 from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
@@ -34,7 +34,7 @@ from workflows.attestations import AttestationActivities
 from workflows.integrity_checks import IntegrityCheckActivities
 from workflows.reconciliation import ReconciliationActivities
 from workflows.wallets import WalletActivities
-from workflows.webhooks import WebhookActivities
+from workflows.webhooks import DeliveryActivities, WebhookActivities
 
 
 class FakeReconciliationActivities(ReconciliationActivities):
@@ -51,7 +51,7 @@ class FakeReconciliationActivities(ReconciliationActivities):
 
     @activity.defn
     async def compare_journal(self, run: ReconciliationRun) -> Comparison:
-        return Comparison(42, 7, 70_000_000, 1, 1, [f"dlv-break-{run.at.isoformat()}"])
+        return Comparison(42, 7, 70_000_000, 1, 1)
 
 
 class FakeIntegrityCheckActivities(IntegrityCheckActivities):
@@ -65,7 +65,7 @@ class FakeIntegrityCheckActivities(IntegrityCheckActivities):
         if self.failures:
             self.failures -= 1
             raise RuntimeError("the database does not answer")
-        return CheckIntegrityResult(True, 1, 0, 1, [f"dlv-violation-{order.at.isoformat()}"])
+        return CheckIntegrityResult(True, 1, 0, 1)
 
 
 class FakeWalletActivities(WalletActivities):
@@ -128,15 +128,23 @@ class FakeAttestationActivities(ActivityLog, AttestationActivities):
     ) -> ConcludeAttestationResult:
         self._ask("conclude_attestation")
         if self.problems:
-            return Halted(self.problems.pop(0), ["dlv-halted"])
-        return Attested(f"hash-{concluding.attestation.revision}", [])
+            return Halted(self.problems.pop(0))
+        return Attested(f"hash-{concluding.attestation.revision}")
 
 
-class FakeWebhookActivities(WebhookActivities):
+class FakeWebhookActivities(WebhookActivities, DeliveryActivities):
     def __init__(self) -> None:
         self.posted: list[str] = []
         self.failures = 0
         self.abandoned: list[str] = []
+        # What the outages that asked were told, one after the other; then that nobody subscribes.
+        self.tried: list[TriedDeliveries] = []
+        self.asked: list[str] = []
+
+    @activity.defn
+    async def try_deliveries(self, outage_id: str) -> TriedDeliveries:
+        self.asked.append(outage_id)
+        return self.tried.pop(0) if self.tried else TriedDeliveries(0, 0)
 
     @activity.defn
     async def post_delivery(self, delivery: Delivery) -> DeliveryStatus:

@@ -49,11 +49,14 @@ class FakeBatchActivities(FakePaymentActivities, BatchActivities):
         return self.settled
 
     @activity.defn
+    async def find_workflows(self, payment_ids: list[str]) -> list[str]:
+        return [f"payment/{each}" for each in payment_ids]
+
+    @activity.defn
     async def fail_batch(self, observed: ObservedBatch) -> FailBatchResult:
         self._ask("fail_batch")
         return self.removals.pop(0)
 
     @activity.defn
-    async def quarantine_batch(self, observed: ObservedBatch) -> list[str]:
+    async def quarantine_batch(self, observed: ObservedBatch) -> None:
         self._ask("quarantine_batch")
-        return []

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
+from domain.reasons import Wait
 from domain.requests import Request
 from domain.settlement.payments import (
     CloseOutageInput,
@@ -61,28 +62,28 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
         self.refusals: dict[str, Exception] = {}
         self.troubles: dict[str, Callable[[], Exception]] = {}
         self.judgement: JudgeOutageResult | None = None
-        self.deliveries: dict[str, list[str]] = {}
         self.attest = False
         self.window_seconds = DAY
         self.version = 1
         self.receipt: Receipt | None = None
+        # What the payment of the outage waits for.
+        self.stopped: Wait | None = None
         # What is on record before the workflow begins, or changes behind its back.
         self.on_record: OutageState | None = None
         # What is on record from the moment that an activity is asked for.
         self.changes: dict[str, OutageState] = {}
 
-    def _note(self, activity: str) -> list[str]:
+    def _note(self, activity: str) -> None:
         self.asked.append(activity)
         self.on_record = self.changes.pop(activity, self.on_record)
         if activity in self.troubles:
             raise self.troubles[activity]()
         if activity in self.refusals:
             raise self.refusals.pop(activity)
-        return self.deliveries.get(activity, [])
 
     @activity.defn
     async def record_outage(self, declaring: RecordOutageInput) -> RecordOutageResult:
-        sent = self._note("record_outage")
+        self._note("record_outage")
         created = self.on_record is None
         outage = declaring.declaration.outage
         return RecordOutageResult(
@@ -93,7 +94,6 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
             1,
             self.window_seconds,
             14 * DAY,
-            sent,
         )
 
     def _advance(self) -> int:
@@ -105,7 +105,8 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
         self._note("read_outage_state")
         if self.on_record is None:
             status, about = OutageStatus.DECLARED, outage(outage_id)
-            return OutageState(about, status, self.version, self.judgement, None, False, [])
+            state = OutageState(about, status, self.version, self.judgement, None, False)
+            return replace(state, stopped=self.stopped)
         self.version = self.on_record.version
         return self.on_record
 
@@ -116,22 +117,22 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
 
     @activity.defn
     async def cancel_outage(self, cancelling: CancelOutageInput) -> CloseOutageResult:
-        deliveries = self._note("cancel_outage")
-        return CloseOutageResult(cancelling.outage_id, deliveries, self._advance())
+        self._note("cancel_outage")
+        return CloseOutageResult(cancelling.outage_id, self._advance())
 
     @activity.defn
     async def reopen_outage(self, reopening: ReopenOutageInput) -> CloseOutageResult:
-        deliveries = self._note("reopen_outage")
-        return CloseOutageResult(reopening.outage_id, deliveries, self._advance())
+        self._note("reopen_outage")
+        return CloseOutageResult(reopening.outage_id, self._advance())
 
     @activity.defn
     async def void_debt(self, voiding: VoidDebtInput) -> CloseOutageResult:
-        deliveries = self._note("void_debt")
-        return CloseOutageResult(voiding.outage_id, deliveries, self._advance())
+        self._note("void_debt")
+        return CloseOutageResult(voiding.outage_id, self._advance())
 
     @activity.defn
     async def judge_outage(self, judging: JudgeOutageInput) -> JudgeOutageResult:
-        sent = self._note("judge_outage")
+        self._note("judge_outage")
         resolved_at, mttr = judging.resolution.get_times(outage(judging.outage_id))
         deadline = judging.at + timedelta(seconds=judging.dispute_window_seconds)
         verdict = judge(TERMS, mttr)
@@ -143,7 +144,6 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
             self._owed(judging.outage_id, revision, verdict),
             resolved_at,
             deadline,
-            sent,
             attest=self.attest,
             version=self._advance(),
         )
@@ -151,9 +151,9 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
 
     @activity.defn
     async def file_dispute(self, filing: FileDisputeInput) -> FileDisputeResult:
-        sent = self._note("file_dispute")
+        self._note("file_dispute")
         deadline = filing.at + timedelta(seconds=filing.decision_window_seconds)
-        return FileDisputeResult(filing.dispute.id, deadline, sent, self._advance())
+        return FileDisputeResult(filing.dispute.id, deadline, self._advance())
 
     @activity.defn
     async def review_dispute(self, reviewing: ReviewDisputeInput) -> int:
@@ -162,7 +162,7 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
 
     @activity.defn
     async def decide_dispute(self, deciding: DecideDisputeInput) -> JudgeOutageResult:
-        sent = self._note("decide_dispute")
+        self._note("decide_dispute")
         assert self.judgement is not None
         before, decision = self.judgement, deciding.decision
         if decision is None or decision.mttr_minutes is None:
@@ -175,7 +175,6 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
             self._owed(before.outage_id, 2, verdict),
             before.resolved_at,
             before.dispute_deadline,
-            sent,
             attest=self.attest,
             version=self._advance(),
         )
@@ -197,5 +196,5 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
 
     @activity.defn
     async def close_outage(self, closing: CloseOutageInput) -> CloseOutageResult:
-        deliveries = self._note("close_outage")
-        return CloseOutageResult(closing.outage_id, deliveries, self._advance())
+        self._note("close_outage")
+        return CloseOutageResult(closing.outage_id, self._advance())

@@ -74,7 +74,7 @@ class FakePaymentActivities(ActivityLog, PaymentActivities):
         self._ask("prepare_payment")
         if self.matched_hash:
             amount = payment.amount_stroops
-            return AlreadyPaid(Receipt(payment.id, self.matched_hash, 9, amount, DETECTED, []))
+            return AlreadyPaid(Receipt(payment.id, self.matched_hash, 9, amount, DETECTED))
         if self.obstacles:
             return Blocked(make_reason(self.obstacles.pop(0)))
         if self.holds:
@@ -111,7 +111,7 @@ class FakePaymentActivities(ActivityLog, PaymentActivities):
     async def confirm_payment(self, observed: ObservedAttempt) -> Receipt:
         self._ask("confirm_payment")
         amount = observed.payment.amount_stroops
-        return Receipt(observed.payment.id, observed.attempt.hash, 42, amount, DETECTED, [])
+        return Receipt(observed.payment.id, observed.attempt.hash, 42, amount, DETECTED)
 
     @activity.defn
     async def match_transfer(self, matching: MatchTransferInput) -> None:
@@ -123,12 +123,10 @@ class FakePaymentActivities(ActivityLog, PaymentActivities):
         self._ask("fail_attempt")
 
     @activity.defn
-    async def block_payment(self, blocking: BlockPaymentInput) -> list[str]:
+    async def block_payment(self, blocking: BlockPaymentInput) -> None:
         activity = "block_payment" if blocking.status is PaymentStatus.BLOCKED else "hold_payment"
         self._ask(f"{activity} {blocking.reason}")
-        return [f"dlv-blocked-{blocking.payment.id}"]
 
     @activity.defn
-    async def quarantine_payment(self, observed: ObservedAttempt) -> list[str]:
+    async def quarantine_payment(self, observed: ObservedAttempt) -> None:
         self._ask("quarantine_payment")
-        return []

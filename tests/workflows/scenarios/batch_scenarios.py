@@ -33,17 +33,12 @@ async def remove_member(stage: Stage) -> Kept:
         PrepareBatchResult(
             Prepared(first),
             [RemovedPayment("pay-b", make_reason("no trustline"))],
-            ["dlv-batched-1"],
         )
     ]
     fakes.observations = [OPEN, Observation(AttemptOutcome.EXPIRED)]
     fakes.observations += [Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")]
     again = Batch("pay-a", 2, resubmitted=True)
-    fakes.removals = [
-        FailBatchResult(
-            [RemovedPayment("pay-c", make_reason("no account"))], again, ["dlv-batched-2"]
-        )
-    ]
+    fakes.removals = [FailBatchResult([RemovedPayment("pay-c", make_reason("no account"))], again)]
     fakes.settled = ["pay-a", "pay-d"]
     fakes.in_batch, names = 2, ("pay-a", "pay-b", "pay-c")
     with stage.environment.with_time_skipping_disabled():
@@ -71,7 +66,7 @@ async def fail_batches(stage: Stage) -> Kept:
     emptied = await stage.begin(BatchWorkflow.run, Batch("pay-z", 1), "batch/pay-z/1")
     await emptied.result()
     fakes.observations = [Observation(AttemptOutcome.FAILED_BLOCKED, reason="txFAILED")]
-    fakes.removals = [FailBatchResult([RemovedPayment("pay-y", make_reason("frozen"))], None, [])]
+    fakes.removals = [FailBatchResult([RemovedPayment("pay-y", make_reason("frozen"))], None)]
     undone = await stage.begin(BatchWorkflow.run, Batch("pay-y", 1), "batch/pay-y/1")
     await undone.result()
     return {

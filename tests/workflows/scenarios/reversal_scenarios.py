@@ -2,6 +2,7 @@
 
 import asyncio
 
+from domain.deliveries import TriedDeliveries
 from domain.settlement.attempts import OnHold, Redirected, Voided
 from domain.sla.outages import ReopenRequest, VoidRequest
 from tests.testkit.reasons import make_reason
@@ -18,9 +19,7 @@ FAR = DETECTED.replace(year=2226)
 @keeps("outage-reopened")
 async def reopen(stage: Stage) -> Kept:
     """Reopened inside its window, judged again, and then its debt turns out to be wrong."""
-    fakes = stage.activities.outages
-    for activity in ("reopen_outage", "void_debt"):
-        fakes.deliveries[activity] = [f"dlv-{activity}"]
+    stage.activities.webhooks.tried = [TriedDeliveries(2, 2)]
     with stage.environment.with_time_skipping_disabled():
         handle = await declared(stage.client, "reopened")
         await handle.execute_update(OutageWorkflow.resolve, LATE)
@@ -45,7 +44,7 @@ async def void_payment(stage: Stage) -> Kept:
             await asyncio.sleep(0.05)
         await handle.execute_update(OutageWorkflow.void, VoidRequest(ASKER, "not our mast"))
         await handle.result()
-        paying = stage.client.get_workflow_handle("payment/pay-voided")
+        paying = stage.client.get_workflow_handle("payment/voided/1")
         await paying.signal(PaymentWorkflow.retry)
         await paying.result()
     return {"outage-voided": handle, "payment-voided": paying}

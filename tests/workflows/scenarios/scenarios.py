@@ -13,7 +13,7 @@ from datetime import timedelta
 from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
-from domain.deliveries import Delivery
+from domain.deliveries import Delivery, TriedDeliveries
 from domain.errors import Conflict
 from domain.settlement.owners.registrations import ChallengeWalletInput
 from domain.settlement.payments import JudgeOutageResult, Receipt
@@ -35,14 +35,17 @@ from tests.workflows.fakes.time_skipping_server import (
     Stage,
     keeps,
 )
-from tests.workflows.scenarios import batch_scenarios, payment_scenarios, reversal_scenarios
+from tests.workflows.scenarios import (
+    batch_scenarios,
+    payment_scenarios,
+    reversal_scenarios,
+    scheduled_scenarios,
+)
 from tests.workflows.test_outage_states import begin, on_record
 from tests.workflows.test_outages import IN_TIME, LATE, declared
 from workflows.attestations import AttestationWorkflow
-from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
-from workflows.reconciliation import ReconciliationWorkflow
 from workflows.wallets import (
     WALLET_WORKFLOWS,
     ChallengeWalletWorkflow,
@@ -89,14 +92,7 @@ async def dispute(stage: Stage) -> Kept:
     """A dispute whose decision brings another verdict, attested under its own name, with webhooks."""
     fakes = stage.activities.outages
     fakes.attest = True
-    for activity in (
-        "record_outage",
-        "judge_outage",
-        "file_dispute",
-        "decide_dispute",
-        "close_outage",
-    ):
-        fakes.deliveries[activity] = [f"dlv-{activity}"]
+    stage.activities.webhooks.tried = [TriedDeliveries(5, 4)]
     with stage.environment.with_time_skipping_disabled():
         handle = await declared(stage.client, "disputed")
         await handle.execute_update(OutageWorkflow.amend, Amendment(ASKER, {"site_name": "Mast 8"}))
@@ -152,11 +148,11 @@ async def wait_for_receipt(stage: Stage) -> Kept:
     fakes.on_record, fakes.judgement = state, state.judgement
     with stage.environment.with_time_skipping_disabled():
         stage.activities.payments.obstacles = ["the payee has no trustline"]
-        other = await stage.begin(PaymentWorkflow.run, payment, f"payment/{payment.id}")
+        other = await stage.begin(PaymentWorkflow.run, payment, payment.workflow_id)
         await stage.noted(other, "blocked: ")
         handle = await begin(stage.client, "receipt")
         await stage.noted(handle, "waiting for its receipt")
-        fakes.receipt = Receipt(payment.id, "hash", 42, 7, DETECTED, [])
+        fakes.receipt = Receipt(payment.id, "hash", 42, 7, DETECTED)
         await handle.signal(OutageWorkflow.catch_up)
         await handle.result()
         await other.signal(PaymentWorkflow.retry)
@@ -198,34 +194,6 @@ async def abandon_delivery(stage: Stage) -> Kept:
     return {"webhook-retried": late, "webhook-abandoned": handle}
 
 
-@keeps("reconciliation-break-found", "reconciliation-node-down")
-async def reconcile(stage: Stage) -> Kept:
-    """Reconciliation finds a break, and once no node answers."""
-    kept: Kept = {}
-    for name, down in (("break-found", False), ("node-down", True)):
-        stage.activities.reconciliation.down = down
-        handle = await stage.begin(
-            ReconciliationWorkflow.run, None, f"reconciliation-{name}", queue="analytics"
-        )
-        await handle.result()
-        kept[f"reconciliation-{name}"] = handle
-    return kept
-
-
-@keeps("integrity-check-violation", "integrity-check-retried")
-async def check_integrity(stage: Stage) -> Kept:
-    """The journal is checked, and once more after the database was down."""
-    kept: Kept = {}
-    for name, failures in (("violation", 0), ("retried", 1)):
-        stage.activities.integrity_checks.failures = failures
-        handle = await stage.begin(
-            IntegrityCheckWorkflow.run, None, f"integrity-check-{name}", queue="analytics"
-        )
-        await handle.result()
-        kept[f"integrity-check-{name}"] = handle
-    return kept
-
-
 def _verb(kind: type) -> str:
     return kind.__name__.removesuffix("WalletWorkflow").lower()
 
@@ -259,9 +227,10 @@ SCENES: list[Scene] = [
     *payment_scenarios.SCENES,
     *batch_scenarios.SCENES,
     *reversal_scenarios.SCENES,
+    *scheduled_scenarios.SCENES,
     *(halt_attestation, terminate_attestation, dispute, ask_by_signals, refuse_settlement),
     *(wait_for_receipt, cancel_workflow),
-    *(abandon_delivery, reconcile, check_integrity, run_wallet_requests),
+    *(abandon_delivery, run_wallet_requests),
 ]
 
 

@@ -37,8 +37,8 @@ _TRAIL = (
     FROM outages o, generate_series(1, :changes) AS i
     """,
     """
-    INSERT INTO events (id, type, entry_id, outage_id, occurred_at, data)
-    SELECT 'evt_' || o.id || '_' || i, 'outage.created', 'aud_' || o.id || '_' || i, o.id, now(),
+    INSERT INTO events (id, type, entry_id, outage_id, outage_sequence, occurred_at, data)
+    SELECT 'evt_' || o.id || '_' || i, 'outage.created', 'aud_' || o.id || '_' || i, o.id, i, now(),
            jsonb_build_object('about', repeat(md5(o.id || i), 12))
     FROM outages o, generate_series(1, :changes) AS i
     """,

@@ -166,7 +166,7 @@ async def measure_workflows(
             await client.execute_workflow(
                 PaymentWorkflow.run,
                 payment,
-                id=f"payment/{payment.id}",
+                id=payment.workflow_id,
                 task_queue="settlement",
             )
             confirmed.append(time.monotonic())

@@ -1,8 +1,8 @@
 """`apexchainx bench`: how fast the engine is, measured here and now."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import asdict
+from collections.abc import Coroutine
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +23,7 @@ from devstack.commands import (
     journal_benchmark,
     restore_benchmark,
     settlement_benchmark,
+    webhook_benchmark,
 )
 from devstack.commands.stacks import Found, find_engine
 from devstack.processes.programs import CannotStart
@@ -32,20 +33,35 @@ from domain.errors import ApexError
 FAILURES = (CannotStart, OSError, ApexError, RequestRefused, RequestTimedOut)
 
 
+DECLARE_RATE, WEBHOOK_RATE = 5.0, 50.0
+
+
 class Benchmark(StrEnum):
     LIFECYCLE = "lifecycle"
     DECLARE = "declare"
     SETTLEMENT = "settlement"
     JOURNAL = "journal"
     RESTORE = "restore"
+    WEBHOOKS = "webhooks"
     EDGE = "edge"
+
+
+@dataclass(frozen=True)
+class BenchmarkSizes:
+    """How much of what is measured; each benchmark takes what it knows."""
+
+    dispute_window: int
+    rounds: int
+    rate: float | None
+    postings: int
+    outages: int
 
 
 def command(
     benchmark: Annotated[
         Benchmark,
         typer.Argument(
-            help="Whole outages, declarations alone, the rails, a check of the journal, a restore, or strangers."
+            help="Whole outages, declarations alone, the rails, a check of the journal, a restore, webhooks, or strangers."
         ),
     ],
     in_flight: Annotated[int, typer.Option(min=1, help="Outages at a time.")] = 20,
@@ -53,7 +69,10 @@ def command(
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds before it counts.")] = 6,
     seconds: Annotated[float, typer.Option(min=1, help="Of each measurement.")] = 20,
     rounds: Annotated[int, typer.Option(min=1, help="Of each measurement; the median counts.")] = 3,
-    rate: Annotated[float, typer.Option(min=0.1, help="Declarations a second.")] = 5,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Declarations (5), or events (50), a second."),
+    ] = None,
     postings: Annotated[int, typer.Option(min=1000, help="In the journal.")] = 1_000_000,
     outages: Annotated[int, typer.Option(min=100, help="In the backup.")] = 10_000,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
@@ -62,36 +81,43 @@ def command(
     ] = Path("var"),
 ) -> None:
     """Uses the engine that runs in --data-dir, or starts one there until the end."""
-    pace, quiet = LoadProfile(in_flight, warm_up, seconds), as_json
-    measurements: dict[Benchmark, Callable[[], Coroutine[Any, Any, dict[str, Any]]]] = {
-        Benchmark.LIFECYCLE: lambda: _lifecycle(data_dir, dispute_window, pace, rounds, quiet),
-        Benchmark.DECLARE: lambda: _declare(data_dir, rate, seconds, quiet),
-        Benchmark.SETTLEMENT: lambda: settlement_benchmark.run_measurement(
-            data_dir, seconds, rounds, quiet=quiet
-        ),
-        Benchmark.JOURNAL: lambda: journal_benchmark.run_measurement(
-            data_dir, postings, rounds, quiet=quiet
-        ),
-        Benchmark.RESTORE: lambda: restore_benchmark.run_measurement(
-            data_dir, outages, quiet=quiet
-        ),
-        Benchmark.EDGE: lambda: edge_benchmark.run_measurement(
-            data_dir, seconds, rounds, quiet=quiet
-        ),
-    }
-    _report(benchmark, measurements[benchmark], quiet=quiet)
-
-
-def _report(
-    benchmark: Benchmark, measure: Callable[[], Coroutine[Any, Any, dict[str, Any]]], *, quiet: bool
-) -> None:
-    try:
-        result = asyncio.run(measure())
-    except* FAILURES as failures:
-        raise SystemExit(f"apexchainx: {_first(failures)}") from None
-    if quiet:
+    pace = LoadProfile(in_flight, warm_up, seconds)
+    sizes = BenchmarkSizes(dispute_window, rounds, rate, postings, outages)
+    running = _choose(benchmark, data_dir, pace, sizes, quiet=as_json)
+    result = _run(running)
+    if as_json:
         typer.echo(orjson.dumps({"benchmark": benchmark} | result).decode())
     raise typer.Exit(1 if result.get("problems") else 0)
+
+
+def _choose(
+    benchmark: Benchmark, data_dir: Path, pace: LoadProfile, sizes: BenchmarkSizes, *, quiet: bool
+) -> Coroutine[Any, Any, dict[str, Any]]:
+    seconds, rounds = pace.seconds, sizes.rounds
+    match benchmark:
+        case Benchmark.DECLARE:
+            return _declare(data_dir, sizes.rate or DECLARE_RATE, seconds, quiet)
+        case Benchmark.SETTLEMENT:
+            return settlement_benchmark.run_measurement(data_dir, seconds, rounds, quiet=quiet)
+        case Benchmark.JOURNAL:
+            postings = sizes.postings
+            return journal_benchmark.run_measurement(data_dir, postings, rounds, quiet=quiet)
+        case Benchmark.RESTORE:
+            return restore_benchmark.run_measurement(data_dir, sizes.outages, quiet=quiet)
+        case Benchmark.WEBHOOKS:
+            rate = sizes.rate or WEBHOOK_RATE
+            return webhook_benchmark.run_measurement(data_dir, rate, seconds, rounds, quiet=quiet)
+        case Benchmark.EDGE:
+            return edge_benchmark.run_measurement(data_dir, seconds, rounds, quiet=quiet)
+        case Benchmark.LIFECYCLE:
+            return _lifecycle(data_dir, sizes.dispute_window, pace, rounds, quiet)
+
+
+def _run(running: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return asyncio.run(running)
+    except* FAILURES as failures:
+        raise SystemExit(f"apexchainx: {_first(failures)}") from None
 
 
 def _first(failure: BaseException) -> BaseException:

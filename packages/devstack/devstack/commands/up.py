@@ -13,10 +13,13 @@ from devstack.environment.services import ServicePorts
 from devstack.environment.stack import Stack
 from devstack.environment.stack_options import StackOptions
 from devstack.processes.programs import CannotStart
+from workflows.visibility.queries import QUERIES, make_url
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Where everything is kept.")
 ]
+# Temporal's own, so that a bookmark stays good.
+UI_PORT = 8233
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="A free one unless given.")]
 
 
@@ -25,7 +28,9 @@ def command(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Of the HTTP API.")] = 8000,
     postgres_port: Port = None,
     temporal_port: Port = None,
-    temporal_ui_port: Port = None,
+    temporal_ui_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Of the Temporal Web UI.")
+    ] = UI_PORT,
     stellar_port: Port = None,
     ledger_seconds: Annotated[
         float, typer.Option(min=0.05, help="How often the sandbox's chain closes a ledger.")
@@ -78,5 +83,11 @@ def listen() -> asyncio.Task[bool]:
 def _announce(stack: Stack) -> None:
     for name, url in stack.urls.items():
         print(f"{name:12} {url}", file=sys.stderr)
+    if "temporal-ui" in stack.urls:
+        namespace = stack.environment.get("TEMPORAL_NAMESPACE", "default")
+        print("ask the Temporal Web UI", file=sys.stderr)
+        for question, query in QUERIES.items():
+            url = make_url(stack.urls["temporal-ui"], namespace, query)
+            print(f"  {question}: {url}", file=sys.stderr)
     print(f"{'api key':12} {stack.environment['BOOTSTRAP_API_KEY']}", file=sys.stderr, flush=True)
     print(f"ready {stack.url}", flush=True)

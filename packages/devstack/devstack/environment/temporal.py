@@ -16,12 +16,17 @@ NAMESPACE = "default"
 # The dev server keeps a closed workflow for one day; an audit asks later than that.
 RETENTION = "7776000s"
 
+# At most three a namespace of any type but Keyword, of which there may be ten: workflows/visibility.
 SEARCH_ATTRIBUTES = {
     "OutageStatus": "Keyword",
     "Severity": "Keyword",
     "SiteId": "Keyword",
     "SlaStatus": "Keyword",
-    "SettlementStroops": "Int",
+    "Agreement": "Keyword",
+    "WaitsFor": "Keyword",
+    "WaitsSince": "Datetime",
+    "Deadline": "Datetime",
+    "AmountUsdc": "Double",
     "AcknowledgedVersion": "Int",
 }
 # A rollback journal halves the throughput; with WAL this level of sync survives every kill but a power cut.

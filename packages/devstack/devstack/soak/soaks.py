@@ -20,6 +20,7 @@ from temporalio.service import RPCError
 
 from adapters.postgres.accounting import invariants
 from adapters.postgres.database import Database
+from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.tables import payments, violations
 from devstack.bench import seed_payments
 from devstack.environment.stack import Stack
@@ -95,7 +96,7 @@ class Soak:
         """Start a workflow; make room for the next when it has ended, or after a while."""
         try:
             handle = await self.client.start_workflow(
-                PaymentWorkflow.run, payment, id=f"payment/{payment.id}", task_queue="settlement"
+                PaymentWorkflow.run, payment, id=payment.workflow_id, task_queue="settlement"
             )
             with suppress(TimeoutError):
                 await asyncio.wait_for(handle.result(), 20)
@@ -136,7 +137,7 @@ class Soak:
             for row in waiting:
                 if row["status"] in STOPPED:
                     with suppress(RPCError):
-                        handle = self.client.get_workflow_handle(f"payment/{row['id']}")
+                        handle = self.client.get_workflow_handle(to_payment(row).workflow_id)
                         await handle.signal("retry")
             await asyncio.sleep(RETRY_SECONDS)
 

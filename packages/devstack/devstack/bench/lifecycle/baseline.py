@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
 OUTAGES, SETTLEMENT, WEBHOOKS = "baseline-outages", "baseline-settlement", "baseline-webhooks"
 STATUS = SearchAttributeKey.for_keyword("OutageStatus")
 SLA_STATUS = SearchAttributeKey.for_keyword("SlaStatus")
-STROOPS = SearchAttributeKey.for_int("SettlementStroops")
+AMOUNT = SearchAttributeKey.for_float("AmountUsdc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class BaselineOutageWorkflow:
     async def resolve(self, at: str) -> str:
         judged = await run_activity(BaselineActivities.do_nothing, "judge")
         workflow.upsert_search_attributes(
-            [STATUS.value_set("disputable"), SLA_STATUS.value_set("met"), STROOPS.value_set(1)]
+            [STATUS.value_set("disputable"), SLA_STATUS.value_set("met"), AMOUNT.value_set(1.0)]
         )
         self.judged = judged
         return judged

@@ -1,0 +1,244 @@
+"""Deliveries that are due: claimed by a dispatcher for a while, handed over to a workflow, made due again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import transitions
+from adapters.postgres.access import webhook_secrets
+from adapters.postgres.tables import audit_entries, deliveries, events, webhooks
+from domain.access.webhook_secrets import SigningSecret
+from domain.deliveries import (
+    CONCURRENT_POSTS,
+    CONCURRENT_POSTS_FAILING,
+    FAILING,
+    LEASE,
+    PROBE_PAUSE,
+    DeliveryStatus,
+    Room,
+    TriedDeliveries,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingDelivery:
+    """All that is needed to post one delivery; its secrets are as they are kept, encrypted."""
+
+    id: str
+    webhook_id: str
+    url: str
+    secrets: list[SigningSecret]
+    event_id: str
+    type: str
+    outage_id: str | None
+    outage_sequence: int | None
+    occurred_at: datetime
+    data: dict[str, Any]
+    correlation_id: str
+    trace: str | None
+    status: DeliveryStatus
+    attempts: int
+    earlier_attempts: int
+    next_attempt_at: datetime | None
+    due_at: datetime | None
+    active: bool
+    deleted: bool
+    failures: int
+
+
+# Of each receiver as many as it may have at once, the oldest first, and of all of them by turns: so those of one
+# that answers slowly, or that many are due to, are never in the way of another's. A receiver that is disabled is probed by one of what waits for it.
+_CLAIM = text(
+    """
+    WITH busy AS (
+        SELECT * FROM unnest(
+            CAST(:webhook_ids AS text[]), CAST(:counts AS int[]), CAST(:rates AS int[])
+        ) AS b (webhook_id, posts, rate)
+    ), receiver AS (
+        SELECT w.id,
+               CASE WHEN w.active AND w.failures < :failing OR w.deleted_at IS NOT NULL
+                    THEN least(:posts - coalesce(b.posts, 0), coalesce(b.rate, :posts))
+                    ELSE least(:posts_failing - coalesce(b.posts, 0), coalesce(b.rate, 1)) END
+               AS places
+        FROM webhooks w LEFT JOIN busy b ON b.webhook_id = w.id
+        WHERE w.active OR w.deleted_at IS NOT NULL OR w.probe_at <= now()
+    ), picked AS (
+        SELECT d.id, d.webhook_id, d.due_at FROM receiver r CROSS JOIN LATERAL (
+            SELECT id, webhook_id, due_at FROM deliveries
+            WHERE webhook_id = r.id AND due_at <= now() AND due_at IS NOT NULL
+              AND (leased_until IS NULL OR leased_until <= now())
+            ORDER BY due_at, id LIMIT greatest(r.places, 0)
+            FOR UPDATE SKIP LOCKED
+        ) d
+        ORDER BY row_number() OVER (PARTITION BY d.webhook_id ORDER BY d.due_at, d.id), d.due_at
+        LIMIT :total
+    ), probed AS (
+        UPDATE webhooks SET probe_at = now() + :probe_pause
+        WHERE NOT active AND deleted_at IS NULL AND id IN (SELECT webhook_id FROM picked)
+    )
+    UPDATE deliveries SET leased_until = now() + :lease
+    FROM picked WHERE deliveries.id = picked.id
+    RETURNING deliveries.id
+    """
+)
+
+
+async def claim(
+    connection: AsyncConnection, busy: Mapping[str, Room], total: int
+) -> list[PendingDelivery]:
+    """
+    Claim what is due for a while, up to `total`; others skip it meanwhile. `busy` says of receivers how many
+    posts of this process are on their way, and how many more may leave now.
+    """
+    rows = await connection.execute(
+        _CLAIM,
+        {
+            "webhook_ids": list(busy),
+            "counts": [room.posts for room in busy.values()],
+            "rates": [room.rate for room in busy.values()],
+            "failing": FAILING,
+            "posts": CONCURRENT_POSTS,
+            "posts_failing": CONCURRENT_POSTS_FAILING,
+            "total": total,
+            "lease": LEASE,
+            "probe_pause": PROBE_PAUSE,
+        },
+    )
+    return await load(connection, list(rows.scalars()))
+
+
+_PENDING = (
+    select(
+        deliveries,
+        webhooks.c.url,
+        webhooks.c.active,
+        webhooks.c.deleted_at,
+        webhooks.c.failures,
+        events.c.type,
+        events.c.outage_id,
+        events.c.outage_sequence,
+        events.c.occurred_at,
+        events.c.data,
+        events.c.trace,
+        audit_entries.c.correlation_id,
+    )
+    .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
+    .join(events, events.c.id == deliveries.c.event_id)
+    .join(audit_entries, audit_entries.c.id == events.c.entry_id)
+)
+
+
+async def load(connection: AsyncConnection, ids: Sequence[str]) -> list[PendingDelivery]:
+    """Return what to post for these deliveries, the oldest first; nothing for those that do not exist."""
+    if not ids:
+        return []
+    chosen = _PENDING.where(deliveries.c.id.in_(ids)).order_by(events.c.sequence, deliveries.c.id)
+    rows = (await connection.execute(chosen)).all()
+    secrets = await webhook_secrets.load(connection, {row.webhook_id for row in rows})
+    return [_to_pending(row, secrets.get(row.webhook_id, [])) for row in rows]
+
+
+def _to_pending(row: Row[Any], secrets: list[SigningSecret]) -> PendingDelivery:
+    return PendingDelivery(
+        id=row.id,
+        webhook_id=row.webhook_id,
+        url=row.url,
+        secrets=secrets,
+        event_id=row.event_id,
+        type=row.type,
+        outage_id=row.outage_id,
+        outage_sequence=row.outage_sequence,
+        occurred_at=row.occurred_at,
+        data=row.data,
+        correlation_id=row.correlation_id,
+        trace=row.trace,
+        status=DeliveryStatus(row.status),
+        attempts=row.attempts,
+        earlier_attempts=row.earlier_attempts,
+        next_attempt_at=row.next_attempt_at,
+        due_at=row.due_at,
+        active=row.active,
+        deleted=row.deleted_at is not None,
+        failures=row.failures,
+    )
+
+
+async def hand_over(connection: AsyncConnection, ids: Sequence[str]) -> None:
+    """Leave deliveries to their workflows, which run by now."""
+    await connection.execute(
+        update(deliveries).where(deliveries.c.id.in_(ids)).values(due_at=None, leased_until=None)
+    )
+
+
+async def abandon_due(connection: AsyncConnection, webhook_id: str) -> None:
+    """Give up whatever is due to a receiver; its workflows give up what they have."""
+    machine, to = transitions.DELIVERIES, DeliveryStatus.FAILED
+    await connection.execute(
+        text(
+            f"""
+            UPDATE deliveries SET {machine.make_assignment(to)}, due_at = NULL,
+                leased_until = NULL, next_attempt_at = NULL
+            WHERE webhook_id = :webhook_id AND due_at IS NOT NULL AND {machine.make_condition(to)}
+            """
+        ),
+        {"webhook_id": webhook_id},
+    )
+
+
+async def make_due(connection: AsyncConnection, webhook_id: str) -> None:
+    """Let everything that waits for a receiver be tried now."""
+    await connection.execute(
+        text(
+            """
+            UPDATE deliveries SET due_at = now(), next_attempt_at = NULL
+            WHERE webhook_id = :webhook_id AND status = 'pending'
+            """
+        ),
+        {"webhook_id": webhook_id},
+    )
+
+
+async def reopen_failed(connection: AsyncConnection, webhook_id: str, since: datetime) -> int:
+    """
+    Let every delivery to a receiver be tried again that failed of an event since an instant; return how many.
+    """
+    machine, failed = transitions.DELIVERIES, {DeliveryStatus.FAILED}
+    result = await connection.execute(
+        text(
+            f"""
+            UPDATE deliveries
+            SET {machine.make_assignment(DeliveryStatus.PENDING)}, problem = NULL,
+                earlier_attempts = attempts, due_at = now(), next_attempt_at = NULL
+            FROM events
+            WHERE events.id = deliveries.event_id AND webhook_id = :webhook_id
+              AND {machine.make_condition(DeliveryStatus.PENDING, failed)}
+              AND events.occurred_at >= :since
+            """
+        ),
+        {"webhook_id": webhook_id, "since": since},
+    )
+    return result.rowcount
+
+
+async def count_tried(connection: AsyncConnection, outage_id: str) -> TriedDeliveries:
+    """Count an outage's deliveries: all, those delivered, and those that nobody has tried and somebody may."""
+    row = (
+        await connection.execute(
+            text(
+                """
+                SELECT count(*) AS total, count(*) FILTER (WHERE d.status = 'success') AS delivered,
+                       count(*) FILTER (
+                           WHERE d.status = 'pending' AND d.attempts = 0 AND w.active
+                       ) AS untried
+                FROM events e JOIN deliveries d ON d.event_id = e.id
+                JOIN webhooks w ON w.id = d.webhook_id WHERE e.outage_id = :outage_id
+                """
+            ),
+            {"outage_id": outage_id},
+        )
+    ).one()
+    return TriedDeliveries(row.total, row.delivered, row.untried)

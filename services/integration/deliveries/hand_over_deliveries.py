@@ -1,0 +1,12 @@
+"""Leave deliveries whose first attempt failed to their workflows."""
+
+from collections.abc import Sequence
+
+from adapters.postgres.database import Database
+from adapters.postgres.integration import due_deliveries
+
+
+async def hand_over_deliveries(database: Database, delivery_ids: Sequence[str]) -> None:
+    """Call this once their workflows run: until then whoever dispatches finds them again."""
+    async with database.transaction() as connection:
+        await due_deliveries.hand_over(connection, delivery_ids)
