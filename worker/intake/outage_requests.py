@@ -22,8 +22,8 @@ from domain.sla.outages import (
 from services.sla.agreements.read_bindings import read_bindings
 from services.sla.outages.read_answer import read_resolution
 from services.sla.outages.read_reversal import read_reopening
-from workflows.outage_states import make_search_attributes
 from workflows.outages import OutageWorkflow
+from workflows.visibility.search_attributes import make_search_attributes
 
 ANSWER_WITHIN = timedelta(seconds=10)
 # The SDK's types know asynchronous updates of a handle only, not of a start.
@@ -61,7 +61,7 @@ class OutageRequests:
             task_queue="outages",
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            search_attributes=make_search_attributes(outage),
+            search_attributes=make_search_attributes(declaration),
             static_summary=f"{outage.severity} outage at {outage.site_name}"[:200],
         )
         await self.client.execute_update_with_start_workflow(
