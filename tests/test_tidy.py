@@ -25,8 +25,8 @@ FURNITURE = {
         *("amendments", "health", "metrics", "payouts", "receptions", "reversals"),
         "user_wallets",
     },
-    "workflows": {"outage_states", "reversals", "runtime", "scheduled_workflows"},
-    "activities": set[str](),
+    "workflows": {"outage_states", "reversals", "runtime", "scheduled_workflows", "settling"},
+    "activities": {"direct_settlement"},
     "adapters/postgres": {
         *("closed_outages", "contract_calls", "database", "durability", "guard_digests", "guards"),
         *("installation", "metrics", "own_transfers", "unit_of_work"),

@@ -15,7 +15,6 @@ from adapters.settings import WorkerSettings, load
 from adapters.temporal import QUEUES
 from domain.errors import ApexError
 from worker.main import main
-from worker.workflow_sandbox import compile_workflows
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +32,9 @@ def run() -> int:
     settings = load(WorkerSettings)
     logs.configure(settings.log_format, settings.log_level)
     temporal.forward_logs()
-    # The sandbox loads workflow modules anew for every run: much short-lived garbage, which the
-    # default thresholds would look through far too often.
-    compile_workflows()
     if order := os.environ.get("FAILPOINT"):
         arm_to_die(order)
+    # Each task makes much short-lived garbage, which the default thresholds would look through far too often.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     try:

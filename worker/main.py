@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import PollerBehaviorAutoscaling, Worker
+from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from adapters import temporal
 from adapters.postgres.database import Database
@@ -18,7 +18,6 @@ from domain.errors import Unavailable
 from worker.error_interceptor import ErrorInterceptor
 from worker.log_interceptor import LogContext
 from worker.queues import QueueSpec, build_queue_spec
-from worker.workflow_sandbox import make_strict_sandbox
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +29,8 @@ def build(client: Client, queue: str, work: QueueSpec) -> Worker:
         workflows=work.workflows,
         activities=work.activities,
         interceptors=[LogContext(), ErrorInterceptor()],
-        workflow_runner=make_strict_sandbox(),
+        # The tests run every workflow in a strict sandbox, which would load its files for each run.
+        workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=2000,
         max_concurrent_workflow_tasks=100,
         max_concurrent_activities=work.activities_max,

@@ -152,6 +152,7 @@ def _build_settlement_spec(
             attestations.prepare_call,
             attestations.execute_call,
             attestations.conclude_attestation,
+            payments.settle_payment,
             payments.prepare_payment,
             payments.submit_payment,
             payments.observe_payment,

@@ -9,6 +9,7 @@ All calls write the same entry of the contract, so only one is open at a time. A
 finds the call of another one open executes that call first.
 """
 
+import asyncio
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from datetime import timedelta
@@ -170,10 +171,10 @@ class AttestedWorkflowBase(WorkflowBase):
         """Tell whether the verdict that was to be paid no longer holds."""
         return False
 
-    async def await_child(self, child: workflow.ChildWorkflowHandle[Any, Any]) -> bool:
-        """Wait for a workflow that serves a verdict; False when the verdict is taken back before its end."""
-        await self.wait_until(None, lambda: child.done() or self.is_taken_back(), "")
-        return child.done()
+    async def await_end(self, work: "asyncio.Task[Any]") -> bool:
+        """Wait for what serves a verdict; False when the verdict is taken back before its end."""
+        await self.wait_until(None, lambda: work.done() or self.is_taken_back(), "")
+        return work.done()
 
     async def start_attestation(self, judgement: JudgeOutageResult | None) -> None:
         """Start the attestation of a verdict, once for each revision, without waiting for it."""
@@ -212,7 +213,7 @@ class AttestedWorkflowBase(WorkflowBase):
                 )
                 show_wait(WaitsFor.HALT if self.attestation_problem else WaitsFor.NETWORK)
             try:
-                if not await self.await_child(child):
+                if not await self.await_end(child):
                     return
                 hash_ = await child
             except ChildWorkflowError:  # somebody ended the workflow, which confirms nothing

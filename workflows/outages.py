@@ -11,17 +11,12 @@ database is the truth: a workflow that begins on an outage that is on record goe
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from datetime import timedelta
 from itertools import count
 from typing import Any
 
 from temporalio import activity, workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import (
-    ApplicationError,
-    ChildWorkflowError,
-    WorkflowAlreadyStartedError,
-)
+from temporalio.exceptions import ApplicationError
 
 from domain.errors import Conflict, NotFound
 from domain.settlement.payments import (
@@ -38,18 +33,13 @@ from domain.sla.outages import Declaration, OutageStatus, RecordOutageResult, Re
 
 with workflow.unsafe.imports_passed_through():
     from workflows.outage_states import OutageStateActivities
-    from workflows.payments import PaymentWorkflow
-    from workflows.runtime import check, exponential_backoff, read_signal, refuse, run_activity
+    from workflows.runtime import check, read_signal, refuse, run_activity
     from workflows.sla.parts import signal_parts, start_parts
-    from workflows.sla.reversals import ReversalActivities, ReversibleWorkflowBase
-    from workflows.visibility.search_attributes import make_debt_attributes
-
-# The relay notifies this workflow when a payment is made that it did not start itself; these waits are
-# for the case that nobody does.
-PAYMENT_CHECK_MIN, PAYMENT_CHECK_MAX = timedelta(seconds=10), timedelta(minutes=10)
+    from workflows.sla.reversals import ReversalActivities
+    from workflows.sla.settling import SettlingActivities, SettlingWorkflowBase
 
 
-class OutageActivities(OutageStateActivities, ReversalActivities):
+class OutageActivities(OutageStateActivities, ReversalActivities, SettlingActivities):
     """The activities of an outage; implemented by activities/sla/outages.py."""
 
     @activity.defn
@@ -79,17 +69,12 @@ class OutageActivities(OutageStateActivities, ReversalActivities):
 
     @activity.defn
     @abstractmethod
-    async def find_receipt(self, payment: Payment) -> Receipt | None:
-        """Return the receipt of a payment that somebody else has seen through; None while it is open."""
-
-    @activity.defn
-    @abstractmethod
     async def close_outage(self, closing: CloseOutageInput) -> outages.CloseOutageResult:
         """Close the outage: its payment is confirmed."""
 
 
 @workflow.defn
-class OutageWorkflow(ReversibleWorkflowBase):
+class OutageWorkflow(SettlingWorkflowBase):
     @workflow.init
     def __init__(self, declaration: Declaration) -> None:
         super().__init__(declaration)
@@ -154,43 +139,6 @@ class OutageWorkflow(ReversibleWorkflowBase):
         payment = owed.payment
         self.enter(OutageStatus.SETTLING, owed.version)
         return payment
-
-    async def await_payment(self, payment: Payment) -> Receipt | None:
-        """
-        Wait until the payment is made, exactly once, by a workflow that outlives this one; None once it is
-        voided.
-        """
-        for times in count():
-            if self.is_taken_back():
-                return None
-            id_ = payment.workflow_id
-            try:
-                child = await workflow.start_child_workflow(
-                    PaymentWorkflow.run,
-                    payment,
-                    id=id_,
-                    task_queue="settlement",
-                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                    static_summary=f"{self.describe_debt()} for outage {self.outage.id}",
-                    search_attributes=make_debt_attributes(
-                        payment.amount_stroops, self.declaration.agreement
-                    ),
-                )
-                if await self.await_child(child) and (paid := await child) is not None:
-                    return paid
-            except WorkflowAlreadyStartedError:
-                if self.stopped is None:
-                    self.note_stuck(f"{id_} runs already; waiting for its receipt")
-            except ChildWorkflowError:  # somebody ended it, which proves nothing
-                self.note(f"{id_} ended without a receipt; it is started again")
-            if self.is_taken_back():
-                return None
-            receipt = await self.run_until_accepted(OutageActivities.find_receipt, payment)
-            if receipt is not None:
-                return receipt
-            pause = exponential_backoff(PAYMENT_CHECK_MIN, times, PAYMENT_CHECK_MAX)
-            await self.await_catch_up(workflow.now() + pause)
-        raise AssertionError("the loop has no end")
 
     async def close(self, receipt: Receipt) -> None:
         """Close the outage: its payment is made."""

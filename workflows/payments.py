@@ -6,7 +6,8 @@ The workflow of a payment: the money moves exactly once, whatever dies.
        |         +-- open --+          nothing is proven: the same bytes are sent again
        +-- expired or failed ----------+  proven that nothing moved: it is safe to sign again
 
-Only proof ends an attempt: workflows/attempts.py. Where payments are settled together, this
+Most payments need no workflow: one activity takes the upper line, `settle_payment`. Whatever is not on it is the
+workflow's, which begins anew and goes on from what the database says. Only proof ends an attempt: workflows/attempts.py. Where payments are settled together, this
 workflow only waits for the batch that the payment is in: workflows/batches.py.
 """
 
@@ -66,6 +67,11 @@ FAILURE_PAUSE_MIN, FAILURE_PAUSE_MAX = timedelta(seconds=1), timedelta(minutes=5
 
 class PaymentActivities(AttemptActivities):
     """The activities of a payment; implemented by activities/settlement/payments.py."""
+
+    @activity.defn
+    @abstractmethod
+    async def settle_payment(self, payment: Payment) -> Receipt | None:
+        """Make a payment that need not wait; None when it has to, and needs a workflow."""
 
     @activity.defn
     @abstractmethod

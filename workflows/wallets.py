@@ -92,9 +92,9 @@ class FundWalletWorkflow:
         return await _run(WalletActivities.fund_wallet, address)
 
 
-WALLET_WORKFLOWS = [
+WALLET_WORKFLOWS = (
     ReadWalletWorkflow,
     ChallengeWalletWorkflow,
     ProveWalletWorkflow,
     FundWalletWorkflow,
-]
+)

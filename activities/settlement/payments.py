@@ -5,6 +5,7 @@ from dataclasses import replace
 from temporalio import activity
 
 from activities.settlement.attempts import AttemptActivitiesImpl
+from activities.settlement.direct_settlement import keep_alive, make_payment_directly
 from activities.settlement.limits import SigningGate
 from adapters.failpoints import reach
 from adapters.postgres.database import Database
@@ -75,6 +76,11 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
     ) -> None:
         super().__init__(database, rail, gate)
         self.batches_payments = batches_payments
+
+    @activity.defn
+    async def settle_payment(self, payment: Payment) -> Receipt | None:
+        async with keep_alive():
+            return await make_payment_directly(self, payment)
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:

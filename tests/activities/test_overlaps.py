@@ -4,10 +4,12 @@ it is stored. Nobody is paid by an envelope signed for others, or blocked with a
 """
 
 import asyncio
+from contextlib import suppress
 
 import httpx
 from sqlalchemy import select, text, update
 
+from activities.settlement.direct_settlement import make_payment_directly
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import (
@@ -17,14 +19,16 @@ from adapters.postgres.settlement import (
 from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
+from domain.errors import TryAgain
 from domain.reasons import ReasonCode
 from domain.settlement.attempts import (
     AttemptOutcome,
     Observation,
     ObservedAttempt,
 )
-from domain.settlement.payments import PaymentStatus
+from domain.settlement.payments import PaymentStatus, Receipt
 from tests.activities.settlement.test_circuit_breakers import close_circuit_breaker
+from tests.testkit.accounting import chain_history
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
@@ -32,7 +36,7 @@ from tests.testkit.settlement.batch_factory import (
     read_statuses,
     submit_batch,
 )
-from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.payment_factory import NOW, open_rail, owe_payment
 from tests.testkit.settlement.preparations import get_attempt
 
 FOREIGN = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
@@ -66,6 +70,36 @@ async def test_a_payment_is_not_blocked_while_its_envelope_is_stored(
         await wait_for_lock(database, stopping)
     assert await stopping is False
     assert await read_statuses(database, payment) == [("submitted", None)]
+
+
+async def test_a_payment_that_three_drive_at_once_is_made_once(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    """The activity that the server gave up, the one that follows it, and the workflow of the payment."""
+    payment = await owe_payment(database, "DRIVEN", 5)
+    other = open_rail(stack)
+    ours, theirs = (PaymentActivitiesImpl(database, each) for each in (rail, other))
+
+    async def drive(steps: PaymentActivitiesImpl) -> Receipt:
+        while True:
+            with suppress(TryAgain):
+                if (receipt := await make_payment_directly(steps, payment)) is not None:
+                    return receipt
+
+    async with asyncio.timeout(60):
+        receipts = await asyncio.gather(*(drive(each) for each in (ours, ours, theirs)))
+    await other.close()
+    assert len({receipt.transaction_hash for receipt in receipts}) == 1
+    moved = await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
+    assert [transfer.number for transfer in moved].count(payment.number) == 1
+    async with database.autocommit() as connection:
+        audited = await connection.scalar(
+            text(
+                "SELECT count(*) FROM audit_entries WHERE action = 'payment.confirmed' AND subject = :id"
+            ),
+            {"id": f"outage/{payment.outage_id}"},
+        )
+    assert audited == 1
 
 
 async def wait_for_lock(database: Database, task: "asyncio.Task[bool]") -> None:

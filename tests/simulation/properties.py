@@ -14,7 +14,7 @@ from domain.reasons import ReasonCode
 from stellar_sandbox.faults.fault_plan import Fault
 from tests.simulation.network_moves import NetworkMoves
 from tests.simulation.recorded_schedules import initialize, rule
-from tests.simulation.workflow_driver import WorkflowRun
+from tests.simulation.workflow_driver import PaymentRun, WorkflowRun
 from tests.simulation.world import (
     CHANNEL_KEYS,
     CHANNELS,
@@ -109,6 +109,22 @@ class ExactlyOnce(NetworkMoves):
         payee = self.get_run(which).payment.to_address
         self.inject_faults([Fault("removed_trustline", address=payee)], 0)
 
+    @rule(which=st.integers(0, PAYMENTS_MAX - 1))
+    def start_workflow_beside(self, which: int) -> None:
+        """The server gives an activity up that goes on, and the payment has two that drive it."""
+        run = self.get_run(which)
+        if isinstance(run, PaymentRun) and not run.has_workflow and run.command is not None:
+            self.world.strays.append(run.leave())
+            self.scratch.met["two drivers"] += 1
+
+    @precondition(lambda self: self.world.strays)
+    @rule(which=st.integers(0, PAYMENTS_MAX - 1), point=st.sampled_from([None, *POINTS]))
+    def advance_stray(self, which: int, point: str | None) -> None:
+        if not self.do(self.world.advance_stray(which, crash_at=point)):
+            self.scratch.met["crash"] += 1
+            self.do(self.world.restart(lambda recorded: recorded))
+        self.check_credits()
+
     @rule()
     def take_all_nodes_down(self) -> None:
         self.inject_faults([Fault("node_down")], 0)
@@ -148,6 +164,8 @@ class ExactlyOnce(NetworkMoves):
             run.well_since = len(run.recorded)
         for _ in range(ROUNDS_TO_REST):
             await world.close_circuit_breaker()
+            while world.strays:
+                await world.advance_stray(0)
             for run in world.runs:
                 # Six activities take a payment from its beginning to its end.
                 for _ in range(6):

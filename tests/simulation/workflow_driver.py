@@ -1,6 +1,7 @@
 """
 The workflows of payments and batches outside Temporal: the workflows' own code, each activity yielded to
-the driver, and the results and signals that Temporal would remember.
+the driver, and the results and signals that Temporal would remember; and the activity that settles a payment
+directly, of which Temporal remembers nothing before its end.
 """
 
 import asyncio
@@ -9,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from temporalio.common import TypedSearchAttributes
 
 from activities.settlement import attempts as attempt_activities
 from activities.settlement import circuit_breakers as circuit_breaker_activities
+from activities.settlement.direct_settlement import make_payment_directly
 from adapters.stellar import rail as rails
 from adapters.stellar.finality import witnesses
 from adapters.stellar.rpc import entry_reads, ledger_clock, nodes, transaction_watcher
@@ -54,6 +56,13 @@ class YieldsActivities:
     async def find_workflows(self, payment_ids: Sequence[str]) -> list[str]:
         """Workflows are known by their payments here."""
         return list(payment_ids)
+
+
+class YieldedSteps:
+    """Yields each step of an activity to the driver, for others to act in between."""
+
+    def __getattr__(self, step: str) -> Any:
+        return lambda message: Command(step, message)
 
 
 class DrivenPaymentWorkflow(YieldsActivities, PaymentWorkflow):
@@ -110,6 +119,8 @@ TEMPORAL = SimpleNamespace(
 
 
 RECEIVED = "received"
+# How often an activity is run before its payment has a workflow.
+ATTEMPTS = 3
 # Commands before which Temporal records everything: a timer, a signal to another workflow.
 COMMANDS = {"wait", "signal"}
 QUARANTINES = {"quarantine_payment", "quarantine_batch"}
@@ -154,6 +165,9 @@ class WorkflowRun:
         self.recorded.append((self.command.step, answer))
         self._send(answer)
 
+    def fail(self) -> None:
+        """Take the failure of a step: it is tried again."""
+
     def receive(self, signal: str, *words: Any) -> None:
         """Deliver a signal, which the server keeps whatever becomes of the worker."""
         if self.command is not None:
@@ -180,6 +194,59 @@ class WorkflowRun:
             self.command = self.run.send(answer)
         except StopIteration as ended:
             self.command, self.receipt = None, ended.value
+
+
+@dataclass
+class PaymentRun(WorkflowRun):
+    """A payment: first one activity settles it directly, and what that cannot do its workflow does."""
+
+    has_workflow: bool = False
+    failures: int = 0
+
+    def begin(self) -> None:
+        if self.has_workflow:
+            return super().begin()
+        self.workflow = self.kind(self.subject)
+        self.run = make_payment_directly(cast(Any, YieldedSteps()), self.payment)
+        self.command = self.run.send(None)
+
+    def start_workflow(self) -> None:
+        self.has_workflow = True
+        self.begin()
+
+    def leave(self) -> "PaymentRun":
+        """Go on by a workflow, and return the activity, which goes on as well."""
+        stray = PaymentRun(self.subject)
+        stray.run.close()
+        stray.run, stray.command = self.run, self.command
+        self.start_workflow()
+        return stray
+
+    def answer(self, answer: Any) -> None:
+        if self.has_workflow:
+            return super().answer(answer)
+        self._send(answer)
+        if self.command is None and self.receipt is None:
+            self.start_workflow()
+
+    def fail(self) -> None:
+        if not self.has_workflow:
+            self.failures += 1
+            if self.failures < ATTEMPTS:
+                self.begin()
+            else:
+                self.start_workflow()
+
+    def receive(self, signal: str, *words: Any) -> None:
+        if self.has_workflow:  # or nobody is there to take it
+            super().receive(signal, *words)
+
+    def forget(self, kept: int) -> None:
+        if self.has_workflow:
+            super().forget(kept)
+        elif self.command is not None:
+            self.run.close()
+            self.fail()
 
 
 class BatchWorkflowRun(WorkflowRun):

@@ -35,7 +35,7 @@ from stellar_sandbox.ledger.entries import AccountEntry
 from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.network.genesis import Genesis
 from stellar_sandbox.rpc.transaction_methods import render_transaction
-from tests.simulation.workflow_driver import Command, WorkflowRun
+from tests.simulation.workflow_driver import Command, PaymentRun, WorkflowRun
 from tests.testkit.accounting.chain_history import list_transfers_of
 
 PASSPHRASE = "Standalone ApexChainx Schedules ; 2026"
@@ -94,6 +94,8 @@ class SimulatedWorld:
         self.database = database
         self.make_steps = steps
         self.runs: list[WorkflowRun] = []
+        # Activities that go on although the server has given them up: their payments have workflows.
+        self.strays: list[PaymentRun] = []
         self.foreign: set[tuple[str, int]] = set()
         self.forgetful = False
         # The payments whose debts somebody has voided, who was told that it is so.
@@ -106,7 +108,7 @@ class SimulatedWorld:
         """Make a new chain and owe payments; channels start at a sequence never used before."""
         await self._open(first_sequence)
         owed = await seed_payments.owe(self.database, run, payments)
-        self.runs = [WorkflowRun(payment) for payment in owed]
+        self.runs = [PaymentRun(payment) for payment in owed]
         self.start_signer()
         await self.close_circuit_breaker()
 
@@ -138,6 +140,7 @@ class SimulatedWorld:
         self.steps.gate.circuit_breaker.forget()
 
     def start_signer(self) -> None:
+        self.strays.clear()
         asked = Nodes(
             [
                 RpcNode(
@@ -171,6 +174,7 @@ class SimulatedWorld:
         try:
             run.answer(await self._answer(asked, runs, strike or _strike(crash_at)))
         except TryAgain:
+            run.fail()
             return True
         except Crash:
             return False
@@ -179,6 +183,14 @@ class SimulatedWorld:
         if run.command is not None and isinstance(run.command.message, Attempt):
             self.noop_reason += bool(run.command.message.noop_reason)
         return True
+
+    async def advance_stray(self, which: int, *, crash_at: str | None = None) -> bool:
+        """Let a given-up activity take its next step; False when the signer died of it."""
+        run = self.strays[which % len(self.strays)]
+        alive = await self.advance(run, crash_at=crash_at)
+        if run.has_workflow or run.failures or run.command is None:
+            self.strays.remove(run)
+        return alive
 
     async def check_reason(self, blocking: BlockPaymentInput) -> None:
         """Check that the database shows why a payment waits."""

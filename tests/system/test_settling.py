@@ -147,9 +147,9 @@ async def test_what_a_lost_workflow_has_paid_is_confirmed_without_it(
         "confirmed",
     ):
         await asyncio.sleep(0.02)
-    # First the worker: what a workflow does without asking the server goes on after its end.
+    # First the worker: what an activity does without asking the server goes on after the workflow's end.
     house.kill("settlement-worker")
-    await temporal.get_workflow_handle(f"payment/{outage_id}/1").terminate("its memory was lost")
+    await temporal.get_workflow_handle(f"outage/{outage_id}").terminate("its memory was lost")
     assert (await read_payment(caller, outage_id))["state"] == "submitted", "it was too quick"
     await wait_for_payment(caller, outage_id, state="confirmed")
     # By reconciliation, or by a workflow that the relay has started again, whichever comes first.

@@ -18,7 +18,6 @@ import uvloop
 from adapters.failpoints import arm_to_die
 from adapters.settings import WorkerSettings, load
 from worker.main import main
-from worker.workflow_sandbox import compile_workflows
 
 QUEUES = sys.argv[1].split(",") if len(sys.argv) > 1 else ["settlement"]
 
@@ -32,7 +31,6 @@ def run_worker(order: str) -> None:
 
 
 def serve() -> None:
-    compile_workflows()
     print("ready", flush=True)
     order = sys.stdin.readline().strip()
     while order:

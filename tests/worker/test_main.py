@@ -1,8 +1,11 @@
 """Each queue's worker serves every activity that its workflows may run: one that nobody serves hangs its caller."""
 
+import importlib
+import pkgutil
 from types import SimpleNamespace
 from typing import Any, cast
 
+import workflows
 from activities.settlement.batches import BatchActivitiesImpl
 from activities.settlement.payments import PaymentActivitiesImpl
 from activities.settlement.wallets import WalletActivitiesImpl
@@ -48,3 +51,14 @@ def test_every_activity_of_an_outage_is_served() -> None:
     )
     build_queue_spec = _build_outages_spec(cast(Any, settings), NOTHING, NOTHING)
     assert served(build_queue_spec) == declared(OutageActivities, DisputeActivities)
+
+
+def test_no_module_of_workflows_keeps_anything_between_runs() -> None:
+    """They run without a sandbox, so that a module is loaded once for all of them."""
+    found = [
+        f"{module.name}.{name}"
+        for module in pkgutil.walk_packages(workflows.__path__, "workflows.")
+        for name, value in vars(importlib.import_module(module.name)).items()
+        if not name.startswith("__") and isinstance(value, dict | list | set | bytearray)
+    ]
+    assert found == []

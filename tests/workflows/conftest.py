@@ -32,9 +32,9 @@ from tests.workflows.fakes.fake_activities import (
 )
 from tests.workflows.fakes.fake_batch_activities import FakeBatchActivities
 from tests.workflows.fakes.fake_outage_activities import FakeOutageActivities
+from tests.workflows.fakes.workflow_sandbox import make_strict_sandbox
 from worker.error_interceptor import ErrorInterceptor
 from worker.queues import WORKFLOWS
-from worker.workflow_sandbox import make_strict_sandbox
 from workflows.attestations import AttestationActivities
 from workflows.batches import BatchActivities
 from workflows.disputes import DisputeActivities
@@ -88,7 +88,8 @@ class FakeActivities:
         self.integrity_checks = FakeIntegrityCheckActivities()
         self.wallets = FakeWalletActivities()
 
-    def workers(self, client: Client) -> list[Worker]:
+    def workers(self, client: Client, without: str = "") -> list[Worker]:
+        """Return a worker for each queue but one, if it is named."""
         settling = activities_of(self.payments, PaymentActivities, BatchActivities)
         settling += activities_of(self.attestations, AttestationActivities)
         settling += activities_of(self.wallets, WalletActivities)
@@ -109,6 +110,7 @@ class FakeActivities:
                 workflow_runner=make_strict_sandbox(),
             )
             for queue, workflows in WORKFLOWS.items()
+            if queue != without
         ]
 
 

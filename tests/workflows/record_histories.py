@@ -63,7 +63,7 @@ def _batched(kind: type) -> str:
 NAMES = {
     *scenarios.NAMES,
     *(f"outage-{name}" for name in PLAYED),
-    *("payment", "webhook"),
+    "webhook",
     *(_batched(kind) for kind in itertools.chain(*WORKFLOWS.values())),
 }
 
@@ -101,7 +101,7 @@ async def play(api: httpx.AsyncClient) -> list[str]:
     await _settled(api)
     payments = (await api.get("/payments", params={"page_size": 50})).json()["items"]
     outages = {item["outage_id"] for item in payments} | {"cancelled"}
-    return [*(f"outage/{name}" for name in sorted(outages)), "payment/met/1"]
+    return [f"outage/{name}" for name in sorted(outages)]
 
 
 async def _settled(api: httpx.AsyncClient) -> None:
@@ -148,8 +148,7 @@ async def record_ordinary(
     folder: Path, api: httpx.AsyncClient, stack: Stack, client: Client
 ) -> None:
     for workflow_id in await play(api):
-        kind, _, subject = workflow_id.partition("/")
-        name = f"outage-{subject}" if kind == "outage" else kind
+        name = workflow_id.replace("/", "-")
         await keep(folder, name, client.get_workflow_handle(workflow_id))
     wanted = 'WorkflowType="WebhookWorkflow"'
     await keep(folder, "webhook", await wait_until(partial(find_begun, client, wanted), wanted))

@@ -27,8 +27,8 @@ import workflows
 from adapters.temporal import QUEUES
 from tests.workflows import record_histories
 from tests.workflows.compact import compact
+from tests.workflows.fakes.workflow_sandbox import make_strict_sandbox
 from worker.queues import WORKFLOWS
-from worker.workflow_sandbox import make_strict_sandbox
 
 HISTORIES = sorted(record_histories.HISTORIES.rglob("*.json"))
 KINDS: dict[str, Any] = {kind.__name__: kind for kind in itertools.chain(*WORKFLOWS.values())}

@@ -140,6 +140,7 @@ async def test_a_payment_that_runs_already_is_waited_for_by_its_receipt(
     fakes.outages.on_record, fakes.outages.judgement = state, state.judgement
     assert state.judgement is not None
     payment = state.judgement.payment
+    fakes.payments.obstacles = ["the payee has no trustline"]
     client = environment.client
     with environment.with_time_skipping_disabled():
         # Nobody serves this queue: the payment runs, and this workflow did not start it.

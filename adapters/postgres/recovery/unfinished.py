@@ -22,8 +22,10 @@ PAGE = 100
 LOCK_KEY = 4706052305
 # Whoever commits last began before this.
 _COMMIT_WITHIN = timedelta(seconds=30)
-# A payment's workflow is started by that of its outage, a moment after the payment is owed.
+# A delivery's workflow is started a moment after the commit.
 _STARTED_WITHIN = timedelta(seconds=20)
+# The workflow of an outage has its payment made within half a minute, or starts a workflow for it.
+_PAID_WITHIN = timedelta(seconds=45)
 _UNFINISHED = text("outages.status NOT IN ('closed', 'cancelled', 'voided')")
 
 
@@ -100,7 +102,7 @@ async def list_payments(
         .join(outages, outages.c.id == payments.c.outage_id)
         .where(
             text("payments.status NOT IN ('confirmed', 'voided')"),
-            payments.c.created_at < func.now() - _STARTED_WITHIN,
+            payments.c.created_at < func.now() - _PAID_WITHIN,
             payments.c.id > after,
         )
         .order_by(payments.c.id)

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import installation, transitions
 from adapters.postgres.access.scopes import list_conditions
-from adapters.postgres.settlement.wallets import get_agreement_at
+from adapters.postgres.settlement.wallets import get_agreement_at, make_moved_condition
 from adapters.postgres.sla.outages import OutageContext
-from adapters.postgres.tables import allocations, attempts, payments
+from adapters.postgres.tables import allocations, attempts, outages, payments
 from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict, NotFound
 from domain.reasons import WAITS, Reason, ReasonCode, Wait, find_end
@@ -260,6 +260,22 @@ async def get(connection: AsyncConnection, payment_id: str, scope: Scope) -> Pay
     if row is None:
         raise NotFound(f"payment {payment_id!r} does not exist")
     return to_record(row)
+
+
+async def get_with_move(
+    connection: AsyncConnection, payment_id: str, at: datetime
+) -> tuple[PaymentRecord, bool]:
+    """Return a payment, and whether a party of its agreement has moved since it is owed. Raises NotFound."""
+    moved = make_moved_condition(outages.c.agreement, payments.c.created_at, at)
+    rows = await connection.execute(
+        select(payments, moved.label("moved"))
+        .join(outages, outages.c.id == payments.c.outage_id)
+        .where(payments.c.id == payment_id)
+    )
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"payment {payment_id!r} does not exist")
+    return to_record(row), row["moved"]
 
 
 async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[PaymentRecord]:

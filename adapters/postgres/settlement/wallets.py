@@ -84,17 +84,16 @@ async def get_agreement_at(
     )
 
 
-async def has_payout_since(
-    connection: AsyncConnection, agreement: str, since: datetime, at: datetime
-) -> bool:
-    """Tell whether a party of an agreement has another address since an instant."""
-    changed = exists().where(
+def make_moved_condition(
+    agreement: ColumnElement[str], since: ColumnElement[datetime], at: datetime
+) -> ColumnElement[bool]:
+    """Return the condition that a party of an agreement has another address since an instant."""
+    return exists().where(
         payouts.c.agreement == agreement,
         payouts.c.cancelled_at.is_(None),
         payouts.c.effective_at > since,
         payouts.c.effective_at <= at,
     )
-    return bool(await connection.scalar(select(changed)))
 
 
 async def get_payout_address(

@@ -6,10 +6,11 @@ from sqlalchemy import RowMapping, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import sla_results
+from adapters.postgres.tables import outages, sla_results
+from domain.errors import NotFound
 from domain.money import STROOPS_PER_UNIT
 from domain.sla.attestations import AttestationRecord, AttestationStatus
-from domain.sla.outages import Outage
+from domain.sla.outages import Outage, OutageStatus
 from domain.sla.policies import Policy
 from domain.sla.verdicts import (
     MttrBasis,
@@ -117,3 +118,18 @@ def to_attestation(row: RowMapping) -> AttestationRecord | None:
         "config_hash": None if hash_ is None else int(hash_),
     }
     return AttestationRecord(**found | exact)
+
+
+async def get_resolution(
+    connection: AsyncConnection, outage_id: str
+) -> tuple[OutageStatus, str | None, str | None]:
+    """Return how an outage stands, what it is a part of, and which request had it judged. Raises NotFound."""
+    found = await connection.execute(
+        select(outages.c.status, outages.c.part_of, outages.c.resolution_key).where(
+            outages.c.id == outage_id
+        )
+    )
+    row = found.one_or_none()
+    if row is None:
+        raise NotFound(f"outage {outage_id!r} does not exist")
+    return OutageStatus(row.status), row.part_of, row.resolution_key

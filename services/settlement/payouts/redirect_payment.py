@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import manual_matches, payments, wallets
+from adapters.postgres.settlement import manual_matches, payments
 from adapters.postgres.sla import outages
 from adapters.postgres.sla.agreements import agreements
 from domain import payloads
@@ -25,10 +25,11 @@ async def redirect_payment(database: Database, payment_id: str, at: datetime) ->
     Return a payment as it is to be made from now on. It keeps its address while bytes may be applied that
     pay it, and while the chain may show that it was paid.
     """
+    async with database.autocommit() as connection:
+        record, moved_since = await payments.get_with_move(connection, payment_id, at)
+    if record.status not in UNSIGNED or not moved_since:
+        return record
     async with database.transaction() as connection:
-        record = await payments.get(connection, payment_id, EVERYTHING)
-        if record.status not in UNSIGNED or await _find_move(connection, record, at) is None:
-            return record
         record, in_attempt = await manual_matches.lock(connection, payment_id)
         if in_attempt or record.status not in UNSIGNED:
             return record
@@ -44,8 +45,6 @@ async def _find_move(
 ) -> Payment | None:
     """Return the payment at another address, if its payee has changed it since the payment is owed."""
     name = await outages.get_agreement_name(connection, record.payment.outage_id)
-    if not await wallets.has_payout_since(connection, name, record.created_at, at):
-        return None
     bound = await agreements.get_agreement(connection, name, EVERYTHING)
     moved = await payments.redirect_payment(connection, record.payment, bound, at)
     return None if moved == record.payment else moved

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from adapters.postgres import audit
 from adapters.postgres.database import Database
-from adapters.postgres.sla import outages
+from adapters.postgres.sla import outages, verdicts
 from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.errors import Conflict
@@ -58,12 +58,16 @@ async def read_resolution(
     database: Database, outage_id: str, key: str, network: str, at: datetime
 ) -> JudgeOutageResult | None:
     """Return the judgement that this request brought about."""
-    async with database.transaction() as connection:
-        context = await outages.lock(connection, outage_id)
-        if context.judged is not None and (context.resolution_key or "") == key:
-            return await read_judgement_within(connection, context, network, at)
-    check_whole(outage_id, context.part_of)
-    outage_rules.check_resolvable(outage_id, context.status)
+    async with database.autocommit() as connection:
+        status, part_of, resolved_by = await verdicts.get_resolution(connection, outage_id)
+    if (resolved_by or "") == key:
+        async with database.transaction() as connection:
+            context = await outages.lock(connection, outage_id)
+            if context.judged is not None and (context.resolution_key or "") == key:
+                return await read_judgement_within(connection, context, network, at)
+        status = context.status
+    check_whole(outage_id, part_of)
+    outage_rules.check_resolvable(outage_id, status)
     return None
 
 

@@ -32,7 +32,7 @@ from domain.sla.execution_modes import ExecutionMode
 from domain.sla.verdicts import PaymentType
 from services.settlement.channels.begin_settlement import BeginSettlement, begin_settlement
 from tests.simulation.recovery.snapshots import Snapshot, put_back, take_snapshot
-from tests.simulation.workflow_driver import WorkflowRun
+from tests.simulation.workflow_driver import PaymentRun, WorkflowRun
 from tests.simulation.world import (
     BENEFICIARY,
     BOND,
@@ -172,7 +172,7 @@ class RecoveringWorld(SimulatedWorld):
     async def owe(self) -> None:
         """Owe a payment for an outage that nobody has declared before."""
         payment = await self._declare(f"outage {len(self.debts) + 1}")
-        self.debts[payment.id] = WorkflowRun(payment)
+        self.debts[payment.id] = PaymentRun(payment)
         self.runs = list(self.debts.values())
 
     async def declare_again(self) -> bool:
@@ -181,7 +181,7 @@ class RecoveringWorld(SimulatedWorld):
         for payment_id, run in again.items():
             payment = await self._declare(run.payment.outage_id)
             assert payment.id == payment_id
-            self.debts[payment_id] = WorkflowRun(payment)
+            self.debts[payment_id] = PaymentRun(payment)
         self.runs = list(self.debts.values())
         return bool(again)
 
@@ -232,7 +232,7 @@ class RecoveringWorld(SimulatedWorld):
     def _recover(self, run: WorkflowRun, *, confirmed: bool) -> None:
         """Start a workflow again that has ended, and whose payment is not made by the database's word."""
         if run.command is None and not confirmed:
-            self.debts[run.payment.id] = WorkflowRun(run.payment)
+            self.debts[run.payment.id] = PaymentRun(run.payment)
             self.runs = list(self.debts.values())
 
 

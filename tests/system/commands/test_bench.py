@@ -42,9 +42,7 @@ async def test_lifecycles_are_measured_beside_the_baseline(
     assert report["ratio"] > 0
     parts = {"postgres", "temporal", "stellar", "api", "worker", "settlement-worker", "client"}
     assert set(report["real"]["cpu_ms_per_life"]) == parts
-    assert {"baseline-worker", "baseline-settlement-worker"} < set(
-        report["bare"]["cpu_ms_per_life"]
-    )
+    assert "baseline-worker" in report["bare"]["cpu_ms_per_life"]
     assert (await api.get("/webhooks")).json() == subscribed, "the receiver's ended with it"
 
 

@@ -12,7 +12,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -33,6 +33,7 @@ from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.tables import payments, postings
 from devstack.bench import seed_payments
 from devstack.environment.stack import Stack
+from devstack.soak.paid_outages import begin_payment, serve_outages
 from domain.settlement.payments import Payment
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import wait_until
@@ -40,7 +41,7 @@ from tests.testkit.stacks import Stacks
 from workflows.payments import PaymentWorkflow
 
 KILLS = int(os.environ.get("KILLS", "1"))
-# New payments a death: those that were under way wait until Temporal gives their task up.
+# New payments a death: those that were under way wait until Temporal gives their task or activity up.
 PAYMENTS_PER_DEATH = 4
 # A dead worker's task is given to the next one after this long, and not after ten seconds.
 TASK_TIMEOUT = timedelta(seconds=2)
@@ -76,14 +77,6 @@ async def unsigned(
     """Everything but a signer, with settings of its own."""
     async with stacks.start(tmp_path / "data", signs=False, settings=request.param) as stack:
         yield stack
-
-
-@asynccontextmanager
-async def closing(database: Database) -> AsyncIterator[None]:
-    try:
-        yield
-    finally:
-        await database.close()
 
 
 class Signers:
@@ -131,7 +124,10 @@ async def signers(stack: Stack, log: Path) -> AsyncIterator[Signers]:
 
 
 async def begin(client: Client, owed: list[Payment]) -> None:
+    """Have each paid as an outage does it; one in four has a workflow beside that from the start."""
     for payment in owed:
+        await begin_payment(client, payment)
+    for payment in owed[::4]:
         await client.start_workflow(
             PaymentWorkflow.run,
             payment,
@@ -220,10 +216,12 @@ async def killed(
     ends: Counter[str] = Counter()
     deaths = [(point, n) for point in points for n in range(kills)]
     async with (
-        closing(database),
+        AsyncExitStack() as cleanup,
+        serve_outages(client, database),
         signers(stack, tmp_path / "signers.log") as signer,
         httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as chain,
     ):
+        cleanup.push_async_callback(database.close)
         for start in range(0, len(deaths), BOUT):
             for point, bout in groupby(deaths[start : start + BOUT], key=itemgetter(0)):
                 async with weather(chain, stack, point):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
+from activities.settlement.direct_settlement import make_payment_directly
 from domain.settlement.attempts import (
     AlreadyPaid,
     Attempt,
@@ -68,6 +69,11 @@ class FakePaymentActivities(ActivityLog, PaymentActivities):
         self.matched_hash = ""
         # Signed and not known to be dead: an activity that runs again returns the same bytes.
         self.stored: dict[str, Attempt] = {}
+
+    @activity.defn
+    async def settle_payment(self, payment: Payment) -> Receipt | None:
+        self._ask("settle_payment")
+        return await make_payment_directly(self, payment)
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:

@@ -80,7 +80,7 @@ async def test_a_payment_that_waits_ends_with_its_voided_debt(
     environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
     fakes.outages.window_seconds = 0
-    fakes.payments.holds = [OnHold(make_reason("waits for approval"), FAR), *[Voided()] * 5]
+    fakes.payments.holds = [*[OnHold(make_reason("waits for approval"), FAR)] * 2, *[Voided()] * 5]
     with environment.with_time_skipping_disabled():
         handle = await declared(environment.client, "voided-late")
         await handle.execute_update(OutageWorkflow.resolve, LATE)

@@ -25,6 +25,14 @@ FOREIGN, OPEN = Observation(AttemptOutcome.FOREIGN), Observation(AttemptOutcome.
 OUTBID = parse_answer("ERROR txINSUFFICIENT_FEE")
 
 
+@keeps("payment")
+async def pay(stage: Stage) -> Kept:
+    """Nothing happens to it but that it has a workflow, as after a restart."""
+    handle = await stage.pay("plain")
+    await handle.result()
+    return {"payment": handle}
+
+
 @keeps("payment-fee-raised")
 async def raise_fee(stage: Stage) -> Kept:
     """The fee is too low twice: a node says so, and ledgers close without it."""
@@ -200,6 +208,7 @@ async def wait_in_batch(stage: Stage) -> Kept:
 
 SCENES = [
     *(
+        pay,
         raise_fee,
         hold_payment,
         match_manually,

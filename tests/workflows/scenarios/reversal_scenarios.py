@@ -36,7 +36,7 @@ async def void_payment(stage: Stage) -> Kept:
     stage.activities.outages.window_seconds = 0
     moved = build_payment("pay-voided")
     hold = OnHold(make_reason("waits for approval"), FAR)
-    stage.activities.payments.holds = [Redirected(moved), hold, Voided()]
+    stage.activities.payments.holds = [*[Redirected(moved)] * 2, hold, *[Voided()] * 5]
     with stage.environment.with_time_skipping_disabled():
         handle = await declared(stage.client, "voided")
         await handle.execute_update(OutageWorkflow.resolve, LATE)

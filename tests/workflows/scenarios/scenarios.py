@@ -147,7 +147,7 @@ async def wait_for_receipt(stage: Stage) -> Kept:
     fakes, payment = stage.activities.outages, state.judgement.payment
     fakes.on_record, fakes.judgement = state, state.judgement
     with stage.environment.with_time_skipping_disabled():
-        stage.activities.payments.obstacles = ["the payee has no trustline"]
+        stage.activities.payments.obstacles = ["the payee has no trustline"] * 2
         other = await stage.begin(PaymentWorkflow.run, payment, payment.workflow_id)
         await stage.noted(other, "blocked: ")
         handle = await begin(stage.client, "receipt")

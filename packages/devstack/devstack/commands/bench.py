@@ -21,6 +21,7 @@ from devstack.bench.load_loops import LoadProfile, Measured, take_median
 from devstack.commands import (
     edge_benchmark,
     journal_benchmark,
+    lifecycle_comparison,
     restore_benchmark,
     settlement_benchmark,
     webhook_benchmark,
@@ -34,6 +35,15 @@ FAILURES = (CannotStart, OSError, ApexError, RequestRefused, RequestTimedOut)
 
 
 DECLARE_RATE, WEBHOOK_RATE = 5.0, 50.0
+Baseline = Annotated[
+    Path | None,
+    typer.Option(
+        help="A checkout of another commit with its own .venv; whole outages, both in turn."
+    ),
+]
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
+]
 
 
 class Benchmark(StrEnum):
@@ -55,6 +65,7 @@ class BenchmarkSizes:
     rate: float | None
     postings: int
     outages: int
+    baseline: Path | None
 
 
 def command(
@@ -75,14 +86,13 @@ def command(
     ] = None,
     postings: Annotated[int, typer.Option(min=1000, help="In the journal.")] = 1_000_000,
     outages: Annotated[int, typer.Option(min=100, help="In the backup.")] = 10_000,
+    baseline: Baseline = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    data_dir: Annotated[
-        Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
-    ] = Path("var"),
+    data_dir: DataDir = Path("var"),
 ) -> None:
     """Uses the engine that runs in --data-dir, or starts one there until the end."""
     pace = LoadProfile(in_flight, warm_up, seconds)
-    sizes = BenchmarkSizes(dispute_window, rounds, rate, postings, outages)
+    sizes = BenchmarkSizes(dispute_window, rounds, rate, postings, outages, baseline)
     running = _choose(benchmark, data_dir, pace, sizes, quiet=as_json)
     result = _run(running)
     if as_json:
@@ -110,7 +120,7 @@ def _choose(
         case Benchmark.EDGE:
             return edge_benchmark.run_measurement(data_dir, seconds, rounds, quiet=quiet)
         case Benchmark.LIFECYCLE:
-            return _lifecycle(data_dir, sizes.dispute_window, pace, rounds, quiet)
+            return _lifecycle(data_dir, pace, sizes, quiet)
 
 
 def _run(running: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
@@ -139,8 +149,13 @@ async def _declare(data_dir: Path, rate: float, seconds: float, quiet: bool) -> 
 
 
 async def _lifecycle(
-    data_dir: Path, window: int, pace: LoadProfile, rounds: int, quiet: bool
+    data_dir: Path, pace: LoadProfile, sizes: BenchmarkSizes, quiet: bool
 ) -> dict[str, Any]:
+    window, rounds = sizes.dispute_window, sizes.rounds
+    if sizes.baseline is not None:
+        return await lifecycle_comparison.run_comparison(
+            data_dir, sizes.baseline, window, pace, rounds, quiet=quiet
+        )
     async with (
         find_engine(None, None, data_dir) as found,
         EngineClient(found.url, found.api_key, PATIENCE_SECONDS) as caller,

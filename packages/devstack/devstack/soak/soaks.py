@@ -26,10 +26,10 @@ from devstack.bench import seed_payments
 from devstack.environment.stack import Stack
 from devstack.soak import chain_history
 from devstack.soak.fault_schedules import draw_fault_plans
+from devstack.soak.paid_outages import begin_payment, serve_outages
 from devstack.soak.results import STOPPED, SoakResult, compare_with_chain
 from domain.errors import TryAgain
 from domain.settlement.payments import Payment
-from workflows.payments import PaymentWorkflow
 
 SLICE = 500
 WEATHER_SECONDS = 4.0
@@ -63,14 +63,15 @@ class Soak:
         began = time.monotonic()
         weather = asyncio.create_task(self._weather())
         killing = asyncio.create_task(self._kill())
-        try:
-            await self._pay(count, in_flight)
-        finally:
-            # Not cancelled: a plan on its way could arrive after the one that takes it back.
-            self.over.set()
-            await asyncio.gather(weather, killing)
-            await self._plan([])
-        await self._rest()
+        async with serve_outages(self.client, self.database):
+            try:
+                await self._pay(count, in_flight)
+            finally:
+                # Not cancelled: a plan on its way could arrive after the one that takes it back.
+                self.over.set()
+                await asyncio.gather(weather, killing)
+                await self._plan([])
+            await self._rest()
         return await self._judge(time.monotonic() - began)
 
     async def _pay(self, count: int, in_flight: int) -> None:
@@ -95,9 +96,7 @@ class Soak:
     async def _live(self, payment: Payment, room: asyncio.Semaphore) -> None:
         """Start a workflow; make room for the next when it has ended, or after a while."""
         try:
-            handle = await self.client.start_workflow(
-                PaymentWorkflow.run, payment, id=payment.workflow_id, task_queue="settlement"
-            )
+            handle = await begin_payment(self.client, payment)
             with suppress(TimeoutError):
                 await asyncio.wait_for(handle.result(), 20)
         finally:

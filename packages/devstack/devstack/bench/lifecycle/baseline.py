@@ -1,9 +1,9 @@
 """
-The ceiling: workflows of the same shape as an outage's, in which nothing is done.
+The ceiling: a workflow of the same shape as an outage's, in which nothing is done.
 
-The same updates, local activities, search attributes, timer and children, in the same order as in
-workflows/outages.py, workflows/payments.py and workflows/webhooks.py when nobody disputes; but every
-step returns at once. What these cost is the workflow server's price, which no engine on it can beat.
+The same updates, steps, search attributes and timer, in the same order as when nobody disputes, and no children:
+every step is a local activity, and the delivery an activity of another queue; each returns at once. What this
+costs is the workflow server's price, which no engine on it can beat.
 """
 
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ from temporalio.common import SearchAttributeKey
 with workflow.unsafe.imports_passed_through():
     from workflows.runtime import run_activity
 
-OUTAGES, SETTLEMENT, WEBHOOKS = "baseline-outages", "baseline-settlement", "baseline-webhooks"
+OUTAGES, WEBHOOKS = "baseline-outages", "baseline-webhooks"
 STATUS = SearchAttributeKey.for_keyword("OutageStatus")
 SLA_STATUS = SearchAttributeKey.for_keyword("SlaStatus")
 AMOUNT = SearchAttributeKey.for_float("AmountUsdc")
@@ -62,24 +62,17 @@ class BaselineOutageWorkflow:
         with suppress(TimeoutError):
             window = timedelta(seconds=bare.window_seconds)
             await workflow.wait_condition(lambda: False, timeout=window, timeout_summary="window")
-        payment = await run_activity(BaselineActivities.do_nothing, "owe")
+        await run_activity(BaselineActivities.do_nothing, "owe")
         workflow.upsert_search_attributes([STATUS.value_set("settling")])
-        own = workflow.info().workflow_id
-        await workflow.execute_child_workflow(
-            BaselinePaymentWorkflow.run,
-            payment,
-            id=f"{own}/payment",
-            task_queue=SETTLEMENT,
-            static_summary="a payment that moves nothing",
-        )
-        await run_activity(BaselineActivities.do_nothing, "close")
+        for what in ("prepare", "submit", "observe", "book", "close"):
+            await run_activity(BaselineActivities.do_nothing, what)
         workflow.upsert_search_attributes([STATUS.value_set("closed")])
-        await workflow.start_child_workflow(
-            BaselineWebhookWorkflow.run,
-            NotifyInput(bare.port, own),
-            id=f"{own}/webhook",
+        await workflow.execute_activity_method(
+            BaselineActivities.notify,
+            NotifyInput(bare.port, workflow.info().workflow_id),
             task_queue=WEBHOOKS,
-            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+            start_to_close_timeout=timedelta(seconds=30),
+            summary="tell that it is over",
         )
         await workflow.wait_condition(workflow.all_handlers_finished)
 
@@ -96,24 +89,3 @@ class BaselineOutageWorkflow:
         )
         self.judged = judged
         return judged
-
-
-@workflow.defn
-class BaselinePaymentWorkflow:
-    @workflow.run
-    async def run(self, payment: str) -> str:
-        for what in ("prepare", "submit", "observe"):
-            await run_activity(BaselineActivities.do_nothing, what)
-        return await run_activity(BaselineActivities.do_nothing, "book")
-
-
-@workflow.defn
-class BaselineWebhookWorkflow:
-    @workflow.run
-    async def run(self, notification: NotifyInput) -> str:
-        return await workflow.execute_activity_method(
-            BaselineActivities.notify,
-            notification,
-            start_to_close_timeout=timedelta(seconds=30),
-            summary="tell that it is over",
-        )

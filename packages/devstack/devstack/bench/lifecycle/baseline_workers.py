@@ -1,5 +1,5 @@
 """
-`python -m devstack.bench.lifecycle.baseline_workers --queues baseline-outages`: serves the bare workflows.
+`python -m devstack.bench.lifecycle.baseline_workers --queues baseline-outages`: serves the bare workflow.
 
 Built by the worker's own composition root, so that sandbox, pollers and caches are the real ones.
 """
@@ -18,23 +18,16 @@ from temporalio import activity
 from adapters import temporal
 from devstack.bench.lifecycle.baseline import (
     OUTAGES,
-    SETTLEMENT,
     WEBHOOKS,
     BaselineActivities,
     BaselineOutageWorkflow,
-    BaselinePaymentWorkflow,
-    BaselineWebhookWorkflow,
     NotifyInput,
 )
 from devstack.processes.ports import LOOPBACK
 from worker.main import build
 from worker.queues import QueueSpec
 
-WORKFLOWS = {
-    OUTAGES: BaselineOutageWorkflow,
-    SETTLEMENT: BaselinePaymentWorkflow,
-    WEBHOOKS: BaselineWebhookWorkflow,
-}
+WORKFLOWS: dict[str, list[type]] = {OUTAGES: [BaselineOutageWorkflow], WEBHOOKS: []}
 
 
 class BaselineActivitiesImpl(BaselineActivities):
@@ -59,7 +52,7 @@ async def main(queues: Sequence[str]) -> None:
     bare = BaselineActivitiesImpl()
     async with AsyncExitStack() as stack:
         for queue in queues:
-            work = QueueSpec([WORKFLOWS[queue]], [bare.do_nothing, bare.notify])
+            work = QueueSpec(WORKFLOWS[queue], [bare.do_nothing, bare.notify])
             await stack.enter_async_context(build(client, queue, work))
         stopped = asyncio.Event()
         for name in (signal.SIGINT, signal.SIGTERM):

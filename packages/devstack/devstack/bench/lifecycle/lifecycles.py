@@ -9,11 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from adapters import temporal
-from devstack.bench.lifecycle.baseline import (
-    OUTAGES,
-    SETTLEMENT,
-    WEBHOOKS,
-)
+from devstack.bench.lifecycle.baseline import OUTAGES, WEBHOOKS
 from devstack.bench.lifecycle.workloads import PATIENCE_SECONDS, BaselineWorkload, RealWorkload
 from devstack.bench.load_loops import (
     ClosedLoop,
@@ -27,11 +23,7 @@ from devstack.processes.programs import CannotStart, Program, says_ready
 from devstack.processes.supervisor import Supervisor
 from devstack.replay.api_client import EngineClient
 
-# As the stack splits its own queues over two processes.
-BASELINE_WORKERS = {
-    "baseline-worker": [OUTAGES, WEBHOOKS],
-    "baseline-settlement-worker": [SETTLEMENT],
-}
+BASELINE_WORKERS = {"baseline-worker": [OUTAGES, WEBHOOKS]}
 
 
 @dataclass(frozen=True)

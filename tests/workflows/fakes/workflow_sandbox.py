@@ -1,18 +1,13 @@
 """
-Workflows run in Temporal's sandbox and may import nothing impure.
+In tests workflows run in Temporal's sandbox and may import nothing impure.
 
 Only `domain` passes through: it is loaded once and shared by every run. Workflow files are loaded
 inside the sandbox for every run, so that reading a clock there fails at once, and any other import
-stops the worker before it serves a task.
+stops the worker before it serves a task. In production nothing is loaded twice: worker/main.py.
 """
-
-import compileall
-from pathlib import Path
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
-
-import workflows
 
 STRICT_IMPORTS = (
     SandboxImportNotificationPolicy.WARN_ON_DYNAMIC_IMPORT
@@ -26,13 +21,3 @@ def make_strict_sandbox() -> SandboxedWorkflowRunner:
             "domain"
         ).with_import_notification_policy(STRICT_IMPORTS)
     )
-
-
-def compile_workflows() -> None:
-    """
-    Compile the workflow files once, and store the bytecode beside them.
-
-    The sandbox loads them for every run. Where Python writes no bytecode, as in most containers, it
-    would also compile them for every run, which costs more than all the rest.
-    """
-    compileall.compile_dir(str(Path(workflows.__file__).parent), quiet=2)
