@@ -57,6 +57,13 @@ from api.routes.sla import (
     reversals,
     verdicts,
 )
+from api.routes.sla.intake import (
+    episodes,
+    maintenance_windows,
+    messages,
+    receptions,
+    sources,
+)
 from domain.sla.agreements.agreements import Agreement
 from services.access.bootstrap import bootstrap
 
@@ -75,12 +82,13 @@ SLA = (
     policies,
     analytics,
 )
+INTAKE = (sources, episodes, messages, maintenance_windows, receptions)
 MONEY = (limits, circuit_breakers, approvals, manual_matches, payments)
 PARTIES = (parties, agreements, user_wallets, wallets, payouts)
 PROOFS = (reconciliation, break_resolutions, integrity_checks, audit)
 NOUNS = (
     *(sessions, session_events, people, api_keys, key_sets),
-    *(*SLA, *MONEY, *PARTIES),
+    *(*SLA, *INTAKE, *MONEY, *PARTIES),
     *(*PROOFS, events, webhooks, webhook_secrets, deliveries, health),
 )
 

@@ -21,7 +21,10 @@ FURNITURE = {
         *("__main__", "app", "bodies", "commands", "dependencies", "middleware", "payment_views"),
         *("problems", "responses", "sockets", "views", "wallet_commands"),
     },
-    "api/routes": {"amendments", "health", "metrics", "payouts", "reversals", "user_wallets"},
+    "api/routes": {
+        *("amendments", "health", "metrics", "payouts", "receptions", "reversals"),
+        "user_wallets",
+    },
     "workflows": {"outage_states", "reversals", "runtime", "scheduled_workflows", "settling"},
     "activities": {"direct_settlement"},
     "adapters/postgres": {

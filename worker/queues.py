@@ -29,6 +29,7 @@ from worker.analytics import (
     build_reconciliation_activities,
     make_schedules,
 )
+from worker.intake.episode_driver import make_episode_driver
 from worker.integration.dispatcher import make_dispatching
 from worker.recovery.relay import make_relay
 from worker.settlement import build_settlement_activities, start_batching
@@ -53,6 +54,8 @@ WORKFLOWS: Mapping[str, Sequence[type]] = {
     "analytics": [ReconciliationWorkflow, IntegrityCheckWorkflow],
 }
 
+Begin = Callable[[Client], Awaitable[None]]
+
 
 @dataclass(frozen=True)
 class QueueSpec:
@@ -61,7 +64,7 @@ class QueueSpec:
     workflows: Sequence[type] = ()
     activities: Sequence[Callable[..., Any]] = ()
     # Runs once the queue is served: starts the workflows that no caller starts.
-    begin: Callable[[Client], Awaitable[None]] | None = None
+    begin: Begin | None = None
     # Ends with the error that the whole worker has to end with.
     guard: asyncio.Task[None] | None = None
     # How many activities run at once.
@@ -90,6 +93,14 @@ async def build_queue_spec(
     if queue == "analytics":
         return _build_analytics_spec(load(AnalyticsSettings), database, stack)
     raise SystemExit(f"there is no queue {queue!r}; choose from {', '.join(temporal.QUEUES)}")
+
+
+def _begin_all(*begins: Begin) -> Begin:
+    async def begin(client: Client) -> None:
+        for each in begins:
+            await each(client)
+
+    return begin
 
 
 def _build_webhooks_spec(
@@ -165,7 +176,7 @@ def _build_settlement_spec(
 def _build_outages_spec(
     settings: WorkerSettings, database: Database, stack: AsyncExitStack
 ) -> QueueSpec:
-    """Build the workflow of outages, the activities of outages and disputes, and the relay."""
+    """Build the workflow of outages, activities of outages and disputes, relay and episode driver."""
     requires_attestation = settings.contract_execution_mode is ExecutionMode.SOROBAN
     outages = OutageActivitiesImpl(
         database,
@@ -193,5 +204,8 @@ def _build_outages_spec(
             disputes.review_dispute,
             disputes.decide_dispute,
         ],
-        make_relay(database, stack),
+        _begin_all(
+            make_relay(database, stack),
+            make_episode_driver(database, settings.stellar_network, stack),
+        ),
     )

@@ -19,6 +19,7 @@ from domain.accounting import breaks
 from domain.errors import IllegalTransition, NotFound, TryAgain
 from domain.settlement import attempts, payments
 from domain.sla import attestations, disputes, outages
+from domain.sla.intake import episodes, messages
 from domain.transitions import check_transition, list_sources
 
 State = TypeVar("State", bound=StrEnum)
@@ -100,8 +101,11 @@ BREAKS = StateMachine("break", tables.breaks, breaks.TRANSITIONS)
 DELIVERIES = StateMachine(
     "delivery", tables.deliveries, deliveries.TRANSITIONS, named=deliveries.NAMED_MOVES
 )
+EPISODES = StateMachine("episode", tables.intake_episodes, episodes.TRANSITIONS)
+MESSAGES = StateMachine("message", tables.intake_messages, messages.TRANSITIONS)
 MACHINES: Sequence[StateMachine[Any]] = (
     *(OUTAGES, DISPUTES, PAYMENTS, ATTEMPTS, ATTESTATIONS, CALLS, BREAKS, DELIVERIES),
+    *(EPISODES, MESSAGES),
 )
 
 

@@ -37,6 +37,7 @@ class Permission(StrEnum):
     BREAKS_CLOSE = "breaks:close"
     EVENTS_READ = "events:read"
     WEBHOOKS_MANAGE = "webhooks:manage"
+    SOURCES_MANAGE = "sources:manage"  # of alerts and notices
     KEYS_MANAGE = "keys:manage"
     PEOPLE_MANAGE = "people:manage"
     AUDIT_READ = "audit:read"

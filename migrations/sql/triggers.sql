@@ -16,6 +16,11 @@ CREATE TRIGGER agreement_versions_are_immutable BEFORE DELETE OR UPDATE ON agree
 CREATE TRIGGER agreement_versions_are_never_emptied BEFORE TRUNCATE ON agreement_versions
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER maintenance_windows_are_immutable BEFORE DELETE OR UPDATE ON maintenance_windows
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER maintenance_windows_are_never_emptied BEFORE TRUNCATE ON maintenance_windows
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER manual_matches_are_immutable BEFORE DELETE OR UPDATE ON manual_matches
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER manual_matches_are_never_emptied BEFORE TRUNCATE ON manual_matches

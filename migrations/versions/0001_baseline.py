@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_21dae27f3520"
+revision = "0001_c4716e8040cf"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -288,6 +288,26 @@ def upgrade() -> None:
         sa.UniqueConstraint("token", name=op.f("uq_installation_claims_token")),
     )
     op.create_table(
+        "intake_sources",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("token_digest", sa.LargeBinary(), nullable=True),
+        sa.Column("previous_digest", sa.LargeBinary(), nullable=True),
+        sa.Column("previous_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("time_zone", sa.String(length=64), nullable=False),
+        sa.Column("mapping", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("repeat_interval_seconds", sa.Integer(), nullable=False),
+        sa.Column("heartbeat", sa.String(length=200), nullable=True),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_heard_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("truncated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("truncated_alerts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_intake_sources")),
+    )
+    op.create_table(
         "integrity_checks",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -509,6 +529,31 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": "50"},
     )
     op.create_table(
+        "intake_messages",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("times", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["source"], ["intake_sources.name"], name=op.f("fk_intake_messages_source")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_intake_messages")),
+    )
+    op.create_index(
+        "ix_intake_messages_listing",
+        "intake_messages",
+        [sa.literal_column("received_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_intake_messages_status", "intake_messages", ["status", "received_at"], unique=False
+    )
+    op.create_table(
         "people",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("email", sa.String(length=100), nullable=False),
@@ -693,6 +738,116 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_devices_person_id")),
         sa.PrimaryKeyConstraint("digest", "person_id", name=op.f("pk_devices")),
+    )
+    op.create_table(
+        "intake_episodes",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("fingerprint", sa.String(length=200), nullable=False),
+        sa.Column("alert_start", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("labels", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("summary", sa.Text(), nullable=False),
+        sa.Column("group", sa.Text(), nullable=True),
+        sa.Column("message_id", sa.String(length=64), nullable=False),
+        sa.Column("first_heard_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_heard_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("policy", sa.String(length=100), nullable=False),
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("target", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("reason_code", sa.String(length=40), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("ended_after", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("retracted_end", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("continues", sa.String(length=64), nullable=True),
+        sa.Column("wants_reopening", sa.Boolean(), nullable=False),
+        sa.Column("reopenings", sa.Integer(), nullable=False),
+        sa.Column("decided_by", sa.String(length=200), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("tzdata", sa.String(length=20), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["continues"], ["intake_episodes.id"], name=op.f("fk_intake_episodes_continues")
+        ),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["intake_messages.id"], name=op.f("fk_intake_episodes_message_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["source"], ["intake_sources.name"], name=op.f("fk_intake_episodes_source")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_intake_episodes")),
+    )
+    op.create_index(
+        "ix_intake_episodes_due",
+        "intake_episodes",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_intake_episodes_fingerprint",
+        "intake_episodes",
+        ["source", "fingerprint", "last_heard_at"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_intake_episodes_listing",
+        "intake_episodes",
+        [sa.literal_column("first_heard_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_intake_episodes_open",
+        "intake_episodes",
+        ["source", "last_heard_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'open'"),
+    )
+    op.create_index(
+        "ix_intake_episodes_status", "intake_episodes", ["status", "first_heard_at"], unique=False
+    )
+    op.create_table(
+        "maintenance_windows",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("provider", sa.String(length=200), nullable=False),
+        sa.Column("account", sa.String(length=200), nullable=True),
+        sa.Column("maintenance_id", sa.String(length=200), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("circuits", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("summary", sa.Text(), nullable=False),
+        sa.Column("noticed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tzdata", sa.String(length=20), nullable=True),
+        sa.Column("message_id", sa.String(length=64), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("ends_at > starts_at", name=op.f("ck_maintenance_windows_times")),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["intake_messages.id"], name=op.f("fk_maintenance_windows_message_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["source"], ["intake_sources.name"], name=op.f("fk_maintenance_windows_source")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_maintenance_windows")),
+    )
+    op.create_index(
+        "ix_maintenance_windows_listing",
+        "maintenance_windows",
+        [sa.literal_column("starts_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_maintenance_windows_newest",
+        "maintenance_windows",
+        ["source", "provider", "maintenance_id", "sequence"],
+        unique=False,
     )
     op.create_table(
         "payouts",

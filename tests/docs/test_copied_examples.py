@@ -4,15 +4,19 @@ import json
 import re
 import runpy
 import time
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 from temporalio.converter import value_to_type
 
 from adapters.credentials.webhook_secrets import WebhookSigner
+from api.routes.sla.intake.sources import SourceBody
 from devstack.replay.outage_records import sift
 from domain.access.webhook_secrets import SignatureScheme
 from domain.sla.disputes import DisputeDecision
+from domain.sla.intake.formats.zabbix import read_zabbix
+from domain.sla.intake.sources import make_mapping
 from domain.sla.outage_rules import check_resolution
 from domain.sla.outages import Cancellation, Resolution
 from domain.webhooks import encode_secret, make_headers
@@ -69,3 +73,22 @@ def test_the_verifier_by_key_a_subscriber_copies_works(tmp_path: Path) -> None:
     assert genuine(pair.public_key, sent, b"{}")
     assert not genuine(pair.public_key, sent, b"{ }")
     assert not genuine(pair.public_key, make_headers("evt_1", now - 400, tokens), b"{}")
+
+
+def test_the_source_and_the_parameters_that_a_person_copies_are_understood() -> None:
+    """Alertmanager's own part is played by tests/system/sla/test_alertmanager.py."""
+    page = read_document("docs/intake.md")
+    source, parameters = (
+        json.loads(block) for block in re.findall(r"```json\n(.+?)```", page, re.DOTALL)
+    )
+    body = SourceBody.model_validate(source)
+    target = make_mapping(body.mapping.model_dump()).find_target(
+        {"site": "tower-7", "severity": "page"}
+    )
+    assert (target.site, target.severity) == ("tower-7", "critical")
+    values = {"{EVENT.VALUE}": "1", "{EVENT.DATE}": "2026.11.29", "{EVENT.TIME}": "10:00:00"}
+    values["{EVENT.TAGSJSON}"] = '[{"tag": "site", "value": "tower-7"}]'
+    sent = {name: values.get(macro, macro) for name, macro in parameters.items()}
+    sent["tags"] = json.loads(sent["tags"])
+    (signal,) = read_zabbix(sent, UTC).signals
+    assert (signal.problem, signal.labels["site"]) == (None, "tower-7")

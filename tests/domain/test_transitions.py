@@ -18,6 +18,8 @@ from domain.settlement.payments import PaymentStatus
 from domain.sla import attestations, disputes, outages
 from domain.sla.attestations import AttestationStatus, CallStatus
 from domain.sla.disputes import DisputeStatus
+from domain.sla.intake import episodes
+from domain.sla.intake.episodes import EpisodeStatus
 from domain.sla.outages import OutageStatus
 from domain.transitions import check_transition, list_sources
 
@@ -57,6 +59,7 @@ MACHINES: dict[str, tuple[Table, StrEnum, set[StrEnum]]] = {
         CallStatus.OPEN,
         {CallStatus.REJECTED, CallStatus.FAILED, CallStatus.EXPIRED, CallStatus.LOST},
     ),
+    "episodes": (episodes.TRANSITIONS, EpisodeStatus.OPEN, {EpisodeStatus.DISMISSED}),
     "breaks": (breaks.TRANSITIONS, BreakStatus.OPEN, {BreakStatus.CLOSED}),
     "deliveries": (deliveries.TRANSITIONS, DeliveryStatus.PENDING, {DeliveryStatus.SUCCESS}),
 }

@@ -5,7 +5,7 @@ Written by `make baseline` from migrations/sql; change those files and not this 
 """
 
 # The migration that creates them.
-REVISION = "0001_21dae27f3520"
+REVISION = "0001_c4716e8040cf"
 
 # Table, name and function of each trigger; pg_trigger.tgtype (1 for each row, 2 before, 4 insert,
 # 8 delete, 16 update, 32 truncate); whether it is deferred to the end of the transaction; whether it
@@ -26,6 +26,15 @@ GUARDS = (
     (
         "agreement_versions",
         "agreement_versions_are_never_emptied",
+        "refuse_change",
+        34,
+        False,
+        False,
+    ),
+    ("maintenance_windows", "maintenance_windows_are_immutable", "refuse_change", 26, False, False),
+    (
+        "maintenance_windows",
+        "maintenance_windows_are_never_emptied",
         "refuse_change",
         34,
         False,

@@ -72,6 +72,12 @@ from adapters.postgres.tables.sla.agreements import (
     parties,
 )
 from adapters.postgres.tables.sla.imports import imports
+from adapters.postgres.tables.sla.intake import (
+    intake_episodes,
+    intake_messages,
+    intake_sources,
+    maintenance_windows,
+)
 from adapters.postgres.tables.wallets import (
     payouts,
     wallet_challenges,
@@ -114,9 +120,13 @@ __all__ = [
     "imports",
     "installation",
     "installation_claims",
+    "intake_episodes",
+    "intake_messages",
+    "intake_sources",
     "integrity_checks",
     "limits",
     "login_failures",
+    "maintenance_windows",
     "manual_matches",
     "metadata",
     "networks",

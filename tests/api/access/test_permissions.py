@@ -17,11 +17,17 @@ from tests.testkit.access.served_routes import ServedRoute, list_routes
 from tests.testkit.access.two_parties import add_party, save_key
 
 ROUTES = list_routes(create_app())
+# Sources prove themselves by their own tokens and signatures, whoever else they are.
+SENT_TO = {
+    *(f"/intake/{kind}/{{source}}" for kind in ("alertmanager", "maintnote", "pagerduty")),
+    *("/intake/statuspage/{source}", "/intake/zabbix/{source}"),
+}
 # What anybody may ask. A new one is a decision: it belongs into docs/security.md as well.
 PUBLIC_PATHS = {
     *("/health", "/health/liveness", "/health/readiness", "/health/stack"),
     # /metrics asks for its own token, or for a key.
     *("/metrics", "/openapi.json", "/docs", "/redoc", "/docs/errors", "/docs/style.css"),
+    *SENT_TO,
     *("/auth/login", "/auth/logout", "/auth/refresh", "/auth/register", "/.well-known/jwks.json"),
     *("/events/schemas", "/events/schemas/{event_type}"),
 }
@@ -105,6 +111,9 @@ async def _find_wrong(
         if role is Role.CLAIMANT and route.path == "/metrics":
             continue  # sums over everybody: tests/api/routes/access/test_claimants.py
         answer = await _ask(client, route)
+        if route.path.removeprefix("/api/v1") in SENT_TO:
+            assert answer.status_code == 401, route
+            continue
         expected = route.allows(role, by_key=by_key)
         if answer.status_code in {401, 500} or (answer.status_code != 403) is not expected:
             wrong.append((route.method, route.path, answer.status_code))
@@ -138,5 +147,6 @@ async def test_without_a_key_only_what_is_public_answers(api: httpx.AsyncClient)
     async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as stranger:
         for route in ROUTES:
             answer = await _ask(stranger, route)
-            refused = bool(route.permissions) or route.path == "/metrics"
+            proven = route.path.removeprefix("/api/v1") in {"/metrics", *SENT_TO}
+            refused = bool(route.permissions) or proven
             assert (answer.status_code == 401) is refused, route

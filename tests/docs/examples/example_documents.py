@@ -17,7 +17,12 @@ from pathlib import Path
 import httpx
 
 from devstack.environment.stack import Stack
-from tests.docs.examples import access_examples, money_examples, sla_examples
+from tests.docs.examples import (
+    access_examples,
+    intake_examples,
+    money_examples,
+    sla_examples,
+)
 from tests.docs.examples.example_recorder import Example, ExampleRecorder
 from tests.testkit.access.second_person import open_second_person
 from tests.testkit.stacks import Stacks
@@ -57,6 +62,7 @@ async def play(stack: Stack, key: str) -> dict[str, list[Example]]:
             "reconciliation": lambda each: money.show_reconciliation(each, admin, stack),
             "audit": lambda each: sla.show_audit(each, admin),
             "webhooks": lambda each: sla.show_webhooks(each, admin),
+            "intake": lambda each: intake_examples.show_intake(each, admin),
             "sessions": lambda each: access.show_sessions(each, admin, anybody),
             "people": lambda each: access.show_people(each, admin),
             "health": lambda each: access.show_health(each, anybody),

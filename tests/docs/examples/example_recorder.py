@@ -26,7 +26,15 @@ _DRAWN = (
     (re.compile(r"\b(127\.0\.0\.1|localhost):\d+"), r"\1:8000"),
     (re.compile(r"-[0-9a-f]{12}\b"), "-0123456789ab"),
 )
-_SECRETS = {"refresh_token", "secret", "secret_seed", "key", "transaction_xdr", "x"}
+_SECRETS = {
+    "refresh_token",
+    "secret",
+    "secret_seed",
+    "key",
+    "transaction_xdr",
+    "x",
+    "signing_secret",
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,9 @@ class Example:
         """As Markdown."""
         lines = [f"### `{self.route}`", "", "```http", self.asked]
         if self.body is not None:
-            lines += ["", json.dumps(self.body, indent=2, ensure_ascii=False)]
+            is_text = isinstance(self.body, str)
+            shown = self.body if is_text else json.dumps(self.body, indent=2, ensure_ascii=False)
+            lines += ["", shown]
         lines += ["```", "", f"{self.status}", ""]
         if self.answer is not None:
             is_text = isinstance(self.answer, str)
@@ -73,7 +83,8 @@ class ExampleRecorder:
         """Ask a route, such as `GET /outages/{outage_id}`; fail unless it succeeds, or answers `status`."""
         method, template = route.split(" ")
         path = template.format(**names)
-        answer = await client.request(method, path, json=body, params=params, files=files)
+        sent = {"content": body} if isinstance(body, str) else {"json": body}
+        answer = await client.request(method, path, params=params, files=files, **sent)
         wanted = answer.is_success if status is None else answer.status_code == status
         assert wanted, f"{route}: {answer.status_code} {answer.text}"
         is_json = "json" in answer.headers.get("content-type", "")

@@ -42,7 +42,15 @@ _READ: dict[P, dict[Kind, str]] = {
             GET /outages/{outage_id}/timeline
             GET /sla/results/{outage_id}
         """,
-        Kind.CLOSED: "GET /outages/bulk/history",
+        Kind.CLOSED: """
+            GET /outages/bulk/history
+            GET /intake/episodes
+            GET /intake/episodes/{episode_id}
+            GET /intake/maintenance-windows
+            GET /intake/messages
+            GET /intake/messages/{message_id}
+            GET /intake/sources
+        """,
     },
     P.DISPUTES_READ: {
         Kind.MANY: "GET /sla/disputes",
@@ -165,6 +173,10 @@ _CLOSED: dict[P, str] = {
         POST /outages/{outage_id}/cancel  POST /outages/{outage_id}/reopen
         POST /outages/{outage_id}/recompute-sla
         POST /outages/{outage_id}/resolve
+        POST /intake/episodes/{episode_id}/dismiss
+        POST /intake/episodes/{episode_id}/end
+        POST /intake/episodes/{episode_id}/release
+        POST /intake/messages/{message_id}/dismiss
     """,
     P.PAYMENTS_APPROVE: """
         POST /payments/{payment_id}/approvals
@@ -188,6 +200,11 @@ _CLOSED: dict[P, str] = {
     """,
     P.PAYMENTS_VOID: "POST /outages/{outage_id}/void",
     P.SETTLEMENT_HALT: "POST /payments/circuit-breaker",
+    P.SOURCES_MANAGE: """
+        POST /intake/sources
+        PATCH /intake/sources/{name}  DELETE /intake/sources/{name}
+        POST /intake/sources/{name}/secrets
+    """,
     P.WEBHOOKS_MANAGE: """
         GET /webhooks  POST /webhooks
         PATCH /webhooks/{webhook_id}  DELETE /webhooks/{webhook_id}  GET /webhooks/{webhook_id}
@@ -208,6 +225,11 @@ _PUBLIC = """
     GET /health  GET /health/liveness  GET /health/readiness  GET /health/stack
     GET /openapi.json  GET /docs  GET /docs/errors  GET /docs/style.css  GET /redoc
     GET /metrics
+    POST /intake/alertmanager/{source}
+    POST /intake/maintnote/{source}
+    POST /intake/pagerduty/{source}
+    POST /intake/statuspage/{source}
+    POST /intake/zabbix/{source}
 """
 
 

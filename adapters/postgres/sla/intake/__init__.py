@@ -1,0 +1,1 @@
+"""Sources of alerts and notices in the database, and what came of them."""

@@ -1,0 +1,185 @@
+"""Episodes in the database; those that are due wait there for a worker to take them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping, and_, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import intake_episodes, intake_sources
+from adapters.postgres.transitions import EPISODES
+from domain.errors import NotFound, TryAgain
+from domain.sla.intake.episodes import Episode, EpisodeReason, EpisodeStatus
+from domain.sla.intake.sources import INTERVALS_MISSED, REPEATING, AlertTarget
+from domain.sla.verdicts import Severity
+
+_T = intake_episodes.c
+# What has ended longer ago is not compared with.
+COMPARED = timedelta(days=60)
+# As the partial index has it.
+_OPEN = text("intake_episodes.status = 'open'")
+_OWN = [column for column in intake_episodes.c if column.name not in ("due_at", "attempts")]
+
+
+async def list_known(
+    connection: AsyncConnection,
+    source: str,
+    fingerprints: Collection[str],
+    group: str | None,
+    now: datetime,
+) -> list[Episode]:
+    """Return what a message can bear on: episodes of its alerts, and open ones of its group."""
+    unfinished = _T.status.in_([EpisodeStatus.OPEN, EpisodeStatus.END_UNKNOWN])
+    wanted = and_(
+        _T.fingerprint.in_(fingerprints), or_(unfinished, _T.last_heard_at > now - COMPARED)
+    )
+    if group is not None:
+        in_group = and_(_OPEN, _T.group == group)
+        wanted = or_(wanted, in_group)
+    rows = await connection.execute(
+        select(*_OWN).where(_T.source == source, wanted).order_by(_T.first_heard_at, _T.id)
+    )
+    return [_to_episode(row) for row in rows.mappings()]
+
+
+async def add_all(
+    connection: AsyncConnection, added: Sequence[tuple[Episode, datetime | None]]
+) -> None:
+    """Add new episodes, each with when it is due."""
+    if added:
+        values = [_to_values(episode) | {"due_at": due_at} for episode, due_at in added]
+        await connection.execute(insert(intake_episodes).on_conflict_do_nothing(), values)
+
+
+async def save(connection: AsyncConnection, episode: Episode, due_at: datetime | None) -> None:
+    """Write the next version of an episode. Raises TryAgain when it is not the next one any more."""
+    changes = _to_values(episode)
+    status = EpisodeStatus(changes.pop("status"))
+    saved = await connection.execute(
+        EPISODES.update(status, again=True, due_at=due_at, attempts=0, **changes).where(
+            _T.id == episode.id, _T.version < episode.version
+        )
+    )
+    if saved.rowcount != 1:
+        raise TryAgain(f"episode {episode.id} has changed meanwhile; repeat the request")
+
+
+async def note_heard(
+    connection: AsyncConnection, ids: Collection[str], group: str | None, at: datetime
+) -> None:
+    if ids:
+        await connection.execute(
+            update(intake_episodes)
+            .where(_T.id.in_(ids))
+            .values({"last_heard_at": at, "group": group})
+        )
+
+
+async def lock(connection: AsyncConnection, episode_id: str) -> Episode:
+    return await _read(connection, episode_id, locked=True)
+
+
+async def get(connection: AsyncConnection, episode_id: str) -> Episode:
+    return await _read(connection, episode_id, locked=False)
+
+
+async def _read(connection: AsyncConnection, episode_id: str, *, locked: bool) -> Episode:
+    statement = select(*_OWN).where(_T.id == episode_id)
+    rows = await connection.execute(statement.with_for_update() if locked else statement)
+    if (row := rows.mappings().first()) is None:
+        raise NotFound(f"there is no episode {episode_id!r}")
+    return _to_episode(row)
+
+
+async def take_due(
+    connection: AsyncConnection, now: datetime, lease: timedelta, limit: int
+) -> list[tuple[Episode, int]]:
+    """
+    Return episodes that are due, each with how often it was tried before; for so long nobody else takes them.
+    Whoever dies meanwhile leaves them due.
+    """
+    due = (
+        select(_T.id)
+        .where(_T.due_at <= now)
+        .order_by(_T.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = await connection.execute(
+        update(intake_episodes)
+        .where(_T.id.in_(due.scalar_subquery()))
+        .values(due_at=now + lease, attempts=_T.attempts + 1)
+        .returning(*_OWN, _T.attempts)
+    )
+    found = []
+    for row in rows.mappings():
+        known = dict(row)
+        attempts = known.pop("attempts")
+        found.append((_to_episode(known), attempts - 1))
+    return found
+
+
+async def set_due(connection: AsyncConnection, episode: Episode, due_at: datetime | None) -> None:
+    """Say when an episode is due again, unless it has changed since; then it is due anyway."""
+    await connection.execute(
+        update(intake_episodes)
+        .where(_T.id == episode.id, _T.version == episode.version)
+        .values(due_at=due_at)
+    )
+
+
+async def list_silent(connection: AsyncConnection, now: datetime, limit: int) -> list[Episode]:
+    """Return and lock open episodes of which their source, which would repeat itself, says nothing more."""
+    seconds = intake_sources.c.repeat_interval_seconds * INTERVALS_MISSED
+    patience = func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    rows = await connection.execute(
+        select(*_OWN)
+        .join(intake_sources, intake_sources.c.name == _T.source)
+        .where(
+            _OPEN,
+            intake_sources.c.kind.in_(REPEATING),
+            _T.last_heard_at + patience < now,
+        )
+        .order_by(_T.last_heard_at)
+        .limit(limit)
+        .with_for_update(of=intake_episodes, skip_locked=True)
+    )
+    return [_to_episode(row) for row in rows.mappings()]
+
+
+async def list_newest(
+    connection: AsyncConnection,
+    statuses: Sequence[EpisodeStatus],
+    source: str | None,
+    offset: int,
+    limit: int,
+) -> list[Episode]:
+    statement = (
+        select(*_OWN).order_by(_T.first_heard_at.desc(), _T.id.desc()).offset(offset).limit(limit)
+    )
+    if statuses:
+        statement = statement.where(_T.status.in_(statuses))
+    if source is not None:
+        statement = statement.where(_T.source == source)
+    return [_to_episode(row) for row in (await connection.execute(statement)).mappings()]
+
+
+def _to_values(episode: Episode) -> dict[str, Any]:
+    return asdict(episode)
+
+
+def _to_episode(row: RowMapping | dict[str, Any]) -> Episode:
+    known, target, code = dict(row), row["target"], row["reason_code"]
+    if target is not None:
+        target = AlertTarget(**target | {"severity": Severity(target["severity"])})
+    return Episode(
+        **known
+        | {
+            "status": EpisodeStatus(known["status"]),
+            "target": target,
+            "reason_code": None if code is None else EpisodeReason(code),
+        }
+    )

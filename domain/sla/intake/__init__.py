@@ -1,0 +1,1 @@
+"""What alert managers and carriers send of their own accord: sources, episodes, maintenance windows."""

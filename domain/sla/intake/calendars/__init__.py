@@ -1,0 +1,1 @@
+"""Calendars of others, and what their local times mean."""

@@ -1,0 +1,1 @@
+"""The forms in which others send alerts and notices."""

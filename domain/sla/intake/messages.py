@@ -1,0 +1,124 @@
+"""Messages: what a source sent at once, and the signals in it, each about one alert."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from domain.errors import Invalid
+
+TEXT_MAX, SUMMARY_MAX, FINGERPRINT_MAX, LABELS_MAX = 500, 1000, 200, 60
+
+
+class MessageStatus(StrEnum):
+    TAKEN = "taken"
+    QUARANTINED = "quarantined"
+    DISMISSED = "dismissed"
+
+
+TRANSITIONS: Mapping[MessageStatus, frozenset[MessageStatus]] = {
+    # a person has looked at it
+    MessageStatus.QUARANTINED: frozenset({MessageStatus.DISMISSED}),
+    MessageStatus.TAKEN: frozenset(),
+    MessageStatus.DISMISSED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSignal:
+    """
+    What a message says of one alert. `problem` is what cannot be read of it; then the times may be missing.
+    """
+
+    fingerprint: str
+    is_firing: bool
+    starts_at: datetime | None
+    ends_at: datetime | None
+    labels: dict[str, str]
+    summary: str = ""
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertMessage:
+    """`group` is what the sender puts together; `truncated`, how many alerts of it were left out."""
+
+    signals: Sequence[AlertSignal]
+    group: str | None = None
+    truncated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message as it came, for evidence; the same bytes once more are the same message."""
+
+    id: str
+    source: str
+    digest: str
+    received_at: datetime
+    last_received_at: datetime
+    times: int
+    status: MessageStatus
+    problem: str | None
+    content: bytes | None = None
+
+
+def read_json(content: bytes) -> dict[str, Any]:
+    """Return the JSON object that a message is. Raises Invalid."""
+    try:
+        found = json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise Invalid("body", f"is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise Invalid("body", "must be a JSON object")
+    return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def clean_text(value: Any, most: int = TEXT_MAX) -> str:
+    """Return what the database can hold of a text of others: no null byte, no half of a pair, not too long."""
+    text = value if isinstance(value, str) else "" if value is None else str(value)
+    kept = text[:most].replace("\x00", "\ufffd")
+    return kept.encode("utf-8", "replace").decode() if not kept.isascii() else kept
+
+
+def clean_labels(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        return {}
+    pairs = sorted(value.items())[:LABELS_MAX]
+    return {clean_text(name, 200): clean_text(text) for name, text in pairs}
+
+
+def require_object(content: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = content.get(name)
+    if not isinstance(found, dict):
+        raise Invalid(name, "is missing: it must be an object")
+    return found
+
+
+def require_word(content: Mapping[str, Any], name: str, field: str | None = None) -> str:
+    found = content.get(name)
+    if not isinstance(found, str) or not found.strip():
+        raise Invalid(field or name, "is missing: it must be a text")
+    return clean_text(found.strip())
+
+
+def parse_rfc3339(value: Any) -> datetime | None:
+    """Return an instant, to the microsecond; None for whatever is none, or has no offset."""
+    if (
+        not isinstance(value, str)
+        or len(value) > 40
+        or value[4:5] != "-"
+        or value[10:11] in ("", " ")
+    ):
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+        return found.astimezone(UTC) if found.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None

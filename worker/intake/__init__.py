@@ -1,0 +1,1 @@
+"""Brings outages in line with the episodes of alerts."""

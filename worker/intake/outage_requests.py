@@ -1,0 +1,97 @@
+"""What an episode asks of the workflow of its outage, as the API asks it: declare, resolve, reopen, cancel."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.client import Client, WithStartWorkflowOperation
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+
+from adapters.postgres.database import Database
+from adapters.postgres.sla import outages
+from domain.access.scopes import EVERYTHING
+from domain.errors import NotFound
+from domain.sla.intake.episodes import Episode
+from domain.sla.outage_rules import check_outage, check_resolution
+from domain.sla.outages import (
+    Cancellation,
+    RecordedOutage,
+    ReopenOutageInput,
+    ReopenRequest,
+)
+from services.sla.agreements.read_bindings import read_bindings
+from services.sla.outages.read_answer import read_resolution
+from services.sla.outages.read_reversal import read_reopening
+from workflows.outages import OutageWorkflow
+from workflows.visibility.search_attributes import make_search_attributes
+
+ANSWER_WITHIN = timedelta(seconds=10)
+# The SDK's types know asynchronous updates of a handle only, not of a start.
+DECLARED: Any = OutageWorkflow.await_recorded
+
+
+@dataclass(frozen=True, slots=True)
+class OutageRequests:
+    """Each may be asked again: what has been done is not done twice."""
+
+    database: Database
+    client: Client
+    network: str
+
+    async def read(self, episode: Episode) -> RecordedOutage | None:
+        """Return the outage of an episode, if it is on record."""
+        try:
+            async with self.database.autocommit() as connection:
+                return await outages.get(connection, episode.id, EVERYTHING)
+        except NotFound:
+            return None
+
+    async def declare(self, episode: Episode) -> None:
+        """Refuse before anything begins: a workflow that refuses has already been started."""
+        declaration = episode.get_declaration()
+        outage, now = declaration.outage, datetime.now(UTC)
+        check_outage(outage, now)
+        if episode.ended_at is not None:
+            check_resolution(outage, episode.get_resolution(), now)
+        await read_bindings(self.database, declaration)
+        start = WithStartWorkflowOperation(
+            OutageWorkflow.run,
+            declaration,
+            id=f"outage/{outage.id}",
+            task_queue="outages",
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            search_attributes=make_search_attributes(declaration),
+            static_summary=f"{outage.severity} outage at {outage.site_name}"[:200],
+        )
+        await self.client.execute_update_with_start_workflow(
+            DECLARED,
+            declaration.fingerprint,
+            start_workflow_operation=start,
+            id=declaration.fingerprint,
+            rpc_timeout=ANSWER_WITHIN,
+        )
+
+    async def resolve(self, episode: Episode) -> None:
+        key, now = episode.get_resolution_key(), datetime.now(UTC)
+        done = await read_resolution(self.database, episode.id, key, self.network, now)
+        if done is None:
+            await self._update(episode.id, OutageWorkflow.resolve, episode.get_resolution(), key)
+
+    async def reopen(self, episode: Episode) -> None:
+        key = f"{episode.get_resolution_key()}-reopened"
+        asked = ReopenRequest(
+            episode.get_request(), "the same alert fires again from the same beginning"
+        )
+        reopening = ReopenOutageInput(episode.id, asked, key, datetime.now(UTC))
+        if await read_reopening(self.database, reopening) is None:
+            await self._update(episode.id, OutageWorkflow.reopen, asked, key)
+
+    async def cancel(self, episode: Episode) -> None:
+        cancellation = Cancellation(episode.get_request(), (episode.note or "no outage")[:300])
+        key = f"intake-{episode.id}-dismissed"
+        await self._update(episode.id, OutageWorkflow.cancel, cancellation, key)
+
+    async def _update(self, outage_id: str, update: Any, message: Any, key: str) -> None:
+        handle: Any = self.client.get_workflow_handle(f"outage/{outage_id}")
+        await handle.execute_update(update, message, id=key, rpc_timeout=ANSWER_WITHIN)
