@@ -23,6 +23,7 @@ from adapters.stellar.rpc import entry_reads, ledger_clock, nodes, transaction_w
 from domain.settlement.payments import Payment
 from stellar_sandbox.envelopes.transaction_frame import TransactionFrame
 from stellar_sandbox.network.ledger_manager import Ledger
+from tests.testkit.settlement.watcher_ticks import WatcherTicks
 from workflows import attempts as attempt_workflows
 from workflows import batches as batch_workflows
 from workflows import payments as payment_workflows
@@ -253,33 +254,6 @@ class BatchWorkflowRun(WorkflowRun):
     """The workflow of one batch."""
 
     kind = DrivenBatchWorkflow
-
-
-class WatcherTicks:
-    """
-    Lets the transaction watcher read a page when somebody waits for what it finds, and at no other time:
-    how long the database took in between decides nothing.
-    """
-
-    def __init__(self) -> None:
-        self.sleepers: list[asyncio.Future[None]] = []
-
-    async def sleep(self, _seconds: float) -> None:
-        sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.sleepers.append(sleeper)
-        await sleeper
-
-    async def wait_for(self, future: "asyncio.Future[Any]", _seconds: float) -> Any:
-        """Wait for a chain in this process, and not for the clock."""
-        for _ in range(4):
-            if future.done():
-                return future.result()
-            sleepers, self.sleepers = self.sleepers, []
-            for sleeper in sleepers:
-                if not sleeper.done():  # of a signer that has died meanwhile
-                    sleeper.set_result(None)
-            await asyncio.sleep(0)
-        raise TimeoutError
 
 
 def _derive_apply_order(ledger: Ledger, envelope: TransactionFrame) -> bytes:

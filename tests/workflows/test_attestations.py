@@ -79,7 +79,7 @@ async def test_a_halted_attestation_pays_nothing_until_a_person_retries_it(
     assert await handle.query(OutageWorkflow.state) is OutageStatus.DISPUTABLE
     await retry(environment, "halted")
     assert await handle.result() is OutageStatus.CLOSED
-    assert fakes.webhooks.posted == ["dlv-halted"]
+    assert fakes.webhooks.asked == ["halted"]
 
 
 async def test_terminating_the_attestation_settles_nothing(

@@ -17,7 +17,7 @@ from adapters.postgres.sla.outages import OutageContext
 from adapters.postgres.tables import allocations, attempts, outages, payments
 from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict, NotFound
-from domain.reasons import WAITS, Reason, ReasonCode, Wait, find_end
+from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import Attempt
 from domain.settlement.payments import (
     SENT,
@@ -289,25 +289,3 @@ async def find_workflow_ids(connection: AsyncConnection, ids: Sequence[str]) -> 
     """Return the ids of the workflows of payments, by their ids."""
     rows = await connection.execute(select(payments).where(payments.c.id.in_(ids)))
     return {row["id"]: to_payment(row).workflow_id for row in rows.mappings()}
-
-
-_STOPPED = text(
-    """
-    SELECT p.reason_code, p.status_reason, coalesce(stopped.at, p.created_at) AS since
-    FROM payments p, LATERAL (
-        SELECT max(a.recorded_at) AS at FROM audit_entries a WHERE a.subject = 'outage/' || p.outage_id
-          AND a.action = 'payment.' || CASE p.status WHEN 'submitted' THEN 'nodes_disagree' ELSE p.status END
-    ) stopped
-    WHERE p.outage_id = :outage_id AND p.reason_code IS NOT NULL
-    ORDER BY p.revision DESC LIMIT 1
-    """
-)
-
-
-async def find_wait(connection: AsyncConnection, outage_id: str, at: datetime) -> Wait | None:
-    """Return what the payment of an outage waits for, and since when; None while nothing stops it."""
-    row = (await connection.execute(_STOPPED, {"outage_id": outage_id})).one_or_none()
-    if row is None:
-        return None
-    code = ReasonCode(row.reason_code)
-    return Wait(WAITS[code], row.since, find_end(code, at), row.status_reason)

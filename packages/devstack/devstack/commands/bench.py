@@ -18,7 +18,7 @@ from devstack.bench.lifecycle import lifecycles
 from devstack.bench.lifecycle.lifecycles import Rounds
 from devstack.bench.lifecycle.workloads import PATIENCE_SECONDS
 from devstack.bench.load_loops import LoadProfile, Measured, take_median
-from devstack.commands import (
+from devstack.commands.benchmarks import (
     edge_benchmark,
     journal_benchmark,
     lifecycle_comparison,
