@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class ReasonCode(StrEnum):
@@ -84,36 +85,38 @@ class WaitsFor(StrEnum):
     NOTHING = "nothing"  # it has ended
 
 
-WAITS: Mapping[ReasonCode, WaitsFor] = {
-    ReasonCode.CIRCUIT_BREAKER_OPEN: WaitsFor.HALT,
-    ReasonCode.CLAIM_UNCONFIRMED: WaitsFor.NETWORK,
-    ReasonCode.CHAIN_UNREAD: WaitsFor.NETWORK,
-    ReasonCode.COMMITS_NOT_DURABLE: WaitsFor.TREASURY,
-    ReasonCode.APPROVAL_REQUIRED: WaitsFor.APPROVAL,
-    ReasonCode.SECOND_PERSON_REQUIRED: WaitsFor.APPROVAL,
-    ReasonCode.CAP_PER_PAYMENT: WaitsFor.CAP,
-    ReasonCode.CAP_PER_DAY: WaitsFor.CAP,
-    ReasonCode.CAP_PER_PAYEE_PER_DAY: WaitsFor.CAP,
-    ReasonCode.PAYEE_INVALID: WaitsFor.PAYEE,
-    ReasonCode.PAYEE_MISSING: WaitsFor.PAYEE,
-    ReasonCode.PAYEE_NO_TRUSTLINE: WaitsFor.PAYEE,
-    ReasonCode.PAYEE_NOT_AUTHORIZED: WaitsFor.PAYEE,
-    ReasonCode.PAYEE_LIMIT_REACHED: WaitsFor.PAYEE,
-    ReasonCode.PAYEE_REQUIRES_MEMO: WaitsFor.PAYEE,
-    ReasonCode.ACCOUNT_FROZEN: WaitsFor.PAYEE,
-    ReasonCode.TREASURY_MISSING: WaitsFor.TREASURY,
-    ReasonCode.TREASURY_UNDERFUNDED: WaitsFor.TREASURY,
-    ReasonCode.TREASURY_NO_TRUSTLINE: WaitsFor.TREASURY,
-    ReasonCode.TREASURY_NOT_AUTHORIZED: WaitsFor.TREASURY,
-    ReasonCode.KEY_NOT_HELD: WaitsFor.TREASURY,
-    ReasonCode.FEE_CAP_TOO_LOW: WaitsFor.TREASURY,
-    ReasonCode.OUT_OF_BAND_PAYMENT: WaitsFor.REVIEW,
-    ReasonCode.TRANSFER_REFUSED: WaitsFor.REVIEW,
-    ReasonCode.UNKNOWN_TRANSACTION: WaitsFor.REVIEW,
-    ReasonCode.HISTORY_UNAVAILABLE: WaitsFor.REVIEW,
-    ReasonCode.CHANNEL_MISSING: WaitsFor.REVIEW,
-    ReasonCode.NODES_DISAGREE: WaitsFor.REVIEW,
-}
+WAITS: Mapping[ReasonCode, WaitsFor] = MappingProxyType(
+    {
+        ReasonCode.CIRCUIT_BREAKER_OPEN: WaitsFor.HALT,
+        ReasonCode.CLAIM_UNCONFIRMED: WaitsFor.NETWORK,
+        ReasonCode.CHAIN_UNREAD: WaitsFor.NETWORK,
+        ReasonCode.COMMITS_NOT_DURABLE: WaitsFor.TREASURY,
+        ReasonCode.APPROVAL_REQUIRED: WaitsFor.APPROVAL,
+        ReasonCode.SECOND_PERSON_REQUIRED: WaitsFor.APPROVAL,
+        ReasonCode.CAP_PER_PAYMENT: WaitsFor.CAP,
+        ReasonCode.CAP_PER_DAY: WaitsFor.CAP,
+        ReasonCode.CAP_PER_PAYEE_PER_DAY: WaitsFor.CAP,
+        ReasonCode.PAYEE_INVALID: WaitsFor.PAYEE,
+        ReasonCode.PAYEE_MISSING: WaitsFor.PAYEE,
+        ReasonCode.PAYEE_NO_TRUSTLINE: WaitsFor.PAYEE,
+        ReasonCode.PAYEE_NOT_AUTHORIZED: WaitsFor.PAYEE,
+        ReasonCode.PAYEE_LIMIT_REACHED: WaitsFor.PAYEE,
+        ReasonCode.PAYEE_REQUIRES_MEMO: WaitsFor.PAYEE,
+        ReasonCode.ACCOUNT_FROZEN: WaitsFor.PAYEE,
+        ReasonCode.TREASURY_MISSING: WaitsFor.TREASURY,
+        ReasonCode.TREASURY_UNDERFUNDED: WaitsFor.TREASURY,
+        ReasonCode.TREASURY_NO_TRUSTLINE: WaitsFor.TREASURY,
+        ReasonCode.TREASURY_NOT_AUTHORIZED: WaitsFor.TREASURY,
+        ReasonCode.KEY_NOT_HELD: WaitsFor.TREASURY,
+        ReasonCode.FEE_CAP_TOO_LOW: WaitsFor.TREASURY,
+        ReasonCode.OUT_OF_BAND_PAYMENT: WaitsFor.REVIEW,
+        ReasonCode.TRANSFER_REFUSED: WaitsFor.REVIEW,
+        ReasonCode.UNKNOWN_TRANSACTION: WaitsFor.REVIEW,
+        ReasonCode.HISTORY_UNAVAILABLE: WaitsFor.REVIEW,
+        ReasonCode.CHANNEL_MISSING: WaitsFor.REVIEW,
+        ReasonCode.NODES_DISAGREE: WaitsFor.REVIEW,
+    }
+)
 # Without a person these go on; the repair of a service is not a matter of this program.
 PASSING = frozenset({WaitsFor.REPAIR, WaitsFor.WINDOW, WaitsFor.NETWORK, WaitsFor.NOTHING})
 _DAILY = frozenset({ReasonCode.CAP_PER_DAY, ReasonCode.CAP_PER_PAYEE_PER_DAY})

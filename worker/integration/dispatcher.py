@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -79,6 +80,10 @@ class Dispatcher:
                 while self._posts:
                     await asyncio.wait(self._posts)
                     await self._finished.join()
+        left = list(self._posts)
+        for post in left:
+            post.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _claim_all(self) -> None:
         while not self.stopping:
@@ -173,27 +178,31 @@ class Dispatcher:
             handing.add_done_callback(self._posts.discard)
 
     async def _hand_over_failed(self, finished: Sequence[FinishedPost]) -> None:
-        due = {each.pending.id: each.answered.attempt.next_attempt_at for each in finished}
+        due = [(each.pending, each.answered.attempt.next_attempt_at) for each in finished]
         try:
             await self._start_workflows(due)
         except (ApexError, RPCError) as error:
             log.warning("%d deliveries get their workflows in a while: %s", len(due), error)
 
     async def _hand_over(self, deliveries: Sequence[PendingDelivery]) -> None:
-        await self._start_workflows({each.id: each.next_attempt_at for each in deliveries})
+        await self._start_workflows([(each, each.next_attempt_at) for each in deliveries])
 
-    async def _start_workflows(self, due: dict[str, datetime | None]) -> None:
+    async def _start_workflows(
+        self, due: Sequence[tuple[PendingDelivery, datetime | None]]
+    ) -> None:
         """Start the workflow of each delivery, which goes on when its next attempt is due."""
-        await asyncio.gather(*(self._start_workflow(*each) for each in due.items()))
-        await hand_over_deliveries(self.database, list(due))
+        await asyncio.gather(*(self._start_workflow(*each) for each in due))
+        await hand_over_deliveries(self.database, [pending.id for pending, _ in due])
 
-    async def _start_workflow(self, delivery_id: str, due_at: datetime | None) -> None:
+    async def _start_workflow(self, pending: PendingDelivery, due_at: datetime | None) -> None:
         pause = timedelta() if due_at is None else max(due_at - datetime.now(UTC), timedelta())
         await self.client.start_workflow(
             WebhookWorkflow.run,
-            Delivery(delivery_id),
-            id=f"webhook/{delivery_id}",
+            Delivery(pending.id),
+            id=f"webhook/{pending.id}",
             task_queue="webhooks",
+            # The rest of its URL is a secret.
+            static_summary=f"{pending.type} to {urlsplit(pending.url).hostname}"[:200],
             start_delay=pause,
             # One that runs has pauses from before this attempt.
             id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,

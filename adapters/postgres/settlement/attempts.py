@@ -11,15 +11,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import TextClause, func, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
 from adapters.postgres.tables import attempts, channels
-from domain.errors import NotFound
+from domain.errors import NotFound, TryAgain
 from domain.reasons import ReasonCode
 from domain.settlement.attempts import Attempt, AttemptStatus
 from domain.settlement.envelopes import Envelope
 from domain.settlement.payments import PaymentStatus
+
+_ONE_LIVE = "uq_attempts_one_live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +118,20 @@ async def reserve(
     Reserve a (channel, sequence) for a payment, or return the one that it has reserved already.
 
     `ours` are the channels whose keys this worker has; None when each of them serves another payment.
+    Raises TryAgain when another process has reserved one for it at this moment.
     """
     found = await get_reservation(connection, payment_id)
     if found is not None:
         return found
-    row = (
-        await connection.execute(_RESERVE, {"payment_id": payment_id, "ours": ours})
-    ).one_or_none()
+    try:
+        rows = await connection.execute(_RESERVE, {"payment_id": payment_id, "ours": ours})
+    except IntegrityError as error:
+        if f'"{_ONE_LIVE}"' in str(error.orig):
+            raise TryAgain(
+                f"payment {payment_id} is reserved a channel by somebody else"
+            ) from error
+        raise
+    row = rows.one_or_none()
     if row is None:
         return None
     return Reservation(payment_id, row.n, row.channel, row.sequence, None)

@@ -25,8 +25,7 @@ async def redirect_payment(database: Database, payment_id: str, at: datetime) ->
     Return a payment as it is to be made from now on. It keeps its address while bytes may be applied that
     pay it, and while the chain may show that it was paid.
     """
-    async with database.autocommit() as connection:
-        record, moved_since = await payments.get_with_move(connection, payment_id, at)
+    record, moved_since = await _read_known(database, payment_id, at)
     if record.status not in UNSIGNED or not moved_since:
         return record
     async with database.transaction() as connection:
@@ -38,6 +37,14 @@ async def redirect_payment(database: Database, payment_id: str, at: datetime) ->
             return record
         await _redirect(connection, record.payment, moved, at)
         return await payments.get(connection, payment_id, EVERYTHING)
+
+
+async def _read_known(
+    database: Database, payment_id: str, at: datetime
+) -> tuple[PaymentRecord, bool]:
+    """Return the payment, and whether its payee may have moved: most have not, and nothing is locked."""
+    async with database.autocommit() as connection:
+        return await payments.get_with_move(connection, payment_id, at)
 
 
 async def _find_move(

@@ -60,15 +60,24 @@ async def read_resolution(
     """Return the judgement that this request brought about."""
     async with database.autocommit() as connection:
         status, part_of, resolved_by = await verdicts.get_resolution(connection, outage_id)
-    if (resolved_by or "") == key:
-        async with database.transaction() as connection:
-            context = await outages.lock(connection, outage_id)
-            if context.judged is not None and (context.resolution_key or "") == key:
-                return await read_judgement_within(connection, context, network, at)
-        status = context.status
+    if (resolved_by or "") == key and (
+        judgement := await _read_judgement(database, outage_id, key, network, at)
+    ):
+        return judgement
     check_whole(outage_id, part_of)
     outage_rules.check_resolvable(outage_id, status)
     return None
+
+
+async def _read_judgement(
+    database: Database, outage_id: str, key: str, network: str, at: datetime
+) -> JudgeOutageResult | None:
+    """Return the verdict that a request brought about, if it still stands."""
+    async with database.transaction() as connection:
+        context = await outages.lock(connection, outage_id)
+        if context.judged is None or (context.resolution_key or "") != key:
+            return None
+        return await read_judgement_within(connection, context, network, at)
 
 
 async def read_cancellation(database: Database, outage_id: str) -> CloseOutageResult | None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from adapters.postgres.database import Database
-from adapters.postgres.settlement.listings import waits
+from adapters.postgres.settlement.listings import payments
 from adapters.postgres.sla import disputes, outages
 from domain.settlement.payments import OutageState
 from domain.sla.disputes import UNDECIDED, FileDisputeResult
@@ -20,7 +20,7 @@ async def read_outage_state(
         judgement = None
         if context.judged is not None:
             judgement = await read_judgement_within(connection, context, network, at)
-        stopped = await waits.find_wait(connection, outage_id, at)
+        stopped = await payments.find_wait(connection, outage_id, at)
     filed = None
     if dispute is not None:
         filed = FileDisputeResult(dispute.id, dispute.decision_deadline, context.version)

@@ -148,7 +148,7 @@ async def test_what_stops_a_payment_is_shown_of_it_and_of_its_outage_until_it_go
     for each in (handle, paying):
         assert (await read_shown(each))["WaitsFor"] == "nothing"
     paid = await read_sentence(paying)
-    assert paid == "paid 1000 USDC to GPROVIDER by transaction hash-1"
+    assert paid.startswith("paid 1000 USDC to GPROVIDER by transaction hash-")
     # It stopped, it went on, and it ended.
     assert await count_writes(paying) == 3
 

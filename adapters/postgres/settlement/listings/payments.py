@@ -1,17 +1,18 @@
-"""Lists of payments: filtered, the newest first, by page or whole."""
+"""Lists of payments: filtered, the newest first, by page or whole; and what that of an outage waits for."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.access.scopes import list_conditions
 from adapters.postgres.settlement.payments import to_record
 from adapters.postgres.tables import payments
 from domain.access.scopes import Scope
+from domain.reasons import WAITS, ReasonCode, Wait, find_end
 from domain.settlement.payments import PaymentRecord, PaymentStatus
 from domain.sla.verdicts import PaymentType
 
@@ -80,3 +81,25 @@ async def stream(
             yield to_record(row)
         if more := len(rows) == CHUNK:
             after = [here < tuple_(rows[-1]["created_at"], rows[-1]["id"])]
+
+
+_STOPPED = text(
+    """
+    SELECT p.reason_code, p.status_reason, coalesce(stopped.at, p.created_at) AS since
+    FROM payments p, LATERAL (
+        SELECT max(a.recorded_at) AS at FROM audit_entries a WHERE a.subject = 'outage/' || p.outage_id
+          AND a.action = 'payment.' || CASE p.status WHEN 'submitted' THEN 'nodes_disagree' ELSE p.status END
+    ) stopped
+    WHERE p.outage_id = :outage_id AND p.reason_code IS NOT NULL
+    ORDER BY p.revision DESC LIMIT 1
+    """
+)
+
+
+async def find_wait(connection: AsyncConnection, outage_id: str, at: datetime) -> Wait | None:
+    """Return what the payment of an outage waits for, and since when; None while nothing stops it."""
+    row = (await connection.execute(_STOPPED, {"outage_id": outage_id})).one_or_none()
+    if row is None:
+        return None
+    code = ReasonCode(row.reason_code)
+    return Wait(WAITS[code], row.since, find_end(code, at), row.status_reason)
