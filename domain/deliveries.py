@@ -133,9 +133,9 @@ def parse_retry_after(text: str | None, at: datetime) -> timedelta:
         return min(timedelta(seconds=int(text[:9])), RETRY_AFTER_MAX)
     try:
         then = parsedate_to_datetime(text)
-    except ValueError:
+        return max(then.replace(tzinfo=then.tzinfo or UTC) - at, timedelta())
+    except (ValueError, OverflowError):
         return timedelta()
-    return max(then.replace(tzinfo=then.tzinfo or UTC) - at, timedelta())
 
 
 def find_disabling_reason(

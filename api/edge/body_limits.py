@@ -141,10 +141,11 @@ class _Repeated(Exception):
 
 
 def _check_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _Repeated(next(name for name in names if names.count(name) > 1))
+    found = dict[str, Any]()
+    for name, value in pairs:
+        if name in found:
+            raise _Repeated(name)
+        found[name] = value
     return found
 
 

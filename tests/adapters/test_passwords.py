@@ -73,6 +73,7 @@ async def test_strangers_are_slowed_down_and_nobody_who_is_known_waits_for_them(
     crowd = [asyncio.create_task(hasher.verify(None, f"guess-{n}")) for n in range(LINE_MAX)]
     async with asyncio.timeout(10):
         assert await hasher.verify(made, "password", by_stranger=False)
+        assert await hasher.hash("another")
     assert not [each for each in crowd if each.done()]
     with pytest.raises(TooMany):
         await hasher.verify(made, "password")

@@ -51,6 +51,8 @@ def test_a_pause_only_becomes_longer(attempt: int, jitter: float, said: str | No
         (format_datetime(NOW - 90 * SECOND, usegmt=True), timedelta()),
         ("9" * 400, RETRY_AFTER_MAX),
         *[(text, timedelta()) for text in (None, "", "soon", "-5", "1.5", "٣", "Mon, 99 Foo")],
+        # Beyond what a date can be.
+        ("Wed, 21 Oct 99999999999 07:28:00 GMT", timedelta()),
     ],
 )
 def test_what_a_receiver_asks_for_is_read_as_the_standard_says(

@@ -77,6 +77,7 @@ class Dispatcher:
         self.stopping = True
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
+                await self._finished.join()
                 while self._posts:
                     await asyncio.wait(self._posts)
                     await self._finished.join()
@@ -192,7 +193,7 @@ class Dispatcher:
     ) -> None:
         """Start the workflow of each delivery, which goes on when its next attempt is due."""
         await asyncio.gather(*(self._start_workflow(*each) for each in due))
-        await hand_over_deliveries(self.database, [pending.id for pending, _ in due])
+        await hand_over_deliveries(self.database, [pending for pending, _ in due])
 
     async def _start_workflow(self, pending: PendingDelivery, due_at: datetime | None) -> None:
         pause = timedelta() if due_at is None else max(due_at - datetime.now(UTC), timedelta())
@@ -212,9 +213,12 @@ class Dispatcher:
 
 
 def _is_to_wait(pending: PendingDelivery) -> bool:
-    """Tell whether an attempt failed not long ago, and whoever made it could not start the workflow."""
+    """
+    Tell whether an attempt failed not long ago, and whoever made it could not start the workflow. What a
+    disabled receiver is probed with does not wait.
+    """
     then = pending.next_attempt_at
-    return then is not None and then > datetime.now(UTC)
+    return pending.active and then is not None and then > datetime.now(UTC)
 
 
 def make_dispatching(

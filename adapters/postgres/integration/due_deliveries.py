@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, text, update
+from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
@@ -76,6 +76,16 @@ _CLAIM = text(
         ) d
         ORDER BY row_number() OVER (PARTITION BY d.webhook_id ORDER BY d.due_at, d.id), d.due_at
         LIMIT :total
+    ), waiting AS (  -- whom nothing is due to, since each has failed before, is probed by the oldest
+        UPDATE deliveries SET due_at = now(), next_attempt_at = NULL
+        WHERE id IN (
+            SELECT (SELECT d.id FROM deliveries d JOIN events e ON e.id = d.event_id
+                    WHERE d.webhook_id = w.id AND d.status = 'pending' ORDER BY e.occurred_at, d.id LIMIT 1)
+            FROM webhooks w
+            WHERE NOT w.active AND w.deleted_at IS NULL AND w.probe_at <= now() AND NOT EXISTS (
+                SELECT FROM deliveries d WHERE d.webhook_id = w.id AND d.due_at IS NOT NULL
+            )
+        )
     ), probed AS (
         UPDATE webhooks SET probe_at = now() + :probe_pause
         WHERE NOT active AND deleted_at IS NULL AND id IN (SELECT webhook_id FROM picked)
@@ -167,10 +177,20 @@ def _to_pending(row: Row[Any], secrets: list[SigningSecret]) -> PendingDelivery:
     )
 
 
-async def hand_over(connection: AsyncConnection, ids: Sequence[str]) -> None:
-    """Leave deliveries to their workflows, which run by now."""
+_HAND_OVER = text(
+    """
+    UPDATE deliveries SET due_at = NULL, leased_until = NULL
+    FROM unnest(CAST(:ids AS text[]), CAST(:due AS timestamptz[])) AS claimed (id, due_at)
+    WHERE deliveries.id = claimed.id AND deliveries.due_at = claimed.due_at
+    """
+)
+
+
+async def hand_over(connection: AsyncConnection, claimed: Sequence[PendingDelivery]) -> None:
+    """Leave deliveries to their workflows, which run by now; one that somebody wants tried now stays due."""
     await connection.execute(
-        update(deliveries).where(deliveries.c.id.in_(ids)).values(due_at=None, leased_until=None)
+        _HAND_OVER,
+        {"ids": [each.id for each in claimed], "due": [each.due_at for each in claimed]},
     )
 
 

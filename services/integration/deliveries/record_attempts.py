@@ -56,6 +56,9 @@ async def _count(
         reason = find_disabling_reason(post.attempt, webhook.failures, webhook.failing_since)
         if reason is not None and webhook.active:
             await _disable(connection, webhook, post, reason)
+        elif webhook.probed and post.attempt.response_code == GONE:
+            gone = {"probe_at": None, "disabled_reason": reason}
+            await webhooks.update_subscription(connection, webhook.id, gone)
 
 
 async def _disable(

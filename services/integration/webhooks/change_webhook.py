@@ -33,7 +33,9 @@ async def change_webhook(database: Database, command: ChangeWebhook) -> None:
     webhook_id, changes, request = command.webhook_id, dict(command.changes), command.request
     async with database.transaction() as connection:
         activates = changes.get("active") is True
-        cleared = ENABLED if activates else {}
+        # A person's pause is one: it is not probed.
+        paused = {"probe_at": None} if changes.get("active") is False else {}
+        cleared = ENABLED if activates else paused
         await webhooks.update_subscription(connection, webhook_id, {**changes, **cleared})
         if activates:
             await due_deliveries.make_due(connection, webhook_id)

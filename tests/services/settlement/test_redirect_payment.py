@@ -11,16 +11,17 @@ from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres import audit
 from adapters.postgres.accounting import invariants, journal
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import approvals, payments, wallets
+from adapters.postgres.settlement import approvals, attempts, payments, wallets
 from adapters.postgres.settlement.attempts import Reservation
 from adapters.postgres.settlement.owners import registrations
 from adapters.postgres.sla.agreements import agreements
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.access.scopes import EVERYTHING
-from domain.errors import Conflict
+from domain.errors import Conflict, TryAgain
 from domain.reasons import Reason, ReasonCode
-from domain.settlement.attempts import ObservedAttempt, Prepared, Redirected
+from domain.settlement.allocations import make_single_transfer
+from domain.settlement.attempts import ObservedAttempt, Prepared, Redirected, SettlementRail
 from domain.settlement.owners.registrations import Registration
 from domain.settlement.payments import Payment, PaymentStatus
 from domain.settlement.wallets import Payout, PayoutRole
@@ -28,6 +29,7 @@ from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOuta
 from domain.sla.verdicts import Severity
 from services.settlement.attempts.release_reservation import release_reservation
 from services.settlement.channels.reserve_channel import reserve_channel
+from services.settlement.payments.store_envelope import store_envelope
 from services.settlement.payouts.redirect_payment import redirect_payment
 from tests.activities.settlement.limits.test_approvals import approve
 from tests.testkit.accounting import chain_history
@@ -156,6 +158,30 @@ async def test_a_payment_keeps_its_address_while_a_channel_is_reserved(
     same = await redirect_payment(database, payment.id, datetime.now(UTC))
     assert same.payment == payment
     await release_reservation(database, reservation)
+
+
+async def test_bytes_for_the_old_address_are_not_stored_under_a_reservation_made_again(
+    database: Database, rail: Rail, party: Party
+) -> None:
+    """A run stalls after it has signed; meanwhile another gives its channel back, and reserves it anew."""
+    payment = await party.owe()
+    stalled = await reserve_channel(database, payment, rail.channels)
+    assert isinstance(stalled, Reservation)
+    activities = PaymentActivitiesImpl(database, rail)
+    transfers = [make_single_transfer(payment)]
+    signed = await activities.sign(stalled, transfers, SettlementRail.SOROBAN, 0)
+    assert await release_reservation(database, stalled)
+    await party.move(party.elsewhere, NOW + HOUR)
+    moved = (await redirect_payment(database, payment.id, NOW + HOUR)).payment
+    again = await reserve_channel(database, moved, [stalled.channel])
+    assert again == stalled
+    with pytest.raises(TryAgain, match="has other addresses by now"):
+        await store_envelope(database, payment, stalled, signed)
+    async with database.autocommit() as connection:
+        kept = await attempts.get_attempt(connection, payment.id, stalled.n)
+    assert kept is not None
+    assert kept.envelope is None
+    assert await release_reservation(database, stalled)
 
 
 async def test_a_run_that_knows_the_old_address_signs_nothing(

@@ -181,6 +181,39 @@ async def test_a_disabled_receiver_is_probed_and_recovers(
     assert kinds.count("webhook.recovered") == 1
 
 
+async def test_a_disabled_receiver_to_whom_nothing_is_due_is_probed_by_what_waits(
+    driver: DeliveryDriver, receiver: WebhookReceiver
+) -> None:
+    """Each has failed before, and has a workflow that tries it again some day."""
+    await driver.subscribe(receiver.url)
+    await driver.publish(3)
+    handed_over = "due_at = NULL, attempts = 1, next_attempt_at = now() + interval '1 day'"
+    await driver.change("deliveries", handed_over)
+    disabled = "active = false, disabled_at = now(), disabled_reason = 'it failed', failures = 25"
+    await driver.change("webhooks", f"{disabled}, failing_since = now(), probe_at = now()")
+    async with driver.dispatch():
+        await wait_for(driver, "status = 'success'", 4)
+    assert await driver.count("webhook_id IN (SELECT id FROM webhooks WHERE active)") == 4
+
+
+async def test_a_probe_that_is_told_410_and_a_persons_pause_are_the_last(
+    driver: DeliveryDriver, receiver: WebhookReceiver
+) -> None:
+    receiver.answers = [410]
+    await driver.subscribe(receiver.url)
+    disabled = "active = false, disabled_at = now(), disabled_reason = 'it failed', failures = 25"
+    probed = f"{disabled}, failing_since = now(), probe_at = now()"
+    await driver.change("webhooks", probed)
+    await driver.publish(1)
+    never = "webhook_id IN (SELECT id FROM webhooks WHERE NOT active AND probe_at IS NULL)"
+    async with driver.dispatch():
+        await wait_for(driver, f"status = 'failed' AND {never}", 1)
+    await driver.change("webhooks", probed)
+    command = ChangeWebhook("whk_1", {"active": False}, None, BY, datetime.now(UTC))
+    await change_webhook(driver.database, command)
+    assert await driver.count(never) == 1
+
+
 async def test_what_was_meant_for_a_subscription_that_ended_is_given_up(
     driver: DeliveryDriver, receiver: WebhookReceiver
 ) -> None:
