@@ -69,6 +69,7 @@ async def test_strangers_are_slowed_down_and_nobody_who_is_known_waits_for_them(
     monkeypatch.setattr(passwords, "BURST_SECONDS", 0.0)
     hasher = PasswordHasher()
     made = await hasher.hash("password")
+    assert not await hasher.verify(None, "a first guess")
     monkeypatch.setattr(passwords, "FRACTION", 0.0001)  # minutes for one hash
     crowd = [asyncio.create_task(hasher.verify(None, f"guess-{n}")) for n in range(LINE_MAX)]
     async with asyncio.timeout(10):

@@ -127,6 +127,8 @@ class NetworkMoves(Recorded):
 
         def void_now() -> None:
             accepted.append(void_apart(self.scratch.database.url, run.payment))
+            if accepted[-1]:
+                self.world.voided.add(run.payment.id)
 
         if moment is None:
             void_now()
@@ -135,7 +137,6 @@ class NetworkMoves(Recorded):
         self.scratch.met["void refused"] += accepted == [False]
         if accepted == [True]:
             self.scratch.met["voided" if moment is None else "voided meanwhile"] += 1
-            self.world.voided.add(run.payment.id)
             run.receive("retry")
         self.check_credits()
 
