@@ -111,6 +111,7 @@ async def _lock(connection: AsyncConnection, payment_ids: Sequence[str]) -> None
 async def find_makers(connection: AsyncConnection, owed: Sequence[Payment]) -> dict[str, list[str]]:
     """
     Return the makers of each payment by outage: the actors of the audit entries its verdict follows from.
+    Behind a source of alerts are those who made it, changed it and had its secret, and who decided on its episode.
 
     Raises NotFound when the audit trail has no verdict of an outage.
     """
@@ -131,7 +132,25 @@ async def find_makers(connection: AsyncConnection, owed: Sequence[Payment]) -> d
             raise NotFound(
                 f"the audit trail does not say who the makers of payment {payment.id!r} are"
             )
-    return actors
+    return {
+        name: [*said, *await _find_behind(connection, name, said)] for name, said in actors.items()
+    }
+
+
+async def _find_behind(
+    connection: AsyncConnection, outage_id: str, makers: Sequence[str]
+) -> list[str]:
+    """Return the people behind the sources among the makers of an outage; its episode has its id."""
+    sources = [maker for maker in makers if maker.startswith("source/")]
+    if not sources:
+        return []
+    contents = await connection.scalars(
+        select(audit_entries.c.content)
+        .where(audit_entries.c.subject.in_([*sources, f"episode/{outage_id}"]))
+        .order_by(audit_entries.c.sequence)
+    )
+    found = [str(orjson.loads(content)["actor"]) for content in contents]
+    return [actor for actor in dict.fromkeys(found) if actor not in makers]
 
 
 async def add(connection: AsyncConnection, approval: Approval, at: datetime) -> None:

@@ -68,7 +68,10 @@ async def read_decision(database: Database, decision: DisputeDecision) -> Disput
 
 
 async def _find_makers(connection: AsyncConnection, dispute: DisputeRecord) -> set[str]:
-    """Return who filed a dispute, and who made the verdict that it is about."""
+    """Return who filed a dispute, who made the verdict that it is about, and who is behind a source of alerts."""
     trail = await audit.read_trail(connection, f"outage/{dispute.outage_id}")
     made = {entry["actor"] for entry in trail if entry["action"] in MAKER_ACTIONS}
+    if sources := [maker for maker in made if maker.startswith("source/")]:
+        for subject in (*sources, f"episode/{dispute.outage_id}"):
+            made |= {entry["actor"] for entry in await audit.read_trail(connection, subject)}
     return made | {dispute.filed_by}

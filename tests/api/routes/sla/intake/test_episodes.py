@@ -1,16 +1,20 @@
 """Episodes become outages by themselves; what nobody knows is asked of a person, and settled by none."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import httpx
 
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import approvals
 from tests.testkit.sla.alert_factory import make_alert
 from tests.testkit.sla.source_client import (
     SourceClient,
     format_minutes_ago,
     make_source_client,
 )
+from tests.workflows.fakes.fake_payment_activities import build_payment
 
 START, END, LATER = 40.0, 20.0, 10.0
 
@@ -42,6 +46,22 @@ async def test_an_alert_declares_an_outage_and_resolves_it(api: httpx.AsyncClien
     assert outage["sla_status"]["mttr_minutes"] == 20
     trail = (await api.get("/audit", params={"subject": f"outage/{id_}"})).json()["items"]
     assert {each["actor"] for each in trail} == {f"source/{source.name}"}
+
+
+async def test_who_is_behind_a_source_has_made_what_it_says(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    """Whoever named the source has had its token, and approves nothing that came with it."""
+    source, start, end = await make_source_client(api), *map(format_minutes_ago, (START, END))
+    await source.hear(make_alert("a", start, end))
+    id_ = (await source.find_episode())["id"]
+    await source.await_outage(id_, lifecycle="disputable")
+    trail = (await api.get("/audit", params={"subject": f"source/{source.name}"})).json()["items"]
+    (named_by,) = {each["actor"] for each in trail}
+    owed = replace(build_payment("pay-behind"), outage_id=id_)
+    async with database.autocommit() as connection:
+        makers = await approvals.find_makers(connection, [owed])
+    assert set(makers[id_]) == {f"source/{source.name}", named_by}
 
 
 async def test_a_whole_outage_that_was_never_opened_is_judged(api: httpx.AsyncClient) -> None:
