@@ -38,9 +38,13 @@ _TRAIL = (
     """,
     """
     INSERT INTO events (id, type, entry_id, outage_id, outage_sequence, occurred_at, data)
-    SELECT 'evt_' || o.id || '_' || i, 'outage.created', 'aud_' || o.id || '_' || i, o.id, i, now(),
-           jsonb_build_object('about', repeat(md5(o.id || i), 12))
-    FROM outages o, generate_series(1, :changes) AS i
+    SELECT 'evt_' || o.id || '_' || i, 'outage.created', 'aud_' || o.id || '_' || i, o.id,
+           coalesce(c.last, 0) + i, now(), jsonb_build_object('about', repeat(md5(o.id || i), 12))
+    FROM outages o CROSS JOIN generate_series(1, :changes) AS i LEFT JOIN event_counts c ON c.outage_id = o.id
+    """,
+    """
+    INSERT INTO event_counts AS c (outage_id, last) SELECT id, CAST(:changes AS int) FROM outages
+    ON CONFLICT (outage_id) DO UPDATE SET last = c.last + excluded.last
     """,
 )
 
