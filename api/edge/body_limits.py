@@ -14,7 +14,7 @@ from starlette.types import Message, Receive
 from api.edge.raw_problems import BODIES_CROWDED, Refusal
 
 BODY_BYTES_MAX = 1_048_576
-BODIES_BYTES_MAX = 8 * BODY_BYTES_MAX
+BODIES_BYTES_MAX = 4 * BODY_BYTES_MAX
 # A file, and what a form puts around it. What is beyond a body's size is kept on the disk, not in memory.
 UPLOAD_BYTES_MAX = 10 * BODY_BYTES_MAX + 65_536
 UPLOADS = frozenset({("POST", "/outages/bulk")})

