@@ -3,7 +3,7 @@ What becomes of episodes by a message, and by silence. Pure: it is given what is
 
 * Each alert counts by its own status. What a message leaves out is not over: its end is unknown.
 * The same alert with another beginning is another episode.
-* The same message again changes nothing.
+* The same message again changes nothing. Of a source that does not repeat itself, its bytes are enough to know it.
 * What cannot be true is neither dropped nor corrected: it waits for a person, with its reason.
 """
 
@@ -13,6 +13,7 @@ from datetime import datetime
 
 from domain.digests import compute_fingerprint
 from domain.errors import Invalid
+from domain.sla.intake.continuations import can_continue
 from domain.sla.intake.episodes import (
     Episode,
     EpisodeReason,
@@ -22,14 +23,14 @@ from domain.sla.intake.episodes import (
     make_episode_id,
 )
 from domain.sla.intake.messages import AlertMessage, AlertSignal
-from domain.sla.intake.sources import Source
+from domain.sla.intake.sources import REPEATING, Source
 
 _S = EpisodeStatus
 
 
 @dataclass(frozen=True, slots=True)
 class ReceptionContext:
-    """In what circumstances a message came."""
+    """In what circumstances a message came; `is_repeated` when its very bytes were on record."""
 
     source: Source
     message_id: str
@@ -37,6 +38,7 @@ class ReceptionContext:
     policy: str
     agreement: str
     tzdata: str | None = None
+    is_repeated: bool = False
 
 
 class EpisodeChanges:
@@ -48,12 +50,15 @@ class EpisodeChanges:
         self.before = dict(self.episodes)
         self.heard = set[str]()
         self.group: str | None = None
+        self.repeats = reception.source.kind in REPEATING
 
     def list_changed(self) -> list[Episode]:
         """Return the episodes that are new or changed, in the order in which they were made."""
         return [each for id_, each in self.episodes.items() if self.before.get(id_) != each]
 
     def take(self, message: AlertMessage) -> None:
+        if self.reception.is_repeated and not self.repeats:
+            return  # what it says of now was true when it came first
         self.group, heartbeat = message.group, self.reception.source.heartbeat
         for signal in message.signals:
             if heartbeat is None or signal.labels.get("alertname") != heartbeat:
@@ -94,13 +99,15 @@ class EpisodeChanges:
         if episode.status is _S.DISMISSED:
             return
         if signal.is_firing:
-            self._take_firing(episode)
+            self._take_firing(signal, episode)
         elif episode.status is _S.QUARANTINED:
             self._put(_keep_end(episode, signal.ends_at, self.reception.at))
         else:
             self._take_end(episode, signal.ends_at)
 
-    def _take_firing(self, episode: Episode) -> None:
+    def _take_firing(self, signal: AlertSignal, episode: Episode) -> None:
+        if not self.repeats and not can_continue(signal, episode):
+            return
         if episode.status is _S.END_UNKNOWN and episode.ended_before is None:
             self._put(episode.change(_S.OPEN))
         elif episode.status is _S.ENDED and not self._is_followed(episode):
@@ -258,36 +265,3 @@ def ask_silent(episode: Episode, source: Source, now: datetime) -> Episode | Non
         return None
     heard = episode.last_heard_at.isoformat(timespec="seconds")
     return episode.ask_end(EpisodeReason.NOT_HEARD, f"it was last heard of at {heard}")
-
-
-def continue_episode(episode: Episode) -> tuple[Episode, Episode | None]:
-    """
-    Split an episode whose outage cannot be reopened any more: the first keeps the end that was retracted, and
-    what came after it is another one, linked to it. There is none where nothing came after it.
-    """
-    retracted = episode.retracted_end
-    assert retracted is not None, "it has fired again after its end"
-    first = replace(
-        episode,
-        status=_S.ENDED,
-        ended_at=retracted,
-        retracted_end=None,
-        wants_reopening=False,
-        reason_code=None,
-        reason=None,
-        version=episode.version + 1,
-    )
-    if episode.ended_at is not None and episode.ended_at <= retracted:
-        return first, None
-    next_ = replace(
-        episode,
-        id=make_episode_id(episode.source, episode.fingerprint, episode.id, "continued"),
-        began_at=retracted,
-        retracted_end=None,
-        wants_reopening=False,
-        continues=episode.id,
-        decided_by=None,
-        note=None,
-        version=1,
-    )
-    return first, next_

@@ -30,6 +30,7 @@ TRANSITIONS: Mapping[MessageStatus, frozenset[MessageStatus]] = {
 class AlertSignal:
     """
     What a message says of one alert. `problem` is what cannot be read of it; then the times may be missing.
+    `said_at` is when it was so at the source, if it tells; `can_reopen`, whether it may be said of what ended.
     """
 
     fingerprint: str
@@ -39,6 +40,8 @@ class AlertSignal:
     labels: dict[str, str]
     summary: str = ""
     problem: str | None = None
+    said_at: datetime | None = None
+    can_reopen: bool = True
 
 
 @dataclass(frozen=True, slots=True)

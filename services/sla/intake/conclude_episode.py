@@ -8,7 +8,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.sla.intake import episodes
 from domain.audit import make_engine_request
 from domain.errors import TryAgain
-from domain.sla.intake.episode_rules import continue_episode
+from domain.sla.intake.continuations import continue_episode
 from domain.sla.intake.episodes import Episode, EpisodeReason, EpisodeStatus
 from services.sla.intake.receive_alerts import save_episodes_within
 

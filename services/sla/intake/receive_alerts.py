@@ -51,9 +51,8 @@ async def receive_alerts(database: Database, command: ReceiveAlerts) -> Received
         source = await sources.lock(connection, command.source)
         stored = make_message(source.name, command.content, at)
         is_new = await messages.add(connection, stored)
-        reception = ReceptionContext(
-            source, stored.id, at, command.policy, command.agreement, command.tzdata
-        )
+        named = (command.policy, command.agreement, command.tzdata)
+        reception = ReceptionContext(source, stored.id, at, *named, is_repeated=not is_new)
         fingerprints = {signal.fingerprint for signal in message.signals}
         known = await episodes.list_known(connection, source.name, fingerprints, message.group, at)
         changes = EpisodeChanges(known, reception)

@@ -13,14 +13,16 @@ from domain.sla.intake.messages import (
     require_word,
 )
 
-BEGINS = frozenset({"incident.triggered", "incident.reopened"})
+REOPENS = "incident.reopened"
+BEGINS = frozenset({"incident.triggered", REOPENS})
 ENDS = frozenset({"incident.resolved"})
 
 
 def read_pagerduty(content: Mapping[str, Any]) -> AlertMessage:
     """
-    Return what an event says. It begins when the incident was made, and ends when it was resolved; other
-    events of an incident, and those of anything else, say nothing about being down. Raises Invalid.
+    Return what an event says. It begins when the incident was made, ends when it was resolved, and goes on
+    after that when it was reopened, and only then. Other events of an incident, and those of anything else,
+    say nothing about being down. Raises Invalid.
     """
     event = require_object(content, "event")
     kind = require_word(event, "event_type", "event.event_type")
@@ -29,7 +31,8 @@ def read_pagerduty(content: Mapping[str, Any]) -> AlertMessage:
     incident = require_object(event, "data")
     fingerprint = require_word(incident, "id", "event.data.id")
     starts_at = parse_rfc3339(incident.get("created_at"))
-    ends_at = parse_rfc3339(event.get("occurred_at")) if kind in ENDS else None
+    said_at = parse_rfc3339(event.get("occurred_at"))
+    ends_at = said_at if kind in ENDS else None
     problem = None
     if starts_at is None:
         problem = "event.data.created_at is no instant"
@@ -37,9 +40,9 @@ def read_pagerduty(content: Mapping[str, Any]) -> AlertMessage:
         problem = "event.occurred_at is no instant"
     title = clean_text(incident.get("title") or incident.get("summary"), SUMMARY_MAX)
     labels = _read_labels(incident)
-    return AlertMessage(
-        [AlertSignal(fingerprint, kind in BEGINS, starts_at, ends_at, labels, title, problem)]
-    )
+    times, said = (starts_at, ends_at), (labels, title, problem, said_at)
+    signal = AlertSignal(fingerprint, kind in BEGINS, *times, *said, can_reopen=kind == REOPENS)
+    return AlertMessage([signal])
 
 
 def _read_labels(incident: Mapping[str, Any]) -> dict[str, str]:

@@ -40,7 +40,9 @@ def read_statuspage(content: Mapping[str, Any]) -> AlertMessage:
     title = clean_text(incident.get("name"), SUMMARY_MAX)
     problem = _find_problem(status, starts_at, ends_at)
     labels = _read_labels(content, incident)
-    signal = AlertSignal(fingerprint, status in DOWN, starts_at, ends_at, labels, title, problem)
+    said_at = parse_rfc3339(incident.get("updated_at"))
+    times, said = (starts_at, ends_at), (labels, title, problem, said_at)
+    signal = AlertSignal(fingerprint, status in DOWN, *times, *said)
     return AlertMessage([signal])
 
 

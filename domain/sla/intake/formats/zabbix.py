@@ -25,7 +25,10 @@ _FORM = "%Y.%m.%d %H:%M:%S"
 
 
 def read_zabbix(content: Mapping[str, Any], zone: tzinfo) -> AlertMessage:
-    """Return what a notification says; its tags are its labels, with the host. Raises Invalid."""
+    """
+    Return what a notification says; its tags are its labels, with the host. A problem that is over never
+    comes back: the next one is another event. Raises Invalid.
+    """
     fingerprint = require_word(content, "event_id")
     value = require_word(content, "event_value")
     if value not in VALUES:
@@ -43,9 +46,8 @@ def read_zabbix(content: Mapping[str, Any], zone: tzinfo) -> AlertMessage:
     for name in ("host", "severity"):
         labels[name] = clean_text(content.get(name))
     title = clean_text(content.get("name"), SUMMARY_MAX)
-    return AlertMessage(
-        [AlertSignal(fingerprint, firing, starts_at, ends_at, labels, title, problem)]
-    )
+    times, said = (starts_at, ends_at), (labels, title, problem)
+    return AlertMessage([AlertSignal(fingerprint, firing, *times, *said, can_reopen=False)])
 
 
 def _read_instant(content: Mapping[str, Any], what: str, zone: tzinfo) -> datetime:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from domain.sla.intake.continuations import continue_episode
 from domain.sla.intake.episode_rules import (
     EpisodeChanges,
     ReceptionContext,
     ask_silent,
-    continue_episode,
 )
 from domain.sla.intake.episodes import Episode, EpisodeReason, EpisodeStatus, end_episode
 from domain.sla.intake.formats.alertmanager import read_alertmanager
