@@ -201,12 +201,14 @@ def end_episode(episode: Episode, ended_at: datetime, actor: str, now: datetime)
 
 
 def dismiss_episode(episode: Episode, reason: str, actor: str) -> Episode:
-    """Say that an episode was no outage. Raises Conflict."""
+    """Say that an episode was no outage. Raises Conflict or Invalid."""
+    if not reason.strip():
+        raise Invalid("reason", "must say something: it becomes that of the cancellation")
     if EpisodeStatus.DISMISSED not in TRANSITIONS[episode.status]:
         raise Conflict(
             f"episode {episode.id} is {episode.status}: cancel, reopen or void its outage instead"
         )
-    return episode.change(EpisodeStatus.DISMISSED, decided_by=actor).add_note(reason)
+    return episode.change(EpisodeStatus.DISMISSED, decided_by=actor).add_note(reason.strip())
 
 
 def release_episode(

@@ -63,6 +63,14 @@ def test_what_has_ended_is_not_ended_or_dismissed_again() -> None:
         dismiss_episode(ended, "a test", "rita")
 
 
+@pytest.mark.parametrize("reason", ["", " ", "\n\t"])
+def test_a_dismissal_says_why(reason: str) -> None:
+    """A blank reason is none for the workflow that cancels the outage, however often it is asked."""
+    with pytest.raises(Invalid) as refused:
+        dismiss_episode(make_episode(), reason, "rita")
+    assert refused.value.field == "reason"
+
+
 def test_a_released_episode_has_the_times_that_can_be_true() -> None:
     future = NOW + timedelta(hours=1)
     waiting = make_episode(EpisodeStatus.QUARANTINED, began_at=future)
