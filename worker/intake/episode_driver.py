@@ -24,8 +24,14 @@ from temporalio.service import RPCError
 from adapters import logs
 from adapters.postgres.database import Database
 from domain.errors import ApexError, Conflict, Invalid, Refused
+from domain.sla.intake.alignments import (
+    AlignmentStep,
+    OutageStanding,
+    choose_step,
+    describe_judged,
+)
 from domain.sla.intake.episodes import Episode, EpisodeStatus
-from domain.sla.outages import OutageStatus, RecordedOutage
+from domain.sla.outages import OutageStatus
 from services.sla.intake.ask_silent_episodes import ask_silent_episodes
 from services.sla.intake.conclude_episode import Concluded, conclude_episode
 from services.sla.intake.take_due_episodes import take_due_episodes
@@ -92,48 +98,61 @@ class EpisodeDriver:
                 log.exception("the episode is taken again")
 
     async def _try(self, episode: Episode, tries: int) -> Concluded:
-        known: RecordedOutage | None = None
+        known: OutageStanding | None = None
         try:
             known = await self.requests.read(episode)
             return await self._align(episode, known)
         except WorkflowUpdateFailedError as error:
             if isinstance(error.cause, ApplicationError) and error.cause.type in _FINAL:
-                return Concluded(refusal=error.cause.message, has_outage=known is not None)
+                return _refuse(episode, known, tries, error.cause)
             return _postpone(tries, error)
         except Conflict as error:
             return _postpone(tries, error)  # it was changed a moment ago: look again
         except Refused as error:
-            return Concluded(refusal=str(error), has_outage=known is not None)
+            return _refuse(episode, known, tries, error)
         except (ApexError, RPCError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
             return _postpone(tries, error)
 
-    async def _align(self, episode: Episode, known: RecordedOutage | None) -> Concluded:
-        """Do the next thing that is missing, until nothing is."""
-        status = None if known is None else known.status
-        if episode.status is EpisodeStatus.DISMISSED:
-            if status is OutageStatus.DECLARED:
-                await self.requests.cancel(episode)
-            return Concluded()
-        if status is None:
+    async def _align(self, episode: Episode, known: OutageStanding | None) -> Concluded:
+        """Do the next thing that is missing."""
+        step = choose_step(episode, known)
+        if step is AlignmentStep.DECLARE:
             await self.requests.declare(episode)
-            status = OutageStatus.DECLARED
-        if episode.wants_reopening:
-            return await self._reopen(episode, status)
-        if episode.status is EpisodeStatus.ENDED and status is OutageStatus.DECLARED:
+            known = OutageStanding(OutageStatus.DECLARED)
+            step = choose_step(episode, known)
+        if step is AlignmentStep.RESOLVE:
             await self.requests.resolve(episode)
-        return Concluded()
+        elif step is AlignmentStep.CANCEL:
+            await self.requests.cancel(episode)
+        elif step is AlignmentStep.REOPEN:
+            return await self._reopen(episode)
+        elif step is AlignmentStep.ASK and known is not None:
+            return Concluded(refusal=describe_judged(episode, known), has_outage=True)
+        return Concluded(
+            reopened=step is AlignmentStep.COUNT, continued=step is AlignmentStep.CONTINUE
+        )
 
-    async def _reopen(self, episode: Episode, status: OutageStatus) -> Concluded:
+    async def _reopen(self, episode: Episode) -> Concluded:
         """What has fired again is reopened while that can be; later it goes on as another outage."""
-        if status is OutageStatus.DECLARED:
-            return Concluded(reopened=True)
-        if episode.ended_at is not None and episode.ended_at == episode.retracted_end:
-            return Concluded(continued=True)
         try:
             await self.requests.reopen(episode)
         except Conflict:
+            if not episode.wants_reopening:
+                raise
             return Concluded(continued=True)
+        if episode.status is EpisodeStatus.DISMISSED:
+            return Concluded(due_at=datetime.now(UTC))  # to be cancelled next
         return Concluded(reopened=True)
+
+
+def _refuse(
+    episode: Episode, known: OutageStanding | None, tries: int, error: Exception
+) -> Concluded:
+    """What a person has dismissed is asked of nobody: its outage may be cancelled later."""
+    if episode.status is EpisodeStatus.DISMISSED:
+        return _postpone(tries, error)
+    message = error.message if isinstance(error, ApplicationError) else str(error)
+    return Concluded(refusal=message, has_outage=known is not None)
 
 
 def _postpone(tries: int, error: Exception) -> Concluded:

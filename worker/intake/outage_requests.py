@@ -7,15 +7,17 @@ from typing import Any
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
+from adapters.postgres import audit
 from adapters.postgres.database import Database
-from adapters.postgres.sla import outages
+from adapters.postgres.sla import outages, verdicts
 from domain.access.scopes import EVERYTHING
+from domain.audit import make_audit_entry
 from domain.errors import NotFound
-from domain.sla.intake.episodes import Episode
+from domain.sla.intake.alignments import OutageStanding
+from domain.sla.intake.episodes import Episode, EpisodeStatus
 from domain.sla.outage_rules import check_outage, check_resolution
 from domain.sla.outages import (
     Cancellation,
-    RecordedOutage,
     ReopenOutageInput,
     ReopenRequest,
 )
@@ -26,6 +28,10 @@ from workflows.outages import OutageWorkflow
 from workflows.visibility.search_attributes import make_search_attributes
 
 ANSWER_WITHIN = timedelta(seconds=10)
+_WHY_REOPENED = {
+    EpisodeStatus.DISMISSED: "its alert was dismissed: it was no outage",
+    EpisodeStatus.ENDED: "its alert has another end than the one that was sent before",
+}
 # The SDK's types know asynchronous updates of a handle only, not of a start.
 DECLARED: Any = OutageWorkflow.await_recorded
 
@@ -38,13 +44,19 @@ class OutageRequests:
     client: Client
     network: str
 
-    async def read(self, episode: Episode) -> RecordedOutage | None:
-        """Return the outage of an episode, if it is on record."""
+    async def read(self, episode: Episode) -> OutageStanding | None:
+        """Return how the outage of an episode stands, if it is on record."""
+        reopening = _make_reopening(episode)
+        by, subject = reopening.asked.request, f"outage/{episode.id}"
+        entry = make_audit_entry(subject, "outage.reopened", by, reopening.at, {}, reopening.key)
         try:
             async with self.database.autocommit() as connection:
-                return await outages.get(connection, episode.id, EVERYTHING)
+                _, _, key = await verdicts.get_resolution(connection, episode.id)
+                is_reopened = await audit.is_recorded(connection, entry.id)
+                known = await outages.get(connection, episode.id, EVERYTHING)
         except NotFound:
             return None
+        return OutageStanding(known.status, known.resolved_at, key, is_reopened)
 
     async def declare(self, episode: Episode) -> None:
         """Refuse before anything begins: a workflow that refuses has already been started."""
@@ -79,19 +91,24 @@ class OutageRequests:
             await self._update(episode.id, OutageWorkflow.resolve, episode.get_resolution(), key)
 
     async def reopen(self, episode: Episode) -> None:
-        key = f"{episode.get_resolution_key()}-reopened"
-        asked = ReopenRequest(
-            episode.get_request(), "the same alert fires again from the same beginning"
-        )
-        reopening = ReopenOutageInput(episode.id, asked, key, datetime.now(UTC))
+        reopening = _make_reopening(episode)
         if await read_reopening(self.database, reopening) is None:
-            await self._update(episode.id, OutageWorkflow.reopen, asked, key)
+            await self._update(episode.id, OutageWorkflow.reopen, reopening.asked, reopening.key)
 
     async def cancel(self, episode: Episode) -> None:
-        cancellation = Cancellation(episode.get_request(), (episode.note or "no outage")[:300])
+        cancellation = Cancellation(
+            episode.get_request(), (episode.note or "").strip()[:300] or "no outage"
+        )
         key = f"intake-{episode.id}-dismissed"
         await self._update(episode.id, OutageWorkflow.cancel, cancellation, key)
 
     async def _update(self, outage_id: str, update: Any, message: Any, key: str) -> None:
         handle: Any = self.client.get_workflow_handle(f"outage/{outage_id}")
         await handle.execute_update(update, message, id=key, rpc_timeout=ANSWER_WITHIN)
+
+
+def _make_reopening(episode: Episode) -> ReopenOutageInput:
+    why = _WHY_REOPENED.get(episode.status, "the same alert fires again from the same beginning")
+    asked = ReopenRequest(episode.get_request(), why)
+    key = f"{episode.get_resolution_key()}-reopened"
+    return ReopenOutageInput(episode.id, asked, key, datetime.now(UTC))

@@ -7,7 +7,6 @@ from datetime import datetime
 from adapters.postgres.database import Database
 from adapters.postgres.sla.intake import episodes
 from domain.audit import make_engine_request
-from domain.errors import TryAgain
 from domain.sla.intake.continuations import continue_episode
 from domain.sla.intake.episodes import Episode, EpisodeReason, EpisodeStatus
 from services.sla.intake.receive_alerts import save_episodes_within
@@ -30,17 +29,19 @@ class Concluded:
 async def conclude_episode(
     database: Database, episode: Episode, concluded: Concluded, at: datetime
 ) -> None:
-    """An episode that has changed meanwhile is due again, and nothing else is written of it."""
-    changed = _change(episode, concluded)
+    """
+    An episode that has changed meanwhile is due again in any case, and nothing else is written of it: what
+    was asked for may have been carried out after somebody looked at the newer version.
+    """
     async with database.transaction() as connection:
-        if not changed:
-            await episodes.set_due(connection, episode, concluded.due_at)
-            return
         known = await episodes.lock(connection, episode.id)
         if known.version != episode.version:
-            raise TryAgain(f"episode {episode.id} has changed meanwhile")
-        request = make_engine_request(episode.id)
-        await save_episodes_within(connection, changed, request, at, {episode.id})
+            await episodes.set_due(connection, episode.id, at)
+        elif changed := _change(known, concluded):
+            request = make_engine_request(episode.id)
+            await save_episodes_within(connection, changed, request, at, {episode.id})
+        else:
+            await episodes.set_due(connection, episode.id, concluded.due_at)
 
 
 def _change(episode: Episode, concluded: Concluded) -> Sequence[Episode]:
@@ -59,6 +60,8 @@ def _change(episode: Episode, concluded: Concluded) -> Sequence[Episode]:
     if concluded.refusal is None:
         return []
     code, reason = EpisodeReason.REFUSED, concluded.refusal
+    if episode.status is EpisodeStatus.DISMISSED:
+        return [replace(episode, reason_code=code, reason=reason, version=episode.version + 1)]
     if concluded.has_outage:
         return [episode.ask_end(code, reason)]
     return [episode.change(EpisodeStatus.QUARANTINED, reason_code=code, reason=reason)]

@@ -122,12 +122,10 @@ async def take_due(
     return found
 
 
-async def set_due(connection: AsyncConnection, episode: Episode, due_at: datetime | None) -> None:
-    """Say when an episode is due again, unless it has changed since; then it is due anyway."""
+async def set_due(connection: AsyncConnection, episode_id: str, due_at: datetime | None) -> None:
+    """Say when an episode is due again; the caller has locked it."""
     await connection.execute(
-        update(intake_episodes)
-        .where(_T.id == episode.id, _T.version == episode.version)
-        .values(due_at=due_at)
+        update(intake_episodes).where(_T.id == episode_id).values(due_at=due_at)
     )
 
 
