@@ -1,5 +1,6 @@
 """Messages: what a source sent at once, and the signals in it, each about one alert."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 
 from domain.errors import Invalid
 
-TEXT_MAX, SUMMARY_MAX, FINGERPRINT_MAX, LABELS_MAX = 500, 1000, 200, 60
+TEXT_MAX, SUMMARY_MAX, FINGERPRINT_MAX, GROUP_MAX, LABELS_MAX = 500, 1000, 200, 465, 60
 
 
 class MessageStatus(StrEnum):
@@ -90,6 +91,17 @@ def clean_text(value: Any, most: int = TEXT_MAX) -> str:
     return kept.encode("utf-8", "replace").decode() if not kept.isascii() else kept
 
 
+def clean_key(value: Any, most: int) -> str:
+    """
+    Return a text by which others tell things apart, as the database can hold it. Where it would have to be cut
+    or mended, the digest of all of it stands behind what is shown, so that two stay two.
+    """
+    text = value if isinstance(value, str) else "" if value is None else str(value)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    shown = clean_text(text, most - len(digest) - 1)
+    return text if shown == text else f"{shown}:{digest}"
+
+
 def clean_labels(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         return {}
@@ -109,6 +121,12 @@ def require_word(content: Mapping[str, Any], name: str, field: str | None = None
     if not isinstance(found, str) or not found.strip():
         raise Invalid(field or name, "is missing: it must be a text")
     return clean_text(found.strip())
+
+
+def require_key(content: Mapping[str, Any], name: str, field: str | None = None) -> str:
+    """Return what others call the alert by, as a fingerprint."""
+    require_word(content, name, field)
+    return clean_key(content[name].strip(), FINGERPRINT_MAX)
 
 
 def parse_rfc3339(value: Any) -> datetime | None:

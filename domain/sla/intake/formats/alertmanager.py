@@ -12,9 +12,11 @@ from typing import Any
 from domain.errors import Invalid
 from domain.sla.intake.messages import (
     FINGERPRINT_MAX,
+    GROUP_MAX,
     SUMMARY_MAX,
     AlertMessage,
     AlertSignal,
+    clean_key,
     clean_labels,
     clean_text,
     parse_rfc3339,
@@ -36,14 +38,14 @@ def read_alertmanager(content: Mapping[str, Any]) -> AlertMessage:
         raise Invalid("alerts", "must be a list of objects")
     if not isinstance(truncated, int) or isinstance(truncated, bool) or truncated < 0:
         raise Invalid("truncatedAlerts", "must be a whole number")
-    group = clean_text(content.get("groupKey")) or None
+    group = clean_key(content.get("groupKey"), GROUP_MAX) or None
     return AlertMessage([_read_alert(each) for each in alerts], group, truncated)
 
 
 def _read_alert(alert: Mapping[str, Any]) -> AlertSignal:
     labels, status = clean_labels(alert.get("labels")), alert.get("status")
     starts_at, ends_at = parse_rfc3339(alert.get("startsAt")), parse_rfc3339(alert.get("endsAt"))
-    fingerprint, problem = clean_text(alert.get("fingerprint"), FINGERPRINT_MAX), None
+    fingerprint, problem = clean_key(alert.get("fingerprint"), FINGERPRINT_MAX), None
     if not fingerprint:
         problem = "the alert has no fingerprint"
     elif status not in STATUSES:

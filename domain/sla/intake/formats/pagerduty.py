@@ -9,6 +9,7 @@ from domain.sla.intake.messages import (
     AlertSignal,
     clean_text,
     parse_rfc3339,
+    require_key,
     require_object,
     require_word,
 )
@@ -29,7 +30,7 @@ def read_pagerduty(content: Mapping[str, Any]) -> AlertMessage:
     if kind not in BEGINS | ENDS:
         return AlertMessage([])
     incident = require_object(event, "data")
-    fingerprint = require_word(incident, "id", "event.data.id")
+    fingerprint = require_key(incident, "id", "event.data.id")
     starts_at = parse_rfc3339(incident.get("created_at"))
     said_at = parse_rfc3339(event.get("occurred_at"))
     ends_at = said_at if kind in ENDS else None

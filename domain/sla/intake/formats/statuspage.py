@@ -11,6 +11,7 @@ from domain.sla.intake.messages import (
     AlertSignal,
     clean_text,
     parse_rfc3339,
+    require_key,
     require_object,
     require_word,
 )
@@ -34,7 +35,7 @@ def read_statuspage(content: Mapping[str, Any]) -> AlertMessage:
         return AlertMessage([])
     if status not in DOWN | OVER:
         raise Invalid("incident.status", f"is {status!r}, which is not known")
-    fingerprint = require_word(incident, "id", "incident.id")
+    fingerprint = require_key(incident, "id", "incident.id")
     starts_at = parse_rfc3339(incident.get("started_at") or incident.get("created_at"))
     ends_at = parse_rfc3339(incident.get("resolved_at")) if status in OVER else None
     title = clean_text(incident.get("name"), SUMMARY_MAX)

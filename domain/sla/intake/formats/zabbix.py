@@ -17,6 +17,7 @@ from domain.sla.intake.messages import (
     AlertSignal,
     clean_labels,
     clean_text,
+    require_key,
     require_word,
 )
 
@@ -29,7 +30,7 @@ def read_zabbix(content: Mapping[str, Any], zone: tzinfo) -> AlertMessage:
     Return what a notification says; its tags are its labels, with the host. A problem that is over never
     comes back: the next one is another event. Raises Invalid.
     """
-    fingerprint = require_word(content, "event_id")
+    fingerprint = require_key(content, "event_id")
     value = require_word(content, "event_value")
     if value not in VALUES:
         raise Invalid(

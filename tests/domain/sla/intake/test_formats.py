@@ -74,6 +74,24 @@ def test_an_alert_that_the_database_could_not_hold_is_cleaned() -> None:
     assert signal.labels["site"] == "a\ufffdb?"
 
 
+def test_keys_that_are_cut_stay_as_different_as_they_are() -> None:
+    """Two long group keys of one beginning are two groups, and two long fingerprints two alerts."""
+    keys = [f"{{}}:{{names={'a' * 600}, end={end}}}" for end in "xy"] + [
+        "a\x00",
+        "a\ufffd",
+        "plain",
+    ]
+    groups = [read_alertmanager(make_alert_message(groupKey=key)).group or "" for key in keys]
+    assert len(set(groups)) == len(keys)
+    assert max(map(len, groups)) <= 500
+    assert groups[-1] == "plain"
+    assert groups[0].startswith(keys[0][:400])
+    events = [make_event("incident.triggered", id="i" * 300 + end) for end in "xy"]
+    names = {read_pagerduty(each).signals[0].fingerprint for each in events}
+    assert len(names) == 2
+    assert max(map(len, names)) <= 200
+
+
 def test_pagerduty_incidents_begin_when_made_and_end_when_resolved() -> None:
     (fired,) = read_pagerduty(make_event("incident.triggered")).signals
     assert (fired.fingerprint, fired.is_firing, fired.starts_at) == ("PT4KHLK", True, START)
