@@ -6,7 +6,7 @@ calendar calls by the same name; where the name is also one of the IANA database
 """
 
 import re
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from domain.errors import Invalid
 from domain.sla.intake.calendars.calendars import Component
@@ -15,6 +15,10 @@ from domain.sla.intake.calendars.time_zones import FindZone, find_zone, is_zone_
 _TIME = re.compile(r"(\d{8})T(\d{6})(Z?)", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d{2})(\d{2})(\d{2})?", re.ASCII)
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_MONTH = re.compile(r"0?[1-9]|1[0-2]", re.ASCII)
+# Of events: a carrier announces nothing outside of them.
+YEAR_MIN, YEAR_MAX = 1970, 2200
+OBSERVANCES_MAX, RDATES_MAX = 50, 200
 _YEARLY = re.compile(r"(-?[1-5])(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 
 
@@ -24,6 +28,7 @@ class CalendarTimes:
     def __init__(self, calendar: Component, find: FindZone) -> None:
         self.find = find
         self.used_zones = False
+        self.zones: dict[str, OwnZone] = {}
         self.own: dict[str, Component] = {}
         for part in calendar.parts:
             if part.name == "VTIMEZONE" and (name := part.read_text("TZID")):
@@ -41,6 +46,8 @@ class CalendarTimes:
             said = "a date without a time" if found.parameters.get("VALUE") == "DATE" else "no time"
             raise Invalid(name, f"is {said}: {found.value[:60]!r}; send it like 20260131T120000Z")
         local = _parse_local(name, match[1] + match[2])
+        if not YEAR_MIN <= local.year <= YEAR_MAX:
+            raise Invalid(name, f"must be in the years {YEAR_MIN} to {YEAR_MAX}")
         zone = found.parameters.get("TZID")
         if match[3]:
             if zone is not None:
@@ -55,7 +62,9 @@ class CalendarTimes:
         if own is None:
             self.used_zones = True
             return resolve_local(name, local, find_zone(name, zone.removeprefix("/"), self.find))
-        instant = resolve_local(name, local, OwnZone(own))
+        if zone not in self.zones:
+            self.zones[zone] = OwnZone(own)
+        instant = resolve_local(name, local, self.zones[zone])
         known = self.find(zone) if is_zone_name(zone) else None
         if known is not None:
             self.used_zones = True
@@ -79,25 +88,35 @@ class OwnZone(tzinfo):
     """The time zone that a VTIMEZONE defines; raises Invalid for a definition that is not understood."""
 
     def __init__(self, definition: Component) -> None:
-        self.observances = [
-            _Observance(part) for part in definition.parts if part.name in ("STANDARD", "DAYLIGHT")
-        ]
-        if not self.observances:
+        parts = [each for each in definition.parts if each.name in ("STANDARD", "DAYLIGHT")]
+        if not parts:
             raise Invalid("VTIMEZONE", "defines no offset: it needs STANDARD or DAYLIGHT")
+        if len(parts) > OBSERVANCES_MAX:
+            raise Invalid("VTIMEZONE", f"must have at most {OBSERVANCES_MAX} changes of the clocks")
+        self.observances = [_Observance(part) for part in parts]
+        if sum(len(each.extra) for each in self.observances) > RDATES_MAX:
+            raise Invalid("RDATE", f"must name at most {RDATES_MAX} times in a time zone")
+        self.offsets = {o for each in self.observances for o in (each.before, each.after)}
+        self.changes: dict[int, list[tuple[datetime, timedelta, timedelta]]] = {}
 
     def utcoffset(self, moment: datetime | None) -> timedelta:
         assert moment is not None, "of a calendar's time alone"
         local = moment.replace(tzinfo=None)
-        # Before and after each change of the clocks near by, by the clock that goes before it.
-        changes = sorted(
-            (onset, each.before, each.after)
-            for each in self.observances
-            for onset in each.list_onsets(local.year)
-        )
+        changes = self._list_changes(local.year)
         past = [each for each in changes if _has_come(each, local, moment.fold)]
         if past:
             return past[-1][2]
         return changes[0][1] if changes else self.observances[0].after
+
+    def _list_changes(self, year: int) -> list[tuple[datetime, timedelta, timedelta]]:
+        """Return the offsets before and after each change around a year, by the clock that goes before it."""
+        if year not in self.changes:
+            self.changes[year] = sorted(
+                (onset, each.before, each.after)
+                for each in self.observances
+                for onset in each.list_onsets(year)
+            )
+        return self.changes[year]
 
     def dst(self, moment: datetime | None) -> timedelta:
         return timedelta(0)
@@ -108,7 +127,7 @@ class OwnZone(tzinfo):
     def fromutc(self, moment: datetime) -> datetime:
         """Each offset is tried; one that leads back to this instant, by a time that there is, is right."""
         plain = moment.replace(tzinfo=None)
-        for offset in {o for each in self.observances for o in (each.before, each.after)}:
+        for offset in self.offsets:
             first, again = ((plain + offset).replace(tzinfo=self, fold=fold) for fold in (0, 1))
             if self.utcoffset(first) < self.utcoffset(again):
                 continue  # the clocks leave it out
@@ -156,8 +175,10 @@ class _Observance:
                 onset = _find_day(each, month, number, day, self.begin)
                 if onset > self.begin and (until is None or onset <= until):
                     found.append(onset)
-            if until is not None and until.year < year - 1:
-                found.append(_find_day(until.year, month, number, day, self.begin))
+            if until is not None and until.year <= year:
+                # The last one, which may be of the year before.
+                ends = [_find_day(until.year - n, month, number, day, self.begin) for n in (0, 1)]
+                found += [each for each in ends if self.begin < each <= until][:1]
         return found
 
 
@@ -178,13 +199,14 @@ def _read_yearly(rule: str, before: timedelta) -> tuple[int, int, int, datetime 
     day = _YEARLY.fullmatch(parts.pop("BYDAY", ""))
     month, until = parts.pop("BYMONTH", ""), parts.pop("UNTIL", None)
     parts.pop("WKST", None)
-    plain = parts == {"FREQ": "YEARLY"} and month.isdigit() and day is not None
-    if not plain or day is None or not 1 <= int(month) <= 12:
+    plain = parts == {"FREQ": "YEARLY"} and _MONTH.fullmatch(month) and day is not None
+    if not plain or day is None:
         raise Invalid("RRULE", f"of a time zone is not understood: {rule[:80]!r}")
     last = None
     if until is not None:
         last = _parse_local("UNTIL", until.replace("T", "").rstrip("Z").ljust(14, "0"))
-        last = last.replace(tzinfo=UTC).astimezone(timezone(before)).replace(tzinfo=None)
+        if last.year < YEAR_MAX:
+            last += before
     return int(month), int(day[1]), _DAYS.index(day[2]), last
 
 

@@ -40,10 +40,14 @@ def resolve_local(field: str, local: datetime, zone: tzinfo) -> datetime:
     Return the one instant of a local time. Raises Invalid for a time that the clocks leave out, and for one
     that they show twice.
     """
-    first = local.replace(tzinfo=zone, fold=0)
-    again = local.replace(tzinfo=zone, fold=1)
-    instants = sorted({first.astimezone(UTC), again.astimezone(UTC)})
-    fitting = [each for each in instants if each.astimezone(zone).replace(tzinfo=None) == local]
+    try:
+        instants = sorted(
+            {local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
+        )
+        fitting = [each for each in instants if each.astimezone(zone).replace(tzinfo=None) == local]
+    except (OverflowError, ValueError):
+        # At an end of the calendar, where an offset leads out of it.
+        raise Invalid(field, f"{local.isoformat()} is no time that can be reckoned with") from None
     if not fitting:
         raise Invalid(field, f"{local.isoformat()} does not exist in its zone: the clocks skip it")
     if len(fitting) > 1:

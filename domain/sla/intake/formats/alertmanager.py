@@ -22,7 +22,7 @@ from domain.sla.intake.messages import (
     parse_rfc3339,
 )
 
-VERSION = "4"
+VERSION, TRUNCATED_MAX = "4", 2**31 - 1
 STATUSES = ("firing", "resolved")
 _SUMMARIES = ("summary", "description", "message")
 
@@ -36,8 +36,10 @@ def read_alertmanager(content: Mapping[str, Any]) -> AlertMessage:
     alerts, truncated = content.get("alerts"), content.get("truncatedAlerts", 0)
     if not isinstance(alerts, list) or not all(isinstance(each, dict) for each in alerts):
         raise Invalid("alerts", "must be a list of objects")
-    if not isinstance(truncated, int) or isinstance(truncated, bool) or truncated < 0:
+    if isinstance(truncated, bool) or not isinstance(truncated, int):
         raise Invalid("truncatedAlerts", "must be a whole number")
+    if not 0 <= truncated <= TRUNCATED_MAX:
+        raise Invalid("truncatedAlerts", f"must be from 0 to {TRUNCATED_MAX}")
     group = clean_key(content.get("groupKey"), GROUP_MAX) or None
     return AlertMessage([_read_alert(each) for each in alerts], group, truncated)
 

@@ -18,6 +18,7 @@ from domain.sla.intake.maintenance_windows import (
 from domain.sla.intake.messages import SUMMARY_MAX, clean_text
 
 EVENTS_MAX, CIRCUITS_MAX, ID_MAX, SEQUENCE_MAX = 100, 500, 200, 2**31 - 1
+SEQUENCE_DIGITS_MAX = 20
 _RECURRING = ("RRULE", "RDATE", "EXDATE", "RECURRENCE-ID")
 _X = "X-MAINTNOTE-"
 
@@ -30,24 +31,25 @@ def read_maintenance_notice(content: bytes, find: FindZone, tzdata: str) -> list
         raise Invalid("VEVENT", f"must be there 1 to {EVENTS_MAX} times")
     method = calendar.read_text("METHOD") or ""
     cancelled = method.upper() == "CANCEL"
-    return [_read_event(each, calendar, find, tzdata, cancelled=cancelled) for each in events]
+    times = CalendarTimes(calendar, find)
+    return [_read_event(each, times, tzdata, cancelled=cancelled) for each in events]
 
 
 def _read_event(
-    event: Component, calendar: Component, find: FindZone, tzdata: str, *, cancelled: bool
+    event: Component, times: CalendarTimes, tzdata: str, *, cancelled: bool
 ) -> MaintenanceWindow:
     for name in _RECURRING:
         if event.list_properties(name):
             raise Invalid(name, "repeats the maintenance: send an event for each window")
     if event.list_properties("DURATION"):
         raise Invalid("DURATION", "is not read: send DTEND")
-    times = CalendarTimes(calendar, find)
+    times.used_zones = False
     starts_at, ends_at = times.read_time(event, "DTSTART"), times.read_time(event, "DTEND")
     if ends_at <= starts_at:
         raise Invalid("DTEND", "must be after DTSTART")
     return MaintenanceWindow(
         _require(event, f"{_X}PROVIDER"),
-        event.read_text(f"{_X}ACCOUNT"),
+        _read_account(event),
         _require(event, f"{_X}MAINTENANCE-ID"),
         _read_sequence(event),
         WindowStatus.CANCELLED if cancelled else _read_status(event),
@@ -67,11 +69,16 @@ def _require(event: Component, name: str) -> str:
     return found
 
 
+def _read_account(event: Component) -> str | None:
+    return None if event.read_text(f"{_X}ACCOUNT") is None else _require(event, f"{_X}ACCOUNT")
+
+
 def _read_sequence(event: Component) -> int:
     found = event.read_text("SEQUENCE")
     if found is None:
         raise Invalid("SEQUENCE", "is missing: without it nobody knows which notice is newer")
-    if not (found.isascii() and found.isdigit() and int(found) <= SEQUENCE_MAX):
+    is_number = found.isascii() and found.isdigit() and len(found) <= SEQUENCE_DIGITS_MAX
+    if not is_number or int(found) > SEQUENCE_MAX:
         raise Invalid("SEQUENCE", f"must be a whole number: {found[:60]!r}")
     return int(found)
 

@@ -76,3 +76,32 @@ END:VTIMEZONE
 END:VCALENDAR"""
     with pytest.raises(Invalid, match="RRULE"):
         OwnZone(read_calendar(content.encode()).parts[0])
+
+
+# Summer time for ever, by a rule that ended before its onset of the year in which it ended.
+ENDED_RULE = """BEGIN:VCALENDAR
+BEGIN:VTIMEZONE
+TZID:Ours
+BEGIN:STANDARD
+TZOFFSETFROM:+0200
+TZOFFSETTO:+0100
+DTSTART:20001029T030000
+RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU;UNTIL=20140601T000000Z
+END:STANDARD
+BEGIN:DAYLIGHT
+TZOFFSETFROM:+0100
+TZOFFSETTO:+0200
+DTSTART:20000326T020000
+RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU;UNTIL=20140601T000000Z
+END:DAYLIGHT
+END:VTIMEZONE
+END:VCALENDAR"""
+
+
+@pytest.mark.parametrize("year", [2014, 2015, 2016, 2026])
+def test_a_rule_ends_with_its_last_onset_before_its_end(year: int) -> None:
+    own = OwnZone(read_calendar(ENDED_RULE.encode()).parts[0])
+    local = datetime(year, 12, 1)  # noqa: DTZ001 - a local time
+    assert resolve_local("at", local, own).hour == 22
+    early = datetime(2013, 12, 1)  # noqa: DTZ001 - a local time
+    assert resolve_local("at", early, own).hour == 23

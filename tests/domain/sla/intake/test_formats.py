@@ -54,6 +54,7 @@ def test_keys_that_are_not_known_are_left_out() -> None:
         ({"alerts": None}, "alerts"),
         ({"alerts": ["a"]}, "alerts"),
         ({"truncatedAlerts": "no"}, "truncatedAlerts"),
+        ({"truncatedAlerts": 2**31}, "truncatedAlerts"),
     ],
 )
 def test_what_is_no_message_of_alertmanager_is_refused(changes: dict[str, Any], field: str) -> None:
@@ -149,6 +150,7 @@ def test_zabbix_may_send_unix_times_and_tags() -> None:
         ("2026.10.25", "02:30:00", "twice"),
         ("2026.03.29", "02:30:00", "skip"),
         ("29/11/2026", "10:00", "no date"),
+        ("0001.01.01", "00:00:00", "reckoned"),
     ],
 )
 def test_a_local_time_of_zabbix_that_is_none_or_two_is_a_problem(

@@ -135,6 +135,32 @@ def test_the_changes_of_an_own_time_zone_are_found_to_the_second() -> None:
         assert read(make_notice(begins, CIRCUIT, head=head, DTSTART=None)).starts_at.hour == hour
 
 
+OWN = BERLIN.format(name="Ours", winter="+0100", summer="+0200")
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Ours"])
+@pytest.mark.parametrize("time", ["00010101T000000", "99991231T235959"])
+def test_a_time_at_the_end_of_the_calendar_is_refused(zone: str, time: str) -> None:
+    begins = f"DTSTART;TZID={zone}:{time}"
+    assert "years 1970 to 2200" in refuse(make_notice(begins, CIRCUIT, head=OWN, DTSTART=None))
+
+
+def test_an_own_time_zone_has_its_bounds() -> None:
+    begins = "DTSTART;TZID=Ours:20261205T010000"
+    dates = ",".join(["20200101T000000"] * 101)
+    crowded = OWN.replace("END:STANDARD", f"RDATE:{dates}\nRDATE:{dates}\nEND:STANDARD")
+    change = OWN[OWN.index("BEGIN:DAYLIGHT") : OWN.index("BEGIN:STANDARD")]
+    for head, word in (
+        (crowded, "RDATE: must name at most 200"),
+        (OWN.replace(change, change * 50), "at most 50 changes"),
+        (OWN.replace("BYMONTH=3", f"BYMONTH={'1' * 5000}"), "RRULE: of a time zone"),
+        (OWN.replace("BYMONTH=3", "BYMONTH=\u00b2"), "RRULE: of a time zone"),
+    ):
+        assert word in refuse(make_notice(begins, CIRCUIT, head=head, DTSTART=None))
+    for_ever = OWN.replace("BYDAY=-1SU", "BYDAY=-1SU;UNTIL=99991231T235959Z")
+    assert read(make_notice(begins, CIRCUIT, head=for_ever, DTSTART=None)).starts_at.hour == 0
+
+
 @pytest.mark.parametrize("line", ["RRULE:FREQ=DAILY;COUNT=3", "RDATE:20261206T010000Z"])
 def test_a_maintenance_that_repeats_is_refused(line: str) -> None:
     assert "repeats" in refuse(make_notice(line, CIRCUIT))
@@ -149,7 +175,8 @@ def test_what_is_called_off_is_cancelled() -> None:
 
 def test_a_notice_without_its_sequence_is_refused() -> None:
     assert "SEQUENCE" in refuse(make_notice(SEQUENCE=None))
-    assert "SEQUENCE" in refuse(make_notice(SEQUENCE="-1"))
+    for wrong in ("-1", "9" * 5000, str(2**31)):
+        assert "SEQUENCE" in refuse(make_notice(SEQUENCE=wrong))
 
 
 @pytest.mark.parametrize("said", ["confirmed", "Confirmed", "IN-PROCESS", "no-change"])
@@ -163,6 +190,7 @@ def test_a_status_may_have_any_case(said: str) -> None:
     [
         (make_notice("DURATION:PT3H", CIRCUIT, DTEND=None), "DURATION: is not read"),
         (make_notice(DTSTAMP=None), "DTSTAMP: is missing"),
+        (make_notice(X_MAINTNOTE_ACCOUNT="a" * 201), "X-MAINTNOTE-ACCOUNT: must be"),
         (make_notice(DTEND="20261205T010000Z"), "DTEND: must be after"),
         (make_notice("DTSTART:20261205T020000Z", CIRCUIT), "DTSTART: stands 2 times"),
         (b"", "body"),
