@@ -18,6 +18,8 @@ _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _MONTH = re.compile(r"0?[1-9]|1[0-2]", re.ASCII)
 # Of events: a carrier announces nothing outside of them.
 YEAR_MIN, YEAR_MAX = 1970, 2200
+# More than two offsets, and the change between them.
+_FAR = timedelta(days=5)
 OBSERVANCES_MAX, RDATES_MAX = 50, 200
 _YEARLY = re.compile(r"(-?[1-5])(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 
@@ -96,16 +98,15 @@ class OwnZone(tzinfo):
         self.observances = [_Observance(part) for part in parts]
         if sum(len(each.extra) for each in self.observances) > RDATES_MAX:
             raise Invalid("RDATE", f"must name at most {RDATES_MAX} times in a time zone")
-        self.offsets = {o for each in self.observances for o in (each.before, each.after)}
         self.changes: dict[int, list[tuple[datetime, timedelta, timedelta]]] = {}
 
     def utcoffset(self, moment: datetime | None) -> timedelta:
         assert moment is not None, "of a calendar's time alone"
         local = moment.replace(tzinfo=None)
         changes = self._list_changes(local.year)
-        past = [each for each in changes if _has_come(each, local, moment.fold)]
-        if past:
-            return past[-1][2]
+        for each in reversed(changes):
+            if _has_come(each, local, moment.fold):
+                return each[2]
         return changes[0][1] if changes else self.observances[0].after
 
     def _list_changes(self, year: int) -> list[tuple[datetime, timedelta, timedelta]]:
@@ -118,6 +119,14 @@ class OwnZone(tzinfo):
             )
         return self.changes[year]
 
+    def _list_offsets(self, near: datetime) -> set[timedelta]:
+        """Return the offsets that may be in force at a time, by whatever clock it is told."""
+        changes = self._list_changes(near.year)
+        past = [each for each in changes if each[0] < near - _FAR]
+        now = [each for each in changes if near - _FAR <= each[0] <= near + _FAR]
+        before = past[-1][2] if past else changes[0][1] if changes else self.observances[0].after
+        return {before, *(offset for each in now for offset in each[1:])}
+
     def dst(self, moment: datetime | None) -> timedelta:
         return timedelta(0)
 
@@ -127,7 +136,7 @@ class OwnZone(tzinfo):
     def fromutc(self, moment: datetime) -> datetime:
         """Each offset is tried; one that leads back to this instant, by a time that there is, is right."""
         plain = moment.replace(tzinfo=None)
-        for offset in self.offsets:
+        for offset in self._list_offsets(plain):
             first, again = ((plain + offset).replace(tzinfo=self, fold=fold) for fold in (0, 1))
             if self.utcoffset(first) < self.utcoffset(again):
                 continue  # the clocks leave it out
