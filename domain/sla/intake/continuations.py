@@ -39,9 +39,11 @@ def continue_episode(episode: Episode) -> tuple[Episode, Episode | None]:
     )
     if episode.ended_at is not None and episode.ended_at <= retracted:
         return first, None
+    # It may have been continued before, and what continued it dismissed.
+    key = (episode.id, "continued", str(episode.version))
     next_ = replace(
         episode,
-        id=make_episode_id(episode.source, episode.fingerprint, episode.id, "continued"),
+        id=make_episode_id(episode.source, episode.fingerprint, *key),
         began_at=retracted,
         retracted_end=None,
         wants_reopening=False,

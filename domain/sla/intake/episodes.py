@@ -7,7 +7,7 @@ Episodes: one alert of one source that fired once, from its beginning to its end
     quarantined             its times cannot be true, or it says nothing of this engine: a person looks
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -231,3 +231,22 @@ def release_episode(
         raise Invalid("ended_at", problem)
     status = EpisodeStatus.OPEN if end is None else EpisodeStatus.ENDED
     return episode.change(status, began_at=begin, ended_at=end, target=target, decided_by=actor)
+
+
+def check_overlap(released: Episode, others: Iterable[Episode]) -> None:
+    """
+    Refuse an episode in whose time another one of the same alert lies, which would be paid for twice. Those that
+    wait in quarantine have no times that hold; they are compared when they are released. Raises Conflict.
+    """
+    begin, end = released.began_at, released.ended_at
+    assert begin is not None, "it would be in quarantine"
+    for each in others:
+        if each.id == released.id or each.status in (_S.QUARANTINED, _S.DISMISSED):
+            continue
+        assert each.began_at is not None, "it would be in quarantine"
+        limit = each.ended_at or each.ended_before
+        if (limit is None or begin < limit) and (end is None or each.began_at < end):
+            raise Conflict(
+                f"episode {released.id} overlaps episode {each.id} of the same alert: "
+                "give times outside of that one, or dismiss one of them"
+            )

@@ -53,8 +53,7 @@ async def receive_alerts(database: Database, command: ReceiveAlerts) -> Received
         is_new = await messages.add(connection, stored)
         named = (command.policy, command.agreement, command.tzdata)
         reception = ReceptionContext(source, stored.id, at, *named, is_repeated=not is_new)
-        fingerprints = {signal.fingerprint for signal in message.signals}
-        known = await episodes.list_known(connection, source.name, fingerprints, message.group, at)
+        known = await episodes.list_known(connection, source.name, message, at)
         changes = EpisodeChanges(known, reception)
         changes.take(message)
         changed = changes.list_changed()

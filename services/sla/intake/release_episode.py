@@ -24,12 +24,16 @@ async def release_episode(database: Database, command: ReleaseEpisode) -> Episod
     """Raises NotFound, Conflict, and Invalid with what is still wrong."""
     request, at = command.request, command.at
     async with database.transaction() as connection:
-        known = await episodes.lock(connection, command.episode_id)
-        source, _ = await sources.find(connection, known.source)
-        assert source is not None, "a foreign key keeps it"
+        found = await episodes.get(connection, command.episode_id)
+        # What the source says of the alert meanwhile waits.
+        source = await sources.lock(connection, found.source)
+        known = await episodes.lock(connection, found.id)
         target = source.mapping.find_target(known.labels)
         changed = rules.release_episode(
             known, command.began_at, command.ended_at, target, request.actor, at
         )
+        if known.fingerprint:
+            others = await episodes.list_by_alert(connection, source.name, known.fingerprint)
+            rules.check_overlap(changed, others)
         await save_episodes_within(connection, [changed], request, at, {known.id})
     return changed

@@ -13,11 +13,12 @@ from adapters.postgres.tables import intake_episodes, intake_sources
 from adapters.postgres.transitions import EPISODES
 from domain.errors import NotFound, TryAgain
 from domain.sla.intake.episodes import Episode, EpisodeReason, EpisodeStatus
+from domain.sla.intake.messages import AlertMessage
 from domain.sla.intake.sources import INTERVALS_MISSED, REPEATING, AlertTarget
 from domain.sla.verdicts import Severity
 
 _T = intake_episodes.c
-# What has ended longer ago is not compared with.
+# What has ended longer ago is not compared with, but known by its beginning.
 COMPARED = timedelta(days=60)
 # As the partial index has it.
 _OPEN = text("intake_episodes.status = 'open'")
@@ -27,31 +28,47 @@ _OWN = [column for column in intake_episodes.c if column.name not in ("due_at", 
 async def list_known(
     connection: AsyncConnection,
     source: str,
-    fingerprints: Collection[str],
-    group: str | None,
+    message: AlertMessage,
     now: datetime,
 ) -> list[Episode]:
     """Return what a message can bear on: episodes of its alerts, and open ones of its group."""
+    fingerprints = {signal.fingerprint for signal in message.signals}
+    starts = {signal.starts_at for signal in message.signals}
     unfinished = _T.status.in_([EpisodeStatus.OPEN, EpisodeStatus.END_UNKNOWN])
+    of_any_age = or_(unfinished, _T.alert_start.in_(starts - {None}))
+    if None in starts:
+        of_any_age = or_(of_any_age, _T.alert_start.is_(None))
     wanted = and_(
-        _T.fingerprint.in_(fingerprints), or_(unfinished, _T.last_heard_at > now - COMPARED)
+        _T.fingerprint.in_(fingerprints), or_(of_any_age, _T.last_heard_at > now - COMPARED)
     )
-    if group is not None:
-        in_group = and_(_OPEN, _T.group == group)
-        wanted = or_(wanted, in_group)
+    if message.group is not None:
+        wanted = or_(wanted, and_(_OPEN, _T.group == message.group))
     rows = await connection.execute(
         select(*_OWN).where(_T.source == source, wanted).order_by(_T.first_heard_at, _T.id)
     )
     return [_to_episode(row) for row in rows.mappings()]
 
 
+async def list_by_alert(
+    connection: AsyncConnection, source: str, fingerprint: str
+) -> list[Episode]:
+    """Return all episodes of an alert, of whatever age."""
+    mine = and_(_T.source == source, _T.fingerprint == fingerprint)
+    rows = await connection.execute(select(*_OWN).where(mine).order_by(_T.first_heard_at, _T.id))
+    return [_to_episode(row) for row in rows.mappings()]
+
+
 async def add_all(
     connection: AsyncConnection, added: Sequence[tuple[Episode, datetime | None]]
 ) -> None:
-    """Add new episodes, each with when it is due."""
-    if added:
-        values = [_to_values(episode) | {"due_at": due_at} for episode, due_at in added]
-        await connection.execute(insert(intake_episodes).on_conflict_do_nothing(), values)
+    """Add new episodes, each with when it is due. Raises TryAgain when one of them is on record."""
+    if not added:
+        return
+    values = [_to_values(episode) | {"due_at": due_at} for episode, due_at in added]
+    statement = insert(intake_episodes).on_conflict_do_nothing().returning(_T.id)
+    written = (await connection.execute(statement, values)).all()
+    if len(written) != len(values):
+        raise TryAgain("an episode that was to be added is on record; repeat the request")
 
 
 async def save(connection: AsyncConnection, episode: Episode, due_at: datetime | None) -> None:

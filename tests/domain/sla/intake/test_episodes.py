@@ -11,6 +11,7 @@ from domain.sla.intake.episodes import (
     Episode,
     EpisodeReason,
     EpisodeStatus,
+    check_overlap,
     dismiss_episode,
     end_episode,
     release_episode,
@@ -81,6 +82,33 @@ def test_a_released_episode_has_the_times_that_can_be_true() -> None:
     assert (released.status, released.began_at) == (EpisodeStatus.OPEN, START)
     whole = release_episode(waiting, START, END, TARGET, "rita", NOW)
     assert (whole.status, whole.ended_at) == (EpisodeStatus.ENDED, END)
+
+
+@pytest.mark.parametrize(
+    ("other", "is_refused"),
+    [
+        (make_episode(EpisodeStatus.ENDED, ended_at=END), True),
+        (make_episode(EpisodeStatus.OPEN), True),
+        (make_episode(), True),
+        (make_episode(ended_before=START + timedelta(minutes=10)), False),
+        (make_episode(EpisodeStatus.DISMISSED), False),
+        (make_episode(EpisodeStatus.QUARANTINED), False),
+        (make_episode(EpisodeStatus.OPEN, began_at=END), False),
+    ],
+)
+def test_a_release_in_the_time_of_another_episode_is_refused(
+    other: Episode, *, is_refused: bool
+) -> None:
+    """Both would become outages, and be paid for."""
+    waiting = make_episode(EpisodeStatus.QUARANTINED, id="epi_2")
+    inside = START + timedelta(minutes=20)
+    released = release_episode(waiting, inside, END, TARGET, "rita", NOW)
+    check_overlap(released, [released])
+    if is_refused:
+        with pytest.raises(Conflict, match="epi_1"):
+            check_overlap(released, [other])
+    else:
+        check_overlap(released, [other])
 
 
 def test_an_outage_says_what_the_alert_was_mapped_to() -> None:

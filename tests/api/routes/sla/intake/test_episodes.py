@@ -1,13 +1,19 @@
 """Episodes become outages by themselves; what nobody knows is asked of a person, and settled by none."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import sqlalchemy as sa
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals
+from adapters.postgres.sla.intake import episodes
+from adapters.postgres.tables import intake_episodes
+from domain.sla.intake.episodes import EpisodeStatus
+from services.sla.intake.conclude_episode import Concluded, conclude_episode
+from tests.testkit.api_client import wait_until
 from tests.testkit.sla.alert_factory import make_alert
 from tests.testkit.sla.source_client import (
     SourceClient,
@@ -94,6 +100,7 @@ async def test_a_dismissed_episode_takes_its_outage_with_it(api: httpx.AsyncClie
     await source.hear(make_alert("a", format_minutes_ago(START)))
     id_ = (await source.find_episode())["id"]
     await source.await_outage(id_, lifecycle="declared")
+    await decide(source, id_, "dismiss", 422, reason=" ")
     await decide(source, id_, "dismiss", reason="a drill")
     await source.await_outage(id_, lifecycle="cancelled")
     await source.hear(make_alert("a", format_minutes_ago(START)))
@@ -151,6 +158,75 @@ async def test_quarantine_is_left_by_a_mended_mapping_or_true_times(
     outage = await source.await_outage(waiting["id"], lifecycle="disputable")
     assert (outage["site_id"], outage["severity"]) == ("somewhere", "low")
     await decide(source, waiting["id"], "release", 409)
+
+
+async def test_a_release_is_held_against_the_other_episodes_of_its_alert(
+    api: httpx.AsyncClient,
+) -> None:
+    source = await make_source_client(api)
+    start, end, later = map(format_minutes_ago, (START, END, LATER))
+    await source.hear(make_alert("a", start, end))
+    first = (await source.find_episode())["id"]
+    await source.hear(make_alert("a", format_minutes_ago(30)))
+    (waiting,) = await source.list_episodes(status="quarantined")
+    assert waiting["reason_code"] == "overlaps"
+    refused = await decide(source, waiting["id"], "release", 409, ended_at=later.isoformat())
+    assert first in refused["detail"]
+    times = {"began_at": end.isoformat(), "ended_at": later.isoformat()}
+    await decide(source, waiting["id"], "release", **times)
+    outage = await source.await_outage(waiting["id"], lifecycle="disputable")
+    assert (parse(outage["detected_at"]), parse(outage["resolved_at"])) == (end, later)
+
+
+async def test_an_episode_of_any_age_is_known_by_its_beginning(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    source = await make_source_client(api)
+    start, end = map(format_minutes_ago, (START, END))
+    await source.hear(make_alert("a", start, end))
+    id_ = (await source.find_episode())["id"]
+    await source.await_outage(id_, lifecycle="disputable")
+    async with database.transaction() as connection:
+        await connection.execute(
+            sa.update(intake_episodes)
+            .where(intake_episodes.c.id == id_)
+            .values(last_heard_at=start - timedelta(days=61))
+        )
+    assert (await source.hear(make_alert("a", start)))["changed"] == 1
+    await source.await_outage(id_, lifecycle="declared")
+
+
+async def test_what_an_older_request_resolves_late_is_reopened(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    """The end came from a request in flight; its episode, which is open again, is due once more."""
+    source = await make_source_client(api)
+    start, end, later = map(format_minutes_ago, (START, END, LATER))
+    later += timedelta(microseconds=123456)
+    await source.hear(make_alert("a", start, end))
+    id_ = (await source.find_episode())["id"]
+    await source.await_outage(id_, lifecycle="disputable")
+    async with database.transaction() as connection:
+        known = await episodes.lock(connection, id_)
+        again = known.change(EpisodeStatus.OPEN, ended_at=None)
+        await episodes.save(connection, again, None)
+    # The conclusion of who had asked for the end.
+    await conclude_episode(database, known, Concluded(), datetime.now(UTC))
+    await source.await_outage(id_, lifecycle="declared")
+    await source.hear(make_alert("a", start, later))
+    outage = await source.await_outage(id_, lifecycle="disputable")
+    assert parse(outage["resolved_at"]) == later
+    async with database.transaction() as connection:
+        known = await episodes.lock(connection, id_)
+        await episodes.save(connection, replace(known, version=known.version + 1), later)
+
+    async def is_concluded() -> bool:
+        async with database.autocommit() as connection:
+            due = sa.select(intake_episodes.c.due_at).where(intake_episodes.c.id == id_)
+            return await connection.scalar(due) is None
+
+    await wait_until(is_concluded, "the episode is not due any more")
+    assert (await api.get(f"/outages/{id_}")).json()["lifecycle"] == "disputable"
 
 
 async def test_what_the_rules_of_outages_refuse_waits_in_quarantine(
