@@ -35,6 +35,7 @@ from domain.sla.outages import OutageStatus
 from services.sla.intake.ask_silent_episodes import ask_silent_episodes
 from services.sla.intake.conclude_episode import Concluded, conclude_episode
 from services.sla.intake.take_due_episodes import take_due_episodes
+from services.sla.outages.read_standing import read_standing
 from worker.intake.outage_requests import OutageRequests
 
 log = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ class EpisodeDriver:
     async def _try(self, episode: Episode, tries: int) -> Concluded:
         known: OutageStanding | None = None
         try:
-            known = await self.requests.read(episode)
+            known = await read_standing(self.database, episode, datetime.now(UTC))
             return await self._align(episode, known)
         except WorkflowUpdateFailedError as error:
             if isinstance(error.cause, ApplicationError) and error.cause.type in _FINAL:

@@ -7,13 +7,7 @@ from typing import Any
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
-from adapters.postgres import audit
 from adapters.postgres.database import Database
-from adapters.postgres.sla import outages, verdicts
-from domain.access.scopes import EVERYTHING
-from domain.audit import make_audit_entry
-from domain.errors import NotFound
-from domain.sla.intake.alignments import OutageStanding
 from domain.sla.intake.episodes import Episode, EpisodeStatus
 from domain.sla.outage_rules import check_outage, check_resolution
 from domain.sla.outages import (
@@ -43,20 +37,6 @@ class OutageRequests:
     database: Database
     client: Client
     network: str
-
-    async def read(self, episode: Episode) -> OutageStanding | None:
-        """Return how the outage of an episode stands, if it is on record."""
-        reopening = _make_reopening(episode)
-        by, subject = reopening.asked.request, f"outage/{episode.id}"
-        entry = make_audit_entry(subject, "outage.reopened", by, reopening.at, {}, reopening.key)
-        try:
-            async with self.database.autocommit() as connection:
-                _, _, key = await verdicts.get_resolution(connection, episode.id)
-                is_reopened = await audit.is_recorded(connection, entry.id)
-                known = await outages.get(connection, episode.id, EVERYTHING)
-        except NotFound:
-            return None
-        return OutageStanding(known.status, known.resolved_at, key, is_reopened)
 
     async def declare(self, episode: Episode) -> None:
         """Refuse before anything begins: a workflow that refuses has already been started."""
@@ -110,5 +90,4 @@ class OutageRequests:
 def _make_reopening(episode: Episode) -> ReopenOutageInput:
     why = _WHY_REOPENED.get(episode.status, "the same alert fires again from the same beginning")
     asked = ReopenRequest(episode.get_request(), why)
-    key = f"{episode.get_resolution_key()}-reopened"
-    return ReopenOutageInput(episode.id, asked, key, datetime.now(UTC))
+    return ReopenOutageInput(episode.id, asked, episode.get_reopening_key(), datetime.now(UTC))

@@ -155,6 +155,10 @@ class Episode:
         """Name the request to resolve: the same one however often it is asked, another after a reopening."""
         return f"intake-{self.id}-{self.reopenings}"
 
+    def get_reopening_key(self) -> str:
+        """Name the request to take that resolution back."""
+        return f"{self.get_resolution_key()}-reopened"
+
 
 def make_episode_id(source: str, fingerprint: str, *key: str) -> str:
     return derive_id("epi", source, fingerprint, *key)

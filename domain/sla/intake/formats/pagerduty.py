@@ -41,8 +41,17 @@ def read_pagerduty(content: Mapping[str, Any]) -> AlertMessage:
         problem = "event.occurred_at is no instant"
     title = clean_text(incident.get("title") or incident.get("summary"), SUMMARY_MAX)
     labels = _read_labels(incident)
-    times, said = (starts_at, ends_at), (labels, title, problem, said_at)
-    signal = AlertSignal(fingerprint, kind in BEGINS, *times, *said, can_reopen=kind == REOPENS)
+    signal = AlertSignal(
+        fingerprint,
+        kind in BEGINS,
+        starts_at,
+        ends_at,
+        labels,
+        title,
+        problem,
+        said_at=said_at,
+        can_reopen=kind == REOPENS,
+    )
     return AlertMessage([signal])
 
 

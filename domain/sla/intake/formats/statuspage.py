@@ -42,8 +42,9 @@ def read_statuspage(content: Mapping[str, Any]) -> AlertMessage:
     problem = _find_problem(status, starts_at, ends_at)
     labels = _read_labels(content, incident)
     said_at = parse_rfc3339(incident.get("updated_at"))
-    times, said = (starts_at, ends_at), (labels, title, problem, said_at)
-    signal = AlertSignal(fingerprint, status in DOWN, *times, *said)
+    signal = AlertSignal(
+        fingerprint, status in DOWN, starts_at, ends_at, labels, title, problem, said_at=said_at
+    )
     return AlertMessage([signal])
 
 

@@ -47,8 +47,13 @@ def read_zabbix(content: Mapping[str, Any], zone: tzinfo) -> AlertMessage:
     for name in ("host", "severity"):
         labels[name] = clean_text(content.get(name))
     title = clean_text(content.get("name"), SUMMARY_MAX)
-    times, said = (starts_at, ends_at), (labels, title, problem)
-    return AlertMessage([AlertSignal(fingerprint, firing, *times, *said, can_reopen=False)])
+    return AlertMessage(
+        [
+            AlertSignal(
+                fingerprint, firing, starts_at, ends_at, labels, title, problem, can_reopen=False
+            )
+        ]
+    )
 
 
 def _read_instant(content: Mapping[str, Any], what: str, zone: tzinfo) -> datetime:

@@ -48,46 +48,49 @@ def show(status: str, minutes: int | None = None, **changes: Any) -> AlertMessag
 
 
 def test_an_incident_that_is_triggered_late_stays_over_and_is_only_reopened_afterwards() -> None:
-    told = Telling(SourceKind.PAGERDUTY)
-    told.hear(page("triggered", -60))
-    assert told.hear(page("resolved")).status is EpisodeStatus.ENDED
+    telling = Telling(SourceKind.PAGERDUTY)
+    telling.hear(page("triggered", -60))
+    assert telling.hear(page("resolved")).status is EpisodeStatus.ENDED
     for late in (page("triggered", -60), page("triggered", 5), page("reopened", -5)):
-        assert (told.hear(late).status, told.hear(late).ended_at) == (EpisodeStatus.ENDED, END)
-    again = told.hear(page("reopened", 5))
+        assert (telling.hear(late).status, telling.hear(late).ended_at) == (
+            EpisodeStatus.ENDED,
+            END,
+        )
+    again = telling.hear(page("reopened", 5))
     assert (again.status, again.retracted_end) == (EpisodeStatus.OPEN, END)
-    assert told.hear(page("resolved", 9)).ended_at == END + timedelta(minutes=9)
+    assert telling.hear(page("resolved", 9)).ended_at == END + timedelta(minutes=9)
 
 
 def test_an_incident_of_a_page_goes_on_only_by_what_was_updated_after_its_end() -> None:
-    told = Telling(SourceKind.STATUSPAGE)
-    told.hear(show("investigating", -60))
-    told.hear(show("resolved", resolved_at=END.isoformat()))
+    telling = Telling(SourceKind.STATUSPAGE)
+    telling.hear(show("investigating", -60))
+    telling.hear(show("resolved", resolved_at=END.isoformat()))
     for late in (show("investigating", -60), show("monitoring", 0), show("identified")):
-        assert told.hear(late).status is EpisodeStatus.ENDED
-    assert told.hear(show("investigating", 1)).status is EpisodeStatus.OPEN
+        assert telling.hear(late).status is EpisodeStatus.ENDED
+    assert telling.hear(show("investigating", 1)).status is EpisodeStatus.OPEN
 
 
 def test_a_problem_of_zabbix_that_is_over_never_comes_back() -> None:
-    told = Telling(SourceKind.ZABBIX)
+    telling = Telling(SourceKind.ZABBIX)
     for value, wanted in (("1", "open"), ("0", "ended"), ("1", "ended")):
-        assert told.hear(read_zabbix(make_notification(value), UTC)).status == wanted
+        assert telling.hear(read_zabbix(make_notification(value), UTC)).status == wanted
 
 
 @pytest.mark.parametrize("kind", [SourceKind.PAGERDUTY, SourceKind.STATUSPAGE])
 def test_bytes_that_are_known_change_nothing_however_they_read(kind: SourceKind) -> None:
-    told = Telling(kind)
+    telling = Telling(kind)
     pager = kind is SourceKind.PAGERDUTY
     opened = page("reopened", 5) if pager else show("investigating", 5)
     over = page("resolved") if pager else show("resolved", resolved_at=END.isoformat())
-    told.hear(opened)
-    told.hear(over)
-    assert told.hear(opened, is_repeated=True).status is EpisodeStatus.ENDED
-    assert told.hear(opened).status is EpisodeStatus.OPEN
+    telling.hear(opened)
+    telling.hear(over)
+    assert telling.hear(opened, is_repeated=True).status is EpisodeStatus.ENDED
+    assert telling.hear(opened).status is EpisodeStatus.OPEN
 
 
 def test_a_late_beginning_does_not_answer_what_a_person_is_asked() -> None:
-    told = Telling(SourceKind.PAGERDUTY)
-    told.hear(page("triggered", -60))
-    assert told.hear(page("resolved", 1000)).status is EpisodeStatus.END_UNKNOWN
-    assert told.hear(page("triggered", -60)).status is EpisodeStatus.END_UNKNOWN
-    assert told.hear(page("resolved")).status is EpisodeStatus.ENDED
+    telling = Telling(SourceKind.PAGERDUTY)
+    telling.hear(page("triggered", -60))
+    assert telling.hear(page("resolved", 1000)).status is EpisodeStatus.END_UNKNOWN
+    assert telling.hear(page("triggered", -60)).status is EpisodeStatus.END_UNKNOWN
+    assert telling.hear(page("resolved")).status is EpisodeStatus.ENDED

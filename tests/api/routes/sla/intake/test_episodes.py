@@ -160,7 +160,7 @@ async def test_quarantine_is_left_by_a_mended_mapping_or_true_times(
     await decide(source, waiting["id"], "release", 409)
 
 
-async def test_a_release_is_held_against_the_other_episodes_of_its_alert(
+async def test_a_release_in_the_time_of_another_episode_of_its_alert_is_refused(
     api: httpx.AsyncClient,
 ) -> None:
     source = await make_source_client(api)
