@@ -196,7 +196,7 @@ async def test_a_disabled_receiver_to_whom_nothing_is_due_is_probed_by_what_wait
     assert await driver.count("webhook_id IN (SELECT id FROM webhooks WHERE active)") == 4
 
 
-async def test_a_probe_that_is_told_410_and_a_persons_pause_are_the_last(
+async def test_a_probe_that_is_answered_410_and_a_persons_pause_are_the_last(
     driver: DeliveryDriver, receiver: WebhookReceiver
 ) -> None:
     receiver.answers = [410]

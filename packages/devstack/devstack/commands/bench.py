@@ -96,8 +96,8 @@ def command(
     running = _choose(benchmark, data_dir, pace, sizes, quiet=as_json)
     result = _run(running)
     if as_json:
-        told = orjson.dumps({"benchmark": benchmark} | result, option=orjson.OPT_NON_STR_KEYS)
-        typer.echo(told.decode())
+        said = orjson.dumps({"benchmark": benchmark} | result, option=orjson.OPT_NON_STR_KEYS)
+        typer.echo(said.decode())
     raise typer.Exit(1 if result.get("problems") else 0)
 
 
