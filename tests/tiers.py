@@ -82,7 +82,7 @@ class Tier:
     test_seconds: float
 
 
-TIERS = {"unit": Tier(75, 10), "test": Tier(1000, 30), "system": Tier(2200, 420)}
+TIERS = {"unit": Tier(75, 10), "test": Tier(1000, 30), "system": Tier(2600, 420)}
 
 
 @dataclass
