@@ -64,17 +64,22 @@ class Dispatcher:
         self.limits, self.notices = limits, notices
         self.stopping = False
         self._posts = set[asyncio.Task[None]]()
+        self._claiming: asyncio.Task[None] | None = None
         self._finished = asyncio.Queue[FinishedPost]()
 
     async def run(self) -> None:
         """Dispatch for as long as this process runs."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._claim_all())
+            self._claiming = group.create_task(self._claim_all())
             group.create_task(self._record_all())
 
     async def stop(self) -> None:
         """Claim nothing more, and let what is on its way be recorded; what is not is found due again."""
         self.stopping = True
+        self.notices.wake()
+        if self._claiming is not None:
+            # Not cancelled in the middle of a connection, which nobody would close.
+            await asyncio.wait([self._claiming], timeout=STOP_SECONDS)
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
                 await self._finished.join()
