@@ -64,6 +64,7 @@ class Dispatcher:
         self.limits, self.notices = limits, notices
         self.stopping = False
         self._posts = set[asyncio.Task[None]]()
+        self._handing = set[asyncio.Task[None]]()
         self._claiming: asyncio.Task[None] | None = None
         self._finished = asyncio.Queue[FinishedPost]()
 
@@ -89,7 +90,7 @@ class Dispatcher:
         left = list(self._posts)
         for post in left:
             post.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.gather(*left, *self._handing, return_exceptions=True)
 
     async def _claim_all(self) -> None:
         while not self.stopping:
@@ -180,8 +181,8 @@ class Dispatcher:
         waiting = [each for each in finished if each.answered.attempt.status is failed]
         if waiting:
             handing = asyncio.create_task(self._hand_over_failed(waiting))
-            self._posts.add(handing)
-            handing.add_done_callback(self._posts.discard)
+            self._handing.add(handing)
+            handing.add_done_callback(self._handing.discard)
 
     async def _hand_over_failed(self, finished: Sequence[FinishedPost]) -> None:
         due = [(each.pending, each.answered.attempt.next_attempt_at) for each in finished]
