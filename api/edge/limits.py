@@ -17,7 +17,7 @@ class EdgeLimits:
     head_bytes_max: int = 16 * KIB
     headers_max: int = 100
     # Bodies that are on their way at once; those that came with their head do not count.
-    bodies_max: int = 64
+    bodies_max: int = 24
     # Requests that wait on one connection behind the one that is being answered.
     pipelined_max: int = 8
     head_within_seconds: float = 10.0
