@@ -26,6 +26,7 @@ from tests.workflows.fakes.fake_activities import (
     FakeAttestationActivities,
     FakeIntegrityCheckActivities,
     FakeReconciliationActivities,
+    FakeSnapshotActivities,
     FakeWalletActivities,
     FakeWebhookActivities,
     activities_of,
@@ -39,6 +40,7 @@ from workflows.attestations import AttestationActivities
 from workflows.batches import BatchActivities
 from workflows.disputes import DisputeActivities
 from workflows.integrity_checks import IntegrityCheckActivities
+from workflows.snapshots import SnapshotActivities
 from workflows.outages import OutageActivities, OutageWorkflow
 from workflows.payments import PaymentActivities, PaymentWorkflow
 from workflows.reconciliation import ReconciliationActivities
@@ -86,6 +88,7 @@ class FakeActivities:
         self.attestations = FakeAttestationActivities()
         self.reconciliation = FakeReconciliationActivities()
         self.integrity_checks = FakeIntegrityCheckActivities()
+        self.snapshots = FakeSnapshotActivities()
         self.wallets = FakeWalletActivities()
 
     def workers(self, client: Client, without: str = "") -> list[Worker]:
@@ -98,7 +101,8 @@ class FakeActivities:
             "settlement": settling,
             "webhooks": activities_of(self.webhooks, WebhookActivities, DeliveryActivities),
             "analytics": activities_of(self.reconciliation, ReconciliationActivities)
-            + activities_of(self.integrity_checks, IntegrityCheckActivities),
+            + activities_of(self.integrity_checks, IntegrityCheckActivities)
+            + activities_of(self.snapshots, SnapshotActivities),
         }
         return [
             Worker(

@@ -40,6 +40,7 @@ from worker.queues import WORKFLOWS
 from workflows.batches import BatchingWorkflow
 from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
+from workflows.snapshots import SnapshotWorkflow
 from workflows.webhooks import WebhookWorkflow
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -50,7 +51,10 @@ BATCHED = {"SETTLEMENT_RAIL": "classic", "CONTRACT_EXECUTION_MODE": "soroban"}
 # as they are.
 # Started, a first task scheduled, begun and completed, and what it asked for.
 BEGUN_EVENTS = 5
-ENDLESS = (BatchingWorkflow, IntegrityCheckWorkflow, ReconciliationWorkflow, WebhookWorkflow)
+ENDLESS = (
+    *(BatchingWorkflow, IntegrityCheckWorkflow, ReconciliationWorkflow, SnapshotWorkflow),
+    WebhookWorkflow,
+)
 PLAYED = ("met", "breached", "rejudged", "rejected", "expired", "cancelled", "amended")
 
 
