@@ -40,10 +40,10 @@ from workflows.attestations import AttestationActivities
 from workflows.batches import BatchActivities
 from workflows.disputes import DisputeActivities
 from workflows.integrity_checks import IntegrityCheckActivities
-from workflows.snapshots import SnapshotActivities
 from workflows.outages import OutageActivities, OutageWorkflow
 from workflows.payments import PaymentActivities, PaymentWorkflow
 from workflows.reconciliation import ReconciliationActivities
+from workflows.snapshots import SnapshotActivities
 from workflows.wallets import WalletActivities
 from workflows.webhooks import DeliveryActivities, WebhookActivities
 

@@ -10,8 +10,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from domain.accounting.integrity_checks import CheckIntegrityInput, CheckIntegrityResult
-from domain.analytics.snapshots import TakeSnapshotInput, TakeSnapshotResult
 from domain.accounting.reconciliation import Comparison, ReconciliationRun
+from domain.analytics.snapshots import TakeSnapshotInput, TakeSnapshotResult
 from domain.deliveries import Delivery, DeliveryStatus, TriedDeliveries, compute_pause
 from domain.errors import Conflict
 from domain.settlement.owners.registrations import ChallengeWalletInput
