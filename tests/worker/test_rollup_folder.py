@@ -13,7 +13,7 @@ async def test_changes_are_folded_by_the_worker(api: httpx.AsyncClient, database
     async def is_folded() -> bool:
         async with database.autocommit() as connection:
             known = await connection.exec_driver_sql(
-                "SELECT 1 FROM analytics_facts WHERE outage_id = %(id)s", {"id": outage_id}
+                "SELECT 1 FROM analytics_contributions WHERE outage_id = %(id)s", {"id": outage_id}
             )
             return known.one_or_none() is not None
 

@@ -36,6 +36,7 @@ from tests.workflows.fakes.fake_outage_activities import FakeOutageActivities
 from tests.workflows.fakes.workflow_sandbox import make_strict_sandbox
 from worker.error_interceptor import ErrorInterceptor
 from worker.queues import WORKFLOWS
+from workflows.analytics.snapshots import SnapshotActivities
 from workflows.attestations import AttestationActivities
 from workflows.batches import BatchActivities
 from workflows.disputes import DisputeActivities
@@ -43,7 +44,6 @@ from workflows.integrity_checks import IntegrityCheckActivities
 from workflows.outages import OutageActivities, OutageWorkflow
 from workflows.payments import PaymentActivities, PaymentWorkflow
 from workflows.reconciliation import ReconciliationActivities
-from workflows.snapshots import SnapshotActivities
 from workflows.wallets import WalletActivities
 from workflows.webhooks import DeliveryActivities, WebhookActivities
 

@@ -37,10 +37,10 @@ from tests.testkit.stacks import Stacks
 from tests.workflows.compact import compact
 from tests.workflows.scenarios import scenarios
 from worker.queues import WORKFLOWS
+from workflows.analytics.snapshots import SnapshotWorkflow
 from workflows.batches import BatchingWorkflow
 from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
-from workflows.snapshots import SnapshotWorkflow
 from workflows.webhooks import WebhookWorkflow
 
 HISTORIES = Path(__file__).parent / "histories"

@@ -134,7 +134,7 @@ def test_buckets_and_their_segments_leave_nothing_out_and_count_nothing_twice(
             assert all(one.until == other.since for one, other in pairwise(mine))
 
 
-def test_segments_are_whole_spans_of_utc_and_facts_are_the_edges() -> None:
+def test_segments_are_whole_spans_of_utc_and_outages_are_the_edges() -> None:
     bucket = Bucket(
         date(2026, 1, 1),
         datetime(2025, 12, 30, 18, 30, tzinfo=UTC),
@@ -145,7 +145,7 @@ def test_segments_are_whole_spans_of_utc_and_facts_are_the_edges() -> None:
         for each in list_segments([bucket], [Grain.MONTH, Grain.DAY, Grain.HOUR])
     ]
     assert shown == [
-        (Grain.FACT, "12-30T18:30", "12-30T19:00"),
+        (Grain.OUTAGE, "12-30T18:30", "12-30T19:00"),
         (Grain.HOUR, "12-30T19:00", "12-31T00:00"),
         (Grain.DAY, "12-31T00:00", "01-01T00:00"),
         (Grain.MONTH, "01-01T00:00", "02-01T00:00"),

@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 import pytest
 import rfc8785
 
-from domain.analytics.snapshots import Money, SeenTotals, Snapshot, compare_money, make_snapshot
+from domain.analytics.snapshots import (
+    AnalyticsSnapshot,
+    Money,
+    SeenTotals,
+    compare_money,
+    make_snapshot,
+)
 from domain.analytics.trends import Totals
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -51,7 +57,7 @@ def test_it_is_canonical_json_and_its_totals_are_those_of_all_agreements() -> No
         replace(TAKEN, tzdata="2026.7"),
     ],
 )
-def test_whatever_is_altered_is_told(altered: Snapshot) -> None:
+def test_whatever_is_altered_is_found(altered: AnalyticsSnapshot) -> None:
     assert len(altered.list_problems()) == 1
 
 

@@ -22,7 +22,7 @@ def test_months_are_those_of_the_zone_and_end_now() -> None:
     assert [each.day for each in list_months(None, None, BERLIN, NOW)] == [date(2026, 4, 1)]
 
 
-def test_the_share_is_of_what_has_passed_and_none_of_what_has_not() -> None:
+def test_the_percentage_is_of_what_has_passed_and_none_of_what_has_not() -> None:
     months = list_months("2026-03", "2026-05", BERLIN, NOW)
     down = SiteDowntime(1, "mast-7", 2, timedelta(hours=1))
     march, april, may = make_months(months, {1: down}, [down])

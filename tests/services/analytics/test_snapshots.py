@@ -18,7 +18,7 @@ from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
 from domain.access.scopes import EVERYTHING
 from domain.accounting.journal import make_accrual
-from domain.analytics.snapshots import Snapshot
+from domain.analytics.snapshots import AnalyticsSnapshot
 from domain.analytics.trends import AnalyticsFilter
 from domain.audit import make_audit_entry
 from domain.errors import NotFound
@@ -42,11 +42,11 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
         yield database
 
 
-async def take(database: Database, key: str) -> Snapshot:
+async def take(database: Database, key: str) -> AnalyticsSnapshot:
     return await take_snapshot(database, TakeSnapshot(ASKER, key, NOW, "2026.6"))
 
 
-async def find_differences(database: Database, taken: Snapshot) -> list[str]:
+async def find_differences(database: Database, taken: AnalyticsSnapshot) -> list[str]:
     found = await reconcile_snapshot(database, taken.id)
     return [each.agreement for each in found.differences]
 
@@ -105,7 +105,7 @@ async def test_what_was_being_posted_meanwhile_is_in_neither(scratch: Database) 
     assert await find_differences(scratch, await take(scratch, "after")) == [""]
 
 
-async def test_money_that_the_sums_do_not_have_is_told(scratch: Database) -> None:
+async def test_money_that_the_sums_do_not_have_is_found(scratch: Database) -> None:
     await owe_payment(scratch, "SNAP-LOST", 25)
     await fold_changes(scratch)
     async with scratch.transaction() as connection:
@@ -119,7 +119,7 @@ async def test_money_that_the_sums_do_not_have_is_told(scratch: Database) -> Non
     assert found[0].snapshot.penalties_stroops == 1000 * USDC - 1
 
 
-async def test_what_somebody_altered_is_told_and_nobody_alters_it_by_the_way(
+async def test_what_somebody_altered_is_found_and_nobody_alters_it_by_the_way(
     scratch: Database,
 ) -> None:
     taken = await take(scratch, "altered")

@@ -57,7 +57,7 @@ CHANGES = [
 ]
 # How a life goes; each letter is a step.
 #   j judged  d revised by a dispute  r reopened  v voided  s paid  c cancelled  p payee changed  a amended
-LIVES = [
+COURSES = [
     "",
     "c",
     "a",
@@ -126,7 +126,7 @@ class OutageWriter:
                 luck.choice(AGREEMENTS),
                 pick_time(luck),
                 luck.choice(list(Severity)),
-                luck.choice(LIVES),
+                luck.choice(COURSES),
             )
             for n in range(many)
         ]

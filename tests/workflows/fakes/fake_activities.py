@@ -31,10 +31,10 @@ from domain.sla.attestations import (
     PrepareCallResult,
 )
 from tests.workflows.fakes.fake_payment_activities import DETECTED, ActivityLog
+from workflows.analytics.snapshots import SnapshotActivities
 from workflows.attestations import AttestationActivities
 from workflows.integrity_checks import IntegrityCheckActivities
 from workflows.reconciliation import ReconciliationActivities
-from workflows.snapshots import SnapshotActivities
 from workflows.wallets import WalletActivities
 from workflows.webhooks import DeliveryActivities, WebhookActivities
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from tests.workflows.conftest import until
 from tests.workflows.fakes.time_skipping_server import Handle, Kept, Stage, keeps
+from workflows.analytics.snapshots import SnapshotWorkflow
 from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
-from workflows.snapshots import SnapshotWorkflow
 
 # Some thirty years, in seconds: other scenes skip as long as years.
 DECADES = 1_000_000_000
