@@ -47,8 +47,8 @@ async def test_ten_thousand_outages_are_what_a_slow_recount_says(scratch: Databa
         while folds and (await fold_changes(scratch)).goes_on:
             pass
         async with scratch.autocommit() as connection:
-            for _ in range(40):
+            for _ in range(15):
                 await check_trend(connection, slow, luck)
                 await check_span(connection, slow, luck)
-            for _ in range(10):
+            for _ in range(4):
                 await check_uptime(connection, slow, luck)
