@@ -27,7 +27,7 @@ CHANGES = {
 }
 # Of what is changed above in another way.
 MORE_CHANGES = {
-    "ALTER TABLE outages ALTER COLUMN site_name DROP NOT NULL": "column outages.assigned_to differs",
+    "ALTER TABLE outages ALTER COLUMN site_name DROP NOT NULL": "column outages.site_name differs",
     "DROP TRIGGER postings_are_immutable ON postings": "trigger postings.postings_are_immutable is missing",
 }
 
