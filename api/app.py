@@ -14,6 +14,8 @@ from adapters.settings import ApiSettings, load
 from api import problems, responses
 from api.access.opening import close_access, open_access
 from api.access.permissions import deny_unmarked
+from api.console.problem_pages import ProblemPages
+from api.console.routers import ROUTERS
 from api.dependencies import Engine, bind_subjects
 from api.documents import pages
 from api.middleware import PREFIX, Guards
@@ -149,6 +151,8 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     # Probes look for health at the root as well.
     for other in (health, metrics, pages, key_sets):
         app.include_router(other.router, include_in_schema=False)
+    for router in ROUTERS:
+        app.include_router(router, include_in_schema=False)
     problems.install(app)
     responses.install(app, [noun.router for noun in NOUNS], prefix)
     # The last one stands before the others.
@@ -156,4 +160,5 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     app.add_middleware(Idempotency)
     app.add_middleware(EntityTags)
     app.add_middleware(Guards, split_origins(settings.allowed_origins) if settings else ())
+    app.add_middleware(ProblemPages)
     return app

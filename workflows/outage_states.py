@@ -8,7 +8,7 @@ the payment waits for is read from the database, and shown of the outage as well
 """
 
 from abc import ABC, abstractmethod
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
@@ -19,6 +19,7 @@ from domain.settlement.payments import JudgeOutageResult, OutageState
 from domain.sla import outages
 from domain.sla.disputes import FileDisputeResult
 from domain.sla.outages import Declaration, OutageStatus, RecordOutageResult
+from domain.sla.waits import OutageStanding, bound_wait, find_wait
 
 with workflow.unsafe.imports_passed_through():
     from workflows.attestations import AttestedWorkflowBase
@@ -132,17 +133,15 @@ class OutageStateWorkflowBase(AttestedWorkflowBase):
     def find_wait(self) -> Wait:
         """Return what the outage waits for; since when, where that is on record."""
         judged, filed, recorded = self.judgement, self.dispute, self.recorded
-        if self.is_open():
-            return Wait(WaitsFor.REPAIR, self.outage.detected_at)
-        if self.status in outages.FINAL:
-            return Wait(WaitsFor.NOTHING)
-        if judged and recorded and self.status is OutageStatus.DISPUTABLE:
-            deadline, window = judged.dispute_deadline, recorded.dispute_window_seconds
-            return Wait(WaitsFor.WINDOW, deadline - timedelta(seconds=window), deadline)
-        if filed and recorded and not self.decided and self.status is OutageStatus.DISPUTED:
-            deadline, window = filed.decision_deadline, recorded.decision_window_seconds
-            return Wait(WaitsFor.DECISION, deadline - timedelta(seconds=window), deadline)
-        return self.stopped or Wait(WaitsFor.NETWORK)
+        window = decision = None
+        if judged and recorded:
+            seconds = recorded.dispute_window_seconds
+            window = bound_wait(WaitsFor.WINDOW, judged.dispute_deadline, seconds)
+        if filed and recorded and not self.decided:
+            seconds = recorded.decision_window_seconds
+            decision = bound_wait(WaitsFor.DECISION, filed.decision_deadline, seconds)
+        detected_at = self.outage.detected_at
+        return find_wait(OutageStanding(self.status, detected_at, window, decision, self.stopped))
 
     def describe(self) -> str:
         """Say in a sentence how the outage stands, and what it waits for."""

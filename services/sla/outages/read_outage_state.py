@@ -20,7 +20,7 @@ async def read_outage_state(
         judgement = None
         if context.judged is not None:
             judgement = await read_judgement_within(connection, context, network, at)
-        stopped = await payments.find_wait(connection, outage_id, at)
+        stopped = await payments.find_waits(connection, [outage_id], at)
     filed = None
     if dispute is not None:
         filed = FileDisputeResult(dispute.id, dispute.decision_deadline, context.version)
@@ -31,5 +31,5 @@ async def read_outage_state(
         judgement,
         filed,
         dispute is not None and dispute.status not in UNDECIDED,
-        stopped,
+        stopped.get(outage_id),
     )

@@ -85,21 +85,29 @@ async def stream(
 
 _STOPPED = text(
     """
-    SELECT p.reason_code, p.status_reason, coalesce(stopped.at, p.created_at) AS since
+    SELECT DISTINCT ON (p.outage_id) p.outage_id, p.reason_code, p.status_reason,
+        coalesce(stopped.at, p.created_at) AS since
     FROM payments p, LATERAL (
         SELECT max(a.recorded_at) AS at FROM audit_entries a WHERE a.subject = 'outage/' || p.outage_id
           AND a.action = 'payment.' || CASE p.status WHEN 'submitted' THEN 'nodes_disagree' ELSE p.status END
     ) stopped
-    WHERE p.outage_id = :outage_id AND p.reason_code IS NOT NULL
-    ORDER BY p.revision DESC LIMIT 1
+    WHERE p.outage_id = ANY(:outage_ids) AND p.reason_code IS NOT NULL
+    ORDER BY p.outage_id, p.revision DESC
     """
 )
 
 
-async def find_wait(connection: AsyncConnection, outage_id: str, at: datetime) -> Wait | None:
-    """Return what the payment of an outage waits for, and since when; None while nothing stops it."""
-    row = (await connection.execute(_STOPPED, {"outage_id": outage_id})).one_or_none()
-    if row is None:
-        return None
-    code = ReasonCode(row.reason_code)
-    return Wait(WAITS[code], row.since, find_end(code, at), row.status_reason)
+async def find_waits(
+    connection: AsyncConnection, outage_ids: Sequence[str], at: datetime
+) -> dict[str, Wait]:
+    """Return what the payments of outages wait for, and since when, by the outages' ids; only of those that are stopped."""
+    rows = await connection.execute(_STOPPED, {"outage_ids": list(outage_ids)})
+    return {
+        row.outage_id: Wait(
+            WAITS[ReasonCode(row.reason_code)],
+            row.since,
+            find_end(ReasonCode(row.reason_code), at),
+            row.status_reason,
+        )
+        for row in rows
+    }
