@@ -182,6 +182,12 @@ class AnalyticsSettings(ListenerSettings):
     integrity_check_opens_circuit_breaker: bool = Field(
         True, description="stop settling when an invariant of the journal is found broken"
     )
+    analytics_fold_every_seconds: Whole = Field(
+        5, ge=1, le=3600, description="pause between two foldings of changes into analytics"
+    )
+    analytics_snapshot_every_seconds: Whole = Field(
+        86400, ge=60, le=31_536_000, description="pause between two snapshots of the analytics"
+    )
 
 
 class ChannelSettings(ListenerSettings):

@@ -35,6 +35,7 @@ from api.routes.access import (
     webhook_secrets,
 )
 from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
+from api.routes.analytics import exposure, mttr, snapshots, trends, uptime
 from api.routes.settlement import (
     approvals,
     circuit_breakers,
@@ -48,7 +49,6 @@ from api.routes.settlement import (
 from api.routes.sla import (
     agreements,
     amendments,
-    analytics,
     configs,
     disputes,
     imports,
@@ -82,15 +82,15 @@ SLA = (
     verdicts,
     configs,
     policies,
-    analytics,
 )
+ANALYTICS = (trends, mttr, exposure, snapshots, uptime)
 INTAKE = (sources, episodes, messages, maintenance_windows, receptions)
 MONEY = (limits, circuit_breakers, approvals, manual_matches, payments)
 PARTIES = (parties, agreements, user_wallets, wallets, payouts)
 PROOFS = (reconciliation, break_resolutions, integrity_checks, audit)
 NOUNS = (
     *(sessions, session_events, people, api_keys, key_sets),
-    *(*SLA, *INTAKE, *MONEY, *PARTIES),
+    *(*SLA, *ANALYTICS, *INTAKE, *MONEY, *PARTIES),
     *(*PROOFS, events, webhooks, webhook_secrets, deliveries, health),
 )
 

@@ -13,7 +13,7 @@ from tests.testkit.source_tree import PRODUCTION, ROOT, get_name, list_modules
 FILE_LINES_MAX, FUNCTION_LINES_MAX = 300, 40
 FILE_LINES_P90 = 180
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "base", "core", "misc"}
-ROOMS = ("sla", "settlement", "accounting")
+ROOMS = ("sla", "settlement", "accounting", "analytics")
 MODULES_MAX = 12
 # What a layer has besides the nouns of the domain.
 FURNITURE = {

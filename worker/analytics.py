@@ -1,4 +1,4 @@
-"""The analytics queue: reconciliation and integrity checks, which need no secret settings."""
+"""The analytics queue: reconciliation, integrity checks and snapshots, which need no secret settings."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -16,6 +16,7 @@ from worker import scheduled_workflows
 from worker.scheduled_workflows import ScheduledWorkflow
 from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
+from workflows.snapshots import SnapshotWorkflow
 
 
 def build_reconciliation_activities(
@@ -62,5 +63,11 @@ def make_schedules(
             IntegrityCheckWorkflow.run,
             settings.integrity_check_every_seconds,
             "checks every invariant of the journal",
+        ),
+        ScheduledWorkflow(
+            "snapshots",
+            SnapshotWorkflow.run,
+            settings.analytics_snapshot_every_seconds,
+            "writes down what every agreement comes to",
         ),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from temporalio.client import Client
 
+from activities.analytics.snapshots import SnapshotActivitiesImpl
 from activities.integration.delivery_notices import DeliveryNotices
 from activities.integration.delivery_poster import DeliveryPoster
 from activities.integration.receiver_limits import ReceiverLimits
@@ -32,6 +33,7 @@ from worker.analytics import (
 from worker.intake.episode_driver import make_episode_driver
 from worker.integration.dispatcher import make_dispatching
 from worker.recovery.relay import make_relay
+from worker.rollup_folder import make_rollup_folder
 from worker.settlement import build_settlement_activities, start_batching
 from workflows.attestations import AttestationWorkflow
 from workflows.batches import BatchingWorkflow, BatchWorkflow
@@ -39,6 +41,7 @@ from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
+from workflows.snapshots import SnapshotWorkflow
 from workflows.wallets import WALLET_WORKFLOWS
 from workflows.webhooks import WebhookWorkflow
 
@@ -51,7 +54,7 @@ WORKFLOWS: Mapping[str, Sequence[type]] = {
         *WALLET_WORKFLOWS,
     ],
     "webhooks": [WebhookWorkflow],
-    "analytics": [ReconciliationWorkflow, IntegrityCheckWorkflow],
+    "analytics": [ReconciliationWorkflow, IntegrityCheckWorkflow, SnapshotWorkflow],
 }
 
 Begin = Callable[[Client], Awaitable[None]]
@@ -125,13 +128,21 @@ def _build_webhooks_spec(
 def _build_analytics_spec(
     settings: AnalyticsSettings, database: Database, stack: AsyncExitStack
 ) -> QueueSpec:
-    """Build the scheduled workflows and their activities."""
+    """Build the scheduled workflows and their activities, and the folder of rollups."""
     comparisons = build_reconciliation_activities(settings, database, stack)
     integrity_checks = build_integrity_check_activities(settings, database)
     return QueueSpec(
         WORKFLOWS["analytics"],
-        [comparisons.read_chain, comparisons.compare_journal, integrity_checks.check_integrity],
-        make_schedules(settings, stack),
+        [
+            *(comparisons.read_chain, comparisons.compare_journal),
+            *(integrity_checks.check_integrity, SnapshotActivitiesImpl(database).take_snapshot),
+        ],
+        make_rollup_folder(
+            database,
+            settings.analytics_fold_every_seconds,
+            stack,
+            make_schedules(settings, stack),
+        ),
     )
 
 

@@ -32,6 +32,7 @@ class Permission(StrEnum):
     WALLETS_READ = "wallets:read"
     WALLETS_WRITE = "wallets:write"
     PAYOUTS_WRITE = "payouts:write"
+    SNAPSHOTS_TAKE = "snapshots:take"  # of the analytics
     JOURNAL_READ = "journal:read"  # and what it was compared with
     BREAKS_ASSIGN = "breaks:assign"
     BREAKS_CLOSE = "breaks:close"
@@ -74,12 +75,13 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.FINANCE: _READ
     | {
         Permission.DISPUTES_DECIDE,
+        Permission.SNAPSHOTS_TAKE,
         Permission.PAYMENTS_APPROVE,
         Permission.PAYMENTS_RETRY,
         Permission.BREAKS_ASSIGN,
     },
     Role.VIEWER: _READ,
-    Role.AUDITOR: _READ | {Permission.AUDIT_READ},
+    Role.AUDITOR: _READ | {Permission.AUDIT_READ, Permission.SNAPSHOTS_TAKE},
     # Only what a route narrows to the caller's own party.
     Role.CLAIMANT: frozenset(
         {

@@ -10,6 +10,13 @@ from adapters.postgres.tables.access import (
     sessions,
     signing_keys,
 )
+from adapters.postgres.tables.analytics.rollups import (
+    analytics_changes,
+    analytics_facts,
+    analytics_histograms,
+    analytics_rollups,
+)
+from adapters.postgres.tables.analytics.snapshots import analytics_snapshots
 from adapters.postgres.tables.attestations import (
     attestations,
     contract_calls,
@@ -68,6 +75,7 @@ from adapters.postgres.tables.reconciliation import (
 from adapters.postgres.tables.sla.agreements import (
     agreement_coverages,
     agreement_versions,
+    agreement_zones,
     agreements,
     parties,
 )
@@ -90,8 +98,14 @@ __all__ = [
     "accounts",
     "agreement_coverages",
     "agreement_versions",
+    "agreement_zones",
     "agreements",
     "allocations",
+    "analytics_changes",
+    "analytics_facts",
+    "analytics_histograms",
+    "analytics_rollups",
+    "analytics_snapshots",
     "api_keys",
     "approvals",
     "attempts",

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres.access.scopes import list_agreement_conditions
 from adapters.postgres.sla.agreements.parties import add_party
 from adapters.postgres.sla.agreements.versions import add_version
-from adapters.postgres.tables import agreement_versions, agreements, payouts
+from adapters.postgres.tables import agreement_versions, agreement_zones, agreements, payouts
 from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict, Invalid, NotFound
 from domain.sla.agreements.agreements import Agreement
@@ -62,6 +62,22 @@ async def put_agreement(connection: AsyncConnection, terms: Agreement) -> bool:
         .returning(agreements.c.name)
     )
     return added.one_or_none() is not None
+
+
+async def get_zone(connection: AsyncConnection, name: str) -> str:
+    """Return the time zone in which the months of an agreement begin: UTC, where nobody has set another."""
+    c = agreement_zones.c
+    return await connection.scalar(select(c.time_zone).where(c.agreement == name)) or "UTC"
+
+
+async def put_zone(
+    connection: AsyncConnection, name: str, time_zone: str, by: str, at: datetime
+) -> None:
+    changed = {"time_zone": time_zone, "changed_by": by, "changed_at": at}
+    statement = insert(agreement_zones).values(agreement=name, **changed)
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=["agreement"], set_=changed)
+    )
 
 
 async def list_page(

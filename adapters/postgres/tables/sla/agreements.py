@@ -32,6 +32,16 @@ agreements = Table(
     Index("ix_agreements_beneficiary_party", "beneficiary_party"),
 )
 
+# In which zone the months of an agreement begin; UTC for one that is not here.
+agreement_zones = Table(
+    "agreement_zones",
+    metadata,
+    Column("agreement", String(100), sa.ForeignKey("agreements.name"), primary_key=True),
+    Column("time_zone", String(64), nullable=False),
+    Column("changed_by", String(200), nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)
+
 agreement_versions = Table(
     "agreement_versions",
     metadata,
