@@ -30,9 +30,10 @@ PUBLIC_PATHS = {
     *SENT_TO,
     *("/auth/login", "/auth/logout", "/auth/refresh", "/auth/register", "/.well-known/jwks.json"),
     *("/events/schemas", "/events/schemas/{event_type}"),
+    *("/console/login", "/console/logout", "/console/style.css", "/console/icon.svg"),
 }
 # They end the session of whoever asks, or do not end themselves: tests of their own ask them.
-ENDS = {"/auth/logout", "/auth/logout-all", "/auth/events"}
+ENDS = {"/auth/logout", "/auth/logout-all", "/auth/events", "/console/logout"}
 
 
 def test_every_route_says_who_may_call_it() -> None:
@@ -102,6 +103,15 @@ async def _ask(client: httpx.AsyncClient, route: ServedRoute) -> httpx.Response:
     return await client.request(route.method, route.example, json=body)
 
 
+def _is_page(route: ServedRoute) -> bool:
+    return route.path.startswith("/console")
+
+
+def _leads_to_login(answer: httpx.Response) -> bool:
+    """As a browser is answered whom the pages do not know."""
+    return answer.status_code == 303 and answer.headers["location"].startswith("/console/login")
+
+
 async def _find_wrong(
     client: httpx.AsyncClient, role: Role, routes: list[ServedRoute], *, by_key: bool
 ) -> list[tuple[str, str, int]]:
@@ -115,10 +125,14 @@ async def _find_wrong(
             assert answer.status_code == 401, route
             continue
         expected = route.allows(role, by_key=by_key)
-        if answer.status_code in {401, 500} or (answer.status_code != 403) is not expected:
+        if (
+            _leads_to_login(answer)
+            or answer.status_code in {401, 500}
+            or (answer.status_code != 403) is not expected
+        ):
             wrong.append((route.method, route.path, answer.status_code))
         if not expected:
-            detail = answer.json()["detail"]
+            detail = answer.text if _is_page(route) else answer.json()["detail"]
             assert "does not have" in detail
             assert any(name in detail for name in route.permissions)
     return wrong
@@ -146,7 +160,9 @@ async def test_without_a_key_only_what_is_public_answers(api: httpx.AsyncClient)
     url = str(api.base_url.copy_with(path="/"))
     async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as stranger:
         for route in ROUTES:
+            if route.path == "/console/logout":
+                continue  # it leads to the login itself
             answer = await _ask(stranger, route)
             proven = route.path.removeprefix("/api/v1") in {"/metrics", *SENT_TO}
             refused = bool(route.permissions) or proven
-            assert (answer.status_code == 401) is refused, route
+            assert (answer.status_code == 401 or _leads_to_login(answer)) is refused, route
