@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from activities.jobs.job_contexts import JobContext
+from activities.jobs.recomputations import RecomputationRunner
+from activities.jobs.redeliveries import RedeliveryRunner
 from domain.jobs.jobs import JobKind
 
 # What a job found: JSON, which its route shows.
@@ -24,4 +26,7 @@ class JobRunner(Protocol):
 
 def make_runners() -> Mapping[JobKind, JobRunner]:
     """Return the runner of every kind."""
-    return {}
+    return {
+        JobKind.REDELIVERY: RedeliveryRunner(),
+        JobKind.RECOMPUTATION: RecomputationRunner(),
+    }
