@@ -1,5 +1,6 @@
 """The workflow of a job: patient with what is down, not with what is refused, and not for ever."""
 
+from functools import partial
 from typing import Any
 
 from temporalio.client import WorkflowHandle
@@ -86,7 +87,7 @@ async def test_a_job_that_waits_to_be_tried_again_is_cancelled_at_once(
         fakes.jobs.errors, fakes.jobs.cancelled_by = [TryAgain(DOWN)], []
         with environment.with_time_skipping_disabled():
             handle = await begin(environment, f"cancelled-by-{how}")
-            await until(lambda: read_details(handle), lambda said: "trying again" in said)
+            await until(partial(read_details, handle), lambda said: "trying again" in said)
             if how == "signal":
                 fakes.jobs.cancelled_by = ["somebody"]
                 await handle.signal(JobWorkflow.look_again)
