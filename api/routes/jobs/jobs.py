@@ -54,7 +54,9 @@ async def list_jobs(
 @router.get("/{job_id}", dependencies=READ, responses=declare_problems(404))
 async def get_job(job_id: JobId, database: Database) -> JobView:
     """Show a job: how far it is, what it found, and its files."""
-    return await _show(database, job_id)
+    async with database.autocommit() as connection:
+        job = await jobs.get(connection, job_id)
+    return await _show(database, job)
 
 
 @router.post("/{job_id}/cancel", dependencies=CANCEL, responses=declare_problems(404, 409))
@@ -71,9 +73,9 @@ async def delete_job(job_id: JobId, engine: Running, asked: Asked, caller: Calle
 
 async def _cancel(engine: Running, job_id: str, asked: Asked, caller: Principal) -> JobView:
     await _find_permitted(engine.database, job_id, caller)
-    await cancel(engine.database, CancelJob(job_id, asked, datetime.now(UTC)))
+    job = await cancel(engine.database, CancelJob(job_id, asked, datetime.now(UTC)))
     await notify_job(engine, job_id)
-    return await _show(engine.database, job_id)
+    return await _show(engine.database, job)
 
 
 @router.post("/{job_id}/retry", dependencies=CANCEL, responses=declare_problems(404, 409))
@@ -82,7 +84,7 @@ async def retry_job(job_id: JobId, engine: Running, asked: Asked, caller: Caller
     await _find_permitted(engine.database, job_id, caller)
     job = await retry(engine.database, RetryJob(job_id, asked, datetime.now(UTC)))
     await start_job(engine, job)
-    return await _show(engine.database, job_id)
+    return await _show(engine.database, job)
 
 
 @router.get(
@@ -129,7 +131,6 @@ async def _find_permitted(database: Database, job_id: str, caller: Principal) ->
     return job
 
 
-async def _show(database: Database, job_id: str) -> JobView:
+async def _show(database: Database, job: Job) -> JobView:
     async with database.autocommit() as connection:
-        job = await jobs.get(connection, job_id)
-        return JobView.of(job, await job_files.list_files(connection, job_id))
+        return JobView.of(job, await job_files.list_files(connection, job.id))
