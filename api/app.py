@@ -36,6 +36,7 @@ from api.routes.access import (
 )
 from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
 from api.routes.analytics import exposure, mttr, snapshots, trends, uptime
+from api.routes.jobs import jobs, recomputations
 from api.routes.settlement import (
     approvals,
     circuit_breakers,
@@ -88,10 +89,11 @@ INTAKE = (sources, episodes, messages, maintenance_windows, receptions)
 MONEY = (limits, circuit_breakers, approvals, manual_matches, payments)
 PARTIES = (parties, agreements, user_wallets, wallets, payouts)
 PROOFS = (reconciliation, break_resolutions, integrity_checks, audit)
+JOBS = (recomputations, jobs)
 NOUNS = (
     *(sessions, session_events, people, api_keys, key_sets),
     *(*SLA, *ANALYTICS, *INTAKE, *MONEY, *PARTIES),
-    *(*PROOFS, events, webhooks, webhook_secrets, deliveries, health),
+    *(*PROOFS, events, webhooks, webhook_secrets, deliveries, *JOBS, health),
 )
 
 
