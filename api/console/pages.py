@@ -56,6 +56,7 @@ class Done(StrEnum):
     CLOSED = "closed"
     ENABLED = "enabled"
     SWITCHED = "switched"
+    CANCELLED_JOB = "cancelled_job"
 
 
 SENTENCES = {
@@ -77,6 +78,7 @@ SENTENCES = {
     Done.CLOSED: "The break is closed.",
     Done.ENABLED: "The webhook is active again; what waited is delivered.",
     Done.SWITCHED: "The circuit breaker is switched.",
+    Done.CANCELLED_JOB: "The job is cancelled, at its next step if it runs.",
 }
 
 
@@ -95,6 +97,7 @@ MENU = (
     MenuEntry("/console/outages", "Outages", _ALL),
     MenuEntry("/console/attention", "Needs a person", _STAFF),
     MenuEntry("/console/analytics", "Analytics", _ALL),
+    MenuEntry("/console/jobs", "Jobs", frozenset({Permission.JOBS_READ})),
     MenuEntry("/console/sources", "Sources", _STAFF),
 )
 

@@ -4,6 +4,7 @@ from api.console import (
     analytics,
     attention,
     attention_actions,
+    jobs,
     outage_actions,
     outages,
     overview,
@@ -16,6 +17,6 @@ ROUTERS = tuple(
     each.router
     for each in (
         *(pages, sessions, overview, outages, outage_actions),
-        *(attention, attention_actions, analytics, sources),
+        *(attention, attention_actions, analytics, jobs, sources),
     )
 )

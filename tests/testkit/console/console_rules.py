@@ -12,6 +12,8 @@ _OF_DISPUTES = """
 """
 _CLOSED: dict[P, str] = {
     P.OUTAGES_READ: "GET /console/attention  GET /console/sources",
+    P.JOBS_READ: "GET /console/jobs  GET /console/jobs/{job_id}/output",
+    P.JOBS_CANCEL: "POST /console/jobs/{job_id}/cancel  POST /console/jobs/{job_id}/retry",
     P.OUTAGES_RESOLVE: """
         POST /console/outages/{outage_id}/resolve  POST /console/outages/{outage_id}/amend
         POST /console/outages/{outage_id}/cancel  POST /console/outages/{outage_id}/reopen
@@ -60,4 +62,5 @@ CONSOLE_RULES = _make_rules()
 
 def list_pages() -> list[str]:
     """Return the paths of the pages that not everybody may open."""
-    return [name.removeprefix("GET ") for name, p in CONSOLE_RULES.items() if p and "GET " in name]
+    names = [name for name, asked in CONSOLE_RULES.items() if asked and name.startswith("GET ")]
+    return [name.removeprefix("GET ") for name in names if not name.endswith("/output")]
