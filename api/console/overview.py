@@ -10,12 +10,13 @@ from api.access.scopes import OutageScope
 from api.console.attention import count_sections
 from api.console.forms.submissions import read_form
 from api.console.pages import find_age, render_page
-from api.dependencies import Caller, Page, Running
+from api.dependencies import Caller, Database, Page, Running
 from api.routes.settlement import circuit_breakers
 from api.routes.sla import listings
 from api.routes.sla.listings import CursorText, OutagePageView, Sorted, Wanted
 from api.views import OutageView
 from domain.access.permissions import Permission
+from domain.access.scopes import Scope
 from domain.reasons import Wait, WaitsFor
 from domain.sla.listings import Ordering, OutageFilter
 from domain.sla.outages import FINAL, OutageStatus
@@ -51,6 +52,18 @@ class OutageRow:
     stroops: str | None
 
 
+async def read_outages(
+    database: Database,
+    scope: Scope,
+    wanted: OutageFilter,
+    ordering: Ordering,
+    size: int,
+    cursor: str | None = None,
+) -> OutagePageView:
+    """Return a page of outages as the API lists them, from the beginning or from a cursor on."""
+    return await listings.list_outages(database, scope, Page(1, size), wanted, ordering, cursor)
+
+
 async def list_rows(engine: Running, found: OutagePageView) -> list[OutageRow]:
     """Return the rows of a page of outages."""
     now = datetime.now(UTC)
@@ -69,18 +82,13 @@ async def show_overview(
     request: Request, engine: Running, caller: Caller, scope: OutageScope
 ) -> Response:
     """Show what is open: how many, and the newest with what each waits for."""
-    database, by_default = engine.database, Ordering()
-    counts = {
-        status: (
-            await listings.list_outages(
-                database, scope, Page(1, 1), OutageFilter(statuses=[status]), by_default
-            )
-        ).total
-        for status in STANDING
-    }
-    found = await listings.list_outages(
-        database, scope, Page(1, OPEN_MAX), OutageFilter(statuses=STANDING), by_default
-    )
+    database = engine.database
+    counts = {}
+    for status in STANDING:
+        of_one = OutageFilter(statuses=[status])
+        counts[status] = (await read_outages(database, scope, of_one, Ordering(), 1)).total
+    standing = OutageFilter(statuses=STANDING)
+    found = await read_outages(database, scope, standing, Ordering(), OPEN_MAX)
     halted = None
     if caller.may(Permission.PAYMENTS_READ):
         halted = await circuit_breakers.get_circuit_breaker(database)
@@ -107,9 +115,7 @@ async def list_outages(
     cursor: CursorText = None,
 ) -> Response:
     """List outages by the filters and the cursor of the API."""
-    found = await listings.list_outages(
-        engine.database, scope, Page(1, PAGE), wanted, ordering, cursor
-    )
+    found = await read_outages(engine.database, scope, wanted, ordering, PAGE, cursor)
     asked = {name: text for name, text in request.query_params.items() if name != "cursor"}
     more = None
     if found.next_cursor is not None:

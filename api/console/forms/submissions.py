@@ -31,7 +31,9 @@ FIELDS_MAX = 40
 # What a form has besides the fields that a person fills in.
 TOKEN, ONCE, TAG, BACK = "csrf_token", "once", "tag", "back"
 ROOT = "/console"
-_OWN = re.compile(r"/console(?:/[A-Za-z0-9._~:%-]+)*(?:\?[A-Za-z0-9._~:%&=+-]*)?", re.ASCII)
+_OWN = re.compile(
+    r"/console(?:/[A-Za-z0-9][A-Za-z0-9._~:%-]*)*(?:\?[A-Za-z0-9._~:%&=+-]*)?", re.ASCII
+)
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9.]+)?", re.ASCII)
 Given = TypeVar("Given", bound=Body)
