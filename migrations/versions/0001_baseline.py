@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_c4716e8040cf"
+revision = "0001_ac3c6297923c"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -30,6 +30,112 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("floor_stroops = 0", name=op.f("ck_accounts_floor")),
         sa.PrimaryKeyConstraint("name", "currency", name=op.f("pk_accounts")),
+    )
+    op.create_table(
+        "analytics_changes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("outage_id", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_analytics_changes")),
+        info={"rows_are_deleted": True},
+    )
+    op.create_table(
+        "analytics_facts",
+        sa.Column("outage_id", sa.String(length=64), nullable=False),
+        sa.Column("detected_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("severity", sa.String(length=20), nullable=False),
+        sa.Column("site_id", sa.String(length=100), nullable=True),
+        sa.Column("site_name", sa.String(length=200), nullable=False),
+        sa.Column("phase", sa.String(length=10), nullable=False),
+        sa.Column("violated", sa.Boolean(), nullable=False),
+        sa.Column("mttr_minutes", sa.BigInteger(), nullable=True),
+        sa.Column("rewards_stroops", sa.BigInteger(), nullable=False),
+        sa.Column("penalties_stroops", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "phase IN ('open', 'judged', 'cancelled', 'voided')",
+            name=op.f("ck_analytics_facts_phase"),
+        ),
+        sa.PrimaryKeyConstraint("outage_id", name=op.f("pk_analytics_facts")),
+    )
+    op.create_index(
+        "ix_analytics_facts_agreement",
+        "analytics_facts",
+        ["agreement", "detected_at"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_analytics_facts_detected_at", "analytics_facts", ["detected_at"], unique=False
+    )
+    op.create_index(
+        "ix_analytics_facts_ended_at", "analytics_facts", ["agreement", "ended_at"], unique=False
+    )
+    op.create_index(
+        "ix_analytics_facts_site_id",
+        "analytics_facts",
+        ["site_id", "detected_at"],
+        unique=False,
+        postgresql_where=sa.text("site_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_analytics_facts_site_name",
+        "analytics_facts",
+        ["site_name", "detected_at"],
+        unique=False,
+    )
+    op.create_table(
+        "analytics_histograms",
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("grain", sa.String(length=5), nullable=False),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("severity", sa.String(length=20), nullable=False),
+        sa.Column("mttr_minutes", sa.BigInteger(), nullable=False),
+        sa.Column("outages", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "agreement",
+            "grain",
+            "starts_at",
+            "severity",
+            "mttr_minutes",
+            name=op.f("pk_analytics_histograms"),
+        ),
+        postgresql_with={"fillfactor": "80"},
+    )
+    op.create_table(
+        "analytics_rollups",
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("grain", sa.String(length=5), nullable=False),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("severity", sa.String(length=20), nullable=False),
+        sa.Column("detected", sa.BigInteger(), nullable=False),
+        sa.Column("cancelled", sa.BigInteger(), nullable=False),
+        sa.Column("voided", sa.BigInteger(), nullable=False),
+        sa.Column("judged", sa.BigInteger(), nullable=False),
+        sa.Column("violations", sa.BigInteger(), nullable=False),
+        sa.Column("minutes", sa.Numeric(precision=30, scale=0), nullable=False),
+        sa.Column("rewards_stroops", sa.Numeric(precision=30, scale=0), nullable=False),
+        sa.Column("penalties_stroops", sa.Numeric(precision=30, scale=0), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "agreement", "grain", "starts_at", "severity", name=op.f("pk_analytics_rollups")
+        ),
+        postgresql_with={"fillfactor": "80"},
+    )
+    op.create_table(
+        "analytics_snapshots",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("taken_by", sa.String(length=200), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("checksum", sa.String(length=64), nullable=False),
+        sa.Column("tzdata", sa.String(length=20), nullable=False),
+        sa.Column("seen", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_analytics_snapshots")),
+    )
+    op.create_index(
+        "ix_analytics_snapshots_listing",
+        "analytics_snapshots",
+        [sa.literal_column("taken_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
     )
     op.create_table(
         "audit_entries",
@@ -130,6 +236,7 @@ def upgrade() -> None:
         sa.Column(
             "posted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
+        sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
         sa.CheckConstraint(
             "(corrects IS NOT NULL) = (kind IN ('release', 'reversal', 'correction'))",
             name=op.f("ck_entries_corrects"),
@@ -318,6 +425,84 @@ def upgrade() -> None:
         info={"rows_are_deleted": True},
     )
     op.create_index("ix_integrity_checks_at", "integrity_checks", ["at"], unique=False)
+    op.create_table(
+        "job_files",
+        sa.Column("job_id", sa.String(length=64), nullable=False),
+        sa.Column("role", sa.String(length=10), nullable=False),
+        sa.Column("filename", sa.String(length=200), nullable=False),
+        sa.Column("content_type", sa.String(length=100), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("sha256", sa.String(length=64), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("(role IN ('input', 'output'))", name=op.f("ck_job_files_role")),
+        sa.CheckConstraint("(size IS NULL) = (sha256 IS NULL)", name=op.f("ck_job_files_whole")),
+        sa.PrimaryKeyConstraint("job_id", "role", name=op.f("pk_job_files")),
+        info={"rows_are_deleted": True},
+    )
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("parameters", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("asked_by", sa.String(length=200), nullable=False),
+        sa.Column("correlation_id", sa.String(length=100), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=True),
+        sa.Column("done", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("checkpoint", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("result", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancel_requested_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(kind IN ('recomputation', 'redelivery'))", name=op.f("ck_jobs_kind")),
+        sa.CheckConstraint(
+            "(status IN ('cancelled', 'done', 'failed')) = (ended_at IS NOT NULL AND expires_at IS NOT NULL)",
+            name=op.f("ck_jobs_ended"),
+        ),
+        sa.CheckConstraint(
+            "(status IN ('cancelled', 'done', 'failed', 'queued', 'running'))",
+            name=op.f("ck_jobs_status"),
+        ),
+        sa.CheckConstraint("status <> 'failed' OR error IS NOT NULL", name=op.f("ck_jobs_error")),
+        sa.CheckConstraint("done >= 0 AND total >= 0", name=op.f("ck_jobs_counts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
+        info={"rows_are_deleted": True},
+    )
+    op.create_index(
+        "ix_jobs_expired",
+        "jobs",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("expires_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_jobs_listing",
+        "jobs",
+        [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_jobs_unfinished",
+        "jobs",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
     op.create_table(
         "limits",
         sa.Column("name", sa.String(length=20), nullable=False),
@@ -554,6 +739,23 @@ def upgrade() -> None:
         "ix_intake_messages_status", "intake_messages", ["status", "received_at"], unique=False
     )
     op.create_table(
+        "job_file_chunks",
+        sa.Column("job_id", sa.String(length=64), nullable=False),
+        sa.Column("role", sa.String(length=10), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint(
+            "length(content) BETWEEN 1 AND 262144", name=op.f("ck_job_file_chunks_length")
+        ),
+        sa.ForeignKeyConstraint(
+            ["job_id", "role"],
+            ["job_files.job_id", "job_files.role"],
+            name="fk_job_file_chunks_file",
+        ),
+        sa.PrimaryKeyConstraint("job_id", "role", "number", name=op.f("pk_job_file_chunks")),
+        info={"rows_are_deleted": True},
+    )
+    op.create_table(
         "people",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("email", sa.String(length=100), nullable=False),
@@ -692,6 +894,17 @@ def upgrade() -> None:
             "effective_from",
             name=op.f("uq_agreement_versions_agreement_effective_from"),
         ),
+    )
+    op.create_table(
+        "agreement_zones",
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("time_zone", sa.String(length=64), nullable=False),
+        sa.Column("changed_by", sa.String(length=200), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["agreement"], ["agreements.name"], name=op.f("fk_agreement_zones_agreement")
+        ),
+        sa.PrimaryKeyConstraint("agreement", name=op.f("pk_agreement_zones")),
     )
     op.create_table(
         "api_keys",
