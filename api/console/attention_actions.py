@@ -93,7 +93,7 @@ async def switch_circuit_breaker(sent: Sent) -> Response:
 @router.post("/webhooks/{webhook_id}/activate", dependencies=MANAGE)
 async def activate_webhook(webhook_id: Id, sent: Sent) -> Response:
     async def act() -> None:
-        change = WebhookChange(active=True)
+        change = WebhookChange.model_validate({"active": True})
         await webhooks.change_webhook(webhook_id, change, sent.engine, sent.asked)
 
     return await sent.carry_out(act, Done.ENABLED, show_attention(sent))

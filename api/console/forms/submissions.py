@@ -158,8 +158,10 @@ def _convert(body: type[Body], name: str, text: str) -> Any:
 
 
 def _list_kinds(annotation: Any) -> set[Any]:
-    parts = get_args(annotation)
-    return {annotation}.union(*map(_list_kinds, parts)) if parts else {annotation}
+    found = {annotation}
+    for part in get_args(annotation):
+        found |= _list_kinds(part)
+    return found
 
 
 def find_own_path(wanted: str | None) -> str:

@@ -24,8 +24,8 @@ async def test_trends_are_drawn_and_a_day_without_data_is_a_gap(
     assert (said["total_outages"], said["total_violations"]) == (2, 1)
     assert "1,000 USDC" in page.words
     rows = [row.split("</tr>")[0] for row in browser.text.split("<tr>")]
-    (first,) = [row for row in rows if ">2026-01-30<" in row]
-    (second,) = [row for row in rows if ">2026-01-31<" in row]
+    (first,) = [row for row in rows if 'scope="row">2026-01-30<' in row]
+    (second,) = [row for row in rows if 'scope="row">2026-01-31<' in row]
     assert first.count("no data") == 5
     assert ">2<" in second
     assert "no data" not in second
