@@ -103,7 +103,7 @@ async def void_debt(outage_id: OutageId, sent: Sent) -> Response:
 
 
 @router.post("/outages/{outage_id}/disputes")
-async def file_dispute(outage_id: OutageId, sent: Sent, scope: FilingScope) -> Response:
+async def file_dispute(outage_id: OutageId, scope: FilingScope, sent: Sent) -> Response:
     async def act() -> None:
         body = read_body({**sent.fields, "outage_id": outage_id}, DisputeBody)
         await disputes.file_dispute(body, sent.engine, sent.asked, sent.update_id, scope)
@@ -113,7 +113,7 @@ async def file_dispute(outage_id: OutageId, sent: Sent, scope: FilingScope) -> R
 
 @router.post("/outages/{outage_id}/disputes/{dispute_id}/withdraw")
 async def withdraw_dispute(
-    outage_id: OutageId, dispute_id: DisputeId, sent: Sent, scope: FilingScope
+    outage_id: OutageId, dispute_id: DisputeId, scope: FilingScope, sent: Sent
 ) -> Response:
     async def act() -> None:
         body, key = sent.read(WithdrawBody), sent.update_id
