@@ -12,6 +12,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.folding_settings import FoldingSettings
 from adapters.logs import LogFormat, LogLevel
 from adapters.setting_types import (
     CONTRACT,
@@ -44,8 +45,7 @@ class CommonSettings(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True)
 
     database_url: str = Field(
-        pattern=DATABASE,
-        description="PostgreSQL, as postgresql://user:password@host:port/name",
+        pattern=DATABASE, description="PostgreSQL, as postgresql://user:password@host:port/name"
     )
     temporal_address: str = Field("127.0.0.1:7233", description="Temporal frontend, host:port")
     temporal_namespace: str = Field("default", description="Temporal namespace")
@@ -161,7 +161,7 @@ class ListenerSettings(CommonSettings):
     )
 
 
-class AnalyticsSettings(ListenerSettings):
+class AnalyticsSettings(FoldingSettings, ListenerSettings):
     """The worker of the analytics queue: it reads the chain, and never has a signing seed."""
 
     stellar_usdc_issuer: Address = Field(description="account that issues USDC")
@@ -181,12 +181,6 @@ class AnalyticsSettings(ListenerSettings):
     )
     integrity_check_opens_circuit_breaker: bool = Field(
         True, description="stop settling when an invariant of the journal is found broken"
-    )
-    analytics_fold_every_seconds: Whole = Field(
-        5, ge=1, le=3600, description="pause between two foldings of changes into analytics"
-    )
-    analytics_snapshot_every_seconds: Whole = Field(
-        86400, ge=60, le=31_536_000, description="pause between two snapshots of the analytics"
     )
 
 

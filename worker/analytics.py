@@ -14,9 +14,9 @@ from adapters.stellar.rpc.treasury_history import connect
 from domain.settlement.payments import Treasury
 from worker import scheduled_workflows
 from worker.scheduled_workflows import ScheduledWorkflow
+from workflows.analytics.snapshots import SnapshotWorkflow
 from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
-from workflows.snapshots import SnapshotWorkflow
 
 
 def build_reconciliation_activities(

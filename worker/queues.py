@@ -37,6 +37,7 @@ from worker.integration.dispatcher import make_dispatching
 from worker.recovery.relay import make_relay
 from worker.rollup_folder import make_rollup_folder
 from worker.settlement import build_settlement_activities, start_batching
+from workflows.analytics.snapshots import SnapshotWorkflow
 from workflows.attestations import AttestationWorkflow
 from workflows.batches import BatchingWorkflow, BatchWorkflow
 from workflows.integrity_checks import IntegrityCheckWorkflow
@@ -44,7 +45,6 @@ from workflows.jobs.jobs import JobWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
-from workflows.snapshots import SnapshotWorkflow
 from workflows.wallets import WALLET_WORKFLOWS
 from workflows.webhooks import WebhookWorkflow
 

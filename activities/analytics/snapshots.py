@@ -8,7 +8,7 @@ from adapters.postgres.database import Database
 from adapters.time_zones import TZDATA
 from domain.analytics.snapshots import TakeSnapshotInput, TakeSnapshotResult
 from services.analytics.snapshots.take_snapshot import TakeSnapshot, take_snapshot
-from workflows.snapshots import SnapshotActivities
+from workflows.analytics.snapshots import SnapshotActivities
 
 log = logging.getLogger(__name__)
 

@@ -27,12 +27,12 @@ class BucketSize(StrEnum):
 
 
 class Grain(StrEnum):
-    """In what spans of UTC sums are kept; a fact is the outage itself, for what is left at the edges."""
+    """In what spans of UTC sums are kept; an outage is for itself, for what is left at the edges."""
 
     MONTH = "month"
     DAY = "day"
     HOUR = "hour"
-    FACT = "fact"
+    OUTAGE = "outage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _cut(n: int, since: datetime, until: datetime, grains: list[Grain]) -> Itera
     if since >= until:
         return
     if not grains:
-        yield Segment(n, Grain.FACT, since, until)
+        yield Segment(n, Grain.OUTAGE, since, until)
         return
     grain, *finer = grains
     first, last = _ceil(since, grain), _floor(until, grain)

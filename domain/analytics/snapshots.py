@@ -41,7 +41,7 @@ class SeenTotals:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class AnalyticsSnapshot:
     id: str
     taken_at: datetime
     taken_by: str
@@ -99,7 +99,9 @@ def compute_checksum(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def make_snapshot(snapshot_id: str, taken_by: str, found: SeenTotals, tzdata: str) -> Snapshot:
+def make_snapshot(
+    snapshot_id: str, taken_by: str, found: SeenTotals, tzdata: str
+) -> AnalyticsSnapshot:
     """Write down what was read, as canonical JSON."""
     whole = Totals()
     for each in found.agreements.values():
@@ -115,7 +117,7 @@ def make_snapshot(snapshot_id: str, taken_by: str, found: SeenTotals, tzdata: st
         }
     ).decode()
     checksum = compute_checksum(content)
-    return Snapshot(snapshot_id, found.at, taken_by, content, checksum, tzdata, found.seen)
+    return AnalyticsSnapshot(snapshot_id, found.at, taken_by, content, checksum, tzdata, found.seen)
 
 
 def _describe(totals: Totals) -> dict[str, Any]:

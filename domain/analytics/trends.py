@@ -3,19 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from enum import StrEnum
 
 from domain.analytics.periods import Bucket
 from domain.sla.verdicts import Severity
-
-
-class Phase(StrEnum):
-    """What analytics tell apart of the states of an outage."""
-
-    OPEN = "open"  # or open again
-    JUDGED = "judged"
-    CANCELLED = "cancelled"
-    VOIDED = "voided"  # what it owed
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from tests.workflows.fakes.fake_activities import (
     FakeAttestationActivities,
     FakeIntegrityCheckActivities,
     FakeReconciliationActivities,
+    FakeSnapshotActivities,
     FakeWalletActivities,
     FakeWebhookActivities,
     activities_of,
@@ -36,6 +37,7 @@ from tests.workflows.fakes.fake_outage_activities import FakeOutageActivities
 from tests.workflows.fakes.workflow_sandbox import make_strict_sandbox
 from worker.error_interceptor import ErrorInterceptor
 from worker.queues import WORKFLOWS
+from workflows.analytics.snapshots import SnapshotActivities
 from workflows.attestations import AttestationActivities
 from workflows.batches import BatchActivities
 from workflows.disputes import DisputeActivities
@@ -88,6 +90,7 @@ class FakeActivities:
         self.attestations = FakeAttestationActivities()
         self.reconciliation = FakeReconciliationActivities()
         self.integrity_checks = FakeIntegrityCheckActivities()
+        self.snapshots = FakeSnapshotActivities()
         self.wallets = FakeWalletActivities()
         self.jobs = FakeJobActivities()
 
@@ -102,7 +105,8 @@ class FakeActivities:
             "webhooks": activities_of(self.webhooks, WebhookActivities, DeliveryActivities),
             "analytics": activities_of(self.reconciliation, ReconciliationActivities)
             + activities_of(self.integrity_checks, IntegrityCheckActivities)
-            + activities_of(self.jobs, JobActivities),
+            + activities_of(self.jobs, JobActivities)
+            + activities_of(self.snapshots, SnapshotActivities),
         }
         return [
             Worker(

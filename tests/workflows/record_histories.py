@@ -37,6 +37,7 @@ from tests.testkit.stacks import Stacks
 from tests.workflows.compact import compact
 from tests.workflows.scenarios import scenarios
 from worker.queues import WORKFLOWS
+from workflows.analytics.snapshots import SnapshotWorkflow
 from workflows.batches import BatchingWorkflow
 from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
@@ -50,7 +51,10 @@ BATCHED = {"SETTLEMENT_RAIL": "classic", "CONTRACT_EXECUTION_MODE": "soroban"}
 # as they are.
 # Started, a first task scheduled, begun and completed, and what it asked for.
 BEGUN_EVENTS = 5
-ENDLESS = (BatchingWorkflow, IntegrityCheckWorkflow, ReconciliationWorkflow, WebhookWorkflow)
+ENDLESS = (
+    *(BatchingWorkflow, IntegrityCheckWorkflow, ReconciliationWorkflow, SnapshotWorkflow),
+    WebhookWorkflow,
+)
 PLAYED = ("met", "breached", "rejudged", "rejected", "expired", "cancelled", "amended")
 
 

@@ -23,22 +23,22 @@ _PERCENTILES = ", ".join(
 )
 
 
-def _make_statement(of_sums: str, of_facts: str) -> str:
+def _make_statement(of_sums: str, of_outages: str) -> str:
     return f"""
         WITH {SEGMENTS}, {LATE},
         part AS (
             SELECT f.severity, f.mttr_minutes, f.outages
             FROM segment JOIN analytics_histograms f ON f.grain = segment.grain
                 AND f.starts_at >= segment.begins AND f.starts_at < segment.ends{of_sums}
-            WHERE segment.grain <> 'fact'
+            WHERE segment.grain <> 'outage'
             UNION ALL
             SELECT f.severity, f.mttr_minutes, 1
-            FROM segment JOIN analytics_facts f
-                ON f.detected_at >= segment.begins AND f.detected_at < segment.ends{of_facts}
-            WHERE segment.grain = 'fact' AND f.phase = 'judged' AND f.mttr_minutes IS NOT NULL
+            FROM segment JOIN analytics_contributions f
+                ON f.detected_at >= segment.begins AND f.detected_at < segment.ends{of_outages}
+            WHERE segment.grain = 'outage' AND f.phase = 'judged' AND f.mttr_minutes IS NOT NULL
             UNION ALL
             SELECT f.severity, f.mttr_minutes, f.sign
-            FROM late f JOIN bucket ON f.detected_at >= begins AND f.detected_at < ends{of_facts}
+            FROM late f JOIN bucket ON f.detected_at >= begins AND f.detected_at < ends{of_outages}
             WHERE f.phase = 'judged' AND f.mttr_minutes IS NOT NULL
         ),
         counted AS (

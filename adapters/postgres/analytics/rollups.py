@@ -62,7 +62,7 @@ LATE = f"""
     late AS MATERIALIZED (
         SELECT 1 AS sign, fresh.* FROM ({FRESH}) fresh
         UNION ALL
-        SELECT -1, {NAMED} FROM analytics_facts f JOIN wanted USING (outage_id)
+        SELECT -1, {NAMED} FROM analytics_contributions f JOIN wanted USING (outage_id)
     )
 """
 MEASURES = (
@@ -85,10 +85,10 @@ _FOLD = text(
     moved AS MATERIALIZED (
         SELECT 1 AS sign, fresh.* FROM fresh
         UNION ALL
-        SELECT -1, {NAMED} FROM analytics_facts f JOIN wanted USING (outage_id)
+        SELECT -1, {NAMED} FROM analytics_contributions f JOIN wanted USING (outage_id)
     ),
     known AS (
-        INSERT INTO analytics_facts ({", ".join(_COLUMNS)})
+        INSERT INTO analytics_contributions ({", ".join(_COLUMNS)})
         SELECT {", ".join(_COLUMNS)} FROM fresh
         ON CONFLICT (outage_id) DO UPDATE SET {_REPLACED}
     ),

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres.analytics.rollups import LATE, MEASURES, SUMS
 from adapters.postgres.analytics.trends import to_totals
 from adapters.postgres.tables import analytics_snapshots
-from domain.analytics.snapshots import Money, SeenTotals, Snapshot
+from domain.analytics.snapshots import AnalyticsSnapshot, Money, SeenTotals
 from domain.errors import NotFound
 
 _KEPT = ", ".join(f"sum({name}) AS {name}" for name in MEASURES)
@@ -54,7 +54,7 @@ async def read_totals(connection: AsyncConnection) -> SeenTotals:
     )
 
 
-async def add(connection: AsyncConnection, snapshot: Snapshot) -> bool:
+async def add(connection: AsyncConnection, snapshot: AnalyticsSnapshot) -> bool:
     """Insert a snapshot; False when its id exists."""
     added = await connection.execute(
         insert(analytics_snapshots)
@@ -65,7 +65,7 @@ async def add(connection: AsyncConnection, snapshot: Snapshot) -> bool:
     return added.one_or_none() is not None
 
 
-async def get(connection: AsyncConnection, snapshot_id: str) -> Snapshot:
+async def get(connection: AsyncConnection, snapshot_id: str) -> AnalyticsSnapshot:
     """Raises NotFound."""
     rows = await connection.execute(
         select(analytics_snapshots).where(analytics_snapshots.c.id == snapshot_id)
@@ -76,13 +76,13 @@ async def get(connection: AsyncConnection, snapshot_id: str) -> Snapshot:
     return _to_snapshot(row)
 
 
-def _to_snapshot(row: RowMapping) -> Snapshot:
-    return Snapshot(**row)
+def _to_snapshot(row: RowMapping) -> AnalyticsSnapshot:
+    return AnalyticsSnapshot(**row)
 
 
 async def list_page(
     connection: AsyncConnection, offset: int, limit: int
-) -> tuple[list[Snapshot], int]:
+) -> tuple[list[AnalyticsSnapshot], int]:
     """Return one page of the snapshots, the newest first, and how many there are."""
     c = analytics_snapshots.c
     total = await connection.scalar(select(func.count()).select_from(analytics_snapshots))
@@ -95,7 +95,7 @@ async def list_page(
     return [_to_snapshot(row) for row in rows.mappings()], total or 0
 
 
-async def sum_journal(connection: AsyncConnection, snapshot: Snapshot) -> dict[str, Money]:
+async def sum_journal(connection: AsyncConnection, snapshot: AnalyticsSnapshot) -> dict[str, Money]:
     """Add up what the entries that a snapshot has seen say that verdicts cost, by agreement."""
     rows = await connection.execute(_JOURNAL, {"at": snapshot.taken_at, "seen": snapshot.seen})
     return {row.agreement: Money(int(row.rewards), int(row.penalties)) for row in rows}

@@ -31,7 +31,7 @@ async def list_keys(
 
 
 def make_conditions(wanted: AnalyticsFilter, keys: Sequence[str]) -> tuple[str, str]:
-    """Return what must hold of a sum, and of a fact, as SQL to stand after AND."""
+    """Return what must hold of a sum, and of an outage, as SQL to stand after AND."""
     severity = "" if wanted.severity is None else " AND f.severity = :severity"
     site = "" if wanted.site is None else f" AND {_AT_SITE}"
     mine = "" if keys == _ALL else " AND f.agreement = ANY(:keys)"
@@ -72,7 +72,7 @@ SEGMENTS = """
 """
 
 
-def _make_statement(of_sums: str, of_facts: str) -> TextClause:
+def _make_statement(of_sums: str, of_outages: str) -> TextClause:
     kept = ", ".join(f"sum(f.{name}) AS {name}" for name in MEASURES)
     added = ", ".join(f"sum({name}) AS {name}" for name in MEASURES)
     return text(
@@ -83,17 +83,17 @@ def _make_statement(of_sums: str, of_facts: str) -> TextClause:
                 SELECT {kept} FROM analytics_rollups f
                 WHERE f.grain = segment.grain AND f.starts_at >= segment.begins
                     AND f.starts_at < segment.ends{of_sums}
-            ) kept WHERE segment.grain <> 'fact'
+            ) kept WHERE segment.grain <> 'outage'
             UNION ALL
             SELECT segment.n, left_over.* FROM segment, LATERAL (
                 SELECT {SUMS} FROM (
-                    SELECT 1 AS sign, f.* FROM analytics_facts f
-                    WHERE f.detected_at >= segment.begins AND f.detected_at < segment.ends{of_facts}
+                    SELECT 1 AS sign, f.* FROM analytics_contributions f
+                    WHERE f.detected_at >= segment.begins AND f.detected_at < segment.ends{of_outages}
                 ) each
-            ) left_over WHERE segment.grain = 'fact'
+            ) left_over WHERE segment.grain = 'outage'
             UNION ALL
             SELECT n, {SUMS} FROM late f JOIN bucket
-                ON f.detected_at >= begins AND f.detected_at < ends{of_facts}
+                ON f.detected_at >= begins AND f.detected_at < ends{of_outages}
             GROUP BY n
         )
         SELECT n, {added} FROM part GROUP BY n HAVING sum(detected) IS NOT NULL

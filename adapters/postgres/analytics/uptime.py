@@ -34,7 +34,7 @@ def _make_statement(site: str | None, service: str | None) -> str:
                 tstzrange(greatest(f.detected_at, month.begins),
                     least(coalesce(f.ended_at, :now), month.ends)) AS span
             FROM month JOIN (
-                SELECT {NAMED} FROM analytics_facts f
+                SELECT {NAMED} FROM analytics_contributions f
                 WHERE NOT EXISTS (SELECT FROM wanted WHERE wanted.outage_id = f.outage_id)
                 UNION ALL
                 SELECT {NAMED} FROM late f WHERE f.sign > 0

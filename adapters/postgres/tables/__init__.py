@@ -12,7 +12,7 @@ from adapters.postgres.tables.access import (
 )
 from adapters.postgres.tables.analytics.rollups import (
     analytics_changes,
-    analytics_facts,
+    analytics_contributions,
     analytics_histograms,
     analytics_rollups,
 )
@@ -103,7 +103,7 @@ __all__ = [
     "agreements",
     "allocations",
     "analytics_changes",
-    "analytics_facts",
+    "analytics_contributions",
     "analytics_histograms",
     "analytics_rollups",
     "analytics_snapshots",

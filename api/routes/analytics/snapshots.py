@@ -15,7 +15,7 @@ from api.dependencies import Asked, Database, Paging
 from api.responses import declare_problems
 from api.views import PageView
 from domain.access.permissions import Permission
-from domain.analytics.snapshots import Money, Snapshot, SnapshotDifference
+from domain.analytics.snapshots import AnalyticsSnapshot, Money, SnapshotDifference
 from services.analytics.snapshots.reconcile_snapshot import reconcile_snapshot
 from services.analytics.snapshots.take_snapshot import TakeSnapshot
 from services.analytics.snapshots.take_snapshot import take_snapshot as take
@@ -35,7 +35,7 @@ class SnapshotView(BaseModel):
     tzdata: str
 
     @classmethod
-    def of(cls, found: Snapshot) -> "SnapshotView":
+    def of(cls, found: AnalyticsSnapshot) -> "SnapshotView":
         return cls(**{name: getattr(found, name) for name in SnapshotView.model_fields})
 
 

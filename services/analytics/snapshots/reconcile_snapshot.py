@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from adapters.postgres.analytics import snapshots
 from adapters.postgres.database import Database, allow_long_reads
-from domain.analytics.snapshots import Snapshot, SnapshotDifference, compare_money
+from domain.analytics.snapshots import AnalyticsSnapshot, SnapshotDifference, compare_money
 
 
 @dataclass(frozen=True, slots=True)
 class ReconciledSnapshot:
     """A snapshot, and each agreement of which it does not say what the journal says."""
 
-    snapshot: Snapshot
+    snapshot: AnalyticsSnapshot
     differences: list[SnapshotDifference]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from adapters.postgres import events
 from adapters.postgres.analytics import snapshots
 from adapters.postgres.database import Database
-from domain.analytics.snapshots import Snapshot, make_snapshot
+from domain.analytics.snapshots import AnalyticsSnapshot, make_snapshot
 from domain.audit import make_audit_entry, make_engine_request
 from domain.digests import derive_id, format_instant
 from domain.requests import Request
@@ -26,7 +26,7 @@ class TakeSnapshot:
         return cls(make_engine_request("snapshots"), format_instant(at), at, tzdata)
 
 
-async def take_snapshot(database: Database, command: TakeSnapshot) -> Snapshot:
+async def take_snapshot(database: Database, command: TakeSnapshot) -> AnalyticsSnapshot:
     """Return the snapshot, that of the same request where there is one."""
     snapshot_id = derive_id("snp", command.request.actor, command.key)
     async with database.transaction() as connection:

@@ -34,9 +34,12 @@ FILTERS = {
     "GET /outages": ("site", "agreement", "search"),
     "GET /outages/export": ("site", "agreement", "search"),
     "GET /outages/violations": ("site", "agreement", "search"),
-    "GET /sla/analytics/dashboard": ("site",),
-    "GET /sla/analytics/trends": ("site",),
-    "GET /sla/performance/aggregation": ("site",),
+    "GET /sla/analytics/dashboard": ("site", "agreement"),
+    "GET /sla/analytics/exposure": ("site", "agreement"),
+    "GET /sla/analytics/forecast": ("site", "agreement"),
+    "GET /sla/analytics/mttr": ("site", "agreement"),
+    "GET /sla/analytics/trends": ("site", "agreement"),
+    "GET /sla/performance/aggregation": ("site", "agreement"),
     "GET /sla/disputes": ("outage_id",),
     "GET /payments": ("outage_id",),
     "GET /payments/export": ("outage_id",),
@@ -149,6 +152,7 @@ def strip(answer: httpx.Response, values: dict[str, str]) -> tuple[int, str]:
     body = json.loads(said) if said.startswith("{") else said
     if isinstance(body, dict):
         body.pop("correlation_id", None)
+        body.pop("at", None)
     return answer.status_code, json.dumps(body, sort_keys=True)
 
 

@@ -34,10 +34,14 @@ _READ: dict[P, dict[Kind, str]] = {
             GET /outages/export
             GET /outages/violations
             GET /sla/analytics/dashboard
+            GET /sla/analytics/exposure
+            GET /sla/analytics/forecast
+            GET /sla/analytics/mttr
             GET /sla/analytics/trends
             GET /sla/performance/aggregation
         """,
         Kind.ONE: """
+            GET /agreements/{agreement}/uptime
             GET /outages/{outage_id}
             GET /outages/{outage_id}/timeline
             GET /sla/results/{outage_id}
@@ -114,6 +118,7 @@ _READ: dict[P, dict[Kind, str]] = {
         Kind.MANY: "GET /agreements",
         Kind.ONE: """
             GET /agreements/{agreement}
+            GET /agreements/{agreement}/time-zone
             GET /agreements/{agreement}/versions
             GET /sla/calculate
         """,
@@ -161,6 +166,10 @@ _CLOSED: dict[P, str] = {
         GET /reconciliation/breaks
         GET /reconciliation/breaks/{break_id}
         GET /reconciliation/breaks/{break_id}/resolution
+        GET /sla/analytics/snapshots
+        GET /sla/analytics/snapshots/{snapshot_id}
+        GET /sla/analytics/snapshots/{snapshot_id}/reconcile
+        GET /sla/analytics/snapshots/{snapshot_id}/verify
     """,
     P.JOBS_CANCEL: """
         POST /jobs/{job_id}/cancel  DELETE /jobs/{job_id}
@@ -206,7 +215,9 @@ _CLOSED: dict[P, str] = {
     P.POLICIES_WRITE: """
         PUT /sla/config  PUT /sla/config/{severity}  POST /sla/policies
         POST /agreements  POST /agreements/{agreement}/versions  POST /parties
+        PUT /agreements/{agreement}/time-zone
     """,
+    P.SNAPSHOTS_TAKE: "POST /sla/analytics/snapshots",
     P.PAYMENTS_VOID: "POST /outages/{outage_id}/void",
     P.SETTLEMENT_HALT: "POST /payments/circuit-breaker",
     P.SOURCES_MANAGE: """

@@ -1,4 +1,4 @@
-"""What analytics are read from: the changes not yet folded, a fact for each outage, sums by the hour and day, histograms."""
+"""What analytics are read from: the changes not yet folded, what each outage adds, sums by the hour and day, histograms."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
@@ -15,8 +15,8 @@ analytics_changes = Table(
 )
 
 # What each outage added to the sums below when it was last folded.
-analytics_facts = Table(
-    "analytics_facts",
+analytics_contributions = Table(
+    "analytics_contributions",
     metadata,
     Column("outage_id", String(64), primary_key=True),
     Column("detected_at", Instant, nullable=False),
@@ -33,15 +33,15 @@ analytics_facts = Table(
     Column("rewards_stroops", sa.BigInteger, nullable=False),
     Column("penalties_stroops", sa.BigInteger, nullable=False),
     sa.CheckConstraint("phase IN ('open', 'judged', 'cancelled', 'voided')", name="phase"),
-    Index("ix_analytics_facts_detected_at", "detected_at"),
-    Index("ix_analytics_facts_agreement", "agreement", "detected_at"),
-    Index("ix_analytics_facts_ended_at", "agreement", "ended_at"),
+    Index("ix_analytics_contributions_detected_at", "detected_at"),
+    Index("ix_analytics_contributions_agreement", "agreement", "detected_at"),
+    Index("ix_analytics_contributions_ended_at", "agreement", "ended_at"),
     Index(
-        "ix_analytics_facts_site_id",
+        "ix_analytics_contributions_site_id",
         *("site_id", "detected_at"),
         postgresql_where=text("site_id IS NOT NULL"),
     ),
-    Index("ix_analytics_facts_site_name", "site_name", "detected_at"),
+    Index("ix_analytics_contributions_site_name", "site_name", "detected_at"),
 )
 
 # Sums over the outages that were detected in an hour, or a day, of UTC. The agreement '' is all of them.
