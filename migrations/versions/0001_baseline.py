@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_ac3c6297923c"
+revision = "0001_c9fd5b898c2b"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -39,7 +39,7 @@ def upgrade() -> None:
         info={"rows_are_deleted": True},
     )
     op.create_table(
-        "analytics_facts",
+        "analytics_contributions",
         sa.Column("outage_id", sa.String(length=64), nullable=False),
         sa.Column("detected_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -54,32 +54,38 @@ def upgrade() -> None:
         sa.Column("penalties_stroops", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "phase IN ('open', 'judged', 'cancelled', 'voided')",
-            name=op.f("ck_analytics_facts_phase"),
+            name=op.f("ck_analytics_contributions_phase"),
         ),
-        sa.PrimaryKeyConstraint("outage_id", name=op.f("pk_analytics_facts")),
+        sa.PrimaryKeyConstraint("outage_id", name=op.f("pk_analytics_contributions")),
     )
     op.create_index(
-        "ix_analytics_facts_agreement",
-        "analytics_facts",
+        "ix_analytics_contributions_agreement",
+        "analytics_contributions",
         ["agreement", "detected_at"],
         unique=False,
     )
     op.create_index(
-        "ix_analytics_facts_detected_at", "analytics_facts", ["detected_at"], unique=False
+        "ix_analytics_contributions_detected_at",
+        "analytics_contributions",
+        ["detected_at"],
+        unique=False,
     )
     op.create_index(
-        "ix_analytics_facts_ended_at", "analytics_facts", ["agreement", "ended_at"], unique=False
+        "ix_analytics_contributions_ended_at",
+        "analytics_contributions",
+        ["agreement", "ended_at"],
+        unique=False,
     )
     op.create_index(
-        "ix_analytics_facts_site_id",
-        "analytics_facts",
+        "ix_analytics_contributions_site_id",
+        "analytics_contributions",
         ["site_id", "detected_at"],
         unique=False,
         postgresql_where=sa.text("site_id IS NOT NULL"),
     )
     op.create_index(
-        "ix_analytics_facts_site_name",
-        "analytics_facts",
+        "ix_analytics_contributions_site_name",
+        "analytics_contributions",
         ["site_name", "detected_at"],
         unique=False,
     )
