@@ -16,7 +16,12 @@ from api.console.forms.attention_forms import (
     list_message_forms,
     list_webhook_forms,
 )
-from api.console.forms.outage_forms import ActionForm, list_dispute_forms, list_payment_forms
+from api.console.forms.outage_forms import (
+    ActionForm,
+    list_approval_forms,
+    list_dispute_forms,
+    list_retry_forms,
+)
 from api.console.forms.submissions import Refusal, read_form
 from api.console.pages import Done, render_page
 from api.dependencies import Caller, Engine, Page, Running
@@ -76,14 +81,14 @@ async def _read_halt(engine: Engine, caller: Principal) -> tuple[list[AttentionI
 
 async def _read_approvals(engine: Engine, caller: Principal) -> tuple[list[AttentionItem], int]:
     found = await approvals.list_waiting(engine.database, FIRST)
-    items = _pair(found.items, lambda view: list_payment_forms(view.payment, caller, PATH))
+    items = _pair(found.items, lambda view: list_approval_forms(view.payment, caller, PATH))
     return items, found.total
 
 
 async def _read_payments(engine: Engine, caller: Principal) -> tuple[list[AttentionItem], int]:
     wanted = PaymentFilter(statuses=sorted(STOPPED))
     found = await payments.list_payments(engine.database, EVERYTHING, FIRST, wanted)
-    return _pair(found.items, lambda view: list_payment_forms(view, caller, PATH)), found.total
+    return _pair(found.items, lambda view: list_retry_forms(view, caller, PATH)), found.total
 
 
 async def _read_disputes(engine: Engine, caller: Principal) -> tuple[list[AttentionItem], int]:

@@ -166,17 +166,25 @@ def list_dispute_forms(
         )
 
 
-def list_payment_forms(
-    payment: PaymentView, caller: Principal, back: str | None = None
-) -> Iterator[ActionForm]:
-    """Yield what may be done with a payment as it stands."""
-    path, id_ = f"/console/payments/{payment.id}", payment.id
-    hidden = {"back": back or f"/console/outages/{payment.outage_id}"}
+def list_payment_forms(payment: PaymentView, caller: Principal) -> Iterator[ActionForm]:
+    """Yield what may be done with a payment as it stands, on the page of its outage."""
+    back = f"/console/outages/{payment.outage_id}"
+    yield from list_approval_forms(payment, caller, back)
+    yield from list_retry_forms(payment, caller, back)
+
+
+def list_approval_forms(payment: PaymentView, caller: Principal, back: str) -> Iterator[ActionForm]:
     if caller.may(Permission.PAYMENTS_APPROVE) and _waits_for_approval(payment):
+        path, id_, hidden = f"/console/payments/{payment.id}", payment.id, {"back": back}
         yield ActionForm(f"approve-{id_}", f"{path}/approve", "Approve", "Approve", (NOTE,), hidden)
         title = "Take your approval back"
         yield ActionForm(f"unapprove-{id_}", f"{path}/unapprove", title, "Withdraw", (), hidden)
-    if caller.may(Permission.PAYMENTS_RETRY) and payment.state in (*STOPPED, PaymentStatus.PENDING):
+
+
+def list_retry_forms(payment: PaymentView, caller: Principal, back: str) -> Iterator[ActionForm]:
+    stands = payment.state in (*STOPPED, PaymentStatus.PENDING)
+    if caller.may(Permission.PAYMENTS_RETRY) and stands:
+        path, id_, hidden = f"/console/payments/{payment.id}", payment.id, {"back": back}
         title = "Try again now: what stopped it is mended"
         yield ActionForm(f"retry-{id_}", f"{path}/retry", title, "Try again", (), hidden)
         if payment.state is PaymentStatus.QUARANTINED:
