@@ -19,7 +19,7 @@ from domain.settlement.payments import JudgeOutageResult, OutageState
 from domain.sla import outages
 from domain.sla.disputes import FileDisputeResult
 from domain.sla.outages import Declaration, OutageStatus, RecordOutageResult
-from domain.sla.waits import OutageStanding, bound_wait, find_wait
+from domain.sla.waits import StandingOutage, bound_wait, find_wait
 
 with workflow.unsafe.imports_passed_through():
     from workflows.attestations import AttestedWorkflowBase
@@ -141,7 +141,7 @@ class OutageStateWorkflowBase(AttestedWorkflowBase):
             seconds = recorded.decision_window_seconds
             decision = bound_wait(WaitsFor.DECISION, filed.decision_deadline, seconds)
         detected_at = self.outage.detected_at
-        return find_wait(OutageStanding(self.status, detected_at, window, decision, self.stopped))
+        return find_wait(StandingOutage(self.status, detected_at, window, decision, self.stopped))
 
     def describe(self) -> str:
         """Say in a sentence how the outage stands, and what it waits for."""

@@ -22,7 +22,7 @@ from api.console.forms.outage_forms import (
     list_dispute_forms,
     list_retry_forms,
 )
-from api.console.forms.submissions import Refusal, read_form
+from api.console.forms.submissions import FormRefusal, read_form
 from api.console.pages import Done, render_page
 from api.dependencies import Caller, Engine, Page, Running
 from api.routes import deliveries, webhooks
@@ -204,7 +204,7 @@ async def render_attention(
     engine: Engine,
     caller: Principal,
     *,
-    refused: Refusal | None = None,
+    refused: FormRefusal | None = None,
     done: Done | None = None,
 ) -> Response:
     sections = await read_sections(engine, caller)

@@ -91,7 +91,7 @@ async def switch_circuit_breaker(sent: Sent) -> Response:
 
 
 @router.post("/webhooks/{webhook_id}/activate", dependencies=MANAGE)
-async def activate_webhook(webhook_id: Id, sent: Sent) -> Response:
+async def change_webhook(webhook_id: Id, sent: Sent) -> Response:
     async def act() -> None:
         change = WebhookChange.model_validate({"active": True})
         await webhooks.change_webhook(webhook_id, change, sent.engine, sent.asked)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from api.access.permissions import require
 from api.bodies import Text
 from api.console.forms.outage_forms import ActionForm
-from api.console.forms.submissions import Refusal, Sent, Submission, read_form
+from api.console.forms.submissions import FormRefusal, Sent, Submission, read_form
 from api.console.pages import Done, render_page
 from api.dependencies import Caller, Database, Engine, Running
 from api.jobs.views import JobView
@@ -68,7 +68,7 @@ async def render_jobs(
     caller: Principal,
     wanted: JobsFilter,
     *,
-    refused: Refusal | None = None,
+    refused: FormRefusal | None = None,
     done: Done | None = None,
 ) -> Response:
     found = await jobs.list_jobs(engine.database, wanted.status, wanted.kind, wanted.cursor, PAGE)
@@ -110,7 +110,7 @@ async def get_output(job_id: JobId, database: Database, caller: Caller) -> Respo
     return await jobs.get_output(job_id, database, caller)
 
 
-async def show_refused(sent: Submission, refused: Refusal) -> Response:
+async def show_refused(sent: Submission, refused: FormRefusal) -> Response:
     everything = JobsFilter(None, None, None)
     return await render_jobs(sent.request, sent.engine, sent.caller, everything, refused=refused)
 

@@ -10,7 +10,7 @@ from api.bodies import AmendBody, CancelBody, ResolveBody, Text
 from api.console.attention import PATH as ATTENTION
 from api.console.attention import render_attention
 from api.console.forms.submissions import (
-    Refusal,
+    FormRefusal,
     Sent,
     Show,
     Submission,
@@ -38,7 +38,7 @@ EMPTY = {"assigned_to": None, "root_cause": None, "resolution_notes": None, "des
 def show_on(sent: Submission, outage_id: str) -> Show:
     """Return what shows a refusal: the outage it is about, or the page that the form was on."""
 
-    async def show(refused: Refusal) -> Response:
+    async def show(refused: FormRefusal) -> Response:
         request, engine, caller = sent.request, sent.engine, sent.caller
         return await render_outage(request, engine, caller, outage_id, refused=refused)
 
@@ -46,7 +46,7 @@ def show_on(sent: Submission, outage_id: str) -> Show:
 
 
 def show_attention(sent: Submission) -> Show:
-    async def show(refused: Refusal) -> Response:
+    async def show(refused: FormRefusal) -> Response:
         return await render_attention(sent.request, sent.engine, sent.caller, refused=refused)
 
     return show

@@ -16,7 +16,7 @@ from api.console.forms.outage_forms import (
     list_outage_forms,
     list_payment_forms,
 )
-from api.console.forms.submissions import Refusal, read_form
+from api.console.forms.submissions import FormRefusal, read_form
 from api.console.overview import make_row
 from api.console.pages import Done, render_page
 from api.dependencies import Caller, Engine, Page, Running
@@ -67,7 +67,7 @@ async def render_outage(
     caller: Principal,
     outage_id: str,
     *,
-    refused: Refusal | None = None,
+    refused: FormRefusal | None = None,
     done: Done | None = None,
 ) -> Response:
     """Return the page of an outage, as far as the caller sees."""

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from api.access.cookies import SESSION_COOKIE
 from api.access.csrf import derive_csrf_token
 from api.access.permissions import PUBLIC
-from api.console.forms.submissions import Refusal
+from api.console.forms.submissions import FormRefusal
 from domain.access.permissions import Permission
 from domain.access.principals import Principal
 from domain.money import format_amount
@@ -106,7 +106,7 @@ def render_page(
     request: Request,
     caller: Principal | None,
     template: str,
-    refused: Refusal | None = None,
+    refused: FormRefusal | None = None,
     done: Done | None = None,
     **shown: Any,
 ) -> Response:

@@ -10,7 +10,7 @@ from api.access.csrf import check_origin
 from api.access.permissions import PUBLIC
 from api.console.forms.submissions import (
     FormFields,
-    Refusal,
+    FormRefusal,
     find_own_path,
     find_refusal,
     read_body,
@@ -55,6 +55,6 @@ async def log_out(request: Request, engine: Running, fields: FormFields) -> Resp
     return answer
 
 
-def _show(request: Request, wanted: str, refused: Refusal | None = None) -> Response:
+def _show(request: Request, wanted: str, refused: FormRefusal | None = None) -> Response:
     email = "" if refused is None else refused.values.get("email", "")
     return render_page(request, None, "login.html", refused, wanted=wanted, email=email)

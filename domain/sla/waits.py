@@ -8,7 +8,7 @@ from domain.sla.outages import FINAL, OutageStatus
 
 
 @dataclass(frozen=True, slots=True)
-class OutageStanding:
+class StandingOutage:
     """
     How an outage stands. `window` is the dispute window of its verdict, `decision` the time to decide a dispute
     that nobody has decided, `stopped` what its payment waits for.
@@ -26,7 +26,7 @@ def bound_wait(waits_for: WaitsFor, deadline: datetime, seconds: int) -> Wait:
     return Wait(waits_for, deadline - timedelta(seconds=seconds), deadline)
 
 
-def find_wait(standing: OutageStanding) -> Wait:
+def find_wait(standing: StandingOutage) -> Wait:
     """Return what an outage waits for; since when, where that is on record."""
     if standing.status is OutageStatus.DECLARED:
         return Wait(WaitsFor.REPAIR, standing.detected_at)

@@ -9,12 +9,12 @@ from adapters.postgres.tables import disputes, outages, policies
 from domain.reasons import WaitsFor
 from domain.sla.disputes import UNDECIDED
 from domain.sla.outages import OutageStatus
-from domain.sla.waits import OutageStanding, bound_wait
+from domain.sla.waits import StandingOutage, bound_wait
 
 
 async def list_standings(
     connection: AsyncConnection, outage_ids: Sequence[str]
-) -> dict[str, OutageStanding]:
+) -> dict[str, StandingOutage]:
     """Return how outages stand, by their ids; whoever asks has read the ids within a scope."""
     columns = (
         *(outages.c.id, outages.c.status, outages.c.detected_at, outages.c.dispute_deadline),
@@ -27,7 +27,7 @@ async def list_standings(
     beside = outages.join(policies, bound).outerjoin(disputes, undecided)
     wanted = select(*columns).select_from(beside).where(outages.c.id.in_(outage_ids))
     return {
-        row.id: OutageStanding(
+        row.id: StandingOutage(
             OutageStatus(row.status),
             row.detected_at,
             row.dispute_deadline

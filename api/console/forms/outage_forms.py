@@ -50,7 +50,7 @@ class ActionForm:
     final: bool = False
 
 
-def tag_view(view: BaseModel) -> str:
+def make_view_tag(view: BaseModel) -> str:
     """Return the ETag of a view that has no version."""
     return make_tag(view.model_dump_json().encode())
 
@@ -148,7 +148,7 @@ def list_dispute_forms(
                 options=("", *SEVERITIES),
             ),
         )
-        hidden = own | {"tag": tag_view(dispute)}
+        hidden = own | {"tag": make_view_tag(dispute)}
         yield ActionForm(
             f"decide-{dispute.id}", f"{path}/decide", "Decide", "Decide", fields, hidden
         )

@@ -40,7 +40,7 @@ Given = TypeVar("Given", bound=Body)
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class FormRefusal:
     """What the API answers to a request that it refuses: the sentence, and those about single fields."""
 
     status: int
@@ -52,7 +52,7 @@ class Refusal:
     headers: Mapping[str, str]
 
 
-Show = Callable[[Refusal], Awaitable[Response]]
+Show = Callable[[FormRefusal], Awaitable[Response]]
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -140,7 +140,7 @@ def read_body(fields: Mapping[str, str], body: type[Given], **empty: Any) -> Giv
     try:
         return body.model_validate(values)
     except ValidationError as error:
-        found = [dict(each) for each in error.errors()]
+        found: list[dict[str, Any]] = [dict(each) for each in error.errors()]
         raise RequestValidationError(
             [each | {"loc": ("body", *each["loc"])} for each in found]
         ) from None
@@ -169,7 +169,7 @@ def find_own_path(wanted: str | None) -> str:
     return wanted if wanted and len(wanted) < 1000 and _OWN.fullmatch(wanted) else ROOT
 
 
-async def find_refusal(request: Request, error: Exception) -> Refusal:
+async def find_refusal(request: Request, error: Exception) -> FormRefusal:
     """Return what the API answers to an error; one that it has no answer for is raised again."""
     handlers: Mapping[Any, Any] = request.app.exception_handlers
     handler = next((handlers[kind] for kind in type(error).__mro__ if kind in handlers), None)
@@ -179,7 +179,7 @@ async def find_refusal(request: Request, error: Exception) -> Refusal:
     problem = json.loads(answer.body)
     fields = {each["field"]: each["message"] for each in problem.get("errors", ())}
     kept = ("retry-after", "ratelimit", "ratelimit-policy")
-    return Refusal(
+    return FormRefusal(
         problem["status"],
         problem["detail"],
         fields,

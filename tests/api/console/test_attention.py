@@ -36,7 +36,7 @@ async def settling(api: httpx.AsyncClient) -> AsyncIterator[None]:
     await api.post("/payments/circuit-breaker", json=said)
 
 
-async def test_an_end_that_nobody_told_is_given_by_a_person(
+async def test_an_end_that_is_not_known_is_given_by_a_person(
     pages: OpenPages, api: httpx.AsyncClient
 ) -> None:
     source, start = await make_source_client(api), format_minutes_ago(40)

@@ -150,8 +150,8 @@ def parse_page(text: str) -> Page:
     assert [each for each in parser.asked if each not in parser.labelled] == []
     assert [each for each in parser.described if each not in parser.ids] == []
     assert parser.page.headings, "a page begins with a heading"
-    strange = [
+    foreign = [
         each for each in parser.page.addresses if not each.startswith(("/console", "#", "?"))
     ]
-    assert strange == [], "it leads elsewhere"
+    assert foreign == [], "it leads elsewhere"
     return parser.page
