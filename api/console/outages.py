@@ -27,7 +27,7 @@ from api.routes.sla import disputes, outages, verdicts
 from domain.access.permissions import Permission
 from domain.access.principals import Principal
 from domain.settlement.payments import PaymentStatus
-from services.sla.outages.read_waits import read_waits
+from services.sla.waits.read_waits import read_waits
 
 router = APIRouter(prefix="/console", include_in_schema=False, dependencies=[Depends(read_form)])
 OutageId = Annotated[Text, Path(max_length=64)]

@@ -20,7 +20,7 @@ from domain.access.scopes import Scope
 from domain.reasons import Wait, WaitsFor
 from domain.sla.listings import Ordering, OutageFilter
 from domain.sla.outages import FINAL, OutageStatus
-from services.sla.outages.read_waits import read_waits
+from services.sla.waits.read_waits import read_waits
 
 router = APIRouter(prefix="/console", include_in_schema=False, dependencies=[Depends(read_form)])
 STANDING = tuple(status for status in OutageStatus if status not in FINAL)

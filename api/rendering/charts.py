@@ -108,40 +108,34 @@ def _frame(
     drawn: Markup,
 ) -> Markup:
     """Return what is drawn with its axes, its title and its description."""
-    lines = Markup("").join(
-        Markup(
-            '<line class="axis" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/><text x="{}" y="{:.1f}"'
-            ' text-anchor="end">{}</text>'
-        ).format(
-            LEFT,
-            WIDTH - RIGHT,
-            _raise(at, top),
-            _raise(at, top),
-            LEFT - 6,
-            _raise(at, top) + 4,
-            format_value(at),
-        )
-        for at in (0.0, top / 2, top)
-    )
-    shown = sorted({0, len(labels) // 2, len(labels) - 1} - {-1})
-    names = Markup("").join(
-        Markup('<text x="{:.1f}" y="{}" text-anchor="{}">{}</text>').format(
-            _place(index, len(labels))
-            + (SPAN / len(labels) if index and index == shown[-1] else 0),
-            HEIGHT - 8,
-            "end" if index and index == shown[-1] else "start",
-            labels[index],
-        )
-        for index in shown
-        if labels
-    )
+    lines = Markup("").join(_draw_line(at, top) for at in (0.0, top / 2, top))
     return Markup(
         '<svg viewBox="0 0 {} {}" role="img" aria-labelledby="{}-title {}-desc"><title id="{}-title">{}</title>'
         '<desc id="{}-desc">{}</desc>{}{}{}</svg>'
     ).format(
         *(WIDTH, HEIGHT, key, key, key, title, key, describe_chart(labels, series, unit)),
-        *(lines, names, drawn),
+        *(lines, _draw_labels(labels), drawn),
     )
+
+
+def _draw_line(value: float, top: float) -> Markup:
+    y = _raise(value, top)
+    return Markup(
+        '<line class="axis" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>'
+        '<text x="{}" y="{:.1f}" text-anchor="end">{}</text>'
+    ).format(LEFT, WIDTH - RIGHT, y, y, LEFT - 6, y + 4, format_value(value))
+
+
+def _draw_labels(labels: Sequence[str]) -> Markup:
+    """Write the first label, one in the middle, and the last one, which ends with the chart."""
+    shown = sorted({0, len(labels) // 2, len(labels) - 1}) if labels else []
+    parts = []
+    for index in shown:
+        last = index > 0 and index == shown[-1]
+        x = WIDTH - RIGHT if last else _place(index, len(labels))
+        text = Markup('<text x="{:.1f}" y="{}" text-anchor="{}">{}</text>')
+        parts.append(text.format(x, HEIGHT - 8, "end" if last else "start", labels[index]))
+    return Markup("").join(parts)
 
 
 def describe_chart(labels: Sequence[str], series: Sequence[ChartSeries], unit: str) -> str:

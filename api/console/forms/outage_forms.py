@@ -120,50 +120,40 @@ def _make_amendment(outage: OutageView, path: str, hidden: Mapping[str, str]) ->
     return ActionForm("amend", f"{path}/amend", "Correct or assign", "Save", tuple(fields), hidden)
 
 
+DECISION = (
+    FormField(
+        "action",
+        "Decision",
+        "choice",
+        "review takes it up; resolve upholds it; reject leaves the verdict",
+        options=("review", "resolve", "reject"),
+        required=True,
+    ),
+    FormField("resolution_note", "Note", "area", length=200),
+    FormField("mttr_minutes", "Corrected minutes", "number", "only if it is upheld"),
+    FormField(
+        *("severity", "Corrected severity", "choice", "only if it is upheld"),
+        options=("", *SEVERITIES),
+    ),
+)
+
+
 def list_dispute_forms(
     dispute: DisputeView, caller: Principal, back: str | None = None
 ) -> Iterator[ActionForm]:
     """Yield what may be done with a dispute that nobody has decided."""
     if dispute.status not in UNDECIDED:
         return
-    path = f"/console/outages/{dispute.outage_id}/disputes/{dispute.id}"
+    path, id_ = f"/console/outages/{dispute.outage_id}/disputes/{dispute.id}", dispute.id
     own = {"back": back or f"/console/outages/{dispute.outage_id}"}
     if caller.may(Permission.DISPUTES_DECIDE):
-        fields = (
-            FormField(
-                "action",
-                "Decision",
-                "choice",
-                options=("review", "resolve", "reject"),
-                required=True,
-                hint="review takes it up; resolve upholds it; reject leaves the verdict",
-            ),
-            FormField("resolution_note", "Note", "area", length=200),
-            FormField("mttr_minutes", "Corrected minutes", "number", "only if it is upheld"),
-            FormField(
-                "severity",
-                "Corrected severity",
-                "choice",
-                "only if it is upheld",
-                options=("", *SEVERITIES),
-            ),
-        )
-        hidden = own | {"tag": make_view_tag(dispute)}
-        yield ActionForm(
-            f"decide-{dispute.id}", f"{path}/decide", "Decide", "Decide", fields, hidden
-        )
+        seen, action = own | {"tag": make_view_tag(dispute)}, f"{path}/decide"
+        yield ActionForm(f"decide-{id_}", action, "Decide", "Decide", DECISION, seen)
     files = {Permission.DISPUTES_FILE, Permission.OWN_DISPUTE} & caller.permissions
     if files and (dispute.filed_by == caller.name or caller.may(Permission.OWN_DISPUTE)):
-        title = "Withdraw this dispute"
-        yield ActionForm(
-            f"withdraw-{dispute.id}",
-            f"{path}/withdraw",
-            title,
-            "Withdraw",
-            (FormField("note", "Note", "area", length=200),),
-            own,
-            final=True,
-        )
+        note, title = (FormField("note", "Note", "area", length=200),), "Withdraw this dispute"
+        action = f"{path}/withdraw"
+        yield ActionForm(f"withdraw-{id_}", action, title, "Withdraw", note, own, final=True)
 
 
 def list_payment_forms(payment: PaymentView, caller: Principal) -> Iterator[ActionForm]:
