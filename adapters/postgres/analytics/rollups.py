@@ -123,6 +123,8 @@ _FOLD = text(
 async def lock(connection: AsyncConnection) -> None:
     """Take the lock that lets one fold at a time; it is held until the commit. Who writes or reads never waits for it."""
     await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('analytics-fold'))"))
+    # A plan that was kept from when the tables were small would read all of them for each outage.
+    await connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
 
 
 async def fold(connection: AsyncConnection, many: int) -> int:
