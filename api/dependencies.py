@@ -44,6 +44,8 @@ class Engine:
     access: AccessContext
     # Commands about one outage are asked one after the other; each lock lives while somebody holds it.
     turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    # Files that are being written at this moment.
+    exports: int = 0
 
 
 # All of these are coroutines, though none waits for long: FastAPI sends anything else to a

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
+from domain.exports.statuses import OUTAGE_STATUSES
 from domain.money import format_amount
 from domain.sla.attestations import AttestationRecord, AttestationStatus
 from domain.sla.outages import Location, OutageStatus, RecordedOutage
@@ -163,19 +164,8 @@ _RECORDED = (
     *("resolution_notes", "policy", "policy_version", "agreement", "agreement_version"),
     *("part_of", "parts", "correlation_id"),
 )
-STATES = {
-    "open": [OutageStatus.DECLARED],
-    "resolved": [
-        OutageStatus.DISPUTABLE,
-        OutageStatus.DISPUTED,
-        OutageStatus.SETTLING,
-        OutageStatus.CLOSED,
-        OutageStatus.VOIDED,
-    ],
-    "cancelled": [OutageStatus.CANCELLED],
-}
 
 
 def to_outage_status(lifecycle: OutageStatus) -> str:
     """Fold the lifecycle of an outage into what the frontend knows: open, resolved, cancelled."""
-    return next(status for status, lifecycles in STATES.items() if lifecycle in lifecycles)
+    return next(status for status, lifecycles in OUTAGE_STATUSES.items() if lifecycle in lifecycles)

@@ -38,6 +38,8 @@ async def take_snapshot(connection: AsyncConnection) -> None:
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
 
 
+# A snapshot that is kept open keeps the server from clearing up; whoever reads so slowly comes again.
+_SNAPSHOT_LASTS = "SET LOCAL statement_timeout = '20min'"
 _CONNECT: dict[str, Any] = {
     "connect_timeout": 5,
     "options": "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=15s"
@@ -108,6 +110,20 @@ class Database:
         )
         with _translate_errors():
             async with alone.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def open_snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """
+        Open a connection of its own that sees everything as of one moment, and has the memory and the time to
+        read all of it.
+        """
+        async with self.open_session() as connection:
+            connection = await connection.execution_options(isolation_level="REPEATABLE READ")
+            async with connection.begin():
+                await take_snapshot(connection)
+                await allow_long_reads(connection)
+                await connection.execute(text(_SNAPSHOT_LASTS))
                 yield connection
 
     @asynccontextmanager

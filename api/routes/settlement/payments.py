@@ -19,13 +19,14 @@ from api.access.scopes import PaymentScope
 from api.bodies import Text
 from api.dependencies import Asked, Database, Paging, Running
 from api.parsing.bounds import Bound, parse_bounds
-from api.payment_views import PAYMENT_STATES, PaymentView
+from api.payment_views import PaymentView
 from api.rendering.spreadsheets import render_csv, stream_file
 from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
 from api.views import PageView
 from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING, Scope
+from domain.exports.statuses import PAYMENT_STATUSES
 from domain.sla.verdicts import PaymentType
 from services.settlement.checks.read_history import read_history
 from services.settlement.checks.request_check import CheckKind, RequestCheck, request_check
@@ -64,7 +65,7 @@ async def get_filter(
 ) -> PaymentFilter:
     """Read which payments are meant; both dates are inclusive."""
     since, until = parse_bounds(date_from, date_to)
-    states = None if status is None else PAYMENT_STATES[status]
+    states = None if status is None else PAYMENT_STATUSES[status]
     return PaymentFilter(states, type, outage_id, since, until)
 
 

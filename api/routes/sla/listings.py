@@ -15,9 +15,10 @@ from api.dependencies import Database, Paging
 from api.parsing.bounds import Bound, OlderBound, parse_bounds
 from api.parsing.patterns import describe_sorting
 from api.rendering.spreadsheets import render_csv, stream_file
-from api.views import STATES, OutageView, PageView
+from api.views import OutageView, PageView
 from domain.access.scopes import Scope
 from domain.errors import Invalid
+from domain.exports.statuses import OUTAGE_STATUSES
 from domain.sla.listings import (
     CURSOR_MAX,
     Ordering,
@@ -95,7 +96,7 @@ def _choose_statuses(
     """Return what both ask for together: nothing, where they exclude each other."""
     if status is None:
         return None if lifecycle is None else [lifecycle]
-    return [each for each in STATES[status] if lifecycle in (None, each)]
+    return [each for each in OUTAGE_STATUSES[status] if lifecycle in (None, each)]
 
 
 async def get_ordering(

@@ -31,7 +31,7 @@ class PaymentFilter:
     until: datetime | None = None
 
 
-def _list_conditions(scope: Scope, wanted: PaymentFilter) -> Iterator[ColumnElement[bool]]:
+def list_payment_conditions(scope: Scope, wanted: PaymentFilter) -> Iterator[ColumnElement[bool]]:
     yield from list_conditions(scope, payments.c.outage_id)
     if wanted.statuses is not None:
         yield payments.c.status.in_(wanted.statuses)
@@ -53,7 +53,7 @@ async def list_page(
     limit: int = 20,
 ) -> tuple[list[PaymentRecord], int]:
     """Return one page, newest first, and how many there are in all."""
-    conditions = list(_list_conditions(scope, wanted))
+    conditions = list(list_payment_conditions(scope, wanted))
     rows = await connection.execute(_select_newest(*conditions).offset(offset).limit(limit))
     total = await connection.scalar(select(func.count()).select_from(payments).where(*conditions))
     return [to_record(row) for row in rows.mappings()], total or 0
@@ -71,7 +71,7 @@ async def stream(
     connection: AsyncConnection, scope: Scope, wanted: PaymentFilter
 ) -> AsyncIterator[PaymentRecord]:
     """Yield every payment of a filter, newest first; no more than a chunk of them is in memory."""
-    conditions = list(_list_conditions(scope, wanted))
+    conditions = list(list_payment_conditions(scope, wanted))
     here = tuple_(payments.c.created_at, payments.c.id)
     more, after = True, list[ColumnElement[bool]]()
     while more:
