@@ -16,6 +16,7 @@ import typer
 
 from cli.access import COMMANDS as ACCESS
 from cli.exports import COMMANDS as EXPORTS
+from cli.jobs import COMMANDS as JOBS
 from cli.recovery import COMMANDS as RECOVERY
 
 COMMANDS = {
@@ -38,6 +39,7 @@ def find_commands() -> dict[str, tuple[str, str]]:
         ("cli", COMMANDS),
         ("cli.access", ACCESS),
         ("cli.exports", EXPORTS),
+        ("cli.jobs", JOBS),
         ("cli.recovery", RECOVERY),
     ]
     for plugin in entry_points(group=PLUGINS):
