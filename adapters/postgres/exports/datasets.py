@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Label, Numeric, Select, and_, case, cast, func, select
+from sqlalchemy import ColumnElement, Label, Numeric, Select, Text, and_, case, cast, func, select
 from sqlalchemy.dialects.postgresql import JSON
 
 from adapters.postgres.access.scopes import list_conditions, list_outage_conditions
@@ -102,10 +102,11 @@ def _list_amounts(stroops: ColumnElement[int]) -> list[Label[Any]]:
 
 
 def select_payments(scope: Scope, wanted: PaymentFilter) -> Select[Any]:
-    columns = [each for each in payments.c if each.name not in ("status", "amount_stroops")]
+    known = ("number", "status", "amount_stroops")
     return (
         select(
-            *columns,
+            *(each for each in payments.c if each.name not in known),
+            cast(payments.c.number, Text).label("number"),
             _fold(payments.c.status, PAYMENT_STATUSES).label("status"),
             payments.c.status.label("state"),
             outages.c.agreement,

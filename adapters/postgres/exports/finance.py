@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from adapters.postgres.access.scopes import list_outage_conditions
 from adapters.postgres.exports.datasets import list_bounds
-from adapters.postgres.tables import entries, outages, postings, sla_results
+from adapters.postgres.tables import entries, outages, payments, postings, sla_results
 from domain.access.scopes import Scope
 from domain.accounting.journal import EntryKind
 from domain.sla.verdicts import PaymentType
@@ -41,8 +41,10 @@ _IS_PAYMENT = and_(
 _TYPE = case(
     (postings.c.account == f"expense:{RECONCILIATION}", literal(RECONCILIATION)),
     (_IS_EXPENSE, func.split_part(postings.c.account, ":", 2)),
-    else_=sla_results.c.payment_type,
+    else_=func.coalesce(sla_results.c.payment_type, payments.c.type),
 )
+# Of a debt that is owed by its verdict alone, or by its payment too.
+_OUTAGE_ID = func.coalesce(sla_results.c.outage_id, payments.c.outage_id)
 _PERIOD = func.to_char(func.timezone("UTC", entries.c.posted_at), "YYYY-MM")
 
 
@@ -66,8 +68,8 @@ def select_finance(scope: Scope, wanted: FinanceFilter) -> Select[Any]:
         "agreement": outages.c.agreement,
         "currency": entries.c.currency,
         "type": _TYPE,
-        "outage_id": sla_results.c.outage_id,
-        "revision": sla_results.c.revision,
+        "outage_id": _OUTAGE_ID,
+        "revision": func.coalesce(sla_results.c.revision, payments.c.revision),
         "payment_id": entries.c.payment_id,
     }
     return (
@@ -75,7 +77,8 @@ def select_finance(scope: Scope, wanted: FinanceFilter) -> Select[Any]:
         .select_from(
             postings.join(entries, entries.c.id == postings.c.entry_id)
             .outerjoin(sla_results, sla_results.c.payment_id == entries.c.payment_id)
-            .outerjoin(outages, outages.c.id == sla_results.c.outage_id)
+            .outerjoin(payments, payments.c.id == entries.c.payment_id)
+            .outerjoin(outages, outages.c.id == _OUTAGE_ID)
         )
         .where(
             or_(_IS_EXPENSE, _IS_PAYMENT),

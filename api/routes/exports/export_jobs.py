@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
 
 from adapters.postgres.exports.exported_rows import ExportFilter
 from api.access.permissions import require
@@ -19,6 +19,7 @@ from api.routes.exports.export_filters import (
 )
 from api.routes.settlement import payments
 from api.routes.sla import listings
+from domain.errors import Invalid
 from domain.exports.datasets import Dataset
 from domain.jobs.jobs import PERMISSIONS
 from services.exports.export_orders import choose_kind, make_order
@@ -27,8 +28,15 @@ from services.jobs.jobs.record_job import RecordJob, make_job_id, record_job
 router = APIRouter(prefix="/exports", tags=["exports"])
 
 
+async def refuse_body(request: Request) -> None:
+    """A filter that is sent in a body would be overlooked, and everything exported."""
+    if await request.body():
+        raise Invalid("body", "is not taken: send the filters in the query, as for a download")
+
+
 def _ask(dataset: Dataset) -> dict[str, Any]:
-    return {"status_code": 202, "dependencies": [require(PERMISSIONS[choose_kind(dataset)])]}
+    permitted = require(PERMISSIONS[choose_kind(dataset)])
+    return {"status_code": 202, "dependencies": [permitted, Depends(refuse_body)]}
 
 
 async def _start(exporting: Exporting, dataset: Dataset, wanted: ExportFilter) -> JobView:

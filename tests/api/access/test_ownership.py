@@ -34,6 +34,12 @@ FILTERS = {
     "GET /outages": ("site", "agreement", "search"),
     "GET /outages/export": ("site", "agreement", "search"),
     "GET /outages/violations": ("site", "agreement", "search"),
+    "GET /exports/outages": ("site", "agreement", "search"),
+    "GET /exports/verdicts": ("site", "agreement", "outage_id"),
+    "GET /exports/analytics": ("site",),
+    "GET /exports/disputes": ("outage_id", "agreement"),
+    "GET /exports/payments": ("outage_id",),
+    "GET /exports/finance": ("agreement",),
     "GET /sla/analytics/dashboard": ("site",),
     "GET /sla/analytics/trends": ("site",),
     "GET /sla/performance/aggregation": ("site",),
@@ -86,7 +92,7 @@ def test_claimants_are_let_in_by_a_scope_alone() -> None:
     narrow = {Permission.OWN_READ, Permission.OWN_DISPUTE, Permission.OWN_WALLETS}
     for route in list_routes(create_app()):
         rule = RULES[f"{route.method} {route.path.removeprefix('/api/v1')}"]
-        open_to_claimants = rule.kind in {Kind.ONE, Kind.EMPTY, Kind.MANY, Kind.OWNING}
+        open_to_claimants = rule.kind in {Kind.ONE, Kind.EMPTY, Kind.MANY, Kind.MADE, Kind.OWNING}
         assert route.permissions - narrow == ({rule.permission} - {None}), route
         assert len(route.permissions & narrow) == int(open_to_claimants), route
 

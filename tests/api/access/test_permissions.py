@@ -12,6 +12,7 @@ from api.access.permissions import PUBLIC, deny_unmarked
 from api.app import create_app
 from api.middleware import PREFIX, Guards
 from domain.access.permissions import Role
+from domain.exports.datasets import Dataset
 from tests.testkit.access.browser import PASSWORD, Browser, add_person
 from tests.testkit.access.served_routes import ServedRoute, list_routes
 from tests.testkit.access.two_parties import add_party, save_key
@@ -46,13 +47,14 @@ def test_what_is_public_is_known_here() -> None:
 
 
 def test_a_route_that_changes_something_does_not_ask_for_reading_alone() -> None:
-    """Asking what would be is no change."""
+    """Asking what would be is no change, and neither is a file of what one may read."""
     found = {
         f"{each.method} {each.path}"
         for each in ROUTES
         if each.method != "GET" and any(name.endswith(":read") for name in each.permissions)
     }
-    assert found == {"POST /api/v1/sla/preview"}
+    exports = {f"POST /api/v1/exports/{dataset}" for dataset in Dataset}
+    assert found == {"POST /api/v1/sla/preview", *exports}
 
 
 async def test_a_route_that_says_nothing_is_refused_to_everybody() -> None:

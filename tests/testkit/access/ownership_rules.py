@@ -14,6 +14,7 @@ class Kind(StrEnum):
 
     CLOSED = "closed"  # 403, whatever they name
     ONE = "one"  # their own; for another party's the same 404 as for none
+    MADE = "made"  # what they asked for themselves; 404 for what anybody else did
     EMPTY = "empty"  # their own; for another party's the same emptiness as for none
     MANY = "many"  # what is theirs, and no trace of the rest
     OWNING = "owning"  # a registration for their party alone
@@ -33,6 +34,9 @@ _READ: dict[P, dict[Kind, str]] = {
             GET /outages
             GET /outages/export
             GET /outages/violations
+            GET /exports/outages
+            GET /exports/verdicts
+            GET /exports/analytics
             GET /sla/analytics/dashboard
             GET /sla/analytics/trends
             GET /sla/performance/aggregation
@@ -42,7 +46,11 @@ _READ: dict[P, dict[Kind, str]] = {
             GET /outages/{outage_id}/timeline
             GET /sla/results/{outage_id}
         """,
+        Kind.MADE: "GET /exports/receipts/{export_id}",
         Kind.CLOSED: """
+            POST /exports/outages
+            POST /exports/verdicts
+            POST /exports/analytics
             GET /outages/bulk/history
             GET /intake/episodes
             GET /intake/episodes/{episode_id}
@@ -53,7 +61,8 @@ _READ: dict[P, dict[Kind, str]] = {
         """,
     },
     P.DISPUTES_READ: {
-        Kind.MANY: "GET /sla/disputes",
+        Kind.MANY: "GET /sla/disputes  GET /exports/disputes",
+        Kind.CLOSED: "POST /exports/disputes",
         Kind.ONE: """
             GET /sla/disputes/{dispute_id}
             GET /sla/disputes/{dispute_id}/history
@@ -69,6 +78,7 @@ _READ: dict[P, dict[Kind, str]] = {
         Kind.MANY: """
             GET /payments
             GET /payments/export
+            GET /exports/payments
         """,
         Kind.ONE: """
             GET /payments/{payment_id}
@@ -77,12 +87,14 @@ _READ: dict[P, dict[Kind, str]] = {
         """,
         Kind.EMPTY: "GET /payments/{payment_id}/manual-match",
         Kind.CLOSED: """
+            POST /exports/payments
             GET /payments/approvals
             GET /payments/{payment_id}/approvals
             GET /payments/circuit-breaker
             GET /payments/limits
         """,
     },
+    P.JOURNAL_READ: {Kind.MANY: "GET /exports/finance", Kind.CLOSED: "POST /exports/finance"},
     P.EVENTS_READ: {Kind.MANY: "GET /events"},
     P.WALLETS_READ: {
         Kind.MANY: "GET /wallets",
@@ -146,7 +158,10 @@ _READ: dict[P, dict[Kind, str]] = {
 }
 # What is never a claimant's.
 _CLOSED: dict[P, str] = {
-    P.AUDIT_READ: "GET /audit  GET /audit/export  GET /audit/verify",
+    P.AUDIT_READ: """
+        GET /audit  GET /audit/export  GET /audit/verify
+        GET /exports/audit  POST /exports/audit
+    """,
     P.BREAKS_ASSIGN: "POST /reconciliation/breaks/{break_id}/owner",
     P.BREAKS_CLOSE: """
         POST /reconciliation/breaks/{break_id}/close
