@@ -8,8 +8,8 @@ from activities.jobs.job_contexts import JobContext
 from domain.exports.datasets import COLUMNS
 from domain.exports.export_files import MEDIA_TYPES, ExportFile
 from domain.jobs.jobs import JobKind
+from services.exports.drop_output import drop_output
 from services.exports.export_orders import parse_order
-from services.exports.restart_file import restart_file
 from services.exports.stream_export import stream_export
 
 EXPORT_KINDS = tuple(kind for kind in JobKind if kind.startswith("export_"))
@@ -20,7 +20,7 @@ class ExportRunner:
     async def run(self, context: JobContext) -> dict[str, Any]:
         form, command = parse_order(context.job)
         async with context.begin_step(0) as step:
-            await restart_file(context.database, step)
+            await drop_output(context.database, step)
         await context.open_output(f"{command.dataset}.{form}", MEDIA_TYPES[form])
         file, saved = ExportFile(form, COLUMNS[command.dataset]), 0
         written = stream_export(context.database, command, file, lambda: datetime.now(UTC))

@@ -58,7 +58,7 @@ def command(
             ) as client,
             open_whole(output) as file,
         ):
-            got = download(client, dataset, wanted | {"format": str(form)}, file)
+            got = receive_file(client, dataset, wanted | {"format": str(form)}, file)
             rows = check_receipt(client, got)
     except (NoDatabase, ExportBroken, OSError, httpx.HTTPError) as failure:
         said = str(failure) or type(failure).__name__
@@ -102,7 +102,7 @@ def open_whole(output: Path) -> Iterator[IO[bytes]]:
         raise
 
 
-def download(
+def receive_file(
     client: httpx.Client, dataset: Dataset, wanted: dict[str, str], file: IO[bytes]
 ) -> Downloaded:
     """Write what the API answers to a file. Raises ExportBroken for a refusal and for what breaks off."""

@@ -10,11 +10,11 @@ from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.audit import AuditFilter
-from adapters.postgres.exports import datasets, finance
+from adapters.postgres.exports import datasets, finance_rows
 from adapters.postgres.exports.cells import select_rows
 from adapters.postgres.exports.copies import stream_rows
 from adapters.postgres.exports.datasets import DisputeFilter, VerdictFilter
-from adapters.postgres.exports.finance import FinanceFilter
+from adapters.postgres.exports.finance_rows import FinanceFilter
 from adapters.postgres.settlement.listings.payments import PaymentFilter
 from adapters.postgres.sla import analytics
 from domain.access.scopes import Scope
@@ -72,7 +72,7 @@ def _select(wanted: ExportFilter, scope: Scope) -> Select[Any]:
         case DisputeFilter():
             return datasets.select_disputes(scope, wanted)
         case FinanceFilter():
-            return finance.select_finance(scope, wanted)
+            return finance_rows.select_finance(scope, wanted)
         case AuditFilter():
             return datasets.select_audit(wanted)
         case AnalyticsFilter():

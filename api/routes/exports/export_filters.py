@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Query
 
 from adapters.postgres.exports.datasets import DisputeFilter, VerdictFilter
-from adapters.postgres.exports.finance import FinanceFilter
+from adapters.postgres.exports.finance_rows import FinanceFilter
 from api.bodies import Text
 from api.parsing.bounds import Bound, parse_bounds
 from api.routes.sla import analytics

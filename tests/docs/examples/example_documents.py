@@ -19,6 +19,7 @@ import httpx
 from devstack.environment.stack import Stack
 from tests.docs.examples import (
     access_examples,
+    export_examples,
     intake_examples,
     money_examples,
     sla_examples,
@@ -61,6 +62,7 @@ async def play(stack: Stack, key: str) -> dict[str, list[Example]]:
             "wallets": lambda each: money.show_wallets(each, admin, stack),
             "reconciliation": lambda each: money.show_reconciliation(each, admin, stack),
             "audit": lambda each: sla.show_audit(each, admin),
+            "exports": lambda each: export_examples.show_exports(each, admin),
             "webhooks": lambda each: sla.show_webhooks(each, admin),
             "intake": lambda each: intake_examples.show_intake(each, admin),
             "sessions": lambda each: access.show_sessions(each, admin, anybody),

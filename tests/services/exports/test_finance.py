@@ -11,7 +11,7 @@ from sqlalchemy import text
 from activities.sla.disputes import DisputeActivitiesImpl
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
-from adapters.postgres.exports.finance import FinanceFilter
+from adapters.postgres.exports.finance_rows import FinanceFilter
 from adapters.postgres.sla.agreements.agreements import add_agreement
 from adapters.stellar.rail import Rail
 from devstack.bench import seed_journal

@@ -7,7 +7,7 @@ from domain.jobs.jobs import JobStep
 from services.jobs.jobs.save_progress import save_progress_within
 
 
-async def restart_file(database: Database, step: JobStep) -> None:
+async def drop_output(database: Database, step: JobStep) -> None:
     """Raises JobStopped for an attempt that is believed to be dead: it deletes nothing."""
     async with database.transaction() as connection:
         await save_progress_within(connection, step)
