@@ -21,6 +21,7 @@ from tests.docs.examples import (
     access_examples,
     export_examples,
     intake_examples,
+    job_examples,
     money_examples,
     sla_examples,
 )
@@ -64,6 +65,7 @@ async def play(stack: Stack, key: str) -> dict[str, list[Example]]:
             "audit": lambda each: sla.show_audit(each, admin),
             "exports": lambda each: export_examples.show_exports(each, admin),
             "webhooks": lambda each: sla.show_webhooks(each, admin),
+            "jobs": lambda each: job_examples.show_jobs(each, admin, stack),
             "intake": lambda each: intake_examples.show_intake(each, admin),
             "sessions": lambda each: access.show_sessions(each, admin, anybody),
             "people": lambda each: access.show_people(each, admin),
