@@ -44,14 +44,18 @@ def make_receipt(export_id: str, trail: Sequence[Mapping[str, Any]]) -> ExportRe
     started, ended = entries[STARTED], entries.get(ENDED)
     said, made = started["evidence"], {} if ended is None else ended["evidence"]
     return ExportReceipt(
-        export_id,
-        *(said[name] for name in ("dataset", "format", "filter")),
-        started["actor"],
-        said["party"],
-        started["at"],
-        ended is not None,
-        *(made.get(name) for name in ("rows", "bytes", "sha256")),
-        None if ended is None else ended["at"],
+        export_id=export_id,
+        dataset=said["dataset"],
+        format=said["format"],
+        filter=said["filter"],
+        asked_by=started["actor"],
+        party=said["party"],
+        started_at=started["at"],
+        complete=ended is not None,
+        rows=made.get("rows"),
+        bytes=made.get("bytes"),
+        sha256=made.get("sha256"),
+        ended_at=None if ended is None else ended["at"],
     )
 
 

@@ -1,6 +1,6 @@
 """Write a dataset as a file, of one moment and piece by piece; and keep on record who asked for what, and what they got."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +31,7 @@ class MakeExport:
 
 async def stream_export(
     database: Database, command: MakeExport, file: ExportFile, read_clock: Callable[[], datetime]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """
     Yield the bytes of the file; `file` knows then how many there were.
 

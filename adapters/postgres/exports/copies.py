@@ -5,7 +5,7 @@ COPY sends one message a row, already written. Nothing more is asked of the serv
 next block, so neither side keeps more than a few of them, however many rows there are.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any, cast
 
@@ -30,7 +30,7 @@ _DIALECT = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-
 
 async def stream_rows(
     connection: AsyncConnection, statement: Select[Any], form: ExportFormat
-) -> AsyncIterator[list[bytes]]:
+) -> AsyncGenerator[list[bytes]]:
     """
     Yield the rows of a statement in blocks, each without the end of its line.
 
@@ -49,13 +49,13 @@ async def stream_rows(
                     block, size = [], 0
             if block:
                 yield block
-    except psycopg.OperationalError as error:
-        raise Unavailable("the database does not answer; repeat the request") from error
-    except BaseException:
-        # Without waiting: whoever is cancelled may not wait.
+    except BaseException as error:
+        # Whoever is cancelled may not wait: the server is told so, and the connection is given up.
         with suppress(psycopg.Error):
             driver.cancel()
-        driver.pgconn.finish()
+        await connection.invalidate()
+        if isinstance(error, psycopg.OperationalError):
+            raise Unavailable("the database does not answer; repeat the request") from error
         raise
 
 

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -50,15 +51,16 @@ async def read_rows(
     wanted: ExportFilter,
     scope: Scope,
     form: ExportFormat,
-) -> AsyncIterator[list[bytes]]:
+) -> AsyncGenerator[list[bytes]]:
     """Yield rows in blocks, each without the end of its line."""
     if isinstance(wanted, AnalyticsFilter):
         days = await read_days(connection, scope, wanted)
         yield [_write_row(dataset, each, form) for each in map(_list_cells, days)]
         return
     statement = select_rows(_select(wanted, scope), dataset, form)
-    async for block in stream_rows(connection, statement, form):
-        yield block
+    async with aclosing(stream_rows(connection, statement, form)) as blocks:
+        async for block in blocks:
+            yield block
 
 
 def _select(wanted: ExportFilter, scope: Scope) -> Select[Any]:

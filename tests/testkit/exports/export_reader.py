@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -26,7 +26,7 @@ def open_export(
     form: ExportFormat = ExportFormat.CSV,
     scope: Scope = EVERYTHING,
     export_id: str = "",
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Begin an export; without a filter it is of everything."""
     command = MakeExport(
         *(export_id or f"exp_{uuid4().hex}", dataset, wanted or FILTERS[dataset](), scope),

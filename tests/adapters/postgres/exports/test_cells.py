@@ -40,8 +40,11 @@ async def write(
     database: Database, values: Sequence[Any], kind: CellKind, form: ExportFormat
 ) -> list[Any]:
     """Let PostgreSQL write values as the cells of a file, and return what is read of them."""
-    given = func.unnest(cast(list(values), ARRAY(TYPES[kind]))).table_valued(
-        column("value", TYPES[kind]), with_ordinality="place", name="given"
+    array = cast(list(values), ARRAY(TYPES[kind]))
+    given = (
+        func.unnest(array)
+        .table_valued(column("value", TYPES[kind]), with_ordinality="place")
+        .render_derived(name="given")
     )
     cell = write_cell(given.c.value, kind, form).label("value")
     statement = select(cell).order_by(given.c.place)

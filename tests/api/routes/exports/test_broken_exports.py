@@ -36,6 +36,7 @@ async def app(stack: Stack, many: Database) -> AsyncIterator[FastAPI]:
     url = make_url(many.url).set(drivername="postgresql")
     known = {name.lower(): value for name, value in stack.environment.items()}
     known["database_url"] = url.render_as_string(hide_password=False)
+    known["sla_agreement"] = "served"  # the scratch database has a default of its own
     settings = ApiSettings(
         **{name: value for name, value in known.items() if name in ApiSettings.model_fields}
     )

@@ -162,7 +162,7 @@ async def test_it_is_on_record_who_exported_what(api: httpx.AsyncClient, word: s
     found = await api.get("/audit", params={"subject": f"export/{export_id}"})
     ended, started = found.json()["items"]
     assert (started["action"], ended["action"]) == ("export.started", "export.ended")
-    assert started["actor"] == "bootstrap"
+    assert started["actor"] == "admin"
     assert started["evidence"] == {
         "dataset": "outages",
         "filter": {"search": word, "severity": "low"},
