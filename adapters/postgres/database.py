@@ -38,7 +38,7 @@ async def take_snapshot(connection: AsyncConnection) -> None:
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
 
 
-# A snapshot that is kept open keeps the server from clearing up; whoever reads so slowly comes again.
+# A snapshot that is kept open keeps the server from removing old rows; whoever reads so slowly comes again.
 _SNAPSHOT_LASTS = "SET LOCAL statement_timeout = '20min'"
 _CONNECT: dict[str, Any] = {
     "connect_timeout": 5,

@@ -93,7 +93,7 @@ def _is_newest(result: Any) -> ColumnElement[bool]:
 
 def _fold(status: ColumnElement[str], shown: Mapping[str, Sequence[str]]) -> ColumnElement[str]:
     """Return what a status is shown as; of two names the first one."""
-    names = {str(each): name for name, held in reversed(list(shown.items())) for each in held}
+    names = {str(each): name for name, each_of in reversed(list(shown.items())) for each in each_of}
     return case(names, value=status)
 
 

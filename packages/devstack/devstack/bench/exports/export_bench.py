@@ -135,8 +135,8 @@ async def _measure_format(
             size += len(part)
     seconds = round(time.perf_counter() - began, 2)
     peak = memory.read_mb()
-    async with caller.get(f"{EXPORTS}/receipts/{answer.headers['X-Export-Id']}") as told:
-        receipt = await told.json()
+    async with caller.get(f"{EXPORTS}/receipts/{answer.headers['X-Export-Id']}") as shown:
+        receipt = await shown.json()
     problems = []
     if receipt["sha256"] != digest.hexdigest():
         problems.append(f"what came as {form} is not what the receipt says")
