@@ -224,6 +224,15 @@ def check_voidable(outage_id: str, status: OutageStatus | None) -> None:
         raise Conflict(f"outage {outage_id!r} is {status}: there is no debt to void")
 
 
+def check_settled_here(outage_id: str, *, settled_elsewhere: bool) -> None:
+    """Refuse to change what is on record of an outage that was settled elsewhere."""
+    if settled_elsewhere:
+        raise Conflict(
+            f"outage {outage_id!r} was settled elsewhere, and imported as it was: it is neither corrected nor "
+            "disputed here"
+        )
+
+
 def check_amendable(
     outage_id: str, status: OutageStatus | None, changes: Mapping[str, Any]
 ) -> None:

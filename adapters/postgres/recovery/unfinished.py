@@ -44,6 +44,8 @@ async def list_changed(
         .where(
             outages.c.changed_at > recent,
             outages.c.changed_at < func.now() - grace,
+            # Those have no workflow, and there may be a million.
+            outages.c.settled_elsewhere.is_(False),
             outages.c.id > after,
         )
         .order_by(outages.c.id)

@@ -130,6 +130,7 @@ class OutageContext:
     parts: Sequence[str]
     # The newest revision of the verdict.
     judged: tuple[int, Verdict] | None
+    settled_elsewhere: bool = False
 
 
 async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
@@ -169,6 +170,7 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
         part_of=row["part_of"],
         parts=row["parts"],
         judged=to_verdict(row),
+        settled_elsewhere=row["settled_elsewhere"],
     )
 
 
@@ -264,7 +266,7 @@ _DECLARED = (
 _RECORDED = (
     *("version", "declared_at", "resolved_at", "dispute_deadline", "closed_at", "root_cause"),
     *("resolution_notes", "policy", "policy_version", "correlation_id", "agreement"),
-    *("agreement_version", "part_of"),
+    *("agreement_version", "part_of", "settled_elsewhere"),
 )
 
 

@@ -71,7 +71,7 @@ from adapters.postgres.tables.sla.agreements import (
     agreements,
     parties,
 )
-from adapters.postgres.tables.sla.imports import imports
+from adapters.postgres.tables.sla.imports import import_rows, imports
 from adapters.postgres.tables.sla.intake import (
     intake_episodes,
     intake_messages,
@@ -117,6 +117,7 @@ __all__ = [
     "events",
     "execution_modes",
     "idempotency_keys",
+    "import_rows",
     "imports",
     "installation",
     "installation_claims",

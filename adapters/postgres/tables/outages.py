@@ -70,11 +70,14 @@ outages = Table(
     # Grows by one in every transaction that changes the outage, its verdict or its dispute.
     Column("version", sa.Integer, nullable=False, server_default=text("1")),
     Column("changed_at", Instant, nullable=False, server_default=text("now()")),
+    # Of the past, imported with its verdict: nothing of it is paid, disputed or amended here.
+    Column("settled_elsewhere", sa.Boolean, nullable=False, server_default=text("false")),
     sa.ForeignKeyConstraint(
         ["agreement", "agreement_version"],
         ["agreement_versions.agreement", "agreement_versions.version"],
     ),
     sa.CheckConstraint("resolved_at IS NULL OR resolved_at >= detected_at", name="times"),
+    sa.CheckConstraint("NOT settled_elsewhere OR status = 'closed'", name="settled_elsewhere"),
     Index("ix_outages_agreement", "agreement"),
     Index("ix_outages_part_of", "part_of", postgresql_where=text("part_of IS NOT NULL")),
     Index("ix_outages_listing", text("detected_at DESC"), text("id DESC")),
