@@ -11,6 +11,8 @@ from temporalio.client import Client
 from activities.integration.delivery_notices import DeliveryNotices
 from activities.integration.delivery_poster import DeliveryPoster
 from activities.integration.receiver_limits import ReceiverLimits
+from activities.jobs.jobs import JobActivitiesImpl
+from activities.jobs.runners import make_runners
 from activities.settlement.batches import BatchActivitiesImpl
 from activities.settlement.payments import PaymentActivitiesImpl
 from activities.settlement.wallets import WalletActivitiesImpl
@@ -36,6 +38,7 @@ from worker.settlement import build_settlement_activities, start_batching
 from workflows.attestations import AttestationWorkflow
 from workflows.batches import BatchingWorkflow, BatchWorkflow
 from workflows.integrity_checks import IntegrityCheckWorkflow
+from workflows.jobs.jobs import JobWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
@@ -51,7 +54,7 @@ WORKFLOWS: Mapping[str, Sequence[type]] = {
         *WALLET_WORKFLOWS,
     ],
     "webhooks": [WebhookWorkflow],
-    "analytics": [ReconciliationWorkflow, IntegrityCheckWorkflow],
+    "analytics": [ReconciliationWorkflow, IntegrityCheckWorkflow, JobWorkflow],
 }
 
 Begin = Callable[[Client], Awaitable[None]]
@@ -125,12 +128,20 @@ def _build_webhooks_spec(
 def _build_analytics_spec(
     settings: AnalyticsSettings, database: Database, stack: AsyncExitStack
 ) -> QueueSpec:
-    """Build the scheduled workflows and their activities."""
+    """Build the scheduled workflows and those of jobs, and their activities."""
     comparisons = build_reconciliation_activities(settings, database, stack)
     integrity_checks = build_integrity_check_activities(settings, database)
+    jobs = JobActivitiesImpl(database, make_runners())
     return QueueSpec(
         WORKFLOWS["analytics"],
-        [comparisons.read_chain, comparisons.compare_journal, integrity_checks.check_integrity],
+        [
+            comparisons.read_chain,
+            comparisons.compare_journal,
+            integrity_checks.check_integrity,
+            jobs.run_job,
+            jobs.report_failure,
+            jobs.request_cancel,
+        ],
         make_schedules(settings, stack),
     )
 

@@ -36,6 +36,7 @@ class Permission(StrEnum):
     BREAKS_ASSIGN = "breaks:assign"
     BREAKS_CLOSE = "breaks:close"
     EVENTS_READ = "events:read"
+    JOBS_READ = "jobs:read"  # what they are and how far; more needs what the kind of job needs
     WEBHOOKS_MANAGE = "webhooks:manage"
     SOURCES_MANAGE = "sources:manage"  # of alerts and notices
     KEYS_MANAGE = "keys:manage"
@@ -56,6 +57,7 @@ _READ = frozenset(
         Permission.WALLETS_READ,
         Permission.JOURNAL_READ,
         Permission.EVENTS_READ,
+        Permission.JOBS_READ,
         Permission.SELF_MANAGE,
     }
 )

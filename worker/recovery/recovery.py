@@ -18,14 +18,16 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.postgres.database import Database
 from adapters.postgres.recovery import unfinished as records
-from domain.accounting.recovery import ChangedOutage, Unfinished
 from domain.deliveries import Delivery
+from domain.jobs.jobs import RunJobInput
+from domain.recovery.unfinished import ChangedOutage, Unfinished
 from domain.settlement.batches import Batch
 from domain.settlement.payments import Payment
 from domain.sla.outages import Declaration
 from services.accounting.recovery.record_restart import RecordRestart, record_restart
 from services.accounting.recovery.record_sweep import record_sweep
 from workflows.batches import BatchingWorkflow, BatchWorkflow
+from workflows.jobs.jobs import JobWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.visibility.search_attributes import (
@@ -168,7 +170,7 @@ class Recovery:
         return behind
 
     async def _read_pages(self, *, deliveries: bool) -> AsyncIterator[list[Unfinished]]:
-        reads: list[Pages] = [records.list_outages, records.list_payments]
+        reads: list[Pages] = [records.list_outages, records.list_payments, records.list_jobs]
         for read in [*reads, records.list_deliveries] if deliveries else reads:
             after = ""
             while page := await self._read(read, after):
@@ -193,6 +195,8 @@ class Recovery:
             read = records.list_outages
         if isinstance(found.subject, Delivery):
             read = records.list_deliveries
+        if isinstance(found.subject, RunJobInput):
+            read = records.list_jobs
         return bool(await self._read(read, "", [found.id]))
 
     async def _list_absent(self, page: Sequence[Unfinished]) -> list[Unfinished]:
@@ -234,6 +238,8 @@ def _choose_workflow(subject: object) -> tuple[Any, str]:
             return OutageWorkflow.run, "outages"
         case Delivery():
             return WebhookWorkflow.run, "webhooks"
+        case RunJobInput():
+            return JobWorkflow.run, "analytics"
         case Batch():
             return BatchWorkflow.run, "settlement"
         case Payment():

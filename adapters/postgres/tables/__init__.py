@@ -25,6 +25,7 @@ from adapters.postgres.tables.events import (
     webhooks,
 )
 from adapters.postgres.tables.installation import installation, installation_claims
+from adapters.postgres.tables.jobs.jobs import job_file_chunks, job_files, jobs
 from adapters.postgres.tables.journal import (
     accounts,
     balances,
@@ -125,6 +126,9 @@ __all__ = [
     "intake_messages",
     "intake_sources",
     "integrity_checks",
+    "job_file_chunks",
+    "job_files",
+    "jobs",
     "limits",
     "login_failures",
     "maintenance_windows",

@@ -8,6 +8,7 @@ from it.
 from dataclasses import dataclass
 
 from domain.deliveries import Delivery
+from domain.jobs.jobs import RunJobInput
 from domain.settlement.batches import Batch
 from domain.settlement.payments import Payment
 from domain.sla.outages import Declaration
@@ -16,7 +17,7 @@ from domain.sla.outages import Declaration
 @dataclass(frozen=True, slots=True)
 class Unfinished:
     """
-    An outage, a payment, a batch or a delivery that is not final, and its workflow. `subject` is what the
+    An outage, a payment, a batch, a delivery or a job that is not final, and its workflow. `subject` is what the
     workflow is started with, None for the one that forms batches; `version` is that of an outage on record, and `awaits_receipt` is true once its payment
     is made and it is not closed.
     """
@@ -25,7 +26,7 @@ class Unfinished:
     outage_id: str
     correlation_id: str
     status: str
-    subject: Declaration | Payment | Batch | Delivery | None
+    subject: Declaration | Payment | Batch | Delivery | RunJobInput | None
     version: int | None = None
     awaits_receipt: bool = False
     # Of a payment: what it is paid under, and its id, which its workflow does not name.

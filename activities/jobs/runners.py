@@ -1,0 +1,27 @@
+"""
+Runners: who knows how a kind of job is done. To add one: a member of `JobKind` with its permission, a class as
+below, and a line in `make_runners`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from activities.jobs.job_contexts import JobContext
+from domain.jobs.jobs import JobKind
+
+# What a job found: JSON, which its route shows.
+JobResult = dict[str, Any]
+
+
+class JobRunner(Protocol):
+    async def run(self, context: JobContext) -> JobResult:
+        """
+        Do the work from `context.checkpoint` on, and save each step together with its effect. Refused and its
+        kin end the job as failed with their sentence; whatever else is raised has it tried again.
+        """
+        ...
+
+
+def make_runners() -> Mapping[JobKind, JobRunner]:
+    """Return the runner of every kind."""
+    return {}
