@@ -131,7 +131,7 @@ def _build_analytics_spec(
     """Build the scheduled workflows and those of jobs, and their activities."""
     comparisons = build_reconciliation_activities(settings, database, stack)
     integrity_checks = build_integrity_check_activities(settings, database)
-    jobs = JobActivitiesImpl(database, make_runners())
+    jobs = JobActivitiesImpl(database, make_runners(settings.stellar_network))
     return QueueSpec(
         WORKFLOWS["analytics"],
         [

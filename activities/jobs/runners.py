@@ -6,6 +6,7 @@ below, and a line in `make_runners`.
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from activities.jobs.imports import ImportRunner
 from activities.jobs.job_contexts import JobContext
 from domain.jobs.jobs import JobKind
 
@@ -22,6 +23,6 @@ class JobRunner(Protocol):
         ...
 
 
-def make_runners() -> Mapping[JobKind, JobRunner]:
-    """Return the runner of every kind."""
-    return {}
+def make_runners(network: str) -> Mapping[JobKind, JobRunner]:
+    """Return the runner of every kind, on one network of the chain."""
+    return {JobKind.IMPORT: ImportRunner(network)}

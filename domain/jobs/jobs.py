@@ -25,12 +25,14 @@ class JobKind(StrEnum):
     """What is to be done: one runner each, see activities/jobs/runners.py."""
 
     REDELIVERY = "redelivery"  # of what a receiver failed to take
+    IMPORT = "import"  # of outages from a file
     RECOMPUTATION = "recomputation"  # of verdicts, compared with those on record
 
 
 # What somebody needs to be permitted to ask for such a job, to cancel it, to retry it and to read its files.
 PERMISSIONS: Mapping[JobKind, Permission] = {
     JobKind.REDELIVERY: Permission.WEBHOOKS_MANAGE,
+    JobKind.IMPORT: Permission.OUTAGES_DECLARE,
     JobKind.RECOMPUTATION: Permission.OUTAGES_RESOLVE,
 }
 

@@ -62,7 +62,10 @@ class ImportedOutage:
 
 @dataclass(frozen=True, slots=True)
 class ImportRecord:
-    """One upload: what was new, what was on record before, and what could not be taken."""
+    """
+    One upload: what was new, what was on record before, and what could not be taken. Of a large one, which is
+    a job, `problems` are the first of the `wrong` rows.
+    """
 
     id: str
     filename: str
@@ -72,6 +75,10 @@ class ImportRecord:
     problems: Sequence[RowProblem]
     imported_by: str
     created_at: datetime
+    job_id: str | None = None
+    mode: str = "declare"
+    dry_run: bool = False
+    wrong: int = 0
 
 
 def read_rows(name: str, content: bytes) -> list[dict[str, Any]]:
@@ -141,13 +148,17 @@ def parse_rows(
         try:
             found.append(parse_row(number, row, request, now))
         except Invalid as error:
-            field = _TO_COLUMN.get(error.field, error.field)
-            problems.append(RowProblem(number, field, error.rule))
+            problems.append(RowProblem(number, name_column(error.field), error.rule))
     return found, problems
 
 
 # The names under which the rules of outages know them.
 _TO_COLUMN = {"detected_at": "start_time", "resolved_at": "end_time"}
+
+
+def name_column(field: str) -> str:
+    """Return the column of what the rules of outages refuse."""
+    return _TO_COLUMN.get(field, field)
 
 
 def parse_row(

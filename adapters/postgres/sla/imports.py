@@ -1,12 +1,15 @@
 """Imports in the database: one row for each upload."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import imports
+from domain.sla.bulk.import_plans import PROBLEMS_SHOWN, ImportProgress
+from domain.sla.bulk.problem_files import FileProblem
 from domain.sla.imports import ImportRecord, RowProblem
 
 
@@ -21,8 +24,37 @@ async def add(connection: AsyncConnection, record: ImportRecord) -> None:
             problems=[asdict(problem) for problem in record.problems],
             imported_by=record.imported_by,
             created_at=record.created_at,
+            job_id=record.job_id,
+            mode=record.mode,
+            dry_run=record.dry_run,
+            wrong=record.wrong or len(record.problems),
         )
     )
+
+
+async def advance(
+    connection: AsyncConnection,
+    import_id: str,
+    progress: ImportProgress,
+    problems: Sequence[FileProblem],
+    *,
+    recorded: bool = True,
+) -> None:
+    """Note how far an import is, and the first problems of its rows."""
+    found = [asdict(RowProblem(each.source.number, each.field, each.message)) for each in problems]
+    known = func.jsonb_array_length(imports.c.problems)
+    changes = {
+        "imported": progress.imported if recorded else 0,
+        "skipped": progress.skipped,
+        "wrong": progress.wrong,
+    }
+    await connection.execute(update(imports).where(imports.c.id == import_id).values(**changes))
+    if found:
+        await connection.execute(
+            update(imports)
+            .where(imports.c.id == import_id, known < PROBLEMS_SHOWN)
+            .values(problems=imports.c.problems.concat(found))
+        )
 
 
 def _to_record(row: RowMapping) -> ImportRecord:

@@ -6,6 +6,7 @@ asking the database again.
 """
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -88,6 +89,13 @@ class BindingBook:
         policies: Mapping[str, Sequence[Policy]],
     ) -> None:
         self._versions, self._policies = versions, policies
+        self._by_coverage = defaultdict[tuple[str, str | None], set[str]](set)
+        for name, found in versions.items():
+            for each in found:
+                for site in each.sites:
+                    self._by_coverage["site", site].add(name)
+                for service in each.services:
+                    self._by_coverage["service", service].add(name)
         self._begins = {
             name: [each.effective_from for each in found] for name, found in versions.items()
         }
@@ -118,7 +126,10 @@ class BindingBook:
         raise make_uncovered(outage)
 
     def _list_matches(self, outage: Outage, fallback: str) -> Iterator[Match]:
-        for name in self._versions:
+        names = {fallback, *self._by_coverage.get(("site", outage.site_id), ())}
+        for service in outage.affected_services:
+            names.update(self._by_coverage.get(("service", service), ()))
+        for name in names:
             version = self._find_version(name, outage.detected_at)
             if version is None:
                 continue

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Any
 
 from domain.errors import Invalid
-from domain.requests import Request
 from domain.sla.bulk.row_streams import ImportFormat
 
 # A file on its way, and all of it.
@@ -76,10 +75,9 @@ class ImportProgress:
     skipped: int = 0
     wrong: int = 0
 
-    def advance(self, row: int, imported: int, skipped: int, wrong: int) -> "ImportProgress":
+    def add(self, imported: int, skipped: int, wrong: int) -> "ImportProgress":
         return replace(
             self,
-            row=row,
             imported=self.imported + imported,
             skipped=self.skipped + skipped,
             wrong=self.wrong + wrong,
@@ -112,8 +110,3 @@ _BY_ENDING = {
     "ndjson": ImportFormat.NDJSON,
     "jsonl": ImportFormat.NDJSON,
 }
-
-
-def make_request(asked_by: str, correlation_id: str) -> Request:
-    """Return in whose name the rows are recorded."""
-    return Request(asked_by, correlation_id)

@@ -82,4 +82,6 @@ class RowStream:
             if name not in self.columns and (
                 like := difflib.get_close_matches(name.strip().lower(), self.columns, 1, LIKENESS)
             ):
-                raise Invalid("file", f"has a column {name[:100]!r}: it must be written {like[0]!r}")
+                raise Invalid(
+                    "file", f"has a column {name[:100]!r}: it must be written {like[0]!r}"
+                )

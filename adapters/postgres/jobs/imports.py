@@ -1,0 +1,33 @@
+"""Which job imports a file, or has imported it."""
+
+from sqlalchemy import Integer, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import imports, jobs
+from domain.jobs.jobs import JobStatus
+from domain.sla.bulk.import_plans import ImportMode
+
+_UNFINISHED = (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+async def lock_digest(connection: AsyncConnection, digest: str) -> None:
+    """Keep others from beginning with the same file until the transaction ends."""
+    await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(digest))))
+
+
+async def find_import(connection: AsyncConnection, digest: str, mode: ImportMode) -> str | None:
+    """Return the job that imports a file in a mode, or has imported all of it; what was wrong is tried again."""
+    wrong = jobs.c.result["wrong"].astext.cast(Integer)
+    found: str | None = await connection.scalar(
+        select(imports.c.job_id)
+        .join(jobs, jobs.c.id == imports.c.job_id)
+        .where(
+            imports.c.digest == digest,
+            imports.c.mode == mode,
+            imports.c.dry_run.is_(False),
+            or_(jobs.c.status.in_(_UNFINISHED), (jobs.c.status == JobStatus.DONE) & (wrong == 0)),
+        )
+        .order_by(imports.c.created_at.desc())
+        .limit(1)
+    )
+    return found
