@@ -22,6 +22,10 @@ class EdgeLimits:
     pipelined_max: int = 8
     head_within_seconds: float = 10.0
     body_within_seconds: float = 60.0
+    # A file that is imported: it must go on, and end.
+    upload_look_seconds: float = 20.0
+    upload_bytes_min: int = 64 * KIB
+    upload_within_seconds: float = 3600.0
     # How long an answer may wait for a caller who does not read it.
     read_within_seconds: float = 30.0
     # How long a refused caller is heard out, so that it reads why.

@@ -26,6 +26,9 @@ from api.edge.raw_problems import (
 from api.edge.request_metrics import count_refusal
 from api.edge.small_reads import SmallReads
 
+# Under this name a request knows its connection.
+CONNECTION = "connection"
+
 
 class _Stop(Exception):
     """Ends the parser's work on a request; it hides whatever its callbacks raise."""
@@ -76,6 +79,8 @@ class EdgeProtocol(HttpToolsProtocol):
         self.unread: TimerHandle | None = None
         self.in_head = self.in_body = False
         self.quiet_bytes = self.head_size = 0
+        self.uploaded = 0
+        self.upload_ends_at = 0.0
         self.refusal: Refusal | None = None
         self.refused = False
 
@@ -131,11 +136,14 @@ class EdgeProtocol(HttpToolsProtocol):
         self.in_head, self.in_body, self.quiet_bytes = False, True, 0
         self.gate.waiting.pop(self, None)
         super().on_headers_complete()
+        # For a route that lets a file in; the application has not begun yet.
+        self.scope["state"][CONNECTION] = self
         self._arm(self.limits.body_within_seconds, self._end_late_body)
         self.gate.begin_body(self)
 
     def on_body(self, body: bytes) -> None:
         self.quiet_bytes = 0
+        self.uploaded += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -188,6 +196,32 @@ class EdgeProtocol(HttpToolsProtocol):
         else:
             self.give_up(BODY_TOO_LATE)
 
+    def allow_upload(self) -> None:
+        """Let the body take its time, as long as it goes on: its caller is known, and sends a file."""
+        if not self.in_body:
+            return
+        self.gate.sending.pop(self, None)
+        self.upload_ends_at = self.loop.time() + self.limits.upload_within_seconds
+        self._expect_more()
+
+    def _expect_more(self) -> None:
+        self.uploaded = 0
+        self._arm(self.limits.upload_look_seconds, self._end_slow_upload)
+
+    def _end_slow_upload(self) -> None:
+        goes_on = self.flow.read_paused or self.uploaded >= self.limits.upload_bytes_min
+        if goes_on and self.loop.time() < self.upload_ends_at:
+            self._expect_more()
+        else:
+            self.give_up(BODY_TOO_LATE)
+
+    def refuse_upload(self) -> None:
+        """Read no more of a body whose caller was not let in, and has been answered."""
+        if self.in_body and not self.transport.is_closing():
+            self.refused = True
+            self.gate.forget(self)
+            self._linger()
+
     def pause_writing(self) -> None:
         super().pause_writing()
         if self.unread is None:
@@ -227,6 +261,10 @@ class EdgeProtocol(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         self._answer(refusal)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Hear the caller out for a moment, so that it reads the answer."""
         self.transport.write_eof()
         self.flow.resume_reading()
         self.gate.waiting[self] = None
