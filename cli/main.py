@@ -15,6 +15,7 @@ from typing import NoReturn
 import typer
 
 from cli.access import COMMANDS as ACCESS
+from cli.jobs import COMMANDS as JOBS
 from cli.recovery import COMMANDS as RECOVERY
 
 COMMANDS = {
@@ -34,6 +35,7 @@ PLUGINS = "apexchainx.commands"
 def find_commands() -> dict[str, tuple[str, str]]:
     """Every command: the module that holds it, and the line that describes it."""
     packages = [("cli", COMMANDS), ("cli.access", ACCESS), ("cli.recovery", RECOVERY)]
+    packages.append(("cli.jobs", JOBS))
     for plugin in entry_points(group=PLUGINS):
         packages.append((plugin.value, plugin.load().COMMANDS))
     return {

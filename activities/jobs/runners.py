@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from activities.jobs.imports import ImportRunner
 from activities.jobs.job_contexts import JobContext
+from activities.jobs.recomputations import RecomputationRunner
+from activities.jobs.redeliveries import RedeliveryRunner
 from domain.jobs.jobs import JobKind
 
 # What a job found: JSON, which its route shows.
@@ -25,4 +27,8 @@ class JobRunner(Protocol):
 
 def make_runners(network: str) -> Mapping[JobKind, JobRunner]:
     """Return the runner of every kind, on one network of the chain."""
-    return {JobKind.IMPORT: ImportRunner(network)}
+    return {
+        JobKind.IMPORT: ImportRunner(network),
+        JobKind.REDELIVERY: RedeliveryRunner(),
+        JobKind.RECOMPUTATION: RecomputationRunner(),
+    }

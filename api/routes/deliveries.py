@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from adapters.postgres import deliveries, webhooks
 from api.access.permissions import require
 from api.bodies import Body, Instant, Text
-from api.dependencies import Asked, Database
+from api.dependencies import Asked, Database, Running
+from api.jobs.commands import start_job
 from api.responses import declare_problems
 from domain.access.permissions import Permission
 from domain.deliveries import DeliveryAttempt, DeliveryRecord, DeliveryStatus
@@ -19,6 +20,7 @@ from services.integration.deliveries.repeat_failed import RepeatFailed, repeat_f
 from services.integration.deliveries.retry_delivery import RetryDelivery
 from services.integration.deliveries.retry_delivery import retry_delivery as retry
 from services.integration.webhooks.send_test_event import SendTestEvent, send_test_event
+from services.jobs.jobs.record_job import make_job_id
 
 router = APIRouter(prefix="/webhooks/{webhook_id}", tags=["webhooks"])
 MANAGE = [require(Permission.WEBHOOKS_MANAGE)]
@@ -68,7 +70,10 @@ class RedeliverBody(Body):
 
 
 class RedeliveredView(BaseModel):
+    """How many there are, and the job that makes them due."""
+
     deliveries: int
+    job_id: str
 
 
 @router.get("/deliveries", dependencies=MANAGE, responses=declare_problems(404))
@@ -112,14 +117,16 @@ async def retry_delivery(
 
 @router.post("/redeliver", dependencies=MANAGE, responses=declare_problems(404, 409))
 async def repeat_deliveries(
-    webhook_id: WebhookId, body: RedeliverBody, database: Database, asked: Asked
+    webhook_id: WebhookId, body: RedeliverBody, engine: Running, asked: Asked
 ) -> RedeliveredView:
-    """Deliver again whatever was given up of the events since an instant; all of it is on record when this answers."""
+    """Deliver again whatever was given up of the events since an instant; a job, on record when this answers, does it."""
     now = datetime.now(UTC)
     if body.since > now:
         raise Invalid("since", "must be an instant of the past with a time zone")
-    wanted = RepeatFailed(webhook_id, body.since, asked, now)
-    return RedeliveredView(deliveries=await repeat_failed(database, wanted))
+    wanted = RepeatFailed(webhook_id, body.since, make_job_id(), asked, now)
+    job = await repeat_failed(engine.database, wanted)
+    await start_job(engine, job)
+    return RedeliveredView(deliveries=job.total or 0, job_id=job.id)
 
 
 @router.post("/test", dependencies=MANAGE, status_code=201, responses=declare_problems(404, 409))

@@ -76,10 +76,10 @@ async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[Re
         .where(sla_results.c.outage_id == outage_id)
         .order_by(sla_results.c.revision)
     )
-    return [_to_record(row) for row in rows.mappings()]
+    return [to_recorded(row) for row in rows.mappings()]
 
 
-def _to_record(row: RowMapping) -> RecordedVerdict:
+def to_recorded(row: RowMapping) -> RecordedVerdict:
     named = {name: row[name] for name in _NAMED}
     return RecordedVerdict(severity=Severity(row["severity"]), verdict=to_verdict(row), **named)
 

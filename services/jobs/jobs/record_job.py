@@ -1,5 +1,6 @@
 """Record a job that somebody asks for; its workflow is started afterwards."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from domain.requests import Request
 
 @dataclass(frozen=True, slots=True)
 class RecordJob:
-    """`job_id` is a new one (`job_` and 24 hexadecimal digits), under which its input may be stored already."""
+    """`job_id` is a new one, under which its input may be stored already."""
 
     job_id: str
     kind: JobKind
@@ -25,6 +26,11 @@ class RecordJob:
     request: Request
     at: datetime
     total: int | None = None
+
+
+def make_job_id() -> str:
+    """Make the id of a new job: it is needed before the job is recorded, where its input is stored first."""
+    return f"job_{secrets.token_hex(12)}"
 
 
 async def record_job(database: Database, command: RecordJob) -> Job:
