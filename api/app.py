@@ -33,6 +33,7 @@ from api.routes.access import (
     webhook_secrets,
 )
 from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
+from api.routes.jobs import imports as file_imports
 from api.routes.jobs import jobs, recomputations
 from api.routes.settlement import (
     approvals,
@@ -87,7 +88,7 @@ INTAKE = (sources, episodes, messages, maintenance_windows, receptions)
 MONEY = (limits, circuit_breakers, approvals, manual_matches, payments)
 PARTIES = (parties, agreements, user_wallets, wallets, payouts)
 PROOFS = (reconciliation, break_resolutions, integrity_checks, audit)
-JOBS = (recomputations, jobs)
+JOBS = (recomputations, jobs, file_imports)
 NOUNS = (
     *(sessions, session_events, people, api_keys, key_sets),
     *(*SLA, *INTAKE, *MONEY, *PARTIES),

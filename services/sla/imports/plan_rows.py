@@ -1,6 +1,7 @@
 """Find out what is to be done with the rows of a file: what is new, what is on record, and what is wrong."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -67,12 +68,16 @@ class PlanRows:
 
 
 async def plan_rows(database: Database, command: PlanRows) -> RowPlan:
-    """Judge rows by what is on record; nothing is written."""
-    found = _parse_rows(command)
+    """Judge rows by what is on record; nothing is written, and nobody else in this process waits for it."""
+    found = await asyncio.to_thread(_parse_rows, command)
     declarations = [each.declaration for each in found.rows]
     async with database.autocommit() as connection:
         known = await find_known(connection, [each.outage.id for each in declarations])
         book = await read_book(connection, declarations)
+    return await asyncio.to_thread(_compare_rows, found, known, book)
+
+
+def _compare_rows(found: RowPlan, known: Mapping[str, KnownOutage], book: BindingBook) -> RowPlan:
     parsed, found.rows = found.rows, []
     for row in parsed:
         try:
@@ -84,7 +89,6 @@ async def plan_rows(database: Database, command: PlanRows) -> RowPlan:
             found.skipped += 1
         else:
             found.rows.append(planned)
-    found.problems.sort(key=lambda each: each.source.number)
     return found
 
 

@@ -1,5 +1,6 @@
 """Put many outages on record that were settled elsewhere, with their verdicts: none has a workflow or an event."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,12 +38,8 @@ async def record_settled_within(connection: AsyncConnection, command: RecordSett
     """
     if not command.rows:
         return
-    at, digests = command.at, dict[tuple[str, int], str]()
-    rows, verdicts = list[dict[str, Any]](), list[dict[str, Any]]()
-    for each in command.rows:
-        row, verdict = _make_rows(each, digests, at)
-        rows.append(row)
-        verdicts.append(verdict)
+    at = command.at
+    rows, verdicts = await asyncio.to_thread(_make_all_rows, command)
     added = await add_settled(connection, rows, verdicts)
     if len(added) < len(rows):
         raise TryAgain("an outage of this file was recorded by somebody else just now")
@@ -57,6 +54,12 @@ async def record_settled_within(connection: AsyncConnection, command: RecordSett
     subject, action = f"import/{command.import_id}", "import.outages_recorded"
     entry = make_audit_entry(subject, action, command.request, at, payload, str(first))
     await events.publish(connection, entry)
+
+
+def _make_all_rows(command: RecordSettled) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    digests = dict[tuple[str, int], str]()
+    made = [_make_rows(each, digests, command.at) for each in command.rows]
+    return [row for row, _ in made], [verdict for _, verdict in made]
 
 
 def _make_rows(
