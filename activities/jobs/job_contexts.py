@@ -30,6 +30,11 @@ class JobContext:
         self._next_chunk: int | None = None
 
     @property
+    def is_saved(self) -> bool:
+        """Whether all that was written is on record."""
+        return not self._written
+
+    @property
     def progress(self) -> JobProgress:
         return JobProgress(JobStatus.RUNNING, self.done, self.total)
 

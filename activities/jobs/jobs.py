@@ -39,9 +39,9 @@ log = logging.getLogger(__name__)
 # Others are queued meanwhile: the checks of the journal are served by the same process.
 JOBS_AT_ONCE = 4
 BEAT_SECONDS = 2.0
-# The workflow is told of progress so often at first, and ever more rarely: each time adds to its history.
-TELL_SECONDS = 2.0
-TELL_RARELY = 25
+# The workflow is notified of progress so often at first, and ever more rarely: each time adds to its history.
+NOTIFY_SECONDS = 2.0
+NOTIFY_RARELY = 25
 RPC_TIMEOUT = timedelta(seconds=5)
 
 
@@ -56,11 +56,11 @@ class JobActivitiesImpl(JobActivities):
         async with _beat(self.database, order.job_id) as contexts, self.turns:
             job = await begin_job(self.database, order.job_id, datetime.now(UTC))
             if job.status in ENDED:
-                return _describe(job)
+                return job.progress
             context = JobContext(self.database, job)
             contexts.append(context)
             try:
-                return _describe(await self._run(context))
+                return (await self._run(context)).progress
             except JobStopped:
                 return await self._stop(order.job_id)
 
@@ -80,7 +80,7 @@ class JobActivitiesImpl(JobActivities):
                 f"Internal error. Quote correlation_id {job.correlation_id}; details are in the log "
                 "of the analytics worker"
             ) from error
-        if context.make_step(context.done).output:
+        if not context.is_saved:
             await context.save(context.done)
         step, size, digest = context.make_step(context.done), None, None
         if context.has_output:
@@ -91,29 +91,25 @@ class JobActivitiesImpl(JobActivities):
         job = await stop_job(self.database, job_id, datetime.now(UTC))
         if job.status not in ENDED:
             raise TryAgain("another attempt of this job has begun meanwhile")
-        return _describe(job)
+        return job.progress
 
     @activity.defn
     async def report_failure(self, failure: ReportFailureInput) -> ReportFailureResult:
         job = await report_failure(self.database, failure, datetime.now(UTC))
-        return ReportFailureResult(_describe(job), job.failures)
+        return ReportFailureResult(job.progress, job.failures)
 
     @activity.defn
     async def request_cancel(self, wanted: CancelJobInput) -> JobProgress:
         command = CancelJob(wanted.job_id, wanted.request, datetime.now(UTC))
         with suppress(ApexError):
-            return _describe(await cancel_job(self.database, command))
+            return (await cancel_job(self.database, command)).progress
         async with self.database.autocommit() as connection:
-            return _describe(await jobs.get(connection, wanted.job_id))
-
-
-def _describe(job: Job) -> JobProgress:
-    return JobProgress(job.status, job.done, job.total)
+            return (await jobs.get(connection, wanted.job_id)).progress
 
 
 @asynccontextmanager
 async def _beat(database: Database, job_id: str) -> AsyncIterator[list[JobContext]]:
-    """Beat while the block runs; whoever adds the context there hears of a cancellation, and its progress is told."""
+    """Beat while the block runs; whoever adds the context there hears of a cancellation, and its progress is notified."""
     contexts: list[JobContext] = []
     beating = asyncio.create_task(_keep_beating(database, job_id, contexts))
     try:
@@ -125,8 +121,8 @@ async def _beat(database: Database, job_id: str) -> AsyncIterator[list[JobContex
 
 
 async def _keep_beating(database: Database, job_id: str, contexts: list[JobContext]) -> None:
-    began = told_at = time.monotonic()
-    told: JobProgress | None = None
+    began = notified_at = time.monotonic()
+    notified: JobProgress | None = None
     while True:
         activity.heartbeat()
         for context in contexts:
@@ -134,14 +130,14 @@ async def _keep_beating(database: Database, job_id: str, contexts: list[JobConte
                 async with database.autocommit() as connection:
                     context.is_cancelled = await jobs.is_cancel_requested(connection, job_id)
             now = time.monotonic()
-            pause = max(TELL_SECONDS, (now - began) / TELL_RARELY)
-            if context.progress != told and (told is None or now - told_at >= pause):
-                told, told_at = context.progress, now
-                await _tell(context.progress)
+            pause = max(NOTIFY_SECONDS, (now - began) / NOTIFY_RARELY)
+            if context.progress != notified and (notified is None or now - notified_at >= pause):
+                notified, notified_at = context.progress, now
+                await _notify_workflow(context.progress)
         await asyncio.sleep(BEAT_SECONDS)
 
 
-async def _tell(progress: JobProgress) -> None:
+async def _notify_workflow(progress: JobProgress) -> None:
     """Let the workflow show how far the job is; a server that is away is no reason to stop."""
     workflow_id = activity.info().workflow_id
     assert workflow_id is not None
@@ -149,4 +145,4 @@ async def _tell(progress: JobProgress) -> None:
     try:
         await handle.signal(JobWorkflow.note_progress, progress, rpc_timeout=RPC_TIMEOUT)
     except RPCError as error:
-        log.info("the workflow was not told of its progress: %s", error)
+        log.info("the workflow was not notified of its progress: %s", error)

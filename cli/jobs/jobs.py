@@ -43,7 +43,7 @@ def command(
     status: Annotated[JobStatus | None, typer.Option(help="List only these.")] = None,
     kind: Annotated[JobKind | None, typer.Option(help="List only these.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="List at most so many.")] = 20,
-    timeout: Annotated[float, typer.Option(help="Wait at most so many seconds; 0: no end.")] = 0,
+    within: Annotated[float, typer.Option(help="Wait at most so many seconds; 0: no end.")] = 0,
     as_json: Annotated[
         bool, typer.Option("--json", help="JSON on stdout, an object a job.")
     ] = False,
@@ -57,18 +57,16 @@ def command(
         raise SystemExit("apexchainx: list takes no id; show, cancel and wait take one")
     try:
         if action is JobAction.LIST:
-            found = asyncio.run(_list(data_dir, status, kind, limit))
-            lines = (_dump(job) if as_json else render_row(job) for job in found)
-        elif action is JobAction.WAIT:
-            job, files = asyncio.run(_wait(data_dir, job_id, timeout))
-            lines = iter([_dump(job, files)] if as_json else render_job(job, files))
+            for each in asyncio.run(_list(data_dir, status, kind, limit)):
+                typer.echo(_dump(each) if as_json else render_row(each))
+            return
+        if action is JobAction.WAIT:
+            job, files = asyncio.run(_wait(data_dir, job_id, within))
         else:
             job, files = asyncio.run(_show(data_dir, job_id, cancels=action is JobAction.CANCEL))
-            lines = iter([_dump(job, files)] if as_json else render_job(job, files))
-        for line in lines:
-            typer.echo(line)
     except (NoDatabase, OSError, ApexError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
+    typer.echo(_dump(job, files) if as_json else "\n".join(render_job(job, files)))
     if action is JobAction.WAIT and job.status is not JobStatus.DONE:
         raise SystemExit(1)
 
@@ -88,13 +86,13 @@ async def _show(data_dir: Path | None, job_id: str, *, cancels: bool) -> tuple[J
         return await _load(database, job_id)
 
 
-async def _wait(data_dir: Path | None, job_id: str, timeout: float) -> tuple[Job, list[JobFile]]:
+async def _wait(data_dir: Path | None, job_id: str, within: float) -> tuple[Job, list[JobFile]]:
     bar, began = ProgressBar(sys.stderr), time.monotonic()
     async with open_database(data_dir) as database:
         while True:
             job, files = await _load(database, job_id)
-            bar.show(job)
-            late = timeout and time.monotonic() - began >= timeout
+            bar.show(job.kind, job.progress)
+            late = within and time.monotonic() - began >= within
             if job.status in ENDED or late:
                 bar.close()
                 return job, files

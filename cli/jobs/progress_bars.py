@@ -2,9 +2,9 @@
 
 from typing import TextIO
 
-from domain.jobs.jobs import Job, JobProgress
+from domain.jobs.jobs import JobProgress
 
-WIDTH = 30
+WIDTH = 20
 CLEAR_LINE = "\r\x1b[K"
 
 
@@ -14,8 +14,8 @@ class ProgressBar:
         self.draws = stream.isatty()
         self._shown = ""
 
-    def show(self, job: Job) -> None:
-        line = render_progress(job.kind, JobProgress(job.status, job.done, job.total))
+    def show(self, kind: str, progress: JobProgress) -> None:
+        line = render_progress(kind, progress)
         if line == self._shown:
             return
         self._shown = line
@@ -31,6 +31,7 @@ class ProgressBar:
 def render_progress(kind: str, progress: JobProgress) -> str:
     if not progress.total:
         return f"{kind}: {progress}"
-    share = min(progress.done / progress.total, 1)
-    full = int(share * WIDTH)
-    return f"{kind}: [{'#' * full}{'.' * (WIDTH - full)}] {int(share * 100):3d} %  {progress}"
+    fraction = min(progress.done / progress.total, 1)
+    full = int(fraction * WIDTH)
+    bar = "#" * full + "." * (WIDTH - full)
+    return f"{kind} [{bar}] {int(fraction * 100):3d} %, {progress.done} of {progress.total}, {progress.status}"

@@ -36,7 +36,8 @@ class Permission(StrEnum):
     BREAKS_ASSIGN = "breaks:assign"
     BREAKS_CLOSE = "breaks:close"
     EVENTS_READ = "events:read"
-    JOBS_READ = "jobs:read"  # what they are and how far; more needs what the kind of job needs
+    JOBS_READ = "jobs:read"
+    JOBS_CANCEL = "jobs:cancel"  # and retry: those of a kind that one may ask for
     WEBHOOKS_MANAGE = "webhooks:manage"
     SOURCES_MANAGE = "sources:manage"  # of alerts and notices
     KEYS_MANAGE = "keys:manage"
@@ -58,6 +59,7 @@ _READ = frozenset(
         Permission.JOURNAL_READ,
         Permission.EVENTS_READ,
         Permission.JOBS_READ,
+        Permission.JOBS_CANCEL,
         Permission.SELF_MANAGE,
     }
 )

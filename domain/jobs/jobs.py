@@ -56,6 +56,20 @@ ENDED = frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
+class JobProgress:
+    """How a job stands, as its workflow shows it."""
+
+    status: JobStatus
+    done: int
+    total: int | None
+
+    def __str__(self) -> str:
+        if self.total is None:
+            return f"{self.status}, {self.done} done"
+        return f"{self.status}, {self.done} of {self.total} done"
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """`total` is None while nobody knows how much there is to do; `failures` is counted since the last progress."""
 
@@ -85,6 +99,10 @@ class Job:
     @property
     def order(self) -> "RunJobInput":
         return RunJobInput(self.id, self.kind, self.correlation_id)
+
+    @property
+    def progress(self) -> JobProgress:
+        return JobProgress(self.status, self.done, self.total)
 
     @property
     def summary(self) -> str:
@@ -126,20 +144,6 @@ class RunJobInput:
     job_id: str
     kind: str
     correlation_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobProgress:
-    """How a job stands, as its workflow shows it."""
-
-    status: JobStatus
-    done: int
-    total: int | None
-
-    def __str__(self) -> str:
-        if self.total is None:
-            return f"{self.status}, {self.done} done"
-        return f"{self.status}, {self.done} of {self.total} done"
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ class JobWorkflow(WorkflowBase):
             self.note(f"{failed.error}; trying again in {humanize(pause)}")
             due = workflow.now() + pause
             await self.wait_until(due, lambda: self.cancelled, "until the job is tried again")
+            self.cancelled = False
 
     async def _run_once(self) -> JobProgress:
         return await workflow.execute_activity_method(

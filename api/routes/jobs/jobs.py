@@ -29,8 +29,8 @@ from services.jobs.jobs.retry_job import retry_job as retry
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 READ = [require(Permission.JOBS_READ)]
-# Which of these it takes depends on the kind of the job.
-ACT = [require(*sorted(set(PERMISSIONS.values())))]
+# And what it takes to ask for a job of that kind.
+CANCEL = [require(Permission.JOBS_CANCEL)]
 JobId = Annotated[Text, Path(max_length=ID_MAX)]
 
 
@@ -54,16 +54,18 @@ async def list_jobs(
 @router.get("/{job_id}", dependencies=READ, responses=declare_problems(404))
 async def get_job(job_id: JobId, database: Database) -> JobView:
     """Show a job: how far it is, what it found, and its files."""
-    return await _show(database, job_id)
+    async with database.autocommit() as connection:
+        job = await jobs.get(connection, job_id)
+    return await _show(database, job)
 
 
-@router.post("/{job_id}/cancel", dependencies=ACT, responses=declare_problems(404, 409))
+@router.post("/{job_id}/cancel", dependencies=CANCEL, responses=declare_problems(404, 409))
 async def cancel_job(job_id: JobId, engine: Running, asked: Asked, caller: Caller) -> JobView:
     """Cancel a job: a queued one at once, one that runs at its next step. What it did stays done."""
     return await _cancel(engine, job_id, asked, caller)
 
 
-@router.delete("/{job_id}", dependencies=ACT, responses=declare_problems(404, 409))
+@router.delete("/{job_id}", dependencies=CANCEL, responses=declare_problems(404, 409))
 async def delete_job(job_id: JobId, engine: Running, asked: Asked, caller: Caller) -> JobView:
     """The same as to cancel it: a job stays on record."""
     return await _cancel(engine, job_id, asked, caller)
@@ -71,23 +73,23 @@ async def delete_job(job_id: JobId, engine: Running, asked: Asked, caller: Calle
 
 async def _cancel(engine: Running, job_id: str, asked: Asked, caller: Principal) -> JobView:
     await _find_permitted(engine.database, job_id, caller)
-    await cancel(engine.database, CancelJob(job_id, asked, datetime.now(UTC)))
+    job = await cancel(engine.database, CancelJob(job_id, asked, datetime.now(UTC)))
     await notify_job(engine, job_id)
-    return await _show(engine.database, job_id)
+    return await _show(engine.database, job)
 
 
-@router.post("/{job_id}/retry", dependencies=ACT, responses=declare_problems(404, 409))
+@router.post("/{job_id}/retry", dependencies=CANCEL, responses=declare_problems(404, 409))
 async def retry_job(job_id: JobId, engine: Running, asked: Asked, caller: Caller) -> JobView:
     """Have a job that failed done again, from where it was."""
     await _find_permitted(engine.database, job_id, caller)
     job = await retry(engine.database, RetryJob(job_id, asked, datetime.now(UTC)))
     await start_job(engine, job)
-    return await _show(engine.database, job_id)
+    return await _show(engine.database, job)
 
 
 @router.get(
     "/{job_id}/output",
-    dependencies=ACT,
+    dependencies=READ,
     response_class=StreamingResponse,
     responses={
         200: {"content": {"application/octet-stream": {}}, "description": "The file"},
@@ -129,7 +131,6 @@ async def _find_permitted(database: Database, job_id: str, caller: Principal) ->
     return job
 
 
-async def _show(database: Database, job_id: str) -> JobView:
+async def _show(database: Database, job: Job) -> JobView:
     async with database.autocommit() as connection:
-        job = await jobs.get(connection, job_id)
-        return JobView.of(job, await job_files.list_files(connection, job_id))
+        return JobView.of(job, await job_files.list_files(connection, job.id))

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from adapters.postgres.database import Database
-from adapters.postgres.integration import failed_deliveries
+from adapters.postgres.integration import redeliveries
 
 
 async def read_failed(
@@ -11,4 +11,4 @@ async def read_failed(
 ) -> list[str]:
     """Return a page of their ids, those that follow one."""
     async with database.autocommit() as connection:
-        return await failed_deliveries.list_failed(connection, webhook_id, since, after, limit)
+        return await redeliveries.list_failed(connection, webhook_id, since, after, limit)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from adapters.postgres import webhooks
 from adapters.postgres.database import Database
-from adapters.postgres.integration import failed_deliveries
+from adapters.postgres.integration import redeliveries
 from domain.errors import Conflict
 from domain.jobs.jobs import JobStep
 from services.jobs.jobs.save_progress import save_progress_within
@@ -24,4 +24,4 @@ async def reopen_deliveries(database: Database, command: ReopenDeliveries) -> in
         await save_progress_within(connection, command.step)
         if not (await webhooks.get(connection, command.webhook_id)).active:
             raise Conflict(f"webhook {command.webhook_id!r} is not active: activate it, and retry")
-        return await failed_deliveries.reopen(connection, command.delivery_ids)
+        return await redeliveries.reopen(connection, command.delivery_ids)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from adapters.postgres import events, webhooks
 from adapters.postgres.database import Database
-from adapters.postgres.integration import failed_deliveries
+from adapters.postgres.integration import redeliveries
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.errors import Conflict
@@ -34,7 +34,7 @@ async def repeat_failed(database: Database, command: RepeatFailed) -> Job:
     async with database.transaction() as connection:
         if not (await webhooks.get(connection, webhook_id)).active:
             raise Conflict(f"webhook {webhook_id!r} is not active: activate it first")
-        failed = await failed_deliveries.count_failed(connection, webhook_id, since)
+        failed = await redeliveries.count_failed(connection, webhook_id, since)
         asked = {"webhook_id": webhook_id, "since": format_instant(since)}
         wanted = RecordJob(
             command.job_id, JobKind.REDELIVERY, asked, command.request, at, total=failed

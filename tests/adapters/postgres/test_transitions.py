@@ -22,6 +22,7 @@ from adapters.postgres.transitions import MACHINES, StateMachine
 from devstack.environment.stack import Stack
 from domain.accounting.breaks import BreakStatus
 from domain.errors import Conflict, IllegalTransition, NotFound
+from domain.jobs.jobs import ENDED, JobKind
 from domain.reasons import ReasonCode
 from domain.settlement.manual_matches import MATCHABLE
 from domain.settlement.payments import SENT, STOPPED, PaymentStatus, Treasury
@@ -71,6 +72,10 @@ def _make_fitting_values(machine: StateMachine[Any], status: StrEnum) -> dict[st
         proof: dict[str, Any] = {"contract_id": "C", "transaction_hash": "aa", "ledger": 9}
         read = {"config_hash": 1, "config_snapshot": {}, "result": {}, "fresh": True}
         return proof | read | {"attested_at": sa.func.now(), "problem": None}
+    if machine is transitions.JOBS:
+        when = sa.func.now() if status in ENDED else None
+        known = {"kind": JobKind.REDELIVERY, "parameters": {}, "error": "x"}
+        return known | {"ended_at": when, "expires_at": when}
     if machine is not transitions.PAYMENTS:
         return {}
     reason = make_reason("the payee has no trustline", ReasonCode.PAYEE_NO_TRUSTLINE)

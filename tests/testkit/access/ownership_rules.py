@@ -162,6 +162,14 @@ _CLOSED: dict[P, str] = {
         GET /reconciliation/breaks/{break_id}
         GET /reconciliation/breaks/{break_id}/resolution
     """,
+    P.JOBS_CANCEL: """
+        POST /jobs/{job_id}/cancel  DELETE /jobs/{job_id}
+        POST /jobs/{job_id}/retry
+    """,
+    P.JOBS_READ: """
+        GET /jobs  GET /jobs/{job_id}
+        GET /jobs/{job_id}/output
+    """,
     P.KEYS_MANAGE: """
         POST /api-keys  GET /api-keys
         DELETE /api-keys/{key_id}
@@ -172,6 +180,7 @@ _CLOSED: dict[P, str] = {
         PATCH /outages/{outage_id}  PUT /outages/{outage_id}  DELETE /outages/{outage_id}
         POST /outages/{outage_id}/cancel  POST /outages/{outage_id}/reopen
         POST /outages/{outage_id}/recompute-sla
+        POST /jobs/recomputations
         POST /outages/{outage_id}/resolve
         POST /intake/episodes/{episode_id}/dismiss
         POST /intake/episodes/{episode_id}/end
