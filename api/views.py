@@ -110,7 +110,8 @@ class SlaView(BaseModel):
 class OutageView(BaseModel):
     """
     `status` says whether the service is down, `lifecycle` where its settlement stands, and `parts` which
-    outages are the same under further agreements (null in lists).
+    outages are the same under further agreements (null in lists). One that was `settled_elsewhere` was imported
+    with its verdict, and stays as it is.
     """
 
     id: str
@@ -139,6 +140,7 @@ class OutageView(BaseModel):
     part_of: str | None
     parts: list[str] | None
     sla_status: SlaView | None
+    settled_elsewhere: bool
     correlation_id: str
     workflow_id: str
 
@@ -161,7 +163,7 @@ class OutageView(BaseModel):
 _RECORDED = (
     *("resolved_at", "dispute_deadline", "closed_at", "root_cause"),
     *("resolution_notes", "policy", "policy_version", "agreement", "agreement_version"),
-    *("part_of", "parts", "correlation_id"),
+    *("part_of", "parts", "settled_elsewhere", "correlation_id"),
 )
 STATES = {
     "open": [OutageStatus.DECLARED],

@@ -19,6 +19,7 @@ import httpx
 from devstack.environment.stack import Stack
 from tests.docs.examples import (
     access_examples,
+    import_examples,
     intake_examples,
     job_examples,
     money_examples,
@@ -63,6 +64,7 @@ async def play(stack: Stack, key: str) -> dict[str, list[Example]]:
             "reconciliation": lambda each: money.show_reconciliation(each, admin, stack),
             "audit": lambda each: sla.show_audit(each, admin),
             "webhooks": lambda each: sla.show_webhooks(each, admin),
+            "imports": lambda each: import_examples.show_imports(each, admin),
             "jobs": lambda each: job_examples.show_jobs(each, admin, stack),
             "intake": lambda each: intake_examples.show_intake(each, admin),
             "sessions": lambda each: access.show_sessions(each, admin, anybody),

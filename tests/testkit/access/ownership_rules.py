@@ -44,6 +44,7 @@ _READ: dict[P, dict[Kind, str]] = {
         """,
         Kind.CLOSED: """
             GET /outages/bulk/history
+            GET /imports
             GET /intake/episodes
             GET /intake/episodes/{episode_id}
             GET /intake/maintenance-windows
@@ -175,7 +176,7 @@ _CLOSED: dict[P, str] = {
         DELETE /api-keys/{key_id}
         POST /api-keys/{key_id}/rotate
     """,
-    P.OUTAGES_DECLARE: "POST /outages  POST /outages/bulk",
+    P.OUTAGES_DECLARE: "POST /outages  POST /outages/bulk  POST /imports",
     P.OUTAGES_RESOLVE: """
         PATCH /outages/{outage_id}  PUT /outages/{outage_id}  DELETE /outages/{outage_id}
         POST /outages/{outage_id}/cancel  POST /outages/{outage_id}/reopen

@@ -1,7 +1,11 @@
 """POST /imports: files of every kind become jobs, for those who may declare outages."""
 
+import asyncio
 import json
+import os
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -166,3 +170,25 @@ async def test_only_who_may_declare_imports(stack: Stack, api: httpx.AsyncClient
             "/imports", content=content, headers={"Content-Type": "text/csv"}
         )
         assert answer.status_code == 403
+
+
+async def test_the_command_sends_a_file_and_sees_it_through(
+    stack: Stack, api: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    rows = make_rows(make_prefix(), 3, ended=True)
+    rows[2]["end_time"] = "never"
+    file, problems = tmp_path / "outages.csv", tmp_path / "problems.csv"
+    file.write_bytes(make_csv(rows))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli.main", "imports", str(file), "--mode", "backfill"),
+        *("--problems", str(problems), "--api", f"{stack.url}/api/v1"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"APEXCHAINX_API_KEY": api.headers["X-API-Key"]},
+    )
+    stdout, stderr = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 1, stderr
+    found = json.loads(stdout)
+    assert (found["imported"], found["wrong"]) == (2, 1)
+    assert problems.read_text().splitlines()[1].startswith("3,4,end_time,")
+    assert b"import: [" in stderr
