@@ -33,8 +33,7 @@ from api.routes.access import (
     webhook_secrets,
 )
 from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
-from api.routes.jobs import imports as file_imports
-from api.routes.jobs import jobs, recomputations
+from api.routes.jobs import file_imports, jobs, recomputations
 from api.routes.settlement import (
     approvals,
     circuit_breakers,

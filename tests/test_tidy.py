@@ -25,11 +25,19 @@ FURNITURE = {
         *("amendments", "health", "metrics", "payouts", "receptions", "reversals"),
         "user_wallets",
     },
-    "workflows": {"outage_states", "reversals", "runtime", "scheduled_workflows", "settling"},
+    "workflows": {
+        "outage_starts",
+        "outage_states",
+        "reversals",
+        "runtime",
+        "scheduled_workflows",
+        "settling",
+    },
     "activities": {"direct_settlement"},
     "adapters/postgres": {
         *("closed_outages", "contract_calls", "database", "durability", "guard_digests", "guards"),
-        *("installation", "metrics", "own_transfers", "unit_of_work"),
+        *("installation", "metrics", "own_transfers", "unit_of_work", "checked_rows"),
+        "outage_rows",
     },
 }
 

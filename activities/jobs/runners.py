@@ -6,7 +6,7 @@ below, and a line in `make_runners`.
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from activities.jobs.imports import ImportRunner
+from activities.jobs.file_imports import ImportRunner
 from activities.jobs.job_contexts import JobContext
 from activities.jobs.recomputations import RecomputationRunner
 from activities.jobs.redeliveries import RedeliveryRunner

@@ -1,15 +1,12 @@
 """Imports in the database: one row for each upload."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import RowMapping, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import imports
-from domain.sla.bulk.import_plans import PROBLEMS_SHOWN, ImportProgress
-from domain.sla.bulk.problem_files import FileProblem
 from domain.sla.imports import ImportRecord, RowProblem
 
 
@@ -30,31 +27,6 @@ async def add(connection: AsyncConnection, record: ImportRecord) -> None:
             wrong=record.wrong or len(record.problems),
         )
     )
-
-
-async def advance(
-    connection: AsyncConnection,
-    import_id: str,
-    progress: ImportProgress,
-    problems: Sequence[FileProblem],
-    *,
-    recorded: bool = True,
-) -> None:
-    """Note how far an import is, and the first problems of its rows."""
-    found = [asdict(RowProblem(each.source.number, each.field, each.message)) for each in problems]
-    known = func.jsonb_array_length(imports.c.problems)
-    changes = {
-        "imported": progress.imported if recorded else 0,
-        "skipped": progress.skipped,
-        "wrong": progress.wrong,
-    }
-    await connection.execute(update(imports).where(imports.c.id == import_id).values(**changes))
-    if found:
-        await connection.execute(
-            update(imports)
-            .where(imports.c.id == import_id, known < PROBLEMS_SHOWN)
-            .values(problems=imports.c.problems.concat(found))
-        )
 
 
 def _to_record(row: RowMapping) -> ImportRecord:

@@ -31,13 +31,7 @@ from domain.money import STROOPS_PER_UNIT
 from domain.sla.agreements.agreements import Agreement
 from domain.sla.outages import Declaration, Location, Outage, OutageStatus, RecordedOutage
 from domain.sla.policies import Policy
-from domain.sla.verdicts import (
-    PaymentType,
-    Rating,
-    Severity,
-    SlaStatus,
-    Verdict,
-)
+from domain.sla.verdicts import PaymentType, Rating, Severity, SlaStatus, Verdict
 
 # What every change of an outage, its verdict or its dispute sets.
 _ADVANCED: Any = {"version": outages.c.version + 1, "changed_at": func.now()}

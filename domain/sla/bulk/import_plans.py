@@ -1,7 +1,7 @@
-"""What is to become of an uploaded file, and how far that is."""
+"""What is to become of an uploaded file."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -10,9 +10,6 @@ from domain.sla.bulk.row_streams import ImportFormat
 
 # A file on its way, and all of it.
 FILE_BYTES_MAX = 1_073_741_824
-# What is told of the rows that are wrong: the first ones.
-PROBLEMS_MAX = 10_000
-PROBLEMS_SHOWN = 100
 
 
 class ImportMode(StrEnum):
@@ -60,31 +57,6 @@ class ImportPlan:
             given["policy"],
             given["agreement"],
         )
-
-
-@dataclass(frozen=True, slots=True)
-class ImportProgress:
-    """
-    How far an import is: the rows that are done with, and what came of them. It is saved in the transaction
-    of those rows, so that whoever goes on loses none and counts none twice.
-    """
-
-    checking: bool
-    row: int = 0
-    imported: int = 0
-    skipped: int = 0
-    wrong: int = 0
-
-    def add(self, imported: int, skipped: int, wrong: int) -> "ImportProgress":
-        return replace(
-            self,
-            imported=self.imported + imported,
-            skipped=self.skipped + skipped,
-            wrong=self.wrong + wrong,
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def find_format(filename: str, content_type: str) -> ImportFormat:

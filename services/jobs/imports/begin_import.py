@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adapters.postgres.database import Database
-from adapters.postgres.jobs import imports as import_jobs
-from adapters.postgres.jobs import jobs
+from adapters.postgres.jobs import file_imports, jobs
 from adapters.postgres.sla import imports
+from domain.jobs.file_imports import derive_import_id
 from domain.jobs.job_files import JobFile
 from domain.jobs.jobs import Job, JobKind
 from domain.requests import Request
@@ -34,8 +34,8 @@ async def begin_import(database: Database, command: BeginImport) -> Job:
     assert file.sha256 is not None, "the file is whole"
     async with database.transaction() as connection:
         if not plan.dry_run:
-            await import_jobs.lock_digest(connection, file.sha256)
-            known = await import_jobs.find_import(connection, file.sha256, plan.mode)
+            await file_imports.lock_digest(connection, file.sha256)
+            known = await file_imports.find_import(connection, file.sha256, plan.mode)
             if known is not None:
                 return await jobs.get(connection, known)
         recording = RecordJob(
@@ -62,8 +62,3 @@ async def begin_import(database: Database, command: BeginImport) -> Job:
         )
         await imports.add(connection, record)
     return job
-
-
-def derive_import_id(job_id: str) -> str:
-    """Return the id of the import that a job does."""
-    return f"imp_{job_id.removeprefix('job_')}"

@@ -7,14 +7,14 @@ from typing import Any
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
-from adapters.postgres.sla import imports
+from adapters.postgres.jobs import file_imports
 from adapters.postgres.sla.bulk import checked_rows
 from domain.audit import make_audit_entry
+from domain.jobs.file_imports import ImportProgress, derive_import_id
 from domain.jobs.jobs import JobStep
 from domain.requests import Request
-from domain.sla.bulk.import_plans import ImportPlan, ImportProgress
+from domain.sla.bulk.import_plans import ImportPlan
 from domain.sla.bulk.problem_files import FileProblem
-from services.jobs.imports.begin_import import derive_import_id
 from services.jobs.jobs.save_progress import save_progress_within
 
 
@@ -44,7 +44,7 @@ async def conclude_import(database: Database, command: ConcludeImport) -> dict[s
     }
     async with database.transaction() as connection:
         await save_progress_within(connection, command.step)
-        await imports.advance(
+        await file_imports.advance(
             connection, result["import_id"], progress, command.problems, recorded=recorded
         )
         await checked_rows.delete(connection, job_id)

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from adapters.postgres.database import Database
-from adapters.postgres.sla import imports
+from adapters.postgres.jobs import file_imports
+from domain.jobs.file_imports import ImportProgress, derive_import_id
 from domain.jobs.jobs import JobStep
 from domain.requests import Request
-from domain.sla.bulk.import_plans import ImportMode, ImportPlan, ImportProgress
+from domain.sla.bulk.import_plans import ImportMode, ImportPlan
 from domain.sla.bulk.problem_files import FileProblem
 from domain.sla.outages import Declaration
-from services.jobs.imports.begin_import import derive_import_id
 from services.jobs.jobs.save_progress import save_progress_within
 from services.sla.imports.plan_rows import PlannedRow
 from services.sla.imports.record_declared import record_declared_within
@@ -37,7 +37,7 @@ async def record_portion(database: Database, command: RecordPortion) -> list[Dec
     import_id, rows, at = derive_import_id(command.step.job_id), command.rows, command.at
     async with database.transaction() as connection:
         await save_progress_within(connection, command.step)
-        await imports.advance(connection, import_id, command.progress, command.problems)
+        await file_imports.advance(connection, import_id, command.progress, command.problems)
         if command.plan.mode is ImportMode.BACKFILL:
             settled = RecordSettled(rows, import_id, command.request, at)
             await record_settled_within(connection, settled)

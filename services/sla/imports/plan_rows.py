@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from adapters.postgres.database import Database
-from adapters.postgres.sla.agreements.binding_books import read_book
-from adapters.postgres.sla.bulk.known_outages import KnownOutage, find_known
+from adapters.postgres.sla.agreements.bindings import read_book
+from adapters.postgres.sla.bulk.known_outages import find_known
 from domain.digests import compute_fingerprint
 from domain.errors import Invalid
 from domain.money import STROOPS_PER_UNIT
 from domain.requests import Request
 from domain.sla.agreements.bindings import Binding, BindingBook
 from domain.sla.bulk.import_plans import ImportMode, ImportPlan
+from domain.sla.bulk.known_outages import KnownOutage
 from domain.sla.bulk.problem_files import FileProblem
 from domain.sla.bulk.settled_outages import SettledOutage, parse_settled_row
 from domain.sla.bulk.source_rows import SourceRow

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-from activities.jobs.imports import ImportRunner
+from activities.jobs.file_imports import ImportRunner
 from activities.jobs.job_contexts import JobContext
 from adapters.postgres.database import Database
 from domain.jobs.job_files import FileRole

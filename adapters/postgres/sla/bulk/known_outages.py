@@ -1,12 +1,11 @@
 """What is on record of many outages, as far as a file may contradict it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.sla.bulk.known_outages import KnownOutage
 from domain.sla.outages import OutageStatus
 
 _FIND = text(
@@ -17,17 +16,6 @@ _FIND = text(
     FROM outages o WHERE o.id = ANY (CAST(:ids AS text[]))
     """
 )
-
-
-@dataclass(frozen=True, slots=True)
-class KnownOutage:
-    id: str
-    fingerprint: str
-    status: OutageStatus
-    resolved_at: datetime | None
-    settled_elsewhere: bool
-    # Of the newest verdict, without its sign.
-    amount_stroops: int | None
 
 
 async def find_known(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, KnownOutage]:

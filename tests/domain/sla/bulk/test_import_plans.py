@@ -6,10 +6,10 @@ import io
 import pytest
 
 from domain.errors import Invalid
+from domain.jobs.file_imports import ImportProgress
 from domain.sla.bulk.import_plans import (
     ImportMode,
     ImportPlan,
-    ImportProgress,
     ImportRule,
     find_format,
 )

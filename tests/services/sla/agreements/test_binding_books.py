@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres.database import Database
 from adapters.postgres.sla import policies
 from adapters.postgres.sla.agreements.agreements import add_agreement
-from adapters.postgres.sla.agreements.binding_books import read_book
+from adapters.postgres.sla.agreements.bindings import read_book
 from adapters.postgres.sla.agreements.versions import add_version
 from devstack.environment.stack import Stack
 from domain.errors import Invalid

@@ -11,14 +11,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.jobs.job_contexts import JobContext
+from domain.jobs.file_imports import PROBLEMS_MAX, PROBLEMS_SHOWN, ImportProgress
 from domain.requests import Request
-from domain.sla.bulk.import_plans import (
-    PROBLEMS_MAX,
-    PROBLEMS_SHOWN,
-    ImportMode,
-    ImportPlan,
-    ImportProgress,
-)
+from domain.sla.bulk.import_plans import ImportMode, ImportPlan
 from domain.sla.bulk.problem_files import (
     CONTENT_TYPE,
     FILENAME,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from activities.jobs import imports as runner
-from activities.jobs.imports import ImportRunner
+from activities.jobs import file_imports as runner
+from activities.jobs.file_imports import ImportRunner
 from activities.jobs.job_contexts import JobContext
 from adapters.postgres import audit
 from adapters.postgres.accounting import invariants
@@ -220,7 +220,7 @@ async def test_a_file_that_breaks_off_fails_with_its_line(scratch: Database) -> 
     assert await count(scratch) == 10
 
 
-class DyingContext(JobContext):
+class MortalContext(JobContext):
     """Dies with the step after so many: as a process does, with what it had in memory."""
 
     steps = 0
@@ -239,7 +239,7 @@ async def test_no_row_is_lost_or_doubled_wherever_an_attempt_died(
 ) -> None:
     rows = [*make_rows(20), *make_rows(5), *make_rows(13, first=20)]
     job = await record_import(scratch, make_file(*rows), mode=mode, rule=ATOMIC)
-    dying = DyingContext(scratch, await begin_job(scratch, job.id, datetime.now(UTC)))
+    dying = MortalContext(scratch, await begin_job(scratch, job.id, datetime.now(UTC)))
     dying.steps = steps
     with pytest.raises(KeyError):
         await ImportRunner("sandbox").run(dying)
