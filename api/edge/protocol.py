@@ -215,8 +215,8 @@ class EdgeProtocol(HttpToolsProtocol):
         else:
             self.give_up(BODY_TOO_LATE)
 
-    def refuse_upload(self) -> None:
-        """Read no more of a body whose caller was not let in, and has been answered."""
+    def drop_upload(self) -> None:
+        """Read no more of a body that was answered before it was whole."""
         if self.in_body and not self.transport.is_closing():
             self.refused = True
             self.gate.forget(self)

@@ -58,8 +58,8 @@ class Upload:
     def end(self) -> None:
         if self.allowed:
             self.uploads.count -= 1
-        elif self.connection is not None:
-            self.connection.refuse_upload()
+        if self.connection is not None:
+            self.connection.drop_upload()
 
 
 def is_upload(scope: Scope) -> bool:

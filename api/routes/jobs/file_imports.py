@@ -9,6 +9,7 @@ from fastapi import Request as HttpRequest
 from pydantic import BaseModel
 
 from adapters.postgres.sla import imports
+from adapters.postgres.sla.agreements import agreements
 from api.access.permissions import require
 from api.bodies import Text
 from api.dependencies import Asked, Caller, Database, Paging, Running
@@ -20,6 +21,7 @@ from api.parsing.streamed_forms import StreamedForm
 from api.responses import declare_problems
 from domain.access.permissions import Permission
 from domain.access.principals import check_permission
+from domain.access.scopes import EVERYTHING
 from domain.jobs.jobs import PERMISSIONS, JobKind
 from domain.sla.bulk.import_plans import ImportMode, ImportPlan, ImportRule, find_format
 from domain.sla.imports import ImportRecord
@@ -85,7 +87,7 @@ class ImportedFileView(BaseModel):
     "",
     dependencies=[require(PERMISSIONS[JobKind.IMPORT])],
     status_code=202,
-    responses=declare_problems(413, 422),
+    responses=declare_problems(404, 413, 422),
     openapi_extra=FILE_BODY,
 )
 async def import_file(
@@ -107,17 +109,13 @@ async def import_file(
     if mode is ImportMode.BACKFILL:
         # What is recorded with its verdict is resolved as well.
         check_permission(caller, Permission.OUTAGES_RESOLVE)
+    if agreement is not None:
+        async with engine.database.autocommit() as connection:
+            await agreements.get_agreement(connection, agreement, EVERYTHING)
     name, kind, content = await _open_file(request, filename)
-    settings, now = engine.settings, datetime.now(UTC)
-    plan = ImportPlan(
-        filename=name,
-        form=find_format(name, kind),
-        mode=mode,
-        rule=rule,
-        dry_run=dry_run,
-        policy=settings.sla_policy,
-        agreement=agreement or settings.sla_agreement,
-    )
+    settings, now, form = engine.settings, datetime.now(UTC), find_format(name, kind)
+    fallback = agreement or settings.sla_agreement
+    plan = ImportPlan(name, form, mode, rule, dry_run, settings.sla_policy, fallback)
     storing = StoreFile(make_job_id(), name, kind[:100], now)
     file = await store_file(engine.database, storing, content)
     job = await begin_import(engine.database, BeginImport(file, plan, asked, datetime.now(UTC)))

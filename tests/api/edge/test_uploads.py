@@ -14,7 +14,7 @@ from api.edge import body_limits
 from api.edge.limits import EdgeLimits
 from api.edge.uploads import UPLOADS_MAX, get_upload
 from api.middleware import Guards
-from domain.errors import Unauthenticated
+from domain.errors import Invalid, Unauthenticated
 from tests.testkit.edge.edge_server import RawCaller, serve
 
 LIMITS = EdgeLimits(
@@ -39,6 +39,8 @@ def make_app() -> FastAPI:
         if request.headers.get("x-key") != "right":
             raise Unauthenticated("nobody knows you")
         get_upload(request.scope).allow()
+        if request.headers.get("x-format") == "wrong":
+            raise Invalid("file", "must be CSV")
         return sum([len(piece) async for piece in request.stream()])
 
     app.add_middleware(Guards)
@@ -89,9 +91,12 @@ async def test_who_does_not_go_on_is_given_up(port: int) -> None:
     await caller.close()
 
 
-async def test_a_stranger_is_answered_and_not_heard_out(port: int) -> None:
-    caller, sent = await begin(port, CHUNKED), 0
-    assert await read_head(caller) == 401
+@pytest.mark.parametrize(("said", "status"), [(b"", 401), (KNOWN + b"x-format: wrong\r\n", 422)])
+async def test_who_is_refused_is_answered_and_not_heard_out(
+    port: int, said: bytes, status: int
+) -> None:
+    caller, sent = await begin(port, CHUNKED + said), 0
+    assert await read_head(caller) == status
     with suppress(ConnectionError):
         async with asyncio.timeout(20):
             while True:
