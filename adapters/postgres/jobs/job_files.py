@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -97,14 +97,6 @@ async def list_files(connection: AsyncConnection, job_id: str) -> list[JobFile]:
         for row in rows.mappings()
         for role in [FileRole(row["role"])]
     ]
-
-
-async def delete_file(connection: AsyncConnection, job_id: str, role: FileRole) -> None:
-    """Delete a file that nobody will finish, with what is here of it."""
-    for table in (job_file_chunks, job_files):
-        await connection.execute(
-            delete(table).where(table.c.job_id == job_id, table.c.role == role)
-        )
 
 
 async def delete_some_chunks(connection: AsyncConnection, at: datetime) -> int:

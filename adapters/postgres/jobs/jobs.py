@@ -74,7 +74,7 @@ async def move(
     **changes: Any,
 ) -> bool:
     """Move a job to its next status; False when it has that already. With `again` it may be written again."""
-    key = {"id": job_id}
+    key: dict[str, Any] = {"id": job_id}
     return await transitions.move(connection, transitions.JOBS, key, to, again=again, **changes)
 
 

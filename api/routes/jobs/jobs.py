@@ -31,6 +31,8 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 READ = [require(Permission.JOBS_READ)]
 # And what it takes to ask for a job of that kind.
 CANCEL = [require(Permission.JOBS_CANCEL)]
+# As the runners of jobs name them.
+MEDIA_TYPES = ("application/jsonl", "text/csv", "application/json")
 JobId = Annotated[Text, Path(max_length=ID_MAX)]
 
 
@@ -92,7 +94,7 @@ async def retry_job(job_id: JobId, engine: Running, asked: Asked, caller: Caller
     dependencies=READ,
     response_class=StreamingResponse,
     responses={
-        200: {"content": {"application/octet-stream": {}}, "description": "The file"},
+        200: {"content": {kind: {} for kind in MEDIA_TYPES}, "description": "The file"},
         **declare_problems(404, 409),
     },
 )

@@ -20,6 +20,10 @@ async def begin_job(database: Database, job_id: str, at: datetime) -> Job:
         if job.cancel_requested_at is not None:
             await stop_job_within(connection, job, at)
             return await jobs.get(connection, job_id)
-        changes = {"attempts": job.attempts + 1, "started_at": job.started_at or at}
-        await jobs.move(connection, job_id, JobStatus.RUNNING, again=True, **changes)
+        await jobs.move(
+            *(connection, job_id, JobStatus.RUNNING),
+            again=True,
+            attempts=job.attempts + 1,
+            started_at=job.started_at or at,
+        )
         return await jobs.get(connection, job_id)

@@ -29,8 +29,13 @@ async def end_job(database: Database, command: EndJob) -> Job:
     async with database.transaction() as connection:
         if not await jobs.save_step(connection, command.step):
             raise JobStopped(job_id)
-        changes = {"ended_at": at, "expires_at": at + KEPT, "result": command.result, "error": None}
-        await jobs.move(connection, job_id, JobStatus.DONE, **changes)
+        await jobs.move(
+            *(connection, job_id, JobStatus.DONE),
+            ended_at=at,
+            expires_at=at + KEPT,
+            result=command.result,
+            error=None,
+        )
         if command.size is not None and command.sha256 is not None:
             await job_files.complete_file(
                 connection, job_id, FileRole.OUTPUT, command.size, command.sha256

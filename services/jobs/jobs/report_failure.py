@@ -15,6 +15,7 @@ from domain.jobs.jobs import (
     JobStatus,
     ReportFailureInput,
 )
+from services.jobs.jobs.stop_job import stop_job_within
 
 
 async def report_failure(database: Database, failure: ReportFailureInput, at: datetime) -> Job:
@@ -24,11 +25,13 @@ async def report_failure(database: Database, failure: ReportFailureInput, at: da
         job = await jobs.lock(connection, job_id)
         if job.status in ENDED:
             return job
+        if job.cancel_requested_at is not None:
+            await stop_job_within(connection, job, at)
+            return await jobs.get(connection, job_id)
         failures = job.failures + 1
         await jobs.note_failure(connection, job_id, failure.error, failures)
         if failure.final or failures >= FAILURES_MAX:
-            times = {"ended_at": at, "expires_at": at + KEPT}
-            await jobs.move(connection, job_id, JobStatus.FAILED, **times)
+            await jobs.move(connection, job_id, JobStatus.FAILED, ended_at=at, expires_at=at + KEPT)
             payload = {"error": failure.error, "done": job.done, "failures": failures}
             by = make_engine_request(job.correlation_id)
             key = (job_id, format_instant(at))

@@ -27,8 +27,13 @@ async def retry_job(database: Database, command: RetryJob) -> Job:
         job = await jobs.lock(connection, job_id)
         if job.status is not JobStatus.FAILED:
             raise Conflict(f"job {job_id!r} is {job.status}: only one that failed can be retried")
-        changes = {"ended_at": None, "expires_at": None, "error": None, "failures": 0}
-        await jobs.move(connection, job_id, JobStatus.QUEUED, **changes)
+        await jobs.move(
+            *(connection, job_id, JobStatus.QUEUED),
+            ended_at=None,
+            expires_at=None,
+            error=None,
+            failures=0,
+        )
         payload = {"error": job.error, "done": job.done}
         key = (job_id, command.request.correlation_id, format_instant(at))
         await events.publish(

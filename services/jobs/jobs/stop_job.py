@@ -22,8 +22,7 @@ async def stop_job(database: Database, job_id: str, at: datetime) -> Job:
 
 
 async def stop_job_within(connection: AsyncConnection, job: Job, at: datetime) -> None:
-    times = {"ended_at": at, "expires_at": at + KEPT}
-    await jobs.move(connection, job.id, JobStatus.CANCELLED, **times)
+    await jobs.move(connection, job.id, JobStatus.CANCELLED, ended_at=at, expires_at=at + KEPT)
     by = make_engine_request(job.correlation_id)
     payload = {"done": job.done, "total": job.total}
     key = (job.id, format_instant(at))

@@ -137,6 +137,11 @@ async def test_a_running_job_is_cancelled_at_its_next_step(scratch: Database) ->
     other = await begin_job(scratch, (await add_job(scratch)).id, AT)
     await cancel_job(scratch, CancelJob(other.id, BY, AT))
     assert (await begin_job(scratch, other.id, AT)).status is JobStatus.CANCELLED
+    # And one whose attempt fails.
+    third = await begin_job(scratch, (await add_job(scratch)).id, AT)
+    await cancel_job(scratch, CancelJob(third.id, BY, AT))
+    failure = ReportFailureInput(third.id, "the database does not answer", False)
+    assert (await report_failure(scratch, failure, AT)).status is JobStatus.CANCELLED
 
 
 async def test_a_job_that_has_ended_is_not_cancelled(scratch: Database) -> None:
