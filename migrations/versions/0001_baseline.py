@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_c4716e8040cf"
+revision = "0001_879c2c7c8e2d"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -244,13 +244,30 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("filename", sa.String(length=200), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("imported", sa.Integer(), nullable=False),
-        sa.Column("skipped", sa.Integer(), nullable=False),
+        sa.Column("imported", sa.BigInteger(), nullable=False),
+        sa.Column("skipped", sa.BigInteger(), nullable=False),
         sa.Column("problems", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("imported_by", sa.String(length=200), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("imported >= 0 AND skipped >= 0", name=op.f("ck_imports_counts")),
+        sa.Column("job_id", sa.String(length=64), nullable=True),
+        sa.Column(
+            "mode", sa.String(length=20), server_default=sa.text("'declare'"), nullable=False
+        ),
+        sa.Column("dry_run", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("wrong", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.CheckConstraint("(mode IN ('backfill', 'declare'))", name=op.f("ck_imports_mode")),
+        sa.CheckConstraint(
+            "imported >= 0 AND skipped >= 0 AND wrong >= 0", name=op.f("ck_imports_counts")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_imports")),
+        sa.UniqueConstraint("job_id", name=op.f("uq_imports_job_id")),
+    )
+    op.create_index(
+        "ix_imports_digest",
+        "imports",
+        ["digest"],
+        unique=False,
+        postgresql_where=sa.text("job_id IS NOT NULL"),
     )
     op.create_index(
         "ix_imports_listing",
@@ -318,6 +335,86 @@ def upgrade() -> None:
         info={"rows_are_deleted": True},
     )
     op.create_index("ix_integrity_checks_at", "integrity_checks", ["at"], unique=False)
+    op.create_table(
+        "job_files",
+        sa.Column("job_id", sa.String(length=64), nullable=False),
+        sa.Column("role", sa.String(length=10), nullable=False),
+        sa.Column("filename", sa.String(length=200), nullable=False),
+        sa.Column("content_type", sa.String(length=100), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("sha256", sa.String(length=64), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("(role IN ('input', 'output'))", name=op.f("ck_job_files_role")),
+        sa.CheckConstraint("(size IS NULL) = (sha256 IS NULL)", name=op.f("ck_job_files_whole")),
+        sa.PrimaryKeyConstraint("job_id", "role", name=op.f("pk_job_files")),
+        info={"rows_are_deleted": True},
+    )
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("parameters", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("asked_by", sa.String(length=200), nullable=False),
+        sa.Column("correlation_id", sa.String(length=100), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=True),
+        sa.Column("done", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("checkpoint", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("result", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancel_requested_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(kind IN ('import', 'recomputation', 'redelivery'))", name=op.f("ck_jobs_kind")
+        ),
+        sa.CheckConstraint(
+            "(status IN ('cancelled', 'done', 'failed')) = (ended_at IS NOT NULL AND expires_at IS NOT NULL)",
+            name=op.f("ck_jobs_ended"),
+        ),
+        sa.CheckConstraint(
+            "(status IN ('cancelled', 'done', 'failed', 'queued', 'running'))",
+            name=op.f("ck_jobs_status"),
+        ),
+        sa.CheckConstraint("status <> 'failed' OR error IS NOT NULL", name=op.f("ck_jobs_error")),
+        sa.CheckConstraint("done >= 0 AND total >= 0", name=op.f("ck_jobs_counts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
+        info={"rows_are_deleted": True},
+    )
+    op.create_index(
+        "ix_jobs_expired",
+        "jobs",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("expires_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_jobs_listing",
+        "jobs",
+        [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_jobs_unfinished",
+        "jobs",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
     op.create_table(
         "limits",
         sa.Column("name", sa.String(length=20), nullable=False),
@@ -529,6 +626,17 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": "50"},
     )
     op.create_table(
+        "import_rows",
+        sa.Column("job_id", sa.String(length=64), nullable=False),
+        sa.Column("outage_id", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["jobs.id"], name=op.f("fk_import_rows_job_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("job_id", "outage_id", name=op.f("pk_import_rows")),
+        info={"rows_are_deleted": True},
+    )
+    op.create_table(
         "intake_messages",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("source", sa.String(length=64), nullable=False),
@@ -552,6 +660,23 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_intake_messages_status", "intake_messages", ["status", "received_at"], unique=False
+    )
+    op.create_table(
+        "job_file_chunks",
+        sa.Column("job_id", sa.String(length=64), nullable=False),
+        sa.Column("role", sa.String(length=10), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint(
+            "length(content) BETWEEN 1 AND 262144", name=op.f("ck_job_file_chunks_length")
+        ),
+        sa.ForeignKeyConstraint(
+            ["job_id", "role"],
+            ["job_files.job_id", "job_files.role"],
+            name="fk_job_file_chunks_file",
+        ),
+        sa.PrimaryKeyConstraint("job_id", "role", "number", name=op.f("pk_job_file_chunks")),
+        info={"rows_are_deleted": True},
     )
     op.create_table(
         "people",
@@ -953,6 +1078,12 @@ def upgrade() -> None:
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
+        ),
+        sa.Column(
+            "settled_elsewhere", sa.Boolean(), server_default=sa.text("false"), nullable=False
+        ),
+        sa.CheckConstraint(
+            "NOT settled_elsewhere OR status = 'closed'", name=op.f("ck_outages_settled_elsewhere")
         ),
         sa.CheckConstraint(
             "resolved_at IS NULL OR resolved_at >= detected_at", name=op.f("ck_outages_times")
