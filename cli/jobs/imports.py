@@ -4,7 +4,6 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,13 +12,15 @@ import orjson
 import typer
 
 from cli.jobs.progress_bars import ProgressBar
-from domain.jobs.jobs import ENDED, Job, JobKind, JobStatus
+from domain.jobs.jobs import ENDED, JobProgress, JobStatus
 from domain.sla.bulk.import_plans import ImportMode, ImportRule, find_format
 
 API = "http://127.0.0.1:8000/api/v1"
 KEY = "APEXCHAINX_API_KEY"
 PIECE_BYTES = 262_144
 LOOK_SECONDS = 0.5
+# A job as the API shows it.
+ShownJob = dict[str, Any]
 TYPES = {"csv": "text/csv", "json": "application/json", "ndjson": "application/x-ndjson"}
 
 
@@ -57,16 +58,17 @@ def command(
             base_url=api, headers={"X-API-Key": key}, timeout=60, trust_env=False
         ) as client:
             job = _wait(client, _send(client, file, asked))
-            if problems is not None and job.status is JobStatus.DONE:
+            if problems is not None and job["status"] == JobStatus.DONE:
                 _save_problems(client, job, problems)
     except (ImportFailed, httpx.HTTPError, OSError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
-    typer.echo(orjson.dumps(job.result).decode() if job.result else f"{job.status}: {job.error}")
-    if job.result is None or job.result["wrong"]:
+    result = job["result"]
+    typer.echo(orjson.dumps(result).decode() if result else f"{job['status']}: {job['error']}")
+    if result is None or result["wrong"]:
         raise SystemExit(1)
 
 
-def _send(client: httpx.Client, file: Path, asked: dict[str, str]) -> Job:
+def _send(client: httpx.Client, file: Path, asked: dict[str, str]) -> ShownJob:
     headers = {
         "Content-Type": TYPES[find_format(file.name, "")],
         "Content-Length": str(file.stat().st_size),
@@ -81,19 +83,20 @@ def _read(file: Path) -> Iterator[bytes]:
             yield piece
 
 
-def _wait(client: httpx.Client, job: Job) -> Job:
+def _wait(client: httpx.Client, job: ShownJob) -> ShownJob:
     bar = ProgressBar(sys.stderr)
     while True:
-        bar.show(job)
-        if job.status in ENDED:
+        status = JobStatus(job["status"])
+        bar.show(job["kind"], JobProgress(status, job["done"], job["total"]))
+        if status in ENDED:
             bar.close()
             return job
         time.sleep(LOOK_SECONDS)
-        job = _to_job(_check(client.get(f"/jobs/{job.id}")))
+        job = _to_job(_check(client.get(f"/jobs/{job['id']}")))
 
 
-def _save_problems(client: httpx.Client, job: Job, path: Path) -> None:
-    with client.stream("GET", f"/jobs/{job.id}/output") as answer, path.open("wb") as opened:
+def _save_problems(client: httpx.Client, job: ShownJob, path: Path) -> None:
+    with client.stream("GET", f"/jobs/{job['id']}/output") as answer, path.open("wb") as opened:
         if answer.is_error:
             answer.read()
         _check(answer)
@@ -111,8 +114,6 @@ def _check(answer: httpx.Response) -> httpx.Response:
     raise ImportFailed(detail)
 
 
-def _to_job(answer: httpx.Response) -> Job:
-    """Return a job as the API shows it, as far as it is shown there."""
-    shown: dict[str, Any] = orjson.loads(answer.content)
-    known = {each.name: shown.get(each.name) for each in fields(Job)}
-    return Job(**known | {"kind": JobKind(shown["kind"]), "status": JobStatus(shown["status"])})
+def _to_job(answer: httpx.Response) -> ShownJob:
+    found: ShownJob = orjson.loads(answer.content)
+    return found

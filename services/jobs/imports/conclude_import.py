@@ -31,10 +31,11 @@ class ConcludeImport:
 async def conclude_import(database: Database, command: ConcludeImport) -> dict[str, Any]:
     """Return what the job shows as its result; concluding once more changes nothing."""
     progress, job_id = command.progress, command.step.job_id
+    import_id = derive_import_id(job_id)
     # What a check counted as right is recorded later, or, where something is wrong, not at all.
     recorded = not progress.checking
     result = {
-        "import_id": derive_import_id(job_id),
+        "import_id": import_id,
         "rows": progress.imported + progress.skipped + progress.wrong,
         "imported": progress.imported if recorded else 0,
         "skipped": progress.skipped,
@@ -45,11 +46,11 @@ async def conclude_import(database: Database, command: ConcludeImport) -> dict[s
     async with database.transaction() as connection:
         await save_progress_within(connection, command.step)
         await file_imports.advance(
-            connection, result["import_id"], progress, command.problems, recorded=recorded
+            connection, import_id, progress, command.problems, recorded=recorded
         )
         await checked_rows.delete(connection, job_id)
         payload = result | {"filename": command.plan.filename, "mode": command.plan.mode}
-        subject = f"import/{result['import_id']}"
+        subject = f"import/{import_id}"
         entry = make_audit_entry(subject, "import.recorded", command.request, command.at, payload)
         await events.publish(connection, entry)
     return result

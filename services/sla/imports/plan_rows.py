@@ -19,7 +19,7 @@ from domain.sla.bulk.problem_files import FileProblem
 from domain.sla.bulk.settled_outages import SettledOutage, parse_settled_row
 from domain.sla.bulk.source_rows import SourceRow
 from domain.sla.imports import name_column, parse_row
-from domain.sla.outages import Declaration, OutageStatus, Resolution
+from domain.sla.outages import Declaration, Outage, OutageStatus, Resolution
 from domain.sla.verdicts import compute_payable, judge
 
 
@@ -123,17 +123,19 @@ def _parse(command: PlanRows, source: SourceRow) -> PlannedRow:
     plan, request, at = command.plan, command.request, command.at
     if source.problem:
         raise Invalid("row", source.problem)
-    settled = None
     if plan.mode is ImportMode.BACKFILL:
         settled = parse_settled_row(source, request, at)
-        outage, resolution = settled.outage, settled.resolution
-    else:
-        item = parse_row(source.number, source.cells, request, at)
-        outage, resolution = item.outage, item.resolution
-    declaration = Declaration(
+        return PlannedRow(
+            source, _declare(settled.outage, plan, request), settled.resolution, settled
+        )
+    item = parse_row(source.number, source.cells, request, at)
+    return PlannedRow(source, _declare(item.outage, plan, request), item.resolution, None)
+
+
+def _declare(outage: Outage, plan: ImportPlan, request: Request) -> Declaration:
+    return Declaration(
         outage, request, outage.policy or plan.policy, outage.agreement or plan.agreement
     )
-    return PlannedRow(source, declaration, resolution, settled)
 
 
 def _plan_row(row: PlannedRow, known: KnownOutage | None, book: BindingBook) -> PlannedRow | None:

@@ -27,11 +27,13 @@ async def read(body: bytes, size: int) -> tuple[str, str, bytes]:
 
 
 @given(
-    st.lists(st.sampled_from([b"\r\n--", b"--b", b"\r", b"\n", b"a,b", b"\xff"])),
+    st.lists(st.sampled_from([b"\r\n--", b"--", b"\r", b"\n", b"a,b", b"\xff"])),
     st.integers(1, 40),
 )
 async def test_a_file_in_pieces_is_the_file(parts: list[bytes], size: int) -> None:
-    content = b"".join(parts).replace(b"\r\n--b", b"")
+    content = b"".join(parts)
+    while b"--b" in content:  # no content has its own boundary
+        content = content.replace(b"--b", b"")
     body = b"preamble\r\n" + FIELD + HEAD + content + b"\r\n" + FIELD + b"--b--\r\n"
     assert await read(body, size) == ("a.csv", "text/csv", content)
     assert parse_file(KIND, body).content == content

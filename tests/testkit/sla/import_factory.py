@@ -33,7 +33,7 @@ async def record_import(
         yield content
 
     now = datetime.now(UTC)
-    plan = ImportPlan("a.csv", ImportFormat.CSV, mode, rule, dry_run, "default", "default")
+    plan = ImportPlan("a.csv", ImportFormat.CSV, mode, rule, dry_run, "standard", "default")
     storing = StoreFile(make_job_id(), "a.csv", "text/csv", now)
     file = await store_file(database, storing, stream())
     return await begin_import(database, BeginImport(file, plan, BY, now))

@@ -38,7 +38,7 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
 
 
 async def fill(connection: AsyncConnection, dice: random.Random) -> None:
-    known = await policies.get_in_force(connection, "default", BEGIN)
+    known = await policies.get_in_force(connection, "standard", BEGIN)
     for day in (2, 5):
         later = replace(known, name="strict", effective_from=BEGIN + timedelta(days=day))
         await policies.publish(connection, later)
@@ -50,7 +50,7 @@ async def fill(connection: AsyncConnection, dice: random.Random) -> None:
                 dice.sample(SITES, dice.randint(0, 2)), dice.sample(SERVICES, dice.randint(0, 2))
             )
             until = since + timedelta(days=1) if dice.random() < 0.3 else None
-            policy = dice.choice([None, "strict", "default"])
+            policy = dice.choice([None, "strict", "standard"])
             version = AgreementVersion(name, number, since, until, policy, covered)
             await add_version(connection, version, "a test")
 
@@ -63,13 +63,13 @@ def make_declaration(dice: random.Random, number: int) -> Declaration:
         BEGIN + timedelta(days=dice.randint(-1, DAYS + 2)),
         site_id=dice.choice([None, *SITES, "unknown"]),
         affected_services=dice.sample([*SERVICES, "unknown"], dice.randint(0, 2)),
-        policy=dice.choice([None, None, "strict", "default", "unknown"]),
+        policy=dice.choice([None, None, "strict", "standard", "unknown"]),
         agreement=dice.choice([None, None, *NAMES, "unknown"]),
         customer=dice.choice([None, None, "nobody", "GC"]),
     )
     fallback = dice.choice(["default", *NAMES])
     return Declaration(
-        outage, Request("a", "b"), outage.policy or "default", outage.agreement or fallback
+        outage, Request("a", "b"), outage.policy or "standard", outage.agreement or fallback
     )
 
 
