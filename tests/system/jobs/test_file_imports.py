@@ -19,7 +19,7 @@ from tests.testkit.stacks import Stacks
 
 PADDED_ROWS, PADDING = 25_000, "x" * 4_800
 MEMORY_MB_MAX = 230
-KILLED_ROWS = 3_000
+KILLED_ROWS = 1_200
 
 
 @pytest.fixture(scope="module")

@@ -191,4 +191,4 @@ async def test_the_command_sends_a_file_and_sees_it_through(
     found = json.loads(stdout)
     assert (found["imported"], found["wrong"]) == (2, 1)
     assert problems.read_text().splitlines()[1].startswith("3,4,end_time,")
-    assert b"import: [" in stderr
+    assert b"import [" in stderr
