@@ -63,7 +63,7 @@ def command(
         if action is JobAction.WAIT:
             job, files = asyncio.run(_wait(data_dir, job_id, within))
         else:
-            job, files = asyncio.run(_show(data_dir, job_id, cancels=action is JobAction.CANCEL))
+            job, files = asyncio.run(_show(data_dir, job_id, cancels=action is not JobAction.SHOW))
     except (NoDatabase, OSError, ApexError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
     typer.echo(_dump(job, files) if as_json else "\n".join(render_job(job, files)))

@@ -22,13 +22,13 @@ from adapters.postgres.transitions import MACHINES, StateMachine
 from devstack.environment.stack import Stack
 from domain.accounting.breaks import BreakStatus
 from domain.errors import Conflict, IllegalTransition, NotFound
-from domain.jobs.jobs import ENDED, JobKind
 from domain.reasons import ReasonCode
 from domain.settlement.manual_matches import MATCHABLE
 from domain.settlement.payments import SENT, STOPPED, PaymentStatus, Treasury
 from domain.sla.attestations import AttestationStatus
 from domain.sla.verdicts import PaymentType
 from tests.testkit import stacks
+from tests.testkit.jobs.job_factory import make_fitting_job
 from tests.testkit.reasons import make_reason
 from tests.testkit.source_tree import DEVSTACK, PRODUCTION, get_name, list_modules
 
@@ -72,12 +72,8 @@ def _make_fitting_values(machine: StateMachine[Any], status: StrEnum) -> dict[st
         proof: dict[str, Any] = {"contract_id": "C", "transaction_hash": "aa", "ledger": 9}
         read = {"config_hash": 1, "config_snapshot": {}, "result": {}, "fresh": True}
         return proof | read | {"attested_at": sa.func.now(), "problem": None}
-    if machine is transitions.JOBS:
-        when = sa.func.now() if status in ENDED else None
-        known = {"kind": JobKind.REDELIVERY, "parameters": {}, "error": "x"}
-        return known | {"ended_at": when, "expires_at": when}
     if machine is not transitions.PAYMENTS:
-        return {}
+        return make_fitting_job(status) if machine is transitions.JOBS else {}
     reason = make_reason("the payee has no trustline", ReasonCode.PAYEE_NO_TRUSTLINE)
     stopped, paid = status in STOPPED, status is PaymentStatus.CONFIRMED
     return {

@@ -1,13 +1,14 @@
 """A factory of jobs, and of much for them to do: outages that were judged, deliveries that failed."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import func, text
 
 from adapters.postgres.database import Database
 from adapters.postgres.jobs import jobs
-from domain.jobs.jobs import Job, JobKind
+from domain.jobs.jobs import ENDED, Job, JobKind
 from domain.requests import Request
 from services.jobs.jobs.record_job import RecordJob, make_job_id, record_job
 
@@ -61,6 +62,12 @@ async def add_job(
     wanted = EVERY_OUTAGE if parameters is None else parameters
     command = RecordJob(make_job_id(), kind, wanted, BY, at or datetime.now(UTC))
     return await record_job(database, command)
+
+
+def make_fitting_job(status: StrEnum) -> dict[str, Any]:
+    """What the table's own rules want of a job in this status."""
+    when = func.now() if status in ENDED else None
+    return {"kind": JobKind.REDELIVERY, "error": "x", "ended_at": when, "expires_at": when}
 
 
 async def read_job(database: Database, job_id: str) -> Job:
