@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from adapters.postgres.database import Database
 from adapters.postgres.tables import audit_entries, outages
 from devstack.bench.edge.peak_memory import PeakMemory
-from devstack.bench.import_bench import make_file, make_rows
+from devstack.bench.imports.import_bench import make_file, make_rows
 from devstack.environment.stack import Stack
 from tests.testkit.api_client import wait_until
 from tests.testkit.stacks import Stacks

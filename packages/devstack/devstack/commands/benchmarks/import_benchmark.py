@@ -4,8 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from devstack.bench import import_bench
-from devstack.bench.import_bench import ImportTimes
+from devstack.bench.imports import import_bench
+from devstack.bench.imports.import_bench import ImportTimes
 from devstack.commands.stacks import Found, find_engine
 from domain.sla.bulk.import_plans import ImportMode
 

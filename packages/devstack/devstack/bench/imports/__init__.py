@@ -1,0 +1,1 @@
+"""How fast events reach receivers, beside how fast the same posts are without an engine."""
