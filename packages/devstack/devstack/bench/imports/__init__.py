@@ -1,1 +1,1 @@
-"""How fast events reach receivers, beside how fast the same posts are without an engine."""
+"""How long imports take: of outages that were settled elsewhere, and of declared ones with their workflows."""
