@@ -82,7 +82,7 @@ async def read_report(database: Database, job_id: str) -> list[dict[str, Any]]:
 
 
 def test_every_kind_has_a_runner_and_a_permission() -> None:
-    assert set(make_runners()) == set(JobKind) == set(PERMISSIONS)
+    assert set(make_runners("sandbox")) == set(JobKind) == set(PERMISSIONS)
 
 
 async def test_a_recomputation_says_of_each_outage_whether_its_verdict_is_the_one_on_record(
