@@ -48,7 +48,7 @@ async def conclude_import(database: Database, command: ConcludeImport) -> dict[s
         await file_imports.advance(
             connection, import_id, progress, command.problems, recorded=recorded
         )
-        await checked_rows.delete(connection, job_id)
+        await checked_rows.forget(connection, job_id)
         payload = result | {"filename": command.plan.filename, "mode": command.plan.mode}
         subject = f"import/{import_id}"
         entry = make_audit_entry(subject, "import.recorded", command.request, command.at, payload)

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete as delete_rows
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import import_rows
@@ -33,5 +32,5 @@ async def add(
     await connection.execute(_ADD, {"job_id": job_id, **given})
 
 
-async def delete(connection: AsyncConnection, job_id: str) -> None:
-    await connection.execute(delete_rows(import_rows).where(import_rows.c.job_id == job_id))
+async def forget(connection: AsyncConnection, job_id: str) -> None:
+    await connection.execute(delete(import_rows).where(import_rows.c.job_id == job_id))
