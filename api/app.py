@@ -96,7 +96,7 @@ NOUNS = (
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings = app.state.settings or load(ApiSettings)
-    database = Database(settings.database_url, connections_max=10)
+    database = Database(settings.database_url, connections_max=10, reads=True)
     # Lazily: the facade may start before the server it speaks to.
     client = await temporal.connect(
         settings.temporal_address, settings.temporal_namespace, lazy=True

@@ -27,6 +27,16 @@ class PageView(BaseModel, Generic[Item]):
     page_size: int
 
 
+class CursorPageView(PageView[Item], Generic[Item]):
+    """
+    Pass `next_cursor` as `cursor` to go on: nothing is skipped, whatever changes meanwhile. A `total` above 10,000 is
+    estimated.
+    """
+
+    total_is_estimated: bool
+    next_cursor: str | None
+
+
 class TermsView(BaseModel):
     """Whole minutes and whole USDC."""
 

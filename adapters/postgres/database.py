@@ -51,8 +51,13 @@ _KEEP_COMMIT = text(
 _CHECK_NOW = (text("SET CONSTRAINTS ALL IMMEDIATE"), text("SET CONSTRAINTS ALL DEFERRED"))
 
 
+# Who lists things has each statement planned with its own values: a plan for any site or agreement is a bad one for
+# most. A page of an index costs no more than the next page of a table on the disks of today.
+_READING = " -c plan_cache_mode=force_custom_plan -c random_page_cost=1.1 -c jit=off"
+
+
 class Database:
-    def __init__(self, url: str, connections_max: int = 10) -> None:
+    def __init__(self, url: str, connections_max: int = 10, *, reads: bool = False) -> None:
         self.url = make_dialect_url(url)
         self.engine = create_async_engine(
             self.url,
@@ -62,7 +67,7 @@ class Database:
             pool_recycle=1800,
             # Errors are logged, and a log must not contain what a caller sent.
             hide_parameters=True,
-            connect_args=_CONNECT,
+            connect_args=_CONNECT | ({"options": _CONNECT["options"] + _READING} if reads else {}),
         )
         self.committing = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 

@@ -4,15 +4,17 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
 from adapters.postgres import deliveries, webhooks
 from api.access.permissions import require
 from api.bodies import Body, Instant, Text
-from api.dependencies import Asked, Database
+from api.dependencies import Asked, CursorPage, Database
+from api.protocol.next_cursors import GOES_ON, set_next_cursor
 from api.responses import declare_problems
 from domain.access.permissions import Permission
+from domain.cursors import CURSOR_MAX
 from domain.deliveries import DeliveryAttempt, DeliveryRecord, DeliveryStatus
 from domain.errors import Invalid
 from services.integration.deliveries.repeat_failed import RepeatFailed, repeat_failed
@@ -71,17 +73,23 @@ class RedeliveredView(BaseModel):
     deliveries: int
 
 
-@router.get("/deliveries", dependencies=MANAGE, responses=declare_problems(404))
+@router.get("/deliveries", dependencies=MANAGE, responses=GOES_ON | declare_problems(404))
 async def list_deliveries(
     webhook_id: WebhookId,
     database: Database,
+    response: Response,
     status: DeliveryStatus | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str | None, Query(max_length=CURSOR_MAX)] = None,
 ) -> list[DeliveryView]:
     """The newest deliveries; those with the status `failed` were given up."""
+    paging = CursorPage(1, limit, cursor or None)
     async with database.autocommit() as connection:
         await webhooks.require(connection, webhook_id)
-        records = await deliveries.list_deliveries(connection, webhook_id, status, limit)
+        records = await deliveries.list_deliveries(
+            connection, webhook_id, status, paging.find_segment("deliveries")
+        )
+    set_next_cursor(response, paging.make_cursor("deliveries", records, "created_at", "id"))
     return [DeliveryView.of(record) for record in records]
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import RowMapping, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,8 +33,11 @@ async def add(
     at: datetime,
     payment_id: str,
 ) -> bool:
-    """Insert a verdict and the id of the payment it will owe; False when this revision exists."""
-    result = await connection.execute(
+    """
+    Insert a verdict and the id of the payment it will owe, and let the outage's row say what it says; False when this
+    revision exists.
+    """
+    added = (
         insert(sla_results)
         .values(
             outage_id=outage.id,
@@ -57,6 +60,13 @@ async def add(
         )
         .on_conflict_do_nothing()
         .returning(sla_results.c.revision)
+        .cte("added")
+    )
+    result = await connection.execute(
+        update(outages)
+        .where(outages.c.id == outage.id, exists(select(added.c.revision)))
+        .values(sla_status=verdict.status)
+        .returning(outages.c.id)
     )
     return result.one_or_none() is not None
 

@@ -57,6 +57,12 @@ payments = Table(
     sa.CheckConstraint("(reason_code IS NULL) = (status_reason IS NULL)", name="status_reason"),
     sa.CheckConstraint(make_one_of("reason_code", ReasonCode), name="reason_code"),
     Index("ix_payments_listing", text("created_at DESC"), text("id DESC")),
+    Index("ix_payments_type", "type", text("created_at DESC"), text("id DESC")),
+    # Nearly all are confirmed, and are listed with the others.
+    Index(
+        *("ix_payments_status", "status", text("created_at DESC"), text("id DESC")),
+        postgresql_where=text("status <> 'confirmed'"),
+    ),
     Index("ix_payments_transaction_hash", "transaction_hash"),
     Index(
         *("ix_payments_unconfirmed", "id"),

@@ -17,13 +17,13 @@ from api import commands
 from api.access.permissions import require
 from api.access.scopes import PaymentScope
 from api.bodies import Text
-from api.dependencies import Asked, Database, Paging, Running
+from api.dependencies import Asked, CursorPaging, Database, Running
 from api.parsing.bounds import Bound, parse_bounds
 from api.payment_views import PAYMENT_STATES, PaymentView
 from api.rendering.spreadsheets import render_csv, stream_file
 from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
-from api.views import PageView
+from api.views import CursorPageView
 from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING, Scope
 from domain.sla.verdicts import PaymentType
@@ -73,15 +73,22 @@ Wanted = Annotated[PaymentFilter, Depends(get_filter)]
 
 @router.get("")
 async def list_payments(
-    database: Database, scope: PaymentScope, paging: Paging, wanted: Wanted
-) -> PageView[PaymentView]:
+    database: Database, scope: PaymentScope, paging: CursorPaging, wanted: Wanted
+) -> CursorPageView[PaymentView]:
     """List payments, newest first."""
     async with database.autocommit() as connection:
         records, total = await payment_listings.list_page(
-            connection, scope, wanted, paging.offset, paging.size
+            connection, scope, wanted, paging.find_segment("payments")
         )
     items = [PaymentView.of(record) for record in records]
-    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+    return CursorPageView(
+        items=items,
+        total=total.count,
+        total_is_estimated=total.is_estimated,
+        page=paging.number,
+        page_size=paging.size,
+        next_cursor=paging.make_cursor("payments", items, "created_at", "id"),
+    )
 
 
 @router.get("/ledger", dependencies=[require(Permission.JOURNAL_READ)])

@@ -16,6 +16,7 @@ parties = Table(
     Column("created_by", String(200), nullable=False),
     Column("created_at", Instant, nullable=False, server_default=text("now()")),
     sa.CheckConstraint(make_one_of("kind", PartyKind), name="kind"),
+    Index("ix_parties_kind", "kind", "id"),
 )
 
 agreements = Table(

@@ -22,6 +22,7 @@ from devstack.commands.benchmarks import (
     edge_benchmark,
     journal_benchmark,
     lifecycle_comparison,
+    read_benchmark,
     restore_benchmark,
     settlement_benchmark,
     webhook_benchmark,
@@ -38,7 +39,7 @@ DECLARE_RATE, WEBHOOK_RATE = 5.0, 50.0
 Baseline = Annotated[
     Path | None,
     typer.Option(
-        help="A checkout of another commit with its own .venv; whole outages, both in turn."
+        help="A checkout of another commit with its own .venv; whole outages, or reads, both in turn."
     ),
 ]
 DataDir = Annotated[
@@ -54,6 +55,7 @@ class Benchmark(StrEnum):
     RESTORE = "restore"
     WEBHOOKS = "webhooks"
     EDGE = "edge"
+    API = "api"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class BenchmarkSizes:
     rate: float | None
     postings: int
     outages: int
+    rows: int
     baseline: Path | None
 
 
@@ -72,7 +75,7 @@ def command(
     benchmark: Annotated[
         Benchmark,
         typer.Argument(
-            help="Whole outages, declarations alone, the rails, a check of the journal, a restore, webhooks, or strangers."
+            help="Whole outages, declarations alone, the rails, a check of the journal, a restore, webhooks, strangers, or reads."
         ),
     ],
     in_flight: Annotated[int, typer.Option(min=1, help="Outages at a time.")] = 20,
@@ -86,13 +89,14 @@ def command(
     ] = None,
     postings: Annotated[int, typer.Option(min=1000, help="In the journal.")] = 1_000_000,
     outages: Annotated[int, typer.Option(min=100, help="In the backup.")] = 10_000,
+    rows: Annotated[int, typer.Option(min=100, help="Outages to read among.")] = 1_000_000,
     baseline: Baseline = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     data_dir: DataDir = Path("var"),
 ) -> None:
     """Uses the engine that runs in --data-dir, or starts one there until the end."""
     pace = LoadProfile(in_flight, warm_up, seconds)
-    sizes = BenchmarkSizes(dispute_window, rounds, rate, postings, outages, baseline)
+    sizes = BenchmarkSizes(dispute_window, rounds, rate, postings, outages, rows, baseline)
     running = _choose(benchmark, data_dir, pace, sizes, quiet=as_json)
     result = _run(running)
     if as_json:
@@ -120,6 +124,8 @@ def _choose(
             return webhook_benchmark.run_measurement(data_dir, rate, seconds, rounds, quiet=quiet)
         case Benchmark.EDGE:
             return edge_benchmark.run_measurement(data_dir, seconds, rounds, quiet=quiet)
+        case Benchmark.API:
+            return read_benchmark.run_measurement(data_dir, sizes.rows, sizes.baseline, quiet=quiet)
         case Benchmark.LIFECYCLE:
             return _lifecycle(data_dir, pace, sizes, quiet)
 
