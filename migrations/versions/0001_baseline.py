@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_c4716e8040cf"
+revision = "0001_c125da4e7b34"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -57,11 +57,7 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
-        "ix_audit_entries_recorded_at",
-        "audit_entries",
-        ["recorded_at"],
-        unique=False,
-        postgresql_using="brin",
+        "ix_audit_entries_recorded_at", "audit_entries", ["recorded_at", "sequence"], unique=False
     )
     op.create_index(
         "ix_audit_entries_subject", "audit_entries", ["subject", "sequence"], unique=False
@@ -362,6 +358,7 @@ def upgrade() -> None:
         sa.CheckConstraint("(kind IN ('customer', 'provider'))", name=op.f("ck_parties_kind")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parties")),
     )
+    op.create_index("ix_parties_kind", "parties", ["kind", "id"], unique=False)
     op.create_table(
         "policies",
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -551,7 +548,16 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
-        "ix_intake_messages_status", "intake_messages", ["status", "received_at"], unique=False
+        "ix_intake_messages_source",
+        "intake_messages",
+        ["source", sa.literal_column("received_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_intake_messages_status",
+        "intake_messages",
+        ["status", sa.literal_column("received_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
     )
     op.create_table(
         "people",
@@ -809,7 +815,16 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'open'"),
     )
     op.create_index(
-        "ix_intake_episodes_status", "intake_episodes", ["status", "first_heard_at"], unique=False
+        "ix_intake_episodes_source",
+        "intake_episodes",
+        ["source", sa.literal_column("first_heard_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_intake_episodes_status",
+        "intake_episodes",
+        ["status", sa.literal_column("first_heard_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
     )
     op.create_table(
         "maintenance_windows",
@@ -922,6 +937,7 @@ def upgrade() -> None:
         "outages",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("sla_status", sa.String(length=20), nullable=True),
         sa.Column("severity", sa.String(length=20), nullable=False),
         sa.Column("site_name", sa.String(length=200), nullable=False),
         sa.Column("site_id", sa.String(length=100), nullable=True),
@@ -969,7 +985,19 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["part_of"], ["outages.id"], name=op.f("fk_outages_part_of")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outages")),
     )
-    op.create_index("ix_outages_agreement", "outages", ["agreement"], unique=False)
+    op.create_index(
+        "ix_outages_agreement",
+        "outages",
+        ["agreement", sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_outages_assigned_to",
+        "outages",
+        ["assigned_to", sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        postgresql_where=sa.text("assigned_to IS NOT NULL"),
+    )
     op.create_index("ix_outages_changed_at", "outages", ["changed_at"], unique=False)
     op.create_index(
         "ix_outages_listing",
@@ -995,13 +1023,61 @@ def upgrade() -> None:
         unique=False,
         postgresql_using="gin",
     )
-    op.create_index("ix_outages_status", "outages", ["status", "detected_at"], unique=False)
+    op.create_index(
+        "ix_outages_severity",
+        "outages",
+        ["severity", sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_outages_severity_rank",
+        "outages",
+        [
+            sa.literal_column(
+                "(CASE severity WHEN 'low' THEN 0 WHEN 'medium' THEN 1 WHEN 'high' THEN 2 WHEN 'critical' THEN 3 ELSE NULL::integer END)"
+            ),
+            "id",
+        ],
+        unique=False,
+    )
+    op.create_index(
+        "ix_outages_site_id",
+        "outages",
+        ["site_id"],
+        unique=False,
+        postgresql_where=sa.text("site_id IS NOT NULL"),
+    )
+    op.create_index("ix_outages_site_name", "outages", ["site_name", "id"], unique=False)
+    op.create_index(
+        "ix_outages_status",
+        "outages",
+        ["status", sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_outages_status_rank",
+        "outages",
+        [
+            sa.literal_column(
+                "(CASE status WHEN 'declared' THEN 0 WHEN 'disputable' THEN 1 WHEN 'disputed' THEN 2 WHEN 'settling' THEN 3 WHEN 'closed' THEN 4 WHEN 'cancelled' THEN 5 WHEN 'voided' THEN 6 ELSE NULL::integer END)"
+            ),
+            "id",
+        ],
+        unique=False,
+    )
     op.create_index(
         "ix_outages_unfinished",
         "outages",
         ["id"],
         unique=False,
         postgresql_where=sa.text("status NOT IN ('closed', 'cancelled', 'voided')"),
+    )
+    op.create_index(
+        "ix_outages_violated",
+        "outages",
+        [sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        postgresql_where=sa.text("sla_status = 'violated' AND status <> 'declared'"),
     )
     op.create_table(
         "refresh_tokens",
@@ -1045,6 +1121,24 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_disputes_outage_id")),
         sa.ForeignKeyConstraint(["party"], ["parties.id"], name=op.f("fk_disputes_party")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_disputes")),
+    )
+    op.create_index(
+        "ix_disputes_listing",
+        "disputes",
+        [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_disputes_outage_id",
+        "disputes",
+        ["outage_id", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_disputes_status",
+        "disputes",
+        ["status", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
     )
     op.create_index(
         "uq_disputes_one_undecided",
@@ -1154,7 +1248,20 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("status = 'pending'"),
     )
+    op.create_index(
+        "ix_payments_status",
+        "payments",
+        ["status", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        postgresql_where=sa.text("status <> 'confirmed'"),
+    )
     op.create_index("ix_payments_transaction_hash", "payments", ["transaction_hash"], unique=False)
+    op.create_index(
+        "ix_payments_type",
+        "payments",
+        ["type", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
     op.create_index(
         "ix_payments_unconfirmed",
         "payments",
@@ -1374,9 +1481,21 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'pending'"),
     )
     op.create_index(
+        "ix_deliveries_status",
+        "deliveries",
+        [
+            "webhook_id",
+            "status",
+            sa.literal_column("created_at DESC"),
+            sa.literal_column("id DESC"),
+        ],
+        unique=False,
+        postgresql_where=sa.text("status <> 'success'"),
+    )
+    op.create_index(
         "ix_deliveries_webhook_id",
         "deliveries",
-        ["webhook_id", sa.literal_column("created_at DESC")],
+        ["webhook_id", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
         unique=False,
     )
     op.create_table(

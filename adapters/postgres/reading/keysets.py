@@ -110,7 +110,8 @@ async def read_rows(
     if wanted.after is not None:
         keys = keys.where(key.make_after(wanted.after))
     keys = keys.order_by(*key.list_order(backwards=backwards))
-    keys = keys.offset(wanted.offset).limit(wanted.limit)
+    # A list of its own, not one of the rows that are shown.
+    keys = keys.offset(wanted.offset).limit(wanted.limit).correlate(None)
     return await read_shown(connection, listing, keys, backwards=backwards)
 
 

@@ -18,9 +18,8 @@ from adapters.postgres.sla.outages import select_with_verdict, to_record
 from adapters.postgres.tables import outages
 from adapters.postgres.tables.outages import (
     SEARCHED_TRIGRAMS,
-    SEVERITY_RANK,
-    STATUS_RANK,
     VIOLATED,
+    make_rank,
 )
 from domain.access.scopes import Scope
 from domain.sla.listings import (
@@ -36,8 +35,10 @@ from domain.sla.outages import RecordedOutage
 _SEARCHED: ColumnElement[Any] = literal_column(SEARCHED_TRIGRAMS, ARRAY(Text))
 # As the indexes have them, word for word.
 _RANKS: Mapping[SortField, ColumnElement[int]] = {
-    SortField.SEVERITY: literal_column(f"({SEVERITY_RANK})", Integer),
-    SortField.STATUS: literal_column(f"({STATUS_RANK})", Integer),
+    SortField.SEVERITY: literal_column(
+        f"({make_rank('outages.severity', SEVERITY_ORDER)})", Integer
+    ),
+    SortField.STATUS: literal_column(f"({make_rank('outages.status', STATUS_ORDER)})", Integer),
 }
 
 

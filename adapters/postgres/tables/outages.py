@@ -20,14 +20,12 @@ _FIRST, _SECOND, _THIRD = (
 SEARCHED_TRIGRAMS = f"(({_FIRST} || {_SECOND}) || {_THIRD})"
 
 
-def _rank(column: str, order: Iterable[str]) -> str:
-    """Return a word's place in its own order, as the index has it and as PostgreSQL writes it."""
+def make_rank(column: str, order: Iterable[str]) -> str:
+    """Return the SQL for a word's place in its own order, as the index has it and as PostgreSQL writes it."""
     places = " ".join(f"WHEN '{word}' THEN {place}" for place, word in enumerate(order))
     return f"CASE {column} {places} ELSE NULL::integer END"
 
 
-SEVERITY_RANK = _rank("severity", SEVERITY_ORDER)
-STATUS_RANK = _rank("status", STATUS_ORDER)
 # Of the newest verdict; one on an outage that is declared again is taken back.
 VIOLATED = "sla_status = 'violated' AND status <> 'declared'"
 _NEWEST_FIRST = (text("detected_at DESC"), text("id DESC"))
@@ -108,8 +106,8 @@ outages = Table(
     Index("ix_outages_site_name", "site_name", "id"),
     Index("ix_outages_site_id", "site_id", postgresql_where=text("site_id IS NOT NULL")),
     # These are sorted by in their own order.
-    Index("ix_outages_severity_rank", text(f"({SEVERITY_RANK})"), "id"),
-    Index("ix_outages_status_rank", text(f"({STATUS_RANK})"), "id"),
+    Index("ix_outages_severity_rank", text(f"({make_rank('severity', SEVERITY_ORDER)})"), "id"),
+    Index("ix_outages_status_rank", text(f"({make_rank('status', STATUS_ORDER)})"), "id"),
     Index("ix_outages_changed_at", "changed_at"),
     Index("ix_outages_search", text(SEARCHED_TRIGRAMS), postgresql_using="gin"),
     Index(

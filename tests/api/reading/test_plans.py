@@ -52,10 +52,13 @@ async def house(stack: Stack) -> AsyncIterator[LargeHouse]:
                 patch.setenv(name, value)
             app = create_app()
             async with lifespan(app):
-                yield await _open_house(url, app)
+                opened = _open_house(url, app)
+                yield opened
+                opened.plans.close()
+                await opened.client.aclose()
 
 
-async def _open_house(url: str, app: FastAPI) -> LargeHouse:
+def _open_house(url: str, app: FastAPI) -> LargeHouse:
     database: Database = app.state.engine.database
     options = "-c plan_cache_mode=force_custom_plan -c random_page_cost=1.1 -c jit=off"
     return LargeHouse(

@@ -1,7 +1,5 @@
 """Lists go on by a cursor, in their answer or in a header, and refuse one of another list."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
 
@@ -17,7 +15,7 @@ ARRAYS = (
 
 
 @pytest.fixture(scope="module")
-async def known(api: httpx.AsyncClient) -> AsyncIterator[list[str]]:
+async def known(api: httpx.AsyncClient) -> list[str]:
     """Two of each that is quickly made."""
     made = []
     for kind in ("customer", "customer"):
@@ -27,7 +25,7 @@ async def known(api: httpx.AsyncClient) -> AsyncIterator[list[str]]:
     for name in ("one.csv", "two.csv"):
         file = {"file": (name, f"service_id,start_time\n{make_unique_id('svc')},x\n", "text/csv")}
         assert (await api.post("/outages/bulk", files=file)).is_success
-    yield made
+    return made
 
 
 async def test_a_list_goes_on_by_its_cursor(api: httpx.AsyncClient, known: list[str]) -> None:

@@ -28,8 +28,10 @@ TERMS = {severity: Terms(30, 50, 750) for severity in Severity}
 async def generated(stack: Stack) -> AsyncIterator[Database]:
     async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        await asyncio.to_thread(generate, url, GenerationOptions(ROWS // 2, seed=3))
-        await asyncio.to_thread(generate, url, GenerationOptions(ROWS // 2, 3, ROWS // 2 + 1))
+        # Until now: what could be disputed yesterday would be overdue today.
+        now, half = datetime.now(UTC), ROWS // 2
+        await asyncio.to_thread(generate, url, GenerationOptions(half, seed=3, until=now))
+        await asyncio.to_thread(generate, url, GenerationOptions(half, 3, half + 1, now))
         yield database
 
 

@@ -72,6 +72,7 @@ def _is_newest() -> ColumnElement[bool]:
         )
         .order_by(other.c.sequence.desc())
         .limit(1)
+        .correlate(maintenance_windows)
         .scalar_subquery()
     )
     return _T.sequence == newest

@@ -41,17 +41,20 @@ def _encode(value: Any) -> str:
 
 
 class Loader:
-    """Knows the tables of one database, so that rows fit an older one as well: what it has not is left out."""
+    """
+    Knows the tables of one database, so that rows fit an older one as well: a column that it has not is left out, and a
+    table that needs another one.
+    """
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
         cursor.execute(
-            "SELECT table_name, column_name FROM information_schema.columns"
-            " WHERE table_schema = 'public'"
+            "SELECT table_name, column_name, is_nullable = 'NO' AND column_default IS NULL"
+            " AND is_identity = 'NO' FROM information_schema.columns WHERE table_schema = 'public'"
         )
-        self._columns: dict[str, set[str]] = {}
-        for table, column in cursor.fetchall():
-            self._columns.setdefault(table, set()).add(column)
+        self._columns: dict[str, dict[str, bool]] = {}
+        for table, column, is_needed in cursor.fetchall():
+            self._columns.setdefault(table, {})[column] = is_needed
 
     def copy(self, batch: RowBatch) -> None:
         """Write all rows of a batch, and empty it."""
@@ -59,9 +62,15 @@ class Loader:
             self._copy_table(table, batch.columns[table], rows)
             rows.clear()
 
+    def _find_places(self, table: str, columns: Sequence[str]) -> list[int]:
+        """Return which of some columns a table has; none where it needs more than those."""
+        known = self._columns.get(table, {})
+        if any(is_needed and name not in columns for name, is_needed in known.items()):
+            return []
+        return [n for n, name in enumerate(columns) if name in known]
+
     def _copy_table(self, table: str, columns: Sequence[str], rows: Sequence[Any]) -> None:
-        known = self._columns.get(table)
-        places = [n for n, name in enumerate(columns) if known and name in known]
+        places = self._find_places(table, columns)
         if not places or not rows:
             return
         names = sql.SQL(", ").join(sql.Identifier(columns[n]) for n in places)
@@ -71,9 +80,8 @@ class Loader:
 
     def add(self, table: str, columns: Sequence[str], rows: Sequence[Any], and_then: str) -> None:
         """Insert few rows; `and_then` says what becomes of those that are there."""
-        known = self._columns.get(table, set())
-        places = [n for n, name in enumerate(columns) if name in known]
-        if not places:
+        places = self._find_places(table, columns)
+        if not places or not rows:
             return
         statement = sql.SQL("INSERT INTO {} AS t ({}) VALUES ({}) ON CONFLICT ").format(
             sql.Identifier(table),
