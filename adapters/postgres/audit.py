@@ -76,7 +76,7 @@ async def list_before(
     Return the newest entries first, those older than a sequence. Those of given dates are in the order of their
     instants, by which they are found; it is that of their sequences but for what was written at the same time.
     """
-    columns = (audit_entries.c.sequence,)
+    columns: tuple[ColumnElement[Any], ...] = (audit_entries.c.sequence,)
     place: list[Any] = [before]
     if wanted.is_dated:
         columns = (audit_entries.c.recorded_at, *columns)

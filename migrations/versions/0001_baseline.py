@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_c125da4e7b34"
+revision = "0001_6dadcee37b29"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -937,7 +937,7 @@ def upgrade() -> None:
         "outages",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
-        sa.Column("sla_status", sa.String(length=20), nullable=True),
+        sa.Column("verdict_status", sa.String(length=20), nullable=True),
         sa.Column("severity", sa.String(length=20), nullable=False),
         sa.Column("site_name", sa.String(length=200), nullable=False),
         sa.Column("site_id", sa.String(length=100), nullable=True),
@@ -1077,7 +1077,7 @@ def upgrade() -> None:
         "outages",
         [sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
         unique=False,
-        postgresql_where=sa.text("sla_status = 'violated' AND status <> 'declared'"),
+        postgresql_where=sa.text("verdict_status = 'violated' AND status <> 'declared'"),
     )
     op.create_table(
         "refresh_tokens",

@@ -40,7 +40,8 @@ async def count_rows(
     connection: AsyncConnection, table: FromClause, conditions: Sequence[ColumnElement[bool]]
 ) -> Total:
     """Count what fulfils all conditions; more than the bound is estimated, and never less than the bound."""
-    every = select(literal_column("1")).select_from(table).where(*conditions)
+    one: ColumnElement[int] = literal_column("1")
+    every = select(one).select_from(table).where(*conditions)
     some = every.limit(COUNTED_MAX + 1).subquery()
     counted = await connection.scalar(select(func.count()).select_from(some)) or 0
     if counted <= COUNTED_MAX:

@@ -127,7 +127,8 @@ async def read_shown(
     rows = await connection.execute(
         statement.order_by(*listing.key.list_order(backwards=backwards))
     )
-    return rows.mappings().all()
+    found: Sequence[RowMapping] = rows.mappings().all()
+    return found
 
 
 async def stream_rows(

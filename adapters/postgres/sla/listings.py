@@ -121,6 +121,13 @@ async def _make_listing(
     connection: AsyncConnection, scope: Scope, wanted: OutageFilter, ordering: Ordering
 ) -> Listing:
     own = await read_outage_conditions(connection, scope)
+    if wanted.severity is not None and ordering.field is SortField.SEVERITY:
+        # All of one rank: the order begins where they do.
+        rank = SEVERITY_ORDER.index(wanted.severity)
+        own.append(_RANKS[SortField.SEVERITY] == rank)
+    if wanted.statuses is not None and ordering.field is SortField.STATUS:
+        ranks = [STATUS_ORDER.index(each) for each in wanted.statuses]
+        own.append(_RANKS[SortField.STATUS].in_(ranks))
     value = _RANKS.get(ordering.field, outages.c[ordering.field])
     columns = (value,) if value is outages.c.id else (value, outages.c.id)
     return Listing(

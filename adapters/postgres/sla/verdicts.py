@@ -65,7 +65,7 @@ async def add(
     result = await connection.execute(
         update(outages)
         .where(outages.c.id == outage.id, exists(select(added.c.revision)))
-        .values(sla_status=verdict.status)
+        .values(verdict_status=verdict.status)
         .returning(outages.c.id)
     )
     return result.one_or_none() is not None

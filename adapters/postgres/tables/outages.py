@@ -27,7 +27,7 @@ def make_rank(column: str, order: Iterable[str]) -> str:
 
 
 # Of the newest verdict; one on an outage that is declared again is taken back.
-VIOLATED = "sla_status = 'violated' AND status <> 'declared'"
+VIOLATED = "verdict_status = 'violated' AND status <> 'declared'"
 _NEWEST_FIRST = (text("detected_at DESC"), text("id DESC"))
 
 policies = Table(
@@ -53,7 +53,7 @@ outages = Table(
     Column("id", String(64), primary_key=True),
     Column("status", String(20), nullable=False),
     # What its newest verdict says, by which violations are listed without reading the verdicts.
-    Column("sla_status", String(20)),
+    Column("verdict_status", String(20)),
     Column("severity", String(20), nullable=False),
     Column("site_name", String(200), nullable=False),
     Column("site_id", String(100)),

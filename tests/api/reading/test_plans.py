@@ -48,7 +48,9 @@ class LargeHouse:
 async def house(stack: Stack) -> AsyncIterator[LargeHouse]:
     async with open_large_database(stack) as url:
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in (stack.environment | {"DATABASE_URL": url}).items():
+            # With an agreement of its own: the scratch database has a default one of nobody.
+            own = {"DATABASE_URL": url, "SLA_AGREEMENT": "house"}
+            for name, value in (stack.environment | own).items():
                 patch.setenv(name, value)
             app = create_app()
             async with lifespan(app):

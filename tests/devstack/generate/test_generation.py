@@ -92,7 +92,7 @@ async def test_rows_are_whole(generated: Database) -> None:
     ):
         assert await count(generated, constraints.format(child, parent, joined)) == 0, child
     newest = """
-        SELECT count(*) FROM outages o WHERE sla_status IS DISTINCT FROM (
+        SELECT count(*) FROM outages o WHERE verdict_status IS DISTINCT FROM (
             SELECT status FROM sla_results r WHERE r.outage_id = o.id ORDER BY revision DESC LIMIT 1)
     """
     assert await count(generated, newest) == 0

@@ -10,7 +10,7 @@ from devstack.environment.stack import Stack
 from devstack.generate.generation import GenerationOptions, generate
 from tests.testkit import stacks
 
-OUTAGES, OTHERS = 40_000, 20_000
+OUTAGES, OTHERS = 25_000, 15_000
 WEBHOOK = "whk_large"
 _SEED = f"""
 SET session_replication_role = replica;

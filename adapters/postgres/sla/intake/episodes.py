@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -172,7 +172,9 @@ async def list_newest(
     source: str | None,
     segment: Segment,
 ) -> list[Episode]:
-    wanted = [_T.status.in_(statuses)] if statuses else []
+    wanted: list[ColumnElement[bool]] = []
+    if statuses:
+        wanted.append(_T.status.in_(statuses))
     if source is not None:
         wanted.append(_T.source == source)
     key = Keyset((_T.first_heard_at, _T.id))

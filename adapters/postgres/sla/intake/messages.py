@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import ColumnElement, RowMapping, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -60,7 +60,9 @@ async def list_newest(
     source: str | None,
     segment: Segment,
 ) -> list[StoredMessage]:
-    wanted = [intake_messages.c.status.in_(statuses)] if statuses else []
+    wanted: list[ColumnElement[bool]] = []
+    if statuses:
+        wanted.append(intake_messages.c.status.in_(statuses))
     if source is not None:
         wanted.append(intake_messages.c.source == source)
     key = Keyset((intake_messages.c.received_at, intake_messages.c.id))

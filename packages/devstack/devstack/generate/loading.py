@@ -89,7 +89,7 @@ class Loader:
             sql.SQL(", ").join(sql.Placeholder() * len(places)),
         )
         wanted = [[row[n] for n in places] for row in rows]
-        self._cursor.executemany(statement + sql.SQL(and_then), wanted)  # type: ignore[arg-type]
+        self._cursor.executemany(statement + sql.SQL(and_then), wanted)
 
     @contextmanager
     def without_indexes(self, tables: Sequence[str], *, needed: bool) -> Iterator[None]:

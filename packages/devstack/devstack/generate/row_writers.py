@@ -14,7 +14,7 @@ from domain.digests import derive_id
 Row = tuple[Any, ...]
 AT_ONCE = 100
 OUTAGES = (
-    *("id", "status", "sla_status", "severity", "site_name", "site_id", "description"),
+    *("id", "status", "verdict_status", "severity", "site_name", "site_id", "description"),
     *("affected_services", "affected_subscribers", "assigned_to", "root_cause", "detected_at"),
     *("declared_at", "resolved_at", "dispute_deadline", "closed_at", "fingerprint"),
     *("correlation_id", "agreement", "agreement_version", "names_agreement", "customer", "policy"),

@@ -47,13 +47,12 @@ async def count_index_scans(connection: AsyncConnection) -> int:
 
 
 async def find(
-    many: Database, search: str, *, after: Place | None = None, limit: int = 50
+    connection: AsyncConnection, search: str, *, after: Place | None = None, limit: int = 50
 ) -> OutagePage:
-    async with many.autocommit() as connection:
-        wanted = OutageFilter(search=search)
-        return await listings.list_page(
-            connection, EVERYTHING, wanted, ORDERING, after=after, limit=limit
-        )
+    wanted = OutageFilter(search=search)
+    return await listings.list_page(
+        connection, EVERYTHING, wanted, ORDERING, after=after, limit=limit
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,7 +71,7 @@ async def test_a_search_among_many_reads_the_index(
 ) -> None:
     async with many.autocommit() as connection:
         before = await count_index_scans(connection)
-        page = await find(many, search)
+        page = await find(connection, search)
         assert {record.outage.id for record in page.records} == found
         assert page.total == Total(len(found))
         assert page.next is None
@@ -84,7 +83,7 @@ async def test_a_common_text_is_found_without_the_index(many: Database) -> None:
     """It stands in every outage, and those are neither sorted nor counted."""
     async with many.autocommit() as connection:
         before = await count_index_scans(connection)
-        page = await find(many, "mast")
+        page = await find(connection, "mast")
         assert len(page.records) == 50
         assert page.total == Total(MANY, is_estimated=True)
         assert await count_index_scans(connection) == before
@@ -98,16 +97,16 @@ async def test_a_search_goes_on_to_the_end_whatever_the_text(
     monkeypatch.setattr(searches, "FAR", 3_000)
     async with many.autocommit() as connection:
         statement = text(
-            "SELECT id FROM outages WHERE lower(id) LIKE :mast OR lower(site_name) LIKE :mast"
+            "SELECT id FROM outages WHERE lower(id) LIKE lower(:mast) OR lower(site_name) LIKE lower(:mast)"
             " OR description ILIKE :mast"
         )
-        expected = set(await connection.scalars(statement, {"mast": f"%{search.lower()}%"}))
-    found, after, pages = list[str](), None, 0
-    while pages == 0 or after is not None:
-        page = await find(many, search, after=after, limit=200)
-        found += [record.outage.id for record in page.records]
-        after, pages = page.next, pages + 1
-        assert pages < 200
+        expected = set(await connection.scalars(statement, {"mast": f"%{search}%"}))
+        found, after, pages = list[str](), None, 0
+        while pages == 0 or after is not None:
+            page = await find(connection, search, after=after, limit=200)
+            found += [record.outage.id for record in page.records]
+            after, pages = page.next, pages + 1
+            assert pages < 200
     assert len(found) == len(set(found))
     assert set(found) == expected
 
@@ -115,7 +114,7 @@ async def test_a_search_goes_on_to_the_end_whatever_the_text(
 async def test_two_letters_are_searched_for_without_the_index(many: Database) -> None:
     async with many.autocommit() as connection:
         before = await count_index_scans(connection)
-        await find(many, "ÄR")
+        await find(connection, "ÄR")
         assert await count_index_scans(connection) == before
 
 
@@ -138,7 +137,7 @@ async def test_the_newest_verdict_says_whether_an_outage_is_a_violation(many: Da
     async with many.transaction() as connection:
         for status, expected in (("closed", ["OUT-5"]), ("declared", [])):
             changed = text(
-                "UPDATE outages SET sla_status = 'violated', status = :status WHERE id = 'OUT-5'"
+                "UPDATE outages SET verdict_status = 'violated', status = :status WHERE id = 'OUT-5'"
             )
             await connection.execute(text("SET LOCAL session_replication_role = replica"))
             await connection.execute(changed, {"status": status})
