@@ -77,17 +77,16 @@ async def list_before(
     instants, by which they are found; it is that of their sequences but for what was written at the same time.
     """
     columns: tuple[ColumnElement[Any], ...] = (audit_entries.c.sequence,)
-    place: list[Any] = [before]
     if wanted.is_dated:
         columns = (audit_entries.c.recorded_at, *columns)
-        place = [_select_instant(before), before]
     found = _select(wanted).order_by(*(each.desc() for each in columns)).limit(limit)
     if before is not None:
+        place = [_select_instant(before), before] if wanted.is_dated else [before]
         found = found.where(tuple_(*columns) < tuple_(*place))
     return await _read(connection, found)
 
 
-def _select_instant(before: int | None) -> Any:
+def _select_instant(before: int) -> Any:
     """Select when the entry of a sequence was recorded, or the last one before it."""
     entries = audit_entries.alias("known")
     known = select(entries.c.recorded_at).where(entries.c.sequence <= before)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_6dadcee37b29"
+revision = "0001_6ddbbbbfb316"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -1253,7 +1253,6 @@ def upgrade() -> None:
         "payments",
         ["status", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
         unique=False,
-        postgresql_where=sa.text("status <> 'confirmed'"),
     )
     op.create_index("ix_payments_transaction_hash", "payments", ["transaction_hash"], unique=False)
     op.create_index(
@@ -1268,13 +1267,6 @@ def upgrade() -> None:
         ["id"],
         unique=False,
         postgresql_where=sa.text("status NOT IN ('confirmed', 'voided')"),
-    )
-    op.create_index(
-        "ix_payments_waiting",
-        "payments",
-        ["status"],
-        unique=False,
-        postgresql_where=sa.text("(status IN ('blocked', 'on_hold', 'pending', 'quarantined'))"),
     )
     op.create_table(
         "sla_results",

@@ -23,7 +23,13 @@ async def known(api: httpx.AsyncClient) -> list[str]:
         assert (await api.post("/parties", json=party)).status_code == 201
         made.append(party["id"])
     for name in ("one.csv", "two.csv"):
-        file = {"file": (name, f"service_id,start_time,end_time\n{make_unique_id('svc')},x,\n", "text/csv")}
+        file = {
+            "file": (
+                name,
+                f"service_id,start_time,end_time\n{make_unique_id('svc')},x,\n",
+                "text/csv",
+            )
+        }
         assert (await api.post("/outages/bulk", files=file)).is_success
     return made
 

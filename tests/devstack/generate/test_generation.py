@@ -14,7 +14,11 @@ from adapters.postgres.sla import outages, verdicts
 from devstack.environment.stack import Stack
 from devstack.generate.generation import GenerationOptions, generate
 from devstack.generate.outage_facts import OutageSource
+from devstack.generate.trail_rows import list_changes, render_entry
 from domain.access.scopes import EVERYTHING
+from domain.audit import make_audit_entry
+from domain.events import EventType
+from domain.requests import Request
 from domain.sla.policies import BEGINNING_OF_TIME, Policy
 from domain.sla.verdicts import Severity, Terms
 from tests.testkit import stacks
@@ -111,6 +115,18 @@ async def test_the_same_outages_are_not_added_twice(generated: Database) -> None
     with pytest.raises(psycopg.errors.UniqueViolation):
         await asyncio.to_thread(generate, url, GenerationOptions(5, seed=3, first=ROWS))
     assert await count(generated, "SELECT count(*) FROM outages") == ROWS
+
+
+def test_the_trail_is_what_the_domain_would_write() -> None:
+    policy = Policy("standard", 1, BEGINNING_OF_TIME, 0, 0, TERMS)
+    for outage in OutageSource(1, UNTIL, policy.terms).draw_outages(1, 200):
+        for change in list_changes(outage):
+            by = Request(change.actor, f"gen-{outage.n}")
+            subject = f"outage/{outage.id}"
+            entry = make_audit_entry(subject, change.action, by, change.at, change.evidence)
+            rendered = render_entry(entry.id, subject, by.correlation_id, change)
+            assert rendered == entry.content()
+            assert change.event in set(EventType)
 
 
 def test_a_seed_makes_the_same_outages_whatever_part_is_asked_for() -> None:

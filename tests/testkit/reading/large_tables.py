@@ -14,6 +14,8 @@ OUTAGES, OTHERS = 25_000, 15_000
 WEBHOOK = "whk_large"
 _SEED = f"""
 SET session_replication_role = replica;
+INSERT INTO attestations (outage_id, revision, symbol, status, requested_at)
+SELECT outage_id, revision, outage_id || '/' || revision, 'pending', judged_at FROM sla_results;
 INSERT INTO webhooks (id, url, events) VALUES ('{WEBHOOK}', 'https://127.0.0.1:9/', '[]');
 INSERT INTO deliveries (id, event_id, webhook_id, status, created_at)
 SELECT 'dlv_' || e.sequence, e.id, '{WEBHOOK}',

@@ -57,11 +57,6 @@ class OutageFacts:
         return None if self.resolved_at is None else self.resolved_at + WINDOW
 
     @property
-    def owes(self) -> bool:
-        """Whether a payment was made of it, or its debt voided."""
-        return self.status in (OutageStatus.CLOSED, OutageStatus.VOIDED)
-
-    @property
     def number(self) -> int:
         return derive_number(NETWORK, NOBODY, self.id, len(self.verdicts))
 
