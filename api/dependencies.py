@@ -23,11 +23,11 @@ from adapters.postgres.reading.keysets import Segment
 from adapters.settings import ApiSettings
 from api.access.cookies import SESSION_COOKIE
 from api.access.credentials import AccessContext, find_principal
+from api.parsing.cursors import CURSOR_MAX, Position, decode_position, encode_position
 from api.protocol.etags import IfMatch, get_if_match
 from api.protocol.idempotency import get_keyed_request
 from domain import requests
 from domain.access.principals import Principal
-from domain.cursors import CURSOR_MAX, Position, decode_position, encode_position
 from domain.errors import Invalid, TooMany, Unauthenticated, Unavailable
 
 # Long enough for a busy worker, and shorter than the time-out of most callers.

@@ -11,10 +11,10 @@ from adapters.postgres import deliveries, webhooks
 from api.access.permissions import require
 from api.bodies import Body, Instant, Text
 from api.dependencies import Asked, CursorPage, Database
+from api.parsing.cursors import CURSOR_MAX
 from api.protocol.next_cursors import GOES_ON, set_next_cursor
 from api.responses import declare_problems
 from domain.access.permissions import Permission
-from domain.cursors import CURSOR_MAX
 from domain.deliveries import DeliveryAttempt, DeliveryRecord, DeliveryStatus
 from domain.errors import Invalid
 from services.integration.deliveries.repeat_failed import RepeatFailed, repeat_failed

@@ -1,6 +1,7 @@
 """Verdicts in the database: one row per revision, never changed."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import RowMapping, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -37,27 +38,10 @@ async def add(
     Insert a verdict and the id of the payment it will owe, and let the outage's row say what it says; False when this
     revision exists.
     """
+    said = _describe(verdict, basis, policy) | {"severity": outage.severity, "judged_at": at}
     added = (
         insert(sla_results)
-        .values(
-            outage_id=outage.id,
-            revision=revision,
-            severity=outage.severity,
-            status=verdict.status,
-            payment_type=verdict.payment_type,
-            rating=verdict.rating,
-            mttr_minutes=verdict.mttr_minutes,
-            mttr_basis=basis.name,
-            measured_minutes=basis.measured_minutes,
-            difference_stroops=basis.difference_stroops,
-            threshold_minutes=verdict.threshold_minutes,
-            amount_stroops=verdict.amount_stroops,
-            policy=policy.name,
-            policy_version=policy.version,
-            policy_digest=policy.digest(),
-            judged_at=at,
-            payment_id=payment_id,
-        )
+        .values(outage_id=outage.id, revision=revision, payment_id=payment_id, **said)
         .on_conflict_do_nothing()
         .returning(sla_results.c.revision)
         .cte("added")
@@ -69,6 +53,23 @@ async def add(
         .returning(outages.c.id)
     )
     return result.one_or_none() is not None
+
+
+def _describe(verdict: Verdict, basis: MttrBasis, policy: Policy) -> dict[str, Any]:
+    return {
+        "status": verdict.status,
+        "payment_type": verdict.payment_type,
+        "rating": verdict.rating,
+        "mttr_minutes": verdict.mttr_minutes,
+        "mttr_basis": basis.name,
+        "measured_minutes": basis.measured_minutes,
+        "difference_stroops": basis.difference_stroops,
+        "threshold_minutes": verdict.threshold_minutes,
+        "amount_stroops": verdict.amount_stroops,
+        "policy": policy.name,
+        "policy_version": policy.version,
+        "policy_digest": policy.digest(),
+    }
 
 
 async def count_revisions(connection: AsyncConnection, outage_id: str) -> int:

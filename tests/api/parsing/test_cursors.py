@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.cursors import Position, decode_position, encode_position
+from api.parsing.cursors import Position, decode_position, encode_position
 from domain.errors import Invalid
 
 AT = datetime(2026, 11, 30, 12, 0, 0, 5, tzinfo=UTC)
