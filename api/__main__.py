@@ -21,6 +21,10 @@ from domain.errors import ApexError, Unavailable
 
 log = logging.getLogger(__name__)
 
+# A connection without a request stays open for longer than clients (5 s in httpx) and proxies (60 s in
+# most) keep theirs: whoever closes first must be the one who would send, or a request meets a closed port.
+KEEP_ALIVE_SECONDS = 75
+
 
 async def _check_database(settings: ApiSettings) -> None:
     """Stop the start on a database that may forget what it has committed, or that does not answer."""
@@ -66,6 +70,7 @@ def run() -> None:
             server_header=False,
             access_log=False,
             log_config=None,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=5,
         )
         with suppress(KeyboardInterrupt):

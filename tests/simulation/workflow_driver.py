@@ -136,6 +136,8 @@ class WorkflowRun:
     command: Command | None = None
     receipt: Any = None
     quarantined: bool = False
+    # An activity that the server gave up may still drive it beside the workflow.
+    is_shared: bool = False
     # How much was recorded when the network was well for good.
     well_since: int | None = None
     kind: ClassVar[Any] = DrivenPaymentWorkflow
@@ -217,7 +219,8 @@ class PaymentRun(WorkflowRun):
 
     def leave(self) -> "PaymentRun":
         """Go on by a workflow, and return the activity, which goes on as well."""
-        stray = PaymentRun(self.subject)
+        self.is_shared = True
+        stray = PaymentRun(self.subject, is_shared=True)
         stray.run.close()
         stray.run, stray.command = self.run, self.command
         self.start_workflow()

@@ -1,5 +1,6 @@
 """What every answer of the facade has in common: its headers, its methods, its paths, and its ids."""
 
+import asyncio
 import re
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from api.edge.body_limits import BODY_BYTES_MAX, ENTRIES_MAX
 from devstack.environment.stack import Stack
 from tests.conftest import KEY
 from tests.testkit.api_client import build_outage, make_unique_id
-from tests.testkit.edge.edge_server import exchange
+from tests.testkit.edge.edge_server import RawCaller, exchange
 
 JSON = {"content-type": "application/json"}
 
@@ -165,3 +166,14 @@ async def test_metrics_count_by_route_and_not_by_id(stack: Stack, api: httpx.Asy
         "process_resident_memory_bytes",
     ):
         assert f"\n{metric}" in text, metric
+
+
+async def test_a_connection_outlives_what_clients_keep(stack: Stack) -> None:
+    """Whoever closes first must be who would send: httpx keeps a connection for 5 s without a request."""
+    caller = await RawCaller.connect(get_port(stack))
+    await caller.send(b"GET /api/v1/health HTTP/1.1\r\nhost: a\r\n\r\n")
+    await caller.reader.readuntil(b"\r\n\r\n")
+    await asyncio.wait([reading := asyncio.create_task(caller.reader.read())], timeout=5.5)
+    assert not reading.done()
+    await caller.close()
+    await reading
