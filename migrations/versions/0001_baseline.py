@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_6ddbbbbfb316"
+revision = "0001_25da96dac0c1"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -1034,7 +1034,7 @@ def upgrade() -> None:
         "outages",
         [
             sa.literal_column(
-                "(CASE severity WHEN 'low' THEN 0 WHEN 'medium' THEN 1 WHEN 'high' THEN 2 WHEN 'critical' THEN 3 ELSE NULL::integer END)"
+                "(CASE severity\n    WHEN 'low'::text THEN 0\n    WHEN 'medium'::text THEN 1\n    WHEN 'high'::text THEN 2\n    WHEN 'critical'::text THEN 3\n    ELSE NULL::integer\nEND)"
             ),
             "id",
         ],
@@ -1059,7 +1059,7 @@ def upgrade() -> None:
         "outages",
         [
             sa.literal_column(
-                "(CASE status WHEN 'declared' THEN 0 WHEN 'disputable' THEN 1 WHEN 'disputed' THEN 2 WHEN 'settling' THEN 3 WHEN 'closed' THEN 4 WHEN 'cancelled' THEN 5 WHEN 'voided' THEN 6 ELSE NULL::integer END)"
+                "(CASE status\n    WHEN 'declared'::text THEN 0\n    WHEN 'disputable'::text THEN 1\n    WHEN 'disputed'::text THEN 2\n    WHEN 'settling'::text THEN 3\n    WHEN 'closed'::text THEN 4\n    WHEN 'cancelled'::text THEN 5\n    WHEN 'voided'::text THEN 6\n    ELSE NULL::integer\nEND)"
             ),
             "id",
         ],

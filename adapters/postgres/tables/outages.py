@@ -22,8 +22,8 @@ SEARCHED_TRIGRAMS = f"(({_FIRST} || {_SECOND}) || {_THIRD})"
 
 def make_rank(column: str, order: Iterable[str]) -> str:
     """Return the SQL for a word's place in its own order, as the index has it and as PostgreSQL writes it."""
-    places = " ".join(f"WHEN '{word}' THEN {place}" for place, word in enumerate(order))
-    return f"CASE {column} {places} ELSE NULL::integer END"
+    places = "".join(f"\n    WHEN '{word}'::text THEN {place}" for place, word in enumerate(order))
+    return f"CASE {column}{places}\n    ELSE NULL::integer\nEND"
 
 
 # Of the newest verdict; one on an outage that is declared again is taken back.
