@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_25da96dac0c1"
+revision = "0001_c10f1cb0d8c0"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -1034,7 +1034,7 @@ def upgrade() -> None:
         "outages",
         [
             sa.literal_column(
-                "(CASE severity\n    WHEN 'low'::text THEN 0\n    WHEN 'medium'::text THEN 1\n    WHEN 'high'::text THEN 2\n    WHEN 'critical'::text THEN 3\n    ELSE NULL::integer\nEND)"
+                "(array_position(ARRAY['low'::text, 'medium'::text, 'high'::text, 'critical'::text], severity::text) - 1)"
             ),
             "id",
         ],
@@ -1059,7 +1059,7 @@ def upgrade() -> None:
         "outages",
         [
             sa.literal_column(
-                "(CASE status\n    WHEN 'declared'::text THEN 0\n    WHEN 'disputable'::text THEN 1\n    WHEN 'disputed'::text THEN 2\n    WHEN 'settling'::text THEN 3\n    WHEN 'closed'::text THEN 4\n    WHEN 'cancelled'::text THEN 5\n    WHEN 'voided'::text THEN 6\n    ELSE NULL::integer\nEND)"
+                "(array_position(ARRAY['declared'::text, 'disputable'::text, 'disputed'::text, 'settling'::text, 'closed'::text, 'cancelled'::text, 'voided'::text], status::text) - 1)"
             ),
             "id",
         ],
@@ -1078,6 +1078,7 @@ def upgrade() -> None:
         [sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
         unique=False,
         postgresql_where=sa.text("verdict_status = 'violated' AND status <> 'declared'"),
+        postgresql_include=["status", "severity"],
     )
     op.create_table(
         "refresh_tokens",
