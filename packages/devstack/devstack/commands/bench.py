@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import orjson
 import typer
 from rich.console import Console
@@ -32,7 +33,10 @@ from devstack.processes.programs import CannotStart
 from devstack.replay.api_client import EngineClient, RequestRefused, RequestTimedOut
 from domain.errors import ApexError
 
-FAILURES = (CannotStart, OSError, ApexError, RequestRefused, RequestTimedOut)
+FAILURES = (
+    *(CannotStart, OSError, ApexError, RequestRefused, RequestTimedOut),
+    httpx.TransportError,
+)
 
 
 DECLARE_RATE, WEBHOOK_RATE = 5.0, 50.0
