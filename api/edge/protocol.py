@@ -100,6 +100,8 @@ class EdgeProtocol(HttpToolsProtocol):
             self._expect_head()
         self.quiet_bytes += len(data)
         super().data_received(data)
+        if self.in_body and not self.refused:
+            self.gate.begin_body(self)  # which did not come with its head
         unfinished = self.in_head or self.in_body
         if not unfinished:
             self.quiet_bytes = 0
@@ -132,7 +134,6 @@ class EdgeProtocol(HttpToolsProtocol):
         self.gate.waiting.pop(self, None)
         super().on_headers_complete()
         self._arm(self.limits.body_within_seconds, self._end_late_body)
-        self.gate.begin_body(self)
 
     def on_body(self, body: bytes) -> None:
         self.quiet_bytes = 0
