@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import CursorResult, func, select
+from sqlalchemy import CursorResult, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +17,7 @@ from adapters.postgres.tables import (
 )
 from domain.deliveries import DeliveryAttempt, DeliveryRecord, DeliveryStatus
 from domain.digests import derive_id
-from domain.errors import IllegalTransition, NotFound
+from domain.errors import NotFound
 
 
 async def list_attempts(connection: AsyncConnection, delivery_id: str) -> list[DeliveryAttempt]:
@@ -41,22 +41,26 @@ async def list_attempts(connection: AsyncConnection, delivery_id: str) -> list[D
     ]
 
 
-async def abandon(connection: AsyncConnection, delivery_id: str) -> DeliveryStatus:
-    """Give up a delivery; return the status it ended with, which is SUCCESS if it was delivered before."""
-    key = {"id": delivery_id}
-    try:
-        await transitions.move(
-            connection,
-            transitions.DELIVERIES,
-            key,
-            DeliveryStatus.FAILED,
-            next_attempt_at=None,
-            due_at=None,
-            leased_until=None,
+async def abandon(
+    connection: AsyncConnection, delivery_id: str, problem: str = ""
+) -> DeliveryStatus:
+    """
+    Give up a delivery, unless it is due: then somebody wants it tried, and its subscription has not ended. Return
+    what it is by then, which is SUCCESS if it was delivered before.
+    """
+    ended = exists().where(
+        webhooks.c.id == deliveries.c.webhook_id, webhooks.c.deleted_at.is_not(None)
+    )
+    changes: dict[str, Any] = dict.fromkeys(("next_attempt_at", "due_at", "leased_until"))
+    if problem:
+        changes["problem"] = problem
+    await connection.execute(
+        transitions.DELIVERIES.update(DeliveryStatus.FAILED, **changes).where(
+            deliveries.c.id == delivery_id, deliveries.c.due_at.is_(None) | ended
         )
-    except IllegalTransition:
-        return DeliveryStatus.SUCCESS
-    return DeliveryStatus.FAILED
+    )
+    status = select(deliveries.c.status).where(deliveries.c.id == delivery_id)
+    return DeliveryStatus((await connection.execute(status)).scalar_one())
 
 
 async def reopen_delivery(connection: AsyncConnection, delivery_id: str) -> None:

@@ -25,6 +25,7 @@ from domain.settlement.payments import Payment
 from domain.sla.outages import Declaration
 from services.accounting.recovery.record_restart import RecordRestart, record_restart
 from services.accounting.recovery.record_sweep import record_sweep
+from services.integration.deliveries.abandon_delivery import abandon_delivery
 from workflows.batches import BatchingWorkflow, BatchWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
@@ -38,6 +39,7 @@ from workflows.webhooks import WebhookWorkflow
 log = logging.getLogger(__name__)
 RPC_TIMEOUT = timedelta(seconds=10)
 MISSING = "missing"
+ENDED_BY_SOMEBODY = frozenset({"terminated", "canceled"})
 _SERVER_AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 Pages = Callable[..., Awaitable[list[Unfinished]]]
 
@@ -78,13 +80,16 @@ class Recovery:
 
     async def sweep(self) -> int:
         """
-        Start all that is lost, and have those catch up that know too little; return how many. What cannot
+        Start all that is lost, and have those catch up that know too little; return how many. A delivery whose
+        workflow somebody ended is given up. What cannot
         be started, and what is behind as it was at the last sweep, is recorded as unattended.
         """
         began, count, unattended = datetime.now(UTC), 0, 0
         async for lost in self.find_lost(deliveries=True):
-            if isinstance(lost.unfinished.subject, Delivery) and lost.ended != MISSING:
-                continue  # whoever ended a delivery does not want it
+            subject = lost.unfinished.subject
+            if isinstance(subject, Delivery) and lost.ended in ENDED_BY_SOMEBODY:
+                await self._give_up(subject, lost.ended)
+                continue
             try:
                 count += await self.start(lost)
             except RPCError as error:
@@ -95,6 +100,12 @@ class Recovery:
         caught_up, stuck = await self._catch_all_up()
         await record_sweep(self.database, began, unattended + stuck)
         return count + caught_up
+
+    async def _give_up(self, delivery: Delivery, ended: str) -> None:
+        """Abandon a delivery whose workflow somebody ended, who does not want it; a person may have it tried again."""
+        problem = f"somebody ended its workflow, which was {ended}: it is given up"
+        log.warning("delivery %s: %s", delivery.id, problem)
+        await abandon_delivery(self.database, delivery.id, problem)
 
     async def _catch_all_up(self) -> tuple[int, int]:
         """Return how many workflows are to catch up, and how many of them were already at the last sweep."""
