@@ -12,6 +12,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.folding_settings import FoldingSettings
 from adapters.logs import LogFormat, LogLevel
 from adapters.setting_types import (
     CONTRACT,
@@ -44,8 +45,7 @@ class CommonSettings(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True)
 
     database_url: str = Field(
-        pattern=DATABASE,
-        description="PostgreSQL, as postgresql://user:password@host:port/name",
+        pattern=DATABASE, description="PostgreSQL, as postgresql://user:password@host:port/name"
     )
     temporal_address: str = Field("127.0.0.1:7233", description="Temporal frontend, host:port")
     temporal_namespace: str = Field("default", description="Temporal namespace")
@@ -71,7 +71,7 @@ class ApiSettings(CommonSettings):
     allowed_origins: Origins = Field(
         "", description="origins whose pages may call the API with cookies, separated by commas"
     )
-    api_connections_max: Whole = Field(1000, ge=10, le=100_000, description="connections at once")
+    api_connections_max: Whole = Field(600, ge=10, le=100_000, description="connections at once")
     api_head_within_seconds: Whole = Field(
         10, ge=1, le=600, description="seconds that the headers of a request may take to arrive"
     )
@@ -161,7 +161,7 @@ class ListenerSettings(CommonSettings):
     )
 
 
-class AnalyticsSettings(ListenerSettings):
+class AnalyticsSettings(FoldingSettings, ListenerSettings):
     """The worker of the analytics queue: it reads the chain, and never has a signing seed."""
 
     stellar_usdc_issuer: Address = Field(description="account that issues USDC")

@@ -14,6 +14,8 @@ from adapters.settings import ApiSettings, load
 from api import problems, responses
 from api.access.opening import close_access, open_access
 from api.access.permissions import deny_unmarked
+from api.console.problem_pages import ProblemPages
+from api.console.routers import ROUTERS
 from api.dependencies import Engine, bind_subjects
 from api.documents import pages
 from api.middleware import PREFIX, Guards
@@ -33,6 +35,9 @@ from api.routes.access import (
     webhook_secrets,
 )
 from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
+from api.routes.analytics import exposure, mttr, snapshots, trends, uptime
+from api.routes.exports import export_jobs, exports
+from api.routes.jobs import file_imports, jobs, recomputations
 from api.routes.settlement import (
     approvals,
     circuit_breakers,
@@ -46,7 +51,6 @@ from api.routes.settlement import (
 from api.routes.sla import (
     agreements,
     amendments,
-    analytics,
     configs,
     disputes,
     imports,
@@ -80,23 +84,25 @@ SLA = (
     verdicts,
     configs,
     policies,
-    analytics,
 )
+ANALYTICS = (trends, mttr, exposure, snapshots, uptime)
 INTAKE = (sources, episodes, messages, maintenance_windows, receptions)
 MONEY = (limits, circuit_breakers, approvals, manual_matches, payments)
 PARTIES = (parties, agreements, user_wallets, wallets, payouts)
 PROOFS = (reconciliation, break_resolutions, integrity_checks, audit)
+EXPORTS = (exports, export_jobs)
+JOBS = (recomputations, jobs, file_imports)
 NOUNS = (
     *(sessions, session_events, people, api_keys, key_sets),
-    *(*SLA, *INTAKE, *MONEY, *PARTIES),
-    *(*PROOFS, events, webhooks, webhook_secrets, deliveries, health),
+    *(*SLA, *ANALYTICS, *INTAKE, *MONEY, *PARTIES),
+    *(*PROOFS, events, webhooks, webhook_secrets, deliveries, *EXPORTS, *JOBS, health),
 )
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings = app.state.settings or load(ApiSettings)
-    database = Database(settings.database_url, connections_max=10)
+    database = Database(settings.database_url, connections_max=10, reads=True)
     # Lazily: the facade may start before the server it speaks to.
     client = await temporal.connect(
         settings.temporal_address, settings.temporal_namespace, lazy=True
@@ -149,6 +155,8 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     # Probes look for health at the root as well.
     for other in (health, metrics, pages, key_sets):
         app.include_router(other.router, include_in_schema=False)
+    for router in ROUTERS:
+        app.include_router(router, include_in_schema=False)
     problems.install(app)
     responses.install(app, [noun.router for noun in NOUNS], prefix)
     # The last one stands before the others.
@@ -156,4 +164,5 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     app.add_middleware(Idempotency)
     app.add_middleware(EntityTags)
     app.add_middleware(Guards, split_origins(settings.allowed_origins) if settings else ())
+    app.add_middleware(ProblemPages)
     return app

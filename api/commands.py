@@ -15,11 +15,9 @@ from functools import partial
 from typing import Any
 
 from temporalio.client import (
-    WithStartWorkflowOperation,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -54,11 +52,9 @@ from services.sla.outages.read_answer import (
 from services.sla.outages.read_reversal import read_reopening, read_void
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
-from workflows.visibility.search_attributes import make_search_attributes
+from workflows.sla.outage_starts import declare_outage
 
 log = logging.getLogger(__name__)
-# The SDK's types know asynchronous updates of a handle only, not of a start.
-DECLARED: Any = OutageWorkflow.await_recorded
 MATCH: Any = PaymentWorkflow.match_transfer
 # A caller waits this long for those before it; then it is asked to come again.
 TURN_WITHIN_SECONDS = 6.0
@@ -77,26 +73,7 @@ async def declare(engine: Engine, declaration: Declaration) -> RecordOutageResul
     async with _take_turn(engine, outage.id):
         if await read_declaration(engine.database, declaration):
             return None
-        start = WithStartWorkflowOperation(
-            OutageWorkflow.run,
-            declaration,
-            id=f"outage/{outage.id}",
-            task_queue="outages",
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            # It is not on record, so whatever workflow ended under this id has recorded nothing.
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            search_attributes=make_search_attributes(declaration),
-            static_summary=f"{outage.severity} outage at {outage.site_name}"[:200],
-        )
-        recorded: RecordOutageResult = await engine.temporal.execute_update_with_start_workflow(
-            DECLARED,
-            declaration.fingerprint,
-            start_workflow_operation=start,
-            # Of the content: what differs is another question, whoever asks it and under which ids.
-            id=declaration.fingerprint,
-            rpc_timeout=ANSWER_WITHIN,
-        )
-        return recorded
+        return await declare_outage(engine.temporal, declaration)
 
 
 async def amend(engine: Engine, outage_id: str, amendment: Amendment, update_id: str) -> None:

@@ -1,9 +1,10 @@
 """What a route may ask for."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
@@ -18,14 +19,16 @@ from temporalio.client import Client
 
 from adapters import logs
 from adapters.postgres import database
+from adapters.postgres.reading.keysets import ListSegment
 from adapters.settings import ApiSettings
 from api.access.cookies import SESSION_COOKIE
 from api.access.credentials import AccessContext, find_principal
+from api.parsing.cursors import CURSOR_MAX, Position, decode_position, encode_position
 from api.protocol.etags import IfMatch, get_if_match
 from api.protocol.idempotency import get_keyed_request
 from domain import requests
 from domain.access.principals import Principal
-from domain.errors import TooMany, Unauthenticated, Unavailable
+from domain.errors import Invalid, TooMany, Unauthenticated, Unavailable
 
 # Long enough for a busy worker, and shorter than the time-out of most callers.
 ANSWER_WITHIN = timedelta(seconds=10)
@@ -44,6 +47,8 @@ class Engine:
     access: AccessContext
     # Commands about one outage are asked one after the other; each lock lives while somebody holds it.
     turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    # Files that are being written at this moment.
+    exports: int = 0
 
 
 # All of these are coroutines, though none waits for long: FastAPI sends anything else to a
@@ -121,11 +126,42 @@ class Page:
         return (self.number - 1) * self.size
 
 
+@dataclass(frozen=True)
+class CursorPage(Page):
+    """By its number, or from a place on: a cursor says after which row."""
+
+    cursor: str | None = None
+
+    def find_segment(self, name: str, *, dated: bool = True) -> ListSegment:
+        """Return the part of a list that is asked for. Raises Invalid for a cursor of another one."""
+        if self.cursor is None:
+            return ListSegment(self.size, self.offset)
+        position = decode_position(self.cursor, name, dated=dated)
+        return ListSegment(self.size, after=position.values)
+
+    def make_cursor(self, name: str, shown: Sequence[Any], *place: str) -> str | None:
+        """Return the cursor to go on with, where a page is full; `place` names what the list is ordered by."""
+        if len(shown) < self.size:
+            return None
+        last = [getattr(shown[-1], each) for each in place]
+        at = last[0] if len(last) > 1 else None
+        return encode_position(name, Position(at, last[-1]))
+
+
 async def get_page(
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     page_size: Annotated[int, Query(ge=1, le=200)] = 20,
 ) -> Page:
     return Page(page, page_size)
+
+
+async def get_cursor_page(
+    page: Annotated[Page, Depends(get_page)],
+    cursor: Annotated[str | None, Query(max_length=CURSOR_MAX)] = None,
+) -> CursorPage:
+    if cursor and page.number != 1:
+        raise Invalid("page", "may not be sent with a cursor: it says where the page begins")
+    return CursorPage(page.number, page.size, cursor or None)
 
 
 Database = Annotated[database.Database, Depends(get_database)]
@@ -137,3 +173,4 @@ Asked = Annotated[requests.Request, Depends(get_asked)]
 UpdateId = Annotated[str, Depends(get_update_id)]
 Condition = Annotated[IfMatch, Depends(get_if_match)]
 Paging = Annotated[Page, Depends(get_page)]
+CursorPaging = Annotated[CursorPage, Depends(get_cursor_page)]

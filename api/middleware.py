@@ -7,13 +7,20 @@ import logging
 import re
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters import logs, tracing
-from api.edge.body_limits import BodyBudget, BodyReader, BodyRefused, choose_limit, refuse_size
+from api.edge.body_limits import (
+    BodyBudget,
+    BodyReader,
+    BodyRefused,
+    choose_limit,
+    is_streamed,
+    refuse_size,
+)
 from api.edge.raw_problems import Refusal, list_headers, render_body
 from api.edge.request_metrics import count_request
 from api.edge.response_headers import (
@@ -23,6 +30,7 @@ from api.edge.response_headers import (
     add_missing,
     list_security_headers,
 )
+from api.edge.uploads import Uploads
 
 log = logging.getLogger(__name__)
 PREFIX = "/api/v1"
@@ -60,6 +68,7 @@ class Guards:
         self.app = app
         self.origins = Origins(origins)
         self.budget = BodyBudget()
+        self.uploads = Uploads()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -97,8 +106,10 @@ class Guards:
             else:
                 kind, route = headers.get(b"content-type", b""), scope["path"]
                 bytes_max = choose_limit(method, route.removeprefix(get_prefix(scope)), kind)
-                reader = BodyReader(receive, headers, self.budget, bytes_max)
-                await self._limited(scope, reader, answer, headers)
+                streamed = is_streamed(method, route.removeprefix(get_prefix(scope)))
+                reader = BodyReader(receive, headers, self.budget, bytes_max, streamed=streamed)
+                with self.uploads.offer(scope, reader) if streamed else nullcontext():
+                    await self._limited(scope, reader, answer, headers)
         except Exception:
             log.exception("unexpected error")
             if answer.status:
@@ -117,9 +128,9 @@ class Guards:
         self, scope: Scope, reader: BodyReader, answer: Answer, headers: dict[bytes, bytes]
     ) -> None:
         length = headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > reader.bytes_max:
+        if length.isdigit() and int(length) > reader.length_max:
             await reader.drain()
-            return await _refuse(scope, answer, refuse_size(reader.bytes_max))
+            return await _refuse(scope, answer, refuse_size(reader.length_max))
 
         async def send_unless_refused(message: Message) -> None:
             # The framework turns whatever goes wrong with a body into an answer of its own.

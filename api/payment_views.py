@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from api.views import to_number
+from domain.exports.statuses import PAYMENT_STATUSES
 from domain.reasons import ReasonCode
 from domain.settlement.payments import Payment, PaymentRecord, PaymentStatus
 from domain.sla.verdicts import PaymentType
@@ -75,18 +76,5 @@ class PaymentView(BaseModel):
         )
 
 
-PAYMENT_STATES = {
-    "pending": [
-        PaymentStatus.PENDING,
-        PaymentStatus.ON_HOLD,
-        PaymentStatus.PREPARED,
-        PaymentStatus.SUBMITTED,
-    ],
-    "confirmed": [PaymentStatus.CONFIRMED],
-    "completed": [PaymentStatus.CONFIRMED],
-    "failed": [PaymentStatus.BLOCKED, PaymentStatus.QUARANTINED, PaymentStatus.VOIDED],
-}
-
-
 def to_payment_status(state: PaymentStatus) -> str:
-    return next(status for status, states in PAYMENT_STATES.items() if state in states)
+    return next(status for status, states in PAYMENT_STATUSES.items() if state in states)

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
+from domain.exports.statuses import OUTAGE_STATUSES
 from domain.money import format_amount
 from domain.sla.attestations import AttestationRecord, AttestationStatus
 from domain.sla.outages import Location, OutageStatus, RecordedOutage
@@ -25,6 +26,16 @@ class PageView(BaseModel, Generic[Item]):
     total: int
     page: int
     page_size: int
+
+
+class CursorPageView(PageView[Item], Generic[Item]):
+    """
+    Pass `next_cursor` as `cursor` to go on: nothing is skipped, whatever changes meanwhile. A `total` above 10,000 is
+    estimated.
+    """
+
+    total_is_estimated: bool
+    next_cursor: str | None
 
 
 class TermsView(BaseModel):
@@ -110,7 +121,8 @@ class SlaView(BaseModel):
 class OutageView(BaseModel):
     """
     `status` says whether the service is down, `lifecycle` where its settlement stands, and `parts` which
-    outages are the same under further agreements (null in lists).
+    outages are the same under further agreements (null in lists). One that was `settled_elsewhere` was imported
+    with its verdict, and stays as it is.
     """
 
     id: str
@@ -139,6 +151,7 @@ class OutageView(BaseModel):
     part_of: str | None
     parts: list[str] | None
     sla_status: SlaView | None
+    settled_elsewhere: bool
     correlation_id: str
     workflow_id: str
 
@@ -161,21 +174,10 @@ class OutageView(BaseModel):
 _RECORDED = (
     *("resolved_at", "dispute_deadline", "closed_at", "root_cause"),
     *("resolution_notes", "policy", "policy_version", "agreement", "agreement_version"),
-    *("part_of", "parts", "correlation_id"),
+    *("part_of", "parts", "settled_elsewhere", "correlation_id"),
 )
-STATES = {
-    "open": [OutageStatus.DECLARED],
-    "resolved": [
-        OutageStatus.DISPUTABLE,
-        OutageStatus.DISPUTED,
-        OutageStatus.SETTLING,
-        OutageStatus.CLOSED,
-        OutageStatus.VOIDED,
-    ],
-    "cancelled": [OutageStatus.CANCELLED],
-}
 
 
 def to_outage_status(lifecycle: OutageStatus) -> str:
     """Fold the lifecycle of an outage into what the frontend knows: open, resolved, cancelled."""
-    return next(status for status, lifecycles in STATES.items() if lifecycle in lifecycles)
+    return next(status for status, lifecycles in OUTAGE_STATUSES.items() if lifecycle in lifecycles)

@@ -61,6 +61,15 @@ def find_environment(data_dir: Path | None, wanted: str) -> dict[str, str]:
     return os.environ | environment
 
 
+def find_recorded_url(data_dir: Path | None) -> str:
+    """Return the URL of the API of the engine that runs in the directory that is meant; raises NoDatabase."""
+    directory = choose_directory(data_dir)
+    found = _read(directory / RECORD)
+    if not (found.get("pids") and found.get("url")):
+        raise NoDatabase(f"no engine runs in {directory}: give --url and --api-key")
+    return str(found["url"])
+
+
 def find_url(data_dir: Path | None) -> str:
     """Return the URL of the database; raises NoDatabase."""
     return find_environment(data_dir, "DATABASE_URL")["DATABASE_URL"]

@@ -15,6 +15,8 @@ from typing import NoReturn
 import typer
 
 from cli.access import COMMANDS as ACCESS
+from cli.exports import COMMANDS as EXPORTS
+from cli.jobs import COMMANDS as JOBS
 from cli.recovery import COMMANDS as RECOVERY
 
 COMMANDS = {
@@ -33,7 +35,13 @@ PLUGINS = "apexchainx.commands"
 
 def find_commands() -> dict[str, tuple[str, str]]:
     """Every command: the module that holds it, and the line that describes it."""
-    packages = [("cli", COMMANDS), ("cli.access", ACCESS), ("cli.recovery", RECOVERY)]
+    packages = [
+        ("cli", COMMANDS),
+        ("cli.access", ACCESS),
+        ("cli.exports", EXPORTS),
+        ("cli.jobs", JOBS),
+        ("cli.recovery", RECOVERY),
+    ]
     for plugin in entry_points(group=PLUGINS):
         packages.append((plugin.value, plugin.load().COMMANDS))
     return {

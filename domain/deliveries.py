@@ -38,6 +38,7 @@ class DeliveryAttempt:
     """
     One post of a delivery, counted from 1 over all runs, and the receiver's answer: `response_code` is None
     when there was none, `excerpt` the beginning of its body. `next_attempt_at` is None when it was the last.
+    `due_at` and `earlier_attempts` are those of the delivery when it was posted: whoever wants it tried anew changes them.
     """
 
     delivery_id: str
@@ -48,6 +49,8 @@ class DeliveryAttempt:
     problem: str = ""
     excerpt: str = ""
     next_attempt_at: datetime | None = None
+    due_at: datetime | None = None
+    earlier_attempts: int = 0
 
     @property
     def delivered(self) -> bool:

@@ -19,8 +19,7 @@ _STAMP = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 def encode_secret(raw: bytes) -> str:
     """Write 24 to 64 random bytes in the form that receivers expect."""
-    if not 24 <= len(raw) <= 64:
-        raise Invalid("secret", "must be 24 to 64 bytes")
+    _check_size(raw)
     return SECRET_PREFIX + base64.b64encode(raw).decode()
 
 
@@ -28,9 +27,17 @@ def decode_secret(secret: str) -> bytes:
     if not secret.startswith(SECRET_PREFIX):
         raise Invalid("secret", f"must start with {SECRET_PREFIX}")
     try:
-        return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+        raw = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except binascii.Error:
         raise Invalid("secret", "is not base64 after its prefix") from None
+    _check_size(raw)
+    return raw
+
+
+def _check_size(raw: bytes) -> None:
+    # Anybody can sign with an empty one.
+    if not 24 <= len(raw) <= 64:
+        raise Invalid("secret", "must be 24 to 64 bytes")
 
 
 def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
@@ -62,6 +69,7 @@ def verify(secret: str, received: Mapping[str, str], body: bytes, now: int) -> b
     `received` maps lower-case header names to values. Malformed tokens are skipped, so a
     header carrying signatures of other schemes or keys still verifies by the one that fits.
     """
+    decode_secret(secret)  # what is none is told, whatever was received
     message_id = received.get("webhook-id", "")
     stamp = received.get("webhook-timestamp", "")
     if not message_id or not is_fresh(stamp, now):

@@ -94,7 +94,10 @@ def test_each_payment_is_credited_once_whatever_fails(
 def test_each_payment_is_credited_once_whatever_one_node_says(server_url: str) -> None:
     met = play_lies(server_url, LIES, f"{COMMAND} -k whatever_one_node_says").met
     if LIES >= 15:
-        assert met.keys() >= {"fault lying_failed", "fault lying_success", "confirmed"}
+        assert met["confirmed"]
+        assert met["fault lying_failed"] or met["fault lying_success"]
+    if LIES >= 100:
+        assert met.keys() >= {"fault lying_failed", "fault lying_success"}
 
 
 def test_each_batch_member_is_credited_once_whatever_fails(server_url: str) -> None:

@@ -13,7 +13,7 @@ from tests.testkit.source_tree import PRODUCTION, ROOT, get_name, list_modules
 FILE_LINES_MAX, FUNCTION_LINES_MAX = 300, 40
 FILE_LINES_P90 = 180
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "base", "core", "misc"}
-ROOMS = ("sla", "settlement", "accounting")
+ROOMS = ("sla", "settlement", "accounting", "analytics")
 MODULES_MAX = 12
 # What a layer has besides the nouns of the domain.
 FURNITURE = {
@@ -25,11 +25,19 @@ FURNITURE = {
         *("amendments", "health", "metrics", "payouts", "receptions", "reversals"),
         "user_wallets",
     },
-    "workflows": {"outage_states", "reversals", "runtime", "scheduled_workflows", "settling"},
+    "workflows": {
+        "outage_starts",
+        "outage_states",
+        "reversals",
+        "runtime",
+        "scheduled_workflows",
+        "settling",
+    },
     "activities": {"direct_settlement"},
     "adapters/postgres": {
         *("closed_outages", "contract_calls", "database", "durability", "guard_digests", "guards"),
-        *("installation", "metrics", "own_transfers", "unit_of_work"),
+        *("installation", "metrics", "own_transfers", "unit_of_work", "checked_rows"),
+        "outage_rows",
     },
 }
 

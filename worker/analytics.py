@@ -1,4 +1,4 @@
-"""The analytics queue: reconciliation and integrity checks, which need no secret settings."""
+"""The analytics queue: reconciliation, integrity checks and snapshots, which need no secret settings."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -14,6 +14,7 @@ from adapters.stellar.rpc.treasury_history import connect
 from domain.settlement.payments import Treasury
 from worker import scheduled_workflows
 from worker.scheduled_workflows import ScheduledWorkflow
+from workflows.analytics.snapshots import SnapshotWorkflow
 from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 
@@ -62,5 +63,11 @@ def make_schedules(
             IntegrityCheckWorkflow.run,
             settings.integrity_check_every_seconds,
             "checks every invariant of the journal",
+        ),
+        ScheduledWorkflow(
+            "snapshots",
+            SnapshotWorkflow.run,
+            settings.analytics_snapshot_every_seconds,
+            "writes down what every agreement comes to",
         ),
     )

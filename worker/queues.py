@@ -8,9 +8,12 @@ from typing import Any
 
 from temporalio.client import Client
 
+from activities.analytics.snapshots import SnapshotActivitiesImpl
 from activities.integration.delivery_notices import DeliveryNotices
 from activities.integration.delivery_poster import DeliveryPoster
 from activities.integration.receiver_limits import ReceiverLimits
+from activities.jobs.jobs import JobActivitiesImpl
+from activities.jobs.runners import make_runners
 from activities.settlement.batches import BatchActivitiesImpl
 from activities.settlement.payments import PaymentActivitiesImpl
 from activities.settlement.wallets import WalletActivitiesImpl
@@ -32,10 +35,13 @@ from worker.analytics import (
 from worker.intake.episode_driver import make_episode_driver
 from worker.integration.dispatcher import make_dispatching
 from worker.recovery.relay import make_relay
+from worker.rollup_folder import make_rollup_folder
 from worker.settlement import build_settlement_activities, start_batching
+from workflows.analytics.snapshots import SnapshotWorkflow
 from workflows.attestations import AttestationWorkflow
 from workflows.batches import BatchingWorkflow, BatchWorkflow
 from workflows.integrity_checks import IntegrityCheckWorkflow
+from workflows.jobs.jobs import JobWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
@@ -51,7 +57,7 @@ WORKFLOWS: Mapping[str, Sequence[type]] = {
         *WALLET_WORKFLOWS,
     ],
     "webhooks": [WebhookWorkflow],
-    "analytics": [ReconciliationWorkflow, IntegrityCheckWorkflow],
+    "analytics": [ReconciliationWorkflow, IntegrityCheckWorkflow, SnapshotWorkflow, JobWorkflow],
 }
 
 Begin = Callable[[Client], Awaitable[None]]
@@ -125,13 +131,23 @@ def _build_webhooks_spec(
 def _build_analytics_spec(
     settings: AnalyticsSettings, database: Database, stack: AsyncExitStack
 ) -> QueueSpec:
-    """Build the scheduled workflows and their activities."""
+    """Build the scheduled workflows and those of jobs, their activities, and the folder of rollups."""
     comparisons = build_reconciliation_activities(settings, database, stack)
     integrity_checks = build_integrity_check_activities(settings, database)
+    jobs = JobActivitiesImpl(database, make_runners(settings.stellar_network))
     return QueueSpec(
         WORKFLOWS["analytics"],
-        [comparisons.read_chain, comparisons.compare_journal, integrity_checks.check_integrity],
-        make_schedules(settings, stack),
+        [
+            *(comparisons.read_chain, comparisons.compare_journal),
+            *(integrity_checks.check_integrity, SnapshotActivitiesImpl(database).take_snapshot),
+            *(jobs.run_job, jobs.report_failure, jobs.request_cancel),
+        ],
+        make_rollup_folder(
+            database,
+            settings.analytics_fold_every_seconds,
+            stack,
+            make_schedules(settings, stack),
+        ),
     )
 
 

@@ -208,7 +208,7 @@ class AttestedWorkflowBase(WorkflowBase):
                 return
             if not child.done():
                 self.note(
-                    self.attestation_problem
+                    self.describe_halt()
                     or f"waiting for the SLA contract's confirmation: {child.id}"
                 )
                 show_wait(WaitsFor.HALT if self.attestation_problem else WaitsFor.NETWORK)
@@ -221,12 +221,17 @@ class AttestedWorkflowBase(WorkflowBase):
                 del self.attestation_handles[judgement.revision]
                 await workflow.sleep(timedelta(seconds=10), summary="before it is started again")
             else:
+                self.attestation_problem = ""
                 return self.note(f"confirmed by the SLA contract: {hash_}")
+
+    def describe_halt(self) -> str:
+        """Say why the SLA contract denies the verdict; nothing while it does not."""
+        return self.attestation_problem and f"nothing is paid: {self.attestation_problem}"
 
     @workflow.signal(description="The attestation is halted; sent by the attestation itself")
     def attestation_halted(self, problem: str) -> None:
-        self.attestation_problem = f"nothing is paid: {problem}"
-        self.note(self.attestation_problem)
+        self.attestation_problem = problem
+        self.note(self.describe_halt())
         # While the dispute window runs, or somebody decides, the outage is shown to wait for that.
         if get_shown_wait() is WaitsFor.NETWORK:
             show_wait(WaitsFor.HALT)

@@ -141,7 +141,10 @@ class DisputableWorkflowBase(OutageStateWorkflowBase):
                 refuse(Conflict(f"dispute {decision.dispute_id!r} is not open"))
             deciding = DecideDisputeInput(self.outage.id, dispute_id, decision, now)
             run = run_activity if decision else self.run_until_accepted
+            before = self.judgement.revision
             self.judgement = await run(DisputeActivities.decide_dispute, deciding)
             self.decided = True
+            if self.judgement.revision != before:
+                self.attestation_problem = ""  # that of a verdict which no longer holds
             self.acknowledge(self.judgement.version, f"dispute decided; {self.judgement.verdict}")
             return self.judgement

@@ -8,28 +8,24 @@ the payment waits for is read from the database, and shown of the outage as well
 """
 
 from abc import ABC, abstractmethod
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
 
-from domain.money import format_amount
 from domain.reasons import Wait, WaitsFor
-from domain.settlement.payments import JudgeOutageResult, OutageState
-from domain.sla import outages
-from domain.sla.disputes import FileDisputeResult
-from domain.sla.outages import Declaration, OutageStatus, RecordOutageResult
+from domain.settlement.payments import OutageState
+from domain.sla.outages import Declaration, OutageStatus
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.attestations import AttestedWorkflowBase
     from workflows.runtime import (
         REFUSED_PAUSE_MAX,
         REFUSED_PAUSE_MIN,
         exponential_backoff,
-        format_time,
         run_activity,
     )
     from workflows.visibility import search_attributes
+    from workflows.visibility.outage_waits import ShownOutageWorkflowBase
     from workflows.webhooks import wait_for_first_attempts
 
 
@@ -42,21 +38,11 @@ class OutageStateActivities(ABC):
         """Read all that is on record of the outage."""
 
 
-class OutageStateWorkflowBase(AttestedWorkflowBase):
+class OutageStateWorkflowBase(ShownOutageWorkflowBase):
     """A workflow that knows how its outage stands."""
 
     def __init__(self, declaration: Declaration) -> None:
         super().__init__(declaration)
-        self.outage = declaration.outage
-        self.recorded: RecordOutageResult | None = None
-        self.status: OutageStatus | None = None
-        self.version = 0
-        self.refusal: ApplicationError | None = None
-        self.judgement: JudgeOutageResult | None = None
-        self.dispute: FileDisputeResult | None = None
-        self.decided = False
-        # What the payment waits for, if it is stopped.
-        self.stopped: Wait | None = None
         self.times_caught_up = 0
 
     @workflow.signal(description="Read the database again; sent by the relay, and by the payment")
@@ -79,7 +65,7 @@ class OutageStateWorkflowBase(AttestedWorkflowBase):
         known = self.version
         await self.read_state()
         if self.version == known:
-            self.note_stuck(f"cannot go on: {refusal.message}")
+            self.note_stuck(self.describe_halt() or f"cannot go on: {refusal.message}")
             pause = exponential_backoff(REFUSED_PAUSE_MIN, times, REFUSED_PAUSE_MAX)
             await self.wait_until(workflow.now() + pause, lambda: self.version != known, "refused")
 
@@ -90,13 +76,11 @@ class OutageStateWorkflowBase(AttestedWorkflowBase):
             self.take(state)
             self.times_caught_up += 1
 
-    def is_open(self) -> bool:
-        return self.status is OutageStatus.DECLARED
-
     def take(self, state: OutageState) -> None:
-        stopped, self.stopped = self.stopped, state.stopped
+        before = (self.stopped, self.attestation_problem)
+        self.stopped, self.attestation_problem = state.stopped, state.halted
         if state.version == self.version:
-            if stopped != self.stopped:
+            if before != (self.stopped, self.attestation_problem):
                 self.note_state(self.describe())
             return
         self.outage, self.version, self.judgement = state.outage, state.version, state.judgement
@@ -110,71 +94,29 @@ class OutageStateWorkflowBase(AttestedWorkflowBase):
         self.know(version)
         self.note_state(what or self.describe())
 
+    def refuse_declaration(self, error: ApplicationError) -> None:
+        """Show of a declaration that is refused, of which nothing is on record, that it waits for nothing."""
+        self.refusal = error
+        self.note(f"refused: {error.message}")
+        nothing = search_attributes.list_wait(Wait(WaitsFor.NOTHING))
+        search_attributes.show(
+            [(search_attributes.STATUS, None), (search_attributes.ACKNOWLEDGED, None), *nothing]
+        )
+
     def acknowledge(self, version: int, what: str) -> None:
         """Note a change that leaves the status as it is."""
         self.know(version)
         self.note_state(f"{what}; {self.describe()}")
 
-    def note_state(self, what: str) -> None:
-        """Note how the outage stands, and show it in the list, in one write."""
-        self.note(what)
-        judged, taken_back = self.judgement, self.is_taken_back()
-        owed = None if judged is None or taken_back else judged.payment.amount_stroops
-        search_attributes.show(
-            [
-                *search_attributes.list_outage(self.outage, self.status, self.version),
-                (search_attributes.SLA_STATUS, judged.verdict.status.value if judged else None),
-                *search_attributes.list_debt(owed, self.declaration.agreement),
-                *search_attributes.list_wait(self.find_wait()),
-            ]
-        )
-
-    def find_wait(self) -> Wait:
-        """Return what the outage waits for; since when, where that is on record."""
-        judged, filed, recorded = self.judgement, self.dispute, self.recorded
-        if self.is_open():
-            return Wait(WaitsFor.REPAIR, self.outage.detected_at)
-        if self.status in outages.FINAL:
-            return Wait(WaitsFor.NOTHING)
-        if judged and recorded and self.status is OutageStatus.DISPUTABLE:
-            deadline, window = judged.dispute_deadline, recorded.dispute_window_seconds
-            return Wait(WaitsFor.WINDOW, deadline - timedelta(seconds=window), deadline)
-        if filed and recorded and not self.decided and self.status is OutageStatus.DISPUTED:
-            deadline, window = filed.decision_deadline, recorded.decision_window_seconds
-            return Wait(WaitsFor.DECISION, deadline - timedelta(seconds=window), deadline)
-        return self.stopped or Wait(WaitsFor.NETWORK)
-
-    def describe(self) -> str:
-        """Say in a sentence how the outage stands, and what it waits for."""
-        judged, filed, stopped = self.judgement, self.dispute, self.stopped
-        if self.is_open():
-            return "declared; waiting for the repair"
-        if judged is None or self.status in outages.FINAL:
-            return f"{self.status}"
-        debt = self.describe_debt()
-        if self.status is OutageStatus.DISPUTABLE:
-            until = format_time(judged.dispute_deadline)
-            return f"{judged.verdict}; open to disputes until {until}"
-        if self.status is OutageStatus.DISPUTED and filed and not self.decided:
-            until = format_time(filed.decision_deadline)
-            return f"{debt} waits for a decision of dispute {filed.dispute_id} until {until}"
-        if stopped is None:
-            return f"paying {debt}"
-        until = f" until {format_time(stopped.deadline)}" if stopped.deadline else ""
-        since = format_time(stopped.since or workflow.now())
-        return f"{debt} waits since {since}{until}: {stopped.sentence}"
-
-    def describe_debt(self) -> str:
-        assert self.judgement is not None
-        payment = self.judgement.payment
-        return f"a {payment.type} of {format_amount(payment.amount_stroops)} USDC"
-
     def know(self, version: int) -> None:
         """Know a version, unless there is one before it that this workflow has not seen."""
+        self.newest_version = max(self.newest_version, version)
         if version == self.version + 1:
             self.version = version
 
     async def await_deliveries(self) -> None:
         """Wait until every subscriber was tried once, and say what came of it: a dead one holds up nothing."""
+        if self.version < self.newest_version:
+            await self.read_state()  # no relay has an outage catch up that has ended
         tried = await wait_for_first_attempts(self.outage.id)
         self.note(f"{self.status}; {tried.describe()}")

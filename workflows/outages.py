@@ -100,7 +100,7 @@ class OutageWorkflow(SettlingWorkflowBase):
             declaring = outages.RecordOutageInput(self.declaration, workflow.now())
             self.recorded = await run_activity(OutageActivities.record_outage, declaring)
         except ApplicationError as error:
-            self.refusal = error
+            self.refuse_declaration(error)
             return False
         if self.recorded.created:
             self.enter(OutageStatus.DECLARED, 1)
@@ -136,7 +136,7 @@ class OutageWorkflow(SettlingWorkflowBase):
                 await self.await_acceptance(error, times)
             else:
                 break
-        payment = owed.payment
+        payment, self.attestation_problem = owed.payment, ""
         self.enter(OutageStatus.SETTLING, owed.version)
         return payment
 

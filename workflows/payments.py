@@ -60,6 +60,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.visibility.search_attributes import show_end
 
 BLOCKED_RETRY = timedelta(hours=1)
+# When somebody else drives the payment, and has signed for it meanwhile.
+UNRECORDED_RETRY = timedelta(minutes=1)
 # A batch signals its payments when it ends; this is for the case that a signal was lost.
 BATCH_CHECK_INTERVAL = timedelta(minutes=10)
 FAILURE_PAUSE_MIN, FAILURE_PAUSE_MAX = timedelta(seconds=1), timedelta(minutes=5)
@@ -95,8 +97,8 @@ class PaymentActivities(AttemptActivities):
 
     @activity.defn
     @abstractmethod
-    async def block_payment(self, blocking: BlockPaymentInput) -> None:
-        """Record why the payment waits: it is on hold, or blocked until somebody acts."""
+    async def block_payment(self, blocking: BlockPaymentInput) -> bool:
+        """Record why the payment waits, on hold or blocked; False when its bytes may be applied after all."""
 
     @activity.defn
     @abstractmethod
@@ -213,6 +215,8 @@ class PaymentWorkflow(AttemptWorkflowBase):
     async def await_batch(self) -> None:
         """Wait until a batch has settled this payment with others, or could not."""
         self.note("ready; waits to be settled together with others")
+        self.hold_reason = None
+        await self.show_moving()
         deadline = workflow.now() + BATCH_CHECK_INTERVAL
         await self.wait_until(
             deadline, lambda: self.retry_requested or bool(self.removals), "in a batch"
@@ -230,8 +234,8 @@ class PaymentWorkflow(AttemptWorkflowBase):
         retried an activity would keep busy the workers that payments with a channel need.
         """
         workflow.set_current_details("in line: every channel serves another payment")
-        if self.times_in_line:
-            await self.show_delayed()
+        self.hold_reason = None
+        await (self.show_delayed() if self.times_in_line else self.show_moving())
         self.times_in_line += 1
         await self.wait_until(check_at, lambda: self.retry_requested, "in line for a channel")
         self.continue_as_new_if_long()
@@ -239,11 +243,16 @@ class PaymentWorkflow(AttemptWorkflowBase):
     async def await_unblocked(self, reason: Reason, dead_after: int | None = None) -> None:
         """Block the payment until somebody sends retry, or an hour has passed."""
         blocking = BlockPaymentInput(self.payment, reason, workflow.now(), dead_after=dead_after)
-        await self.run_until_accepted(PaymentActivities.block_payment, blocking)
-        self.note(f"blocked: {reason}; send the signal retry when it is fixed")
-        await self.show_stopped(reason)
-        self.hold_reason = None
-        deadline = workflow.now() + BLOCKED_RETRY
+        pause, self.hold_reason = BLOCKED_RETRY, None
+        if await self.run_until_accepted(PaymentActivities.block_payment, blocking):
+            self.note(f"blocked: {reason}; send the signal retry when it is fixed")
+            await self.show_stopped(reason)
+        else:
+            self.note(
+                f"goes on, since its bytes may be applied after all; a run before found: {reason}"
+            )
+            pause = UNRECORDED_RETRY
+        deadline = workflow.now() + pause
         await self.wait_until(deadline, lambda: self.retry_requested, "blocked")
         self.failures = 0
         self.continue_as_new_if_long()
@@ -254,10 +263,10 @@ class PaymentWorkflow(AttemptWorkflowBase):
             blocking = BlockPaymentInput(
                 self.payment, hold.reason, workflow.now(), PaymentStatus.ON_HOLD, hold.dead_after
             )
-            await self.run_until_accepted(PaymentActivities.block_payment, blocking)
-            self.note(f"on hold: {hold.reason}")
-            self.hold_reason = hold.reason
-            await self.show_stopped(hold.reason)
+            if await self.run_until_accepted(PaymentActivities.block_payment, blocking):
+                self.note(f"on hold: {hold.reason}")
+                self.hold_reason = hold.reason
+                await self.show_stopped(hold.reason)
         await self.wait_until(hold.check_at, lambda: self.retry_requested, "on_hold")
         self.continue_as_new_if_long()
 

@@ -47,11 +47,13 @@ class WebhookActivities(ABC):
     @activity.defn
     @abstractmethod
     async def abandon_delivery(self, delivery: Delivery) -> DeliveryStatus:
-        """Record that the receiver never accepted the event."""
+        """Record that the receiver never accepted the event, unless somebody wants it tried anew."""
 
 
 @workflow.defn
 class WebhookWorkflow:
+    """Whoever cancels or terminates it gives the delivery up: worker/recovery/recovery.py."""
+
     @workflow.run
     async def run(self, delivery: Delivery) -> DeliveryStatus:
         try:

@@ -60,7 +60,8 @@ class DeliveryPoster:
             tries = number - pending.earlier_attempts
             pause = compute_pause(tries, retry_after, ended, secrets.randbelow(1001) / 1000)
         then = None if pause is None else ended + pause
-        return DeliveryAttempt(pending.id, number, at, took, code, problem, said, then)
+        wanted = (pending.due_at, pending.earlier_attempts)
+        return DeliveryAttempt(pending.id, number, at, took, code, problem, said, then, *wanted)
 
 
 def render_event(pending: PendingDelivery) -> bytes:

@@ -244,9 +244,10 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         reach("after_fail")
 
     @activity.defn
-    async def block_payment(self, blocking: BlockPaymentInput) -> None:
-        await stop_payment(self.database, blocking)
+    async def block_payment(self, blocking: BlockPaymentInput) -> bool:
+        recorded = await stop_payment(self.database, blocking)
         reach("after_block")
+        return recorded
 
     @activity.defn
     async def quarantine_payment(self, observed: ObservedAttempt) -> None:

@@ -13,7 +13,7 @@ from nacl.signing import SigningKey, VerifyKey
 
 from adapters.credentials.secret_box import SecretBox
 from domain.access.webhook_secrets import SignatureScheme, SigningSecret
-from domain.errors import Unavailable
+from domain.errors import Invalid, Unavailable
 from domain.webhooks import encode_secret, is_fresh, sign, verify
 
 _PRIVATE, _PUBLIC = "whsk_", "whpk_"
@@ -63,21 +63,23 @@ def verify_by_any(keys: Iterable[str], received: dict[str, str], body: bytes, no
     Return whether a received webhook is genuine and fresh by one of a receiver's keys, whsec_... or whpk_....
 
     `received` maps lower-case header names to values; tokens of other schemes and malformed ones are ignored.
+    Raises Invalid for a key that is none, whatever was received.
     """
-    return any(
+    fits = [
         _verify_key(key, received, body, now)
         if key.startswith(_PUBLIC)
         else verify(key, received, body, now)
         for key in keys
-    )
+    ]
+    return any(fits)
 
 
 def _verify_key(key: str, received: dict[str, str], body: bytes, now: int) -> bool:
-    stamp = received.get("webhook-timestamp", "")
-    if not is_fresh(stamp, now):
+    public = _read_public(key)
+    message_id, stamp = received.get("webhook-id", ""), received.get("webhook-timestamp", "")
+    if not message_id or not is_fresh(stamp, now):
         return False
-    content = _join(received.get("webhook-id", ""), stamp, body)
-    public = VerifyKey(base64.b64decode(key.removeprefix(_PUBLIC)))
+    content = _join(message_id, stamp, body)
     for token in received.get("webhook-signature", "").split(" "):
         scheme, _, signature = token.partition(",")
         try:
@@ -87,6 +89,13 @@ def _verify_key(key: str, received: dict[str, str], body: bytes, now: int) -> bo
         except (BadSignatureError, binascii.Error, ValueError):
             continue
     return False
+
+
+def _read_public(key: str) -> VerifyKey:
+    try:
+        return VerifyKey(base64.b64decode(key.removeprefix(_PUBLIC), validate=True))
+    except (binascii.Error, ValueError):
+        raise Invalid("key", f"is not {_PUBLIC} and 32 bytes in base64") from None
 
 
 def _join(message_id: str, timestamp: str, body: bytes) -> bytes:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import audit_entries
@@ -21,6 +21,10 @@ class AuditFilter:
     correlation_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+    @property
+    def is_dated(self) -> bool:
+        return self.since is not None or self.until is not None
 
     def make_conditions(self) -> list[ColumnElement[bool]]:
         same = ("subject", "action", "actor", "correlation_id")
@@ -68,11 +72,25 @@ async def read_trail(connection: AsyncConnection, subject: str) -> list[dict[str
 async def list_before(
     connection: AsyncConnection, wanted: AuditFilter, before: int | None, limit: int
 ) -> list[dict[str, Any]]:
-    """Return the newest entries first, those older than a sequence."""
-    found = _select(wanted).order_by(audit_entries.c.sequence.desc()).limit(limit)
+    """
+    Return the newest entries first, those older than a sequence. Those of given dates are in the order of their
+    instants, by which they are found; it is that of their sequences but for what was written at the same time.
+    """
+    columns: tuple[ColumnElement[Any], ...] = (audit_entries.c.sequence,)
+    if wanted.is_dated:
+        columns = (audit_entries.c.recorded_at, *columns)
+    found = _select(wanted).order_by(*(each.desc() for each in columns)).limit(limit)
     if before is not None:
-        found = found.where(audit_entries.c.sequence < before)
+        place = [_select_instant(before), before] if wanted.is_dated else [before]
+        found = found.where(tuple_(*columns) < tuple_(*place))
     return await _read(connection, found)
+
+
+def _select_instant(before: int) -> Any:
+    """Select when the entry of a sequence was recorded, or the last one before it."""
+    entries = audit_entries.alias("known")
+    known = select(entries.c.recorded_at).where(entries.c.sequence <= before)
+    return known.order_by(entries.c.sequence.desc()).limit(1).scalar_subquery()
 
 
 async def list_after(

@@ -1,13 +1,15 @@
 """Deliveries of events to receivers in the database, with every attempt."""
 
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import CursorResult, func, select
+from sqlalchemy import RowMapping, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment, read_part
 from adapters.postgres.tables import (
     audit_entries,
     deliveries,
@@ -17,7 +19,7 @@ from adapters.postgres.tables import (
 )
 from domain.deliveries import DeliveryAttempt, DeliveryRecord, DeliveryStatus
 from domain.digests import derive_id
-from domain.errors import IllegalTransition, NotFound
+from domain.errors import NotFound
 
 
 async def list_attempts(connection: AsyncConnection, delivery_id: str) -> list[DeliveryAttempt]:
@@ -41,22 +43,26 @@ async def list_attempts(connection: AsyncConnection, delivery_id: str) -> list[D
     ]
 
 
-async def abandon(connection: AsyncConnection, delivery_id: str) -> DeliveryStatus:
-    """Give up a delivery; return the status it ended with, which is SUCCESS if it was delivered before."""
-    key = {"id": delivery_id}
-    try:
-        await transitions.move(
-            connection,
-            transitions.DELIVERIES,
-            key,
-            DeliveryStatus.FAILED,
-            next_attempt_at=None,
-            due_at=None,
-            leased_until=None,
+async def abandon(
+    connection: AsyncConnection, delivery_id: str, problem: str = ""
+) -> DeliveryStatus:
+    """
+    Give up a delivery, unless it is due: then somebody wants it tried, and its subscription has not ended. Return
+    what it is by then, which is SUCCESS if it was delivered before.
+    """
+    ended = exists().where(
+        webhooks.c.id == deliveries.c.webhook_id, webhooks.c.deleted_at.is_not(None)
+    )
+    changes: dict[str, Any] = dict.fromkeys(("next_attempt_at", "due_at", "leased_until"))
+    if problem:
+        changes["problem"] = problem
+    await connection.execute(
+        transitions.DELIVERIES.update(DeliveryStatus.FAILED, **changes).where(
+            deliveries.c.id == delivery_id, deliveries.c.due_at.is_(None) | ended
         )
-    except IllegalTransition:
-        return DeliveryStatus.SUCCESS
-    return DeliveryStatus.FAILED
+    )
+    status = select(deliveries.c.status).where(deliveries.c.id == delivery_id)
+    return DeliveryStatus((await connection.execute(status)).scalar_one())
 
 
 async def reopen_delivery(connection: AsyncConnection, delivery_id: str) -> None:
@@ -95,7 +101,7 @@ async def get_delivery(
 ) -> DeliveryRecord:
     """Return a delivery of a subscription. Raises NotFound."""
     wanted = _RECORDS.where(deliveries.c.id == delivery_id, deliveries.c.webhook_id == webhook_id)
-    found = _to_records(await connection.execute(wanted))
+    found = _to_records((await connection.execute(wanted)).mappings())
     if not found:
         raise NotFound(f"webhook {webhook_id!r} has no delivery {delivery_id!r}")
     return found[0]
@@ -104,15 +110,16 @@ async def get_delivery(
 async def list_deliveries(
     connection: AsyncConnection,
     webhook_id: str,
-    status: DeliveryStatus | None = None,
-    limit: int = 100,
+    status: DeliveryStatus | None,
+    segment: ListSegment,
 ) -> list[DeliveryRecord]:
     """Return the newest deliveries to a receiver, those of one status or all."""
-    newest = _RECORDS.where(deliveries.c.webhook_id == webhook_id)
+    wanted = [deliveries.c.webhook_id == webhook_id]
     if status is not None:
-        newest = newest.where(deliveries.c.status == status)
-    newest = newest.order_by(deliveries.c.created_at.desc(), deliveries.c.id).limit(limit)
-    return _to_records(await connection.execute(newest))
+        wanted.append(deliveries.c.status == status)
+    key = Keyset((deliveries.c.created_at, deliveries.c.id))
+    rows = await read_part(connection, Listing(deliveries, key, wanted, _RECORDS), segment)
+    return _to_records(rows)
 
 
 async def add(connection: AsyncConnection, event_id: str, webhook_id: str) -> str:
@@ -135,14 +142,15 @@ async def add(connection: AsyncConnection, event_id: str, webhook_id: str) -> st
 async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[DeliveryRecord]:
     """Return the deliveries of an outage's events, the oldest first."""
     oldest = _RECORDS.order_by(deliveries.c.created_at, deliveries.c.id)
-    return _to_records(await connection.execute(oldest.where(events.c.outage_id == outage_id)))
+    found = await connection.execute(oldest.where(events.c.outage_id == outage_id))
+    return _to_records(found.mappings())
 
 
-def _to_records(rows: CursorResult[Any]) -> list[DeliveryRecord]:
+def _to_records(rows: Iterable[RowMapping]) -> list[DeliveryRecord]:
     names = [each.name for each in fields(DeliveryRecord)]
     return [
         DeliveryRecord(
             **{name: row[name] for name in names} | {"status": DeliveryStatus(row["status"])}
         )
-        for row in rows.mappings()
+        for row in rows
     ]

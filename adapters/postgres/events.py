@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters import tracing
-from adapters.postgres.access.scopes import list_conditions
+from adapters.postgres.access.scopes import read_conditions
 from adapters.postgres.tables import events
 from domain.access.scopes import Scope
 from domain.audit import AuditEntry, hash_leaf
@@ -155,9 +155,10 @@ async def list_after(
     Events of transactions that are still open, and later events, are left for the next page, so that
     a reader who follows the cursor never misses one.
     """
+    own = await read_conditions(connection, scope, events.c.outage_id)
     rows = await connection.execute(
         select(*_COLUMNS)
-        .where(_AFTER, _COMMITTED, *list_conditions(scope, events.c.outage_id))
+        .where(_AFTER, _COMMITTED, *own)
         .order_by(events.c.xid, events.c.sequence)
         .limit(limit),
         {"transaction": cursor.transaction, "sequence": cursor.sequence},

@@ -17,6 +17,7 @@ from adapters.postgres import tables
 from domain import deliveries
 from domain.accounting import breaks
 from domain.errors import IllegalTransition, NotFound, TryAgain
+from domain.jobs import jobs
 from domain.settlement import attempts, payments
 from domain.sla import attestations, disputes, outages
 from domain.sla.intake import episodes, messages
@@ -103,9 +104,10 @@ DELIVERIES = StateMachine(
 )
 EPISODES = StateMachine("episode", tables.intake_episodes, episodes.TRANSITIONS)
 MESSAGES = StateMachine("message", tables.intake_messages, messages.TRANSITIONS)
+JOBS = StateMachine("job", tables.jobs, jobs.TRANSITIONS)
 MACHINES: Sequence[StateMachine[Any]] = (
     *(OUTAGES, DISPUTES, PAYMENTS, ATTEMPTS, ATTESTATIONS, CALLS, BREAKS, DELIVERIES),
-    *(EPISODES, MESSAGES),
+    *(EPISODES, MESSAGES, JOBS),
 )
 
 

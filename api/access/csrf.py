@@ -26,10 +26,16 @@ def check_csrf(request: Request, session_token: str) -> None:
     """Refuse a change that comes with a cookie alone."""
     if request.method in SAFE:
         return
-    given = request.headers.get(CSRF_HEADER, "")
+    # A page without a script sends it as a field of its form.
+    field = getattr(request.state, "form_token", None)
+    given = request.headers.get(CSRF_HEADER) or field or ""
     if hmac.compare_digest(given.encode(), derive_csrf_token(session_token).encode()):
         return
     if (request.method, request.scope["route"].path) not in EXEMPT:
+        if field is not None:
+            raise Forbidden(
+                "this form is of another session: open its page again, and send it anew"
+            )
         raise Forbidden(
             f"a change made with the session's cookie needs the header {CSRF_HEADER}, "
             "with the value of the cookie apex_csrf"

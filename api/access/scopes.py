@@ -13,7 +13,7 @@ from fastapi import Depends
 from api.access.permissions import PermissionRule
 from api.dependencies import Caller
 from domain.access.permissions import Permission
-from domain.access.principals import check_permission
+from domain.access.principals import Principal, check_permission
 from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Forbidden
 
@@ -23,13 +23,19 @@ class ScopeRule(PermissionRule):
     """Lets pass whoever has one of the two permissions, the whole one or the narrow one, and says which."""
 
     async def __call__(self, principal: Caller) -> Scope:
-        check_permission(principal, *self.permissions)
-        whole, _ = self.permissions
-        if principal.may(whole):
-            return EVERYTHING
-        if principal.party is None:
-            raise Forbidden("you belong to no party: ask an admin to enter you for yours")
-        return Scope(principal.party)
+        return find_scope(principal, *self.permissions)
+
+
+def find_scope(
+    principal: Principal, whole: Permission, own: Permission = Permission.OWN_READ
+) -> Scope:
+    """Return how far a caller sees who has one of two permissions; raises Forbidden for one who has neither."""
+    check_permission(principal, whole, own)
+    if principal.may(whole):
+        return EVERYTHING
+    if principal.party is None:
+        raise Forbidden("you belong to no party: ask an admin to enter you for yours")
+    return Scope(principal.party)
 
 
 def _narrow(whole: Permission, own: Permission = Permission.OWN_READ) -> ScopeRule:
@@ -41,6 +47,7 @@ DisputeScope = Annotated[Scope, Depends(_narrow(Permission.DISPUTES_READ))]
 FilingScope = Annotated[Scope, Depends(_narrow(Permission.DISPUTES_FILE, Permission.OWN_DISPUTE))]
 TermsScope = Annotated[Scope, Depends(_narrow(Permission.POLICIES_READ))]
 PaymentScope = Annotated[Scope, Depends(_narrow(Permission.PAYMENTS_READ))]
+JournalScope = Annotated[Scope, Depends(_narrow(Permission.JOURNAL_READ))]
 EventScope = Annotated[Scope, Depends(_narrow(Permission.EVENTS_READ))]
 WalletScope = Annotated[Scope, Depends(_narrow(Permission.WALLETS_READ))]
 OwningScope = Annotated[Scope, Depends(_narrow(Permission.WALLETS_WRITE, Permission.OWN_WALLETS))]

@@ -5,6 +5,7 @@ Each is rendered once and sent as the same bytes to everybody: it is large, nobo
 caller who does not read it would keep a copy of their own in memory.
 """
 
+import gc
 from functools import cache
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -61,6 +62,8 @@ def _render(app: FastAPI) -> dict[str, bytes]:
         documents["/openapi.json"] = bytes(JSONResponse(described).body)
         documents["/docs"] = render_operations(described).encode()
         vars(app).update(openapi_schema=None)
+        del described
+        gc.collect()  # what it was made of refers to each other, and is many times as large
     return documents
 
 

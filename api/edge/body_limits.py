@@ -12,12 +12,16 @@ from typing import Any
 from starlette.types import Message, Receive
 
 from api.edge.raw_problems import BODIES_CROWDED, Refusal
+from domain.sla.bulk.import_plans import FILE_BYTES_MAX
 
 BODY_BYTES_MAX = 1_048_576
-BODIES_BYTES_MAX = 4 * BODY_BYTES_MAX
+BODIES_BYTES_MAX = 3 * BODY_BYTES_MAX
 # A file, and what a form puts around it. What is beyond a body's size is kept on the disk, not in memory.
 UPLOAD_BYTES_MAX = 10 * BODY_BYTES_MAX + 65_536
 UPLOADS = frozenset({("POST", "/outages/bulk")})
+# Read as a stream, once the caller is known and let in: api/edge/uploads.py.
+STREAMS = frozenset({("POST", "/imports")})
+STREAM_BYTES_MAX = FILE_BYTES_MAX + 65_536
 DRAIN_BYTES_MAX = 32 * BODY_BYTES_MAX
 DRAIN_WITHIN_SECONDS = 20.0
 # What can be in a body of the largest size costs many times as much when it is parsed.
@@ -31,6 +35,11 @@ def choose_limit(method: str, route: str, content_type: bytes) -> int:
     """Return how large a body may be: a file is larger than what people write. `route` has no prefix."""
     is_form = content_type.startswith(b"multipart/form-data")
     return UPLOAD_BYTES_MAX if is_form and (method, route) in UPLOADS else BODY_BYTES_MAX
+
+
+def is_streamed(method: str, route: str) -> bool:
+    """Whether a body goes through piece by piece, and may be as large as a file. `route` has no prefix."""
+    return (method, route) in STREAMS
 
 
 def refuse_size(bytes_max: int) -> Refusal:
@@ -61,11 +70,16 @@ class BodyReader:
         headers: dict[bytes, bytes],
         budget: BodyBudget,
         bytes_max: int = BODY_BYTES_MAX,
+        *,
+        streamed: bool = False,
     ) -> None:
         self.receive = receive
         self.budget = budget
         self.bytes_max = bytes_max
-        self.json = is_json(headers.get(b"content-type", b""))
+        # What may be said to come; more than `bytes_max` of a stream only once its caller is let in.
+        self.length_max = STREAM_BYTES_MAX if streamed else bytes_max
+        self.json = not streamed and is_json(headers.get(b"content-type", b""))
+        self.streamed = False
         # Who waits to be invited has sent nothing yet.
         self.invited = headers.get(b"expect", b"").lower() != b"100-continue"
         self.received = self.in_memory = 0
@@ -97,13 +111,21 @@ class BodyReader:
 
     def _take(self, body: bytes) -> None:
         self.received += len(body)
+        if self.streamed:
+            return self._refuse(self._find_excess())
         more = min(self.received, BODY_BYTES_MAX) - self.in_memory
         self.in_memory += more
         self.budget.in_memory += more
-        if self.received > self.bytes_max:
-            self._refuse(refuse_size(self.bytes_max))
+        self._refuse(self._find_excess())
         if self.budget.in_memory > self.budget.bytes_max:
             self._refuse(BODIES_CROWDED)
+
+    def allow_stream(self) -> None:
+        """Let the body through as a stream, which is nowhere in memory."""
+        self.streamed, self.bytes_max = True, STREAM_BYTES_MAX
+
+    def _find_excess(self) -> Refusal | None:
+        return refuse_size(self.bytes_max) if self.received > self.bytes_max else None
 
     def _refuse(self, refusal: Refusal | None) -> None:
         if refusal is not None:

@@ -41,6 +41,11 @@ class EngineCollector:
             self._get_age(deliveries.oldest),
         )
         yield self._make_troubles(self.figures)
+        yield GaugeMetricFamily(
+            "apexchainx_analytics_unfolded",
+            "Changes that each read of analytics adds up, because they are not folded yet.",
+            self.figures.unfolded,
+        )
 
     def _make_ages(self, name: str, what: str, counts: list[StatusCount]) -> Metric:
         family = GaugeMetricFamily(

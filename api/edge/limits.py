@@ -12,16 +12,20 @@ DESCRIPTORS_KEPT = 100
 class EdgeLimits:
     """Bounds on connections, heads and waiting, so that memory is bounded whatever is sent."""
 
-    connections_max: int = 1000
+    connections_max: int = 600
     # The request line and all headers together.
     head_bytes_max: int = 16 * KIB
     headers_max: int = 100
     # Bodies that are on their way at once; those that came with their head do not count.
-    bodies_max: int = 24
+    bodies_max: int = 16
     # Requests that wait on one connection behind the one that is being answered.
     pipelined_max: int = 8
     head_within_seconds: float = 10.0
     body_within_seconds: float = 60.0
+    # A file that is imported: it must go on, and end.
+    upload_look_seconds: float = 20.0
+    upload_bytes_min: int = 64 * KIB
+    upload_within_seconds: float = 3600.0
     # How long an answer may wait for a caller who does not read it.
     read_within_seconds: float = 30.0
     # How long a refused caller is heard out, so that it reads why.

@@ -7,11 +7,13 @@ gives way, so that half-sent requests keep nobody out.
 """
 
 import asyncio
+import weakref
 from asyncio.events import TimerHandle
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.edge.body_limits import BODY_BYTES_MAX
 from api.edge.limits import EdgeLimits
 from api.edge.raw_problems import (
     BODIES_CROWDED,
@@ -25,6 +27,9 @@ from api.edge.raw_problems import (
 )
 from api.edge.request_metrics import count_refusal
 from api.edge.small_reads import SmallReads
+
+# Under this name a request knows its connection.
+CONNECTION = "connection"
 
 
 class _Stop(Exception):
@@ -76,6 +81,8 @@ class EdgeProtocol(HttpToolsProtocol):
         self.unread: TimerHandle | None = None
         self.in_head = self.in_body = False
         self.quiet_bytes = self.head_size = 0
+        self.uploaded = 0
+        self.upload_ends_at = 0.0
         self.refusal: Refusal | None = None
         self.refused = False
 
@@ -100,6 +107,8 @@ class EdgeProtocol(HttpToolsProtocol):
             self._expect_head()
         self.quiet_bytes += len(data)
         super().data_received(data)
+        if self.in_body and not self.refused:
+            self.gate.begin_body(self)  # which did not come with its head
         unfinished = self.in_head or self.in_body
         if not unfinished:
             self.quiet_bytes = 0
@@ -131,11 +140,14 @@ class EdgeProtocol(HttpToolsProtocol):
         self.in_head, self.in_body, self.quiet_bytes = False, True, 0
         self.gate.waiting.pop(self, None)
         super().on_headers_complete()
+        # For a route that lets a file in; the application has not begun yet. What refers to each other in a
+        # circle is freed late, with all that it holds.
+        self.scope["state"][CONNECTION] = weakref.ref(self)
         self._arm(self.limits.body_within_seconds, self._end_late_body)
-        self.gate.begin_body(self)
 
     def on_body(self, body: bytes) -> None:
         self.quiet_bytes = 0
+        self.uploaded += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -188,6 +200,35 @@ class EdgeProtocol(HttpToolsProtocol):
         else:
             self.give_up(BODY_TOO_LATE)
 
+    def allow_upload(self) -> None:
+        """Let the body take its time, as long as it goes on: its caller is known, and sends a file."""
+        if not self.in_body:
+            return
+        self.gate.sending.pop(self, None)
+        self.upload_ends_at = self.loop.time() + self.limits.upload_within_seconds
+        self._expect_more()
+
+    def _expect_more(self) -> None:
+        self.uploaded = 0
+        self._arm(self.limits.upload_look_seconds, self._end_slow_upload)
+
+    def _end_slow_upload(self) -> None:
+        goes_on = self.flow.read_paused or self.uploaded >= self.limits.upload_bytes_min
+        if goes_on and self.loop.time() < self.upload_ends_at:
+            self._expect_more()
+        else:
+            self.give_up(BODY_TOO_LATE)
+
+    def drop_upload(self) -> None:
+        """Read no more of a body that was answered before it was whole, unless it ends soon."""
+        length = dict(self.headers).get(b"content-length", b"")
+        if length.isdigit() and int(length) <= BODY_BYTES_MAX:
+            return  # the caller goes on with this connection
+        if self.in_body and not self.transport.is_closing():
+            self.refused = True
+            self.gate.forget(self)
+            self._linger()
+
     def pause_writing(self) -> None:
         super().pause_writing()
         if self.unread is None:
@@ -227,6 +268,10 @@ class EdgeProtocol(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         self._answer(refusal)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Hear the caller out for a moment, so that it reads the answer."""
         self.transport.write_eof()
         self.flow.resume_reading()
         self.gate.waiting[self] = None

@@ -22,7 +22,7 @@ REQUEST_HEADERS = (
 )
 EXPOSED = (
     b"x-correlation-id, retry-after, content-disposition, etag, location, deprecation, sunset, "
-    b"idempotency-replayed, ratelimit, ratelimit-policy"
+    b"idempotency-replayed, ratelimit, ratelimit-policy, x-export-id, x-next-cursor"
 )
 PREFLIGHT_SECONDS = b"600"
 

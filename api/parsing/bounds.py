@@ -1,11 +1,12 @@
-"""From when until when: a caller names days (UTC, both included) or instants."""
+"""From when until when: a caller names days (of UTC or another zone, both included) or instants."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Annotated, Any
 
 from fastapi import Query
 
+from domain.analytics.periods import find_day_start
 from domain.errors import Invalid
 
 # The day after the last of all cannot be written down, and no outage is so old or so far.
@@ -31,7 +32,10 @@ RULE = "must be a day like 2026-01-31, or an instant like 2026-01-31T12:00:00Z"
 
 
 def parse_bounds(
-    since: str | None, until: str | None, names: tuple[str, str] = ("date_from", "date_to")
+    since: str | None,
+    until: str | None,
+    names: tuple[str, str] = ("date_from", "date_to"),
+    zone: tzinfo = UTC,
 ) -> tuple[datetime | None, datetime | None]:
     """Return the instants from which (inclusive) and until which (exclusive) two bounds reach."""
     first = None if since is None else _parse(names[0], since)
@@ -39,8 +43,10 @@ def parse_bounds(
     if isinstance(last, datetime):
         end: datetime | None = last + timedelta(microseconds=1)
     else:
-        end = None if last is None else _begin(last) + timedelta(days=1)
-    return first if first is None or isinstance(first, datetime) else _begin(first), end
+        end = None if last is None else find_day_start(last + timedelta(days=1), zone)
+    if first is None or isinstance(first, datetime):
+        return first, end
+    return find_day_start(first, zone), end
 
 
 def _parse(name: str, text: str) -> date | datetime:
@@ -60,7 +66,3 @@ def _parse(name: str, text: str) -> date | datetime:
     if not YEAR_MIN <= found.year <= YEAR_MAX:
         raise Invalid(name, RULE)
     return found
-
-
-def _begin(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)

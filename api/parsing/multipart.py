@@ -20,9 +20,9 @@ class UploadedFile:
 
 def parse_file(content_type: str | None, body: bytes, name: str = "file") -> UploadedFile:
     """Return the one file of this name in a form. Raises Invalid for whatever is no such form."""
-    boundary = _find_boundary(content_type or "")
+    boundary = find_boundary(content_type or "")
     found = [
-        UploadedFile(_clean(head.get_filename() or ""), content)
+        UploadedFile(clean_filename(head.get_filename() or ""), content)
         for head, content in _split(body, boundary)
         if head.get_param("name", header="content-disposition") == name
     ]
@@ -31,7 +31,7 @@ def parse_file(content_type: str | None, body: bytes, name: str = "file") -> Upl
     return found[0]
 
 
-def _find_boundary(content_type: str) -> bytes:
+def find_boundary(content_type: str) -> bytes:
     head = Message()
     head["content-type"] = content_type.replace("\r", " ").replace("\n", " ")
     boundary = head.get_boundary()
@@ -54,7 +54,7 @@ def _split(body: bytes, boundary: bytes) -> list[tuple[Message, bytes]]:
     return parts
 
 
-def _clean(name: str) -> str:
+def clean_filename(name: str) -> str:
     """Return the last part of a file's name, printable and short."""
     last = name.replace("\\", "/").rpartition("/")[2]
     return "".join(letter for letter in last if letter.isprintable())[:NAME_MAX] or "unnamed"

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import orjson
 from fastapi.responses import StreamingResponse
 
+from domain.sla.bulk.formulas import disarm_text
+
 ExportFormat = Literal["csv", "jsonl"]
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
-# A spreadsheet takes a cell that begins so for a formula, and runs it.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 Rows = Iterable[Mapping[str, Any]]
 
 
@@ -50,6 +50,4 @@ def disarm(value: Any) -> str:
     """Return the text of a cell, with an apostrophe before what a spreadsheet would run."""
     if value is None:
         return ""
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    armed = isinstance(value, str) and text.lstrip(" ").startswith(_FORMULA)
-    return f"'{text}" if armed else text
+    return disarm_text(value) if isinstance(value, str) else orjson.dumps(value).decode()

@@ -24,6 +24,7 @@ from adapters.credentials import sealing
 from adapters.postgres.database import Database
 from adapters.postgres.unit_of_work import UnitOfWork
 from api import problems
+from api.edge.uploads import is_upload
 from domain.errors import ApexError, Invalid, TryAgain
 from domain.requests import IdempotencyClaim, KeptAnswer, make_idempotency_claim
 from services.access.idempotency.claim_key import claim_key
@@ -175,7 +176,8 @@ class Idempotency:
         if scope["type"] == "http" and scope["method"] in UNSAFE:
             wanted = HEADER.lower().encode()
             keys = [value for name, value in scope["headers"] if name == wanted]
-        if not keys:
+        # A file is not kept to be compared: the same one again is the same import, with a key or without.
+        if not keys or is_upload(scope):
             return await self.app(scope, receive, send)
         keyed = KeyedRequest(scope, receive, send, keys)
         token = _CURRENT.set(keyed)

@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi.responses import StreamingResponse
 
-# What a cell that is a formula begins with, for one spreadsheet or another.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+from domain.sla.bulk.formulas import disarm_text
+
 FLUSH_CHARACTERS = 32_768
 
 
@@ -16,9 +16,7 @@ def render_cell(value: Any) -> str:
     """Return a value as text; a text that a spreadsheet would run gets an apostrophe before it."""
     if value is None:
         return ""
-    if isinstance(value, str) and value.startswith(FORMULA):
-        return f"'{value}"
-    return str(value)
+    return disarm_text(value) if isinstance(value, str) else str(value)
 
 
 async def render_csv(

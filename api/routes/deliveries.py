@@ -4,13 +4,16 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
 from adapters.postgres import deliveries, webhooks
 from api.access.permissions import require
 from api.bodies import Body, Instant, Text
-from api.dependencies import Asked, Database
+from api.dependencies import Asked, CursorPage, Database, Running
+from api.jobs.commands import start_job
+from api.parsing.cursors import CURSOR_MAX
+from api.protocol.next_cursors import GOES_ON, set_next_cursor
 from api.responses import declare_problems
 from domain.access.permissions import Permission
 from domain.deliveries import DeliveryAttempt, DeliveryRecord, DeliveryStatus
@@ -19,6 +22,7 @@ from services.integration.deliveries.repeat_failed import RepeatFailed, repeat_f
 from services.integration.deliveries.retry_delivery import RetryDelivery
 from services.integration.deliveries.retry_delivery import retry_delivery as retry
 from services.integration.webhooks.send_test_event import SendTestEvent, send_test_event
+from services.jobs.jobs.record_job import make_job_id
 
 router = APIRouter(prefix="/webhooks/{webhook_id}", tags=["webhooks"])
 MANAGE = [require(Permission.WEBHOOKS_MANAGE)]
@@ -68,20 +72,29 @@ class RedeliverBody(Body):
 
 
 class RedeliveredView(BaseModel):
+    """How many there are, and the job that makes them due."""
+
     deliveries: int
+    job_id: str
 
 
-@router.get("/deliveries", dependencies=MANAGE, responses=declare_problems(404))
+@router.get("/deliveries", dependencies=MANAGE, responses=GOES_ON | declare_problems(404))
 async def list_deliveries(
     webhook_id: WebhookId,
     database: Database,
+    response: Response,
     status: DeliveryStatus | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str | None, Query(max_length=CURSOR_MAX)] = None,
 ) -> list[DeliveryView]:
     """The newest deliveries; those with the status `failed` were given up."""
+    paging = CursorPage(1, limit, cursor or None)
     async with database.autocommit() as connection:
         await webhooks.require(connection, webhook_id)
-        records = await deliveries.list_deliveries(connection, webhook_id, status, limit)
+        records = await deliveries.list_deliveries(
+            connection, webhook_id, status, paging.find_segment("deliveries")
+        )
+    set_next_cursor(response, paging.make_cursor("deliveries", records, "created_at", "id"))
     return [DeliveryView.of(record) for record in records]
 
 
@@ -112,14 +125,16 @@ async def retry_delivery(
 
 @router.post("/redeliver", dependencies=MANAGE, responses=declare_problems(404, 409))
 async def repeat_deliveries(
-    webhook_id: WebhookId, body: RedeliverBody, database: Database, asked: Asked
+    webhook_id: WebhookId, body: RedeliverBody, engine: Running, asked: Asked
 ) -> RedeliveredView:
-    """Deliver again whatever was given up of the events since an instant; all of it is on record when this answers."""
+    """Deliver again whatever was given up of the events since an instant; a job, on record when this answers, does it."""
     now = datetime.now(UTC)
     if body.since > now:
         raise Invalid("since", "must be an instant of the past with a time zone")
-    wanted = RepeatFailed(webhook_id, body.since, asked, now)
-    return RedeliveredView(deliveries=await repeat_failed(database, wanted))
+    wanted = RepeatFailed(webhook_id, body.since, make_job_id(), asked, now)
+    job = await repeat_failed(engine.database, wanted)
+    await start_job(engine, job)
+    return RedeliveredView(deliveries=job.total or 0, job_id=job.id)
 
 
 @router.post("/test", dependencies=MANAGE, status_code=201, responses=declare_problems(404, 409))

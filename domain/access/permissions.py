@@ -32,10 +32,13 @@ class Permission(StrEnum):
     WALLETS_READ = "wallets:read"
     WALLETS_WRITE = "wallets:write"
     PAYOUTS_WRITE = "payouts:write"
+    SNAPSHOTS_TAKE = "snapshots:take"  # of the analytics
     JOURNAL_READ = "journal:read"  # and what it was compared with
     BREAKS_ASSIGN = "breaks:assign"
     BREAKS_CLOSE = "breaks:close"
     EVENTS_READ = "events:read"
+    JOBS_READ = "jobs:read"
+    JOBS_CANCEL = "jobs:cancel"  # and retry: those of a kind that one may ask for
     WEBHOOKS_MANAGE = "webhooks:manage"
     SOURCES_MANAGE = "sources:manage"  # of alerts and notices
     KEYS_MANAGE = "keys:manage"
@@ -56,6 +59,8 @@ _READ = frozenset(
         Permission.WALLETS_READ,
         Permission.JOURNAL_READ,
         Permission.EVENTS_READ,
+        Permission.JOBS_READ,
+        Permission.JOBS_CANCEL,
         Permission.SELF_MANAGE,
     }
 )
@@ -74,12 +79,13 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.FINANCE: _READ
     | {
         Permission.DISPUTES_DECIDE,
+        Permission.SNAPSHOTS_TAKE,
         Permission.PAYMENTS_APPROVE,
         Permission.PAYMENTS_RETRY,
         Permission.BREAKS_ASSIGN,
     },
     Role.VIEWER: _READ,
-    Role.AUDITOR: _READ | {Permission.AUDIT_READ},
+    Role.AUDITOR: _READ | {Permission.AUDIT_READ, Permission.SNAPSHOTS_TAKE},
     # Only what a route narrows to the caller's own party.
     Role.CLAIMANT: frozenset(
         {

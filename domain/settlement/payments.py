@@ -45,10 +45,11 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
             PaymentStatus.VOIDED,
         }
     ),
-    # the limit lets it pass; or its own bytes, which one node called dead, are in a ledger after all;
-    # or a foreign sequence where they died; or a transfer made out of band is matched; or voided
+    # the limit lets it pass, to be signed or into the line; or its own bytes, which one node called dead, are in a
+    # ledger after all; or a foreign sequence where they died; or an out-of-band transfer is matched; or voided
     PaymentStatus.ON_HOLD: frozenset(
         {
+            PaymentStatus.PENDING,
             PaymentStatus.PREPARED,
             PaymentStatus.SUBMITTED,
             PaymentStatus.BLOCKED,
@@ -80,9 +81,10 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     ),
     # reopened by a person: the transaction that confirmed it is on no chain, and never can be
     PaymentStatus.CONFIRMED: frozenset({PaymentStatus.PENDING}),
-    # the reason is gone; a limit may stop it now; or as one on hold
+    # tried again, it stands in line; or the reason is gone; a limit may stop it now; or as one on hold
     PaymentStatus.BLOCKED: frozenset(
         {
+            PaymentStatus.PENDING,
             PaymentStatus.PREPARED,
             PaymentStatus.SUBMITTED,
             PaymentStatus.ON_HOLD,
@@ -96,8 +98,11 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     # when it is proven that they never can be
     PaymentStatus.QUARANTINED: frozenset({PaymentStatus.CONFIRMED, PaymentStatus.PENDING}),
 }
-# Moves that only the use case may make that names where they begin: a reopening.
-NAMED_MOVES = frozenset({(PaymentStatus.CONFIRMED, PaymentStatus.PENDING)})
+# Moves that only the use case may make that names where they begin: a reopening, and what was stopped and stands in line.
+NAMED_MOVES = frozenset(
+    (each, PaymentStatus.PENDING)
+    for each in (PaymentStatus.CONFIRMED, PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED)
+)
 # Whose own bytes may be in a ledger. The other ways to confirmed are of matches with transfers alone.
 SENT = frozenset({PaymentStatus.SUBMITTED, PaymentStatus.QUARANTINED})
 # Those that wait, and so have a reason.
@@ -148,10 +153,7 @@ class PaymentRecord:
 
 @dataclass(frozen=True, slots=True)
 class BlockPaymentInput:
-    """
-    Why a payment waits, and since when: blocked until somebody acts, or on hold by a limit. With
-    `dead_after` its bytes are proven dead, for that was their last ledger.
-    """
+    """Why a payment waits: blocked, or on hold by a limit; with `dead_after`, a ledger, its bytes died by then."""
 
     payment: Payment
     reason: Reason
@@ -189,9 +191,8 @@ class JudgeOutageResult:
 @dataclass(frozen=True, slots=True)
 class OutageState:
     """
-    All that the database says of an outage, as a workflow needs it to go on from there. `dispute` is
-    the newest one, `decided` whether it is; `stopped` is what its payment waits for, None while
-    that moves.
+    All that the database says of an outage, as a workflow needs it to go on from there. `dispute` is the newest one,
+    `decided` whether it is; `stopped` is what its payment waits for, `halted` why the contract denies its verdict.
     """
 
     outage: Outage
@@ -201,6 +202,7 @@ class OutageState:
     dispute: FileDisputeResult | None
     decided: bool
     stopped: Wait | None = None
+    halted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

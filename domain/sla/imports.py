@@ -62,7 +62,10 @@ class ImportedOutage:
 
 @dataclass(frozen=True, slots=True)
 class ImportRecord:
-    """One upload: what was new, what was on record before, and what could not be taken."""
+    """
+    One upload: what was new, what was on record before, and what could not be taken. Of a large one, which is
+    a job, `problems` are the first of the `wrong` rows.
+    """
 
     id: str
     filename: str
@@ -72,6 +75,10 @@ class ImportRecord:
     problems: Sequence[RowProblem]
     imported_by: str
     created_at: datetime
+    job_id: str | None = None
+    mode: str = "declare"
+    dry_run: bool = False
+    wrong: int = 0
 
 
 def read_rows(name: str, content: bytes) -> list[dict[str, Any]]:
@@ -139,10 +146,9 @@ def parse_rows(
     found, problems = list[ImportedOutage](), list[RowProblem]()
     for number, row in enumerate(rows, 1):
         try:
-            found.append(_parse_row(number, row, request, now))
+            found.append(parse_row(number, row, request, now))
         except Invalid as error:
-            field = _TO_COLUMN.get(error.field, error.field)
-            problems.append(RowProblem(number, field, error.rule))
+            problems.append(RowProblem(number, name_column(error.field), error.rule))
     return found, problems
 
 
@@ -150,13 +156,18 @@ def parse_rows(
 _TO_COLUMN = {"detected_at": "start_time", "resolved_at": "end_time"}
 
 
-def _parse_row(
+def name_column(field: str) -> str:
+    """Return the column of what the rules of outages refuse."""
+    return _TO_COLUMN.get(field, field)
+
+
+def parse_row(
     number: int, row: Mapping[str, Any], request: Request, now: datetime
 ) -> ImportedOutage:
     if "" in row:
         raise Invalid("row", "has more cells than there are columns")
-    cells = {name: _clean(name, row.get(name)) for name in COLUMNS}
-    service, began = _require_text(cells, "service_id"), _parse_instant(cells, "start_time")
+    cells = {name: clean_cell(name, row.get(name)) for name in COLUMNS}
+    service, began = _require_text(cells, "service_id"), parse_instant(cells, "start_time")
     if began is None:
         raise Invalid("start_time", "is missing: say when the service went down")
     outage = Outage(
@@ -167,14 +178,14 @@ def _parse_row(
         description=_get_text(cells, "description") or "",
         site_id=_get_text(cells, "site_id"),
         affected_services=list(_list_services(cells, service)),
-        affected_subscribers=_parse_count(cells, "affected_subscribers"),
+        affected_subscribers=parse_count(cells, "affected_subscribers"),
         assigned_to=_get_text(cells, "assigned_to"),
         policy=_get_text(cells, "policy"),
         agreement=_get_text(cells, "agreement"),
         customer=_get_text(cells, "customer"),
     )
     check_outage(outage, now)
-    ended, resolution = _parse_instant(cells, "end_time"), None
+    ended, resolution = parse_instant(cells, "end_time"), None
     if ended is not None:
         cause, notes = _get_text(cells, "root_cause"), _get_text(cells, "resolution_notes")
         resolution = Resolution(request, ended, None, cause, notes)
@@ -182,7 +193,7 @@ def _parse_row(
     return ImportedOutage(number, outage, resolution)
 
 
-def _clean(name: str, value: Any) -> Any:
+def clean_cell(name: str, value: Any) -> Any:
     """Return the value of a cell; an empty one is none."""
     if isinstance(value, str):
         if len(value) > CELL_MAX or "\x00" in value:
@@ -211,7 +222,7 @@ def _require_text(cells: Mapping[str, Any], name: str) -> str:
     return text
 
 
-def _parse_instant(cells: Mapping[str, Any], name: str) -> datetime | None:
+def parse_instant(cells: Mapping[str, Any], name: str) -> datetime | None:
     text = _get_text(cells, name)
     if text is None:
         return None
@@ -238,7 +249,7 @@ def _parse_severity(cells: Mapping[str, Any]) -> Severity:
     return Severity(text)
 
 
-def _parse_count(cells: Mapping[str, Any], name: str) -> int | None:
+def parse_count(cells: Mapping[str, Any], name: str) -> int | None:
     text = _get_text(cells, name)
     if text is None:
         return None

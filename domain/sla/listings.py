@@ -18,8 +18,6 @@ from domain.errors import Invalid
 from domain.sla.outages import OutageStatus
 from domain.sla.verdicts import Severity
 
-CURSOR_MAX = 1000
-
 
 class SortField(StrEnum):
     """What outages are sorted by; a severity and a status in their own order, not that of letters."""

@@ -52,6 +52,8 @@ _TEXT_MAX = {
     "root_cause": PROSE_MAX,
     "resolution_notes": PROSE_MAX,
 }
+# Nothing is owed for a verdict on one of these: it was taken back.
+TAKEN_BACK = frozenset({OutageStatus.DECLARED, OutageStatus.CANCELLED, OutageStatus.VOIDED})
 
 
 def check_outage(outage: Outage, now: datetime) -> None:
@@ -222,6 +224,15 @@ def check_voidable(outage_id: str, status: OutageStatus | None) -> None:
     """Refuse to void what owes nothing yet, or any more."""
     if status not in VOIDABLE:
         raise Conflict(f"outage {outage_id!r} is {status}: there is no debt to void")
+
+
+def check_settled_here(outage_id: str, *, settled_elsewhere: bool) -> None:
+    """Refuse to change what is on record of an outage that was settled elsewhere."""
+    if settled_elsewhere:
+        raise Conflict(
+            f"outage {outage_id!r} was settled elsewhere, and imported as it was: it is neither corrected nor "
+            "disputed here"
+        )
 
 
 def check_amendable(

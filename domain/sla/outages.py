@@ -131,6 +131,8 @@ class RecordedOutage:
     judged: tuple[int, Verdict] | None
     attestation: AttestationRecord | None
     parts: list[str] | None = None
+    # Imported with its verdict; see domain/sla/bulk/settled_outages.py.
+    settled_elsewhere: bool = False
 
 
 def find_changes(recorded: RecordedOutage, sent: Mapping[str, Any]) -> dict[str, Any]:

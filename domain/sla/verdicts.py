@@ -176,3 +176,14 @@ class RecordedVerdict:
     payment_id: str | None
     measured_minutes: int | None = None
     difference_stroops: int = 0
+
+
+def recompute(
+    recorded: RecordedVerdict, terms: Terms, detected_at: datetime, resolved_at: datetime | None
+) -> Verdict:
+    """Judge again what a verdict on record rests on: minutes that were measured are measured anew."""
+    minutes = recorded.verdict.mttr_minutes
+    if recorded.mttr_basis == "measured":
+        assert resolved_at is not None
+        minutes = compute_mttr_minutes(detected_at, resolved_at)
+    return judge(terms, minutes)

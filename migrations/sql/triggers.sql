@@ -26,6 +26,11 @@ CREATE TRIGGER manual_matches_are_immutable BEFORE DELETE OR UPDATE ON manual_ma
 CREATE TRIGGER manual_matches_are_never_emptied BEFORE TRUNCATE ON manual_matches
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER analytics_snapshots_are_immutable BEFORE DELETE OR UPDATE ON analytics_snapshots
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER analytics_snapshots_are_never_emptied BEFORE TRUNCATE ON analytics_snapshots
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER audit_entries_are_immutable BEFORE DELETE OR UPDATE ON audit_entries
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER audit_entries_are_never_emptied BEFORE TRUNCATE ON audit_entries
@@ -73,6 +78,10 @@ CREATE TRIGGER entries_are_immutable BEFORE DELETE OR UPDATE ON entries
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER entries_are_never_emptied BEFORE TRUNCATE ON entries
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER entries_are_noted AFTER INSERT ON entries
+    FOR EACH ROW
+    WHEN (new.kind::text = ANY (ARRAY['accrual'::text, 'reversal'::text, 'correction'::text]))
+    EXECUTE FUNCTION note_entry();
 CREATE CONSTRAINT TRIGGER entry_has_postings AFTER INSERT ON entries
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_entry_has_postings();
 
@@ -85,6 +94,13 @@ CREATE TRIGGER events_are_immutable BEFORE DELETE OR UPDATE ON events
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER events_are_never_emptied BEFORE TRUNCATE ON events
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER outages_are_noted AFTER INSERT ON outages
+    FOR EACH ROW EXECUTE FUNCTION note_outage_change();
+CREATE TRIGGER outages_are_noted_again AFTER UPDATE ON outages
+    FOR EACH ROW
+    WHEN (old.status::text IS DISTINCT FROM new.status::text OR old.severity::text IS DISTINCT FROM new.severity::text OR old.site_id::text IS DISTINCT FROM new.site_id::text OR old.site_name::text IS DISTINCT FROM new.site_name::text OR old.detected_at IS DISTINCT FROM new.detected_at OR old.resolved_at IS DISTINCT FROM new.resolved_at)
+    EXECUTE FUNCTION note_outage_change();
 
 CREATE TRIGGER payment_is_attested BEFORE INSERT ON payments
     FOR EACH ROW EXECUTE FUNCTION check_payment_is_attested();
@@ -116,6 +132,9 @@ CREATE TRIGGER sla_results_are_immutable BEFORE DELETE OR UPDATE ON sla_results
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER sla_results_are_never_emptied BEFORE TRUNCATE ON sla_results
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER sla_results_are_noted AFTER INSERT ON sla_results
+    FOR EACH ROW EXECUTE FUNCTION note_verdict();
 
 CREATE TRIGGER submissions_are_immutable BEFORE DELETE OR UPDATE ON submissions
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

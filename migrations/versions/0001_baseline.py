@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_c4716e8040cf"
+revision = "0001_b63687fe187d"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -30,6 +30,118 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("floor_stroops = 0", name=op.f("ck_accounts_floor")),
         sa.PrimaryKeyConstraint("name", "currency", name=op.f("pk_accounts")),
+    )
+    op.create_table(
+        "analytics_changes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("outage_id", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_analytics_changes")),
+        info={"rows_are_deleted": True},
+    )
+    op.create_table(
+        "analytics_contributions",
+        sa.Column("outage_id", sa.String(length=64), nullable=False),
+        sa.Column("detected_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("severity", sa.String(length=20), nullable=False),
+        sa.Column("site_id", sa.String(length=100), nullable=True),
+        sa.Column("site_name", sa.String(length=200), nullable=False),
+        sa.Column("phase", sa.String(length=10), nullable=False),
+        sa.Column("violated", sa.Boolean(), nullable=False),
+        sa.Column("mttr_minutes", sa.BigInteger(), nullable=True),
+        sa.Column("rewards_stroops", sa.BigInteger(), nullable=False),
+        sa.Column("penalties_stroops", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "phase IN ('open', 'judged', 'cancelled', 'voided')",
+            name=op.f("ck_analytics_contributions_phase"),
+        ),
+        sa.PrimaryKeyConstraint("outage_id", name=op.f("pk_analytics_contributions")),
+    )
+    op.create_index(
+        "ix_analytics_contributions_agreement",
+        "analytics_contributions",
+        ["agreement", "detected_at"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_analytics_contributions_detected_at",
+        "analytics_contributions",
+        ["detected_at"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_analytics_contributions_ended_at",
+        "analytics_contributions",
+        ["agreement", "ended_at"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_analytics_contributions_site_id",
+        "analytics_contributions",
+        ["site_id", "detected_at"],
+        unique=False,
+        postgresql_where=sa.text("site_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_analytics_contributions_site_name",
+        "analytics_contributions",
+        ["site_name", "detected_at"],
+        unique=False,
+    )
+    op.create_table(
+        "analytics_histograms",
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("grain", sa.String(length=5), nullable=False),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("severity", sa.String(length=20), nullable=False),
+        sa.Column("mttr_minutes", sa.BigInteger(), nullable=False),
+        sa.Column("outages", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "agreement",
+            "grain",
+            "starts_at",
+            "severity",
+            "mttr_minutes",
+            name=op.f("pk_analytics_histograms"),
+        ),
+        postgresql_with={"fillfactor": "80"},
+    )
+    op.create_table(
+        "analytics_rollups",
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("grain", sa.String(length=5), nullable=False),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("severity", sa.String(length=20), nullable=False),
+        sa.Column("detected", sa.BigInteger(), nullable=False),
+        sa.Column("cancelled", sa.BigInteger(), nullable=False),
+        sa.Column("voided", sa.BigInteger(), nullable=False),
+        sa.Column("judged", sa.BigInteger(), nullable=False),
+        sa.Column("violations", sa.BigInteger(), nullable=False),
+        sa.Column("minutes", sa.Numeric(precision=30, scale=0), nullable=False),
+        sa.Column("rewards_stroops", sa.Numeric(precision=30, scale=0), nullable=False),
+        sa.Column("penalties_stroops", sa.Numeric(precision=30, scale=0), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "agreement", "grain", "starts_at", "severity", name=op.f("pk_analytics_rollups")
+        ),
+        postgresql_with={"fillfactor": "80"},
+    )
+    op.create_table(
+        "analytics_snapshots",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("taken_by", sa.String(length=200), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("checksum", sa.String(length=64), nullable=False),
+        sa.Column("tzdata", sa.String(length=20), nullable=False),
+        sa.Column("seen", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_analytics_snapshots")),
+    )
+    op.create_index(
+        "ix_analytics_snapshots_listing",
+        "analytics_snapshots",
+        [sa.literal_column("taken_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
     )
     op.create_table(
         "audit_entries",
@@ -57,11 +169,7 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
-        "ix_audit_entries_recorded_at",
-        "audit_entries",
-        ["recorded_at"],
-        unique=False,
-        postgresql_using="brin",
+        "ix_audit_entries_recorded_at", "audit_entries", ["recorded_at", "sequence"], unique=False
     )
     op.create_index(
         "ix_audit_entries_subject", "audit_entries", ["subject", "sequence"], unique=False
@@ -130,6 +238,7 @@ def upgrade() -> None:
         sa.Column(
             "posted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
+        sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
         sa.CheckConstraint(
             "(corrects IS NOT NULL) = (kind IN ('release', 'reversal', 'correction'))",
             name=op.f("ck_entries_corrects"),
@@ -244,13 +353,30 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("filename", sa.String(length=200), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("imported", sa.Integer(), nullable=False),
-        sa.Column("skipped", sa.Integer(), nullable=False),
+        sa.Column("imported", sa.BigInteger(), nullable=False),
+        sa.Column("skipped", sa.BigInteger(), nullable=False),
         sa.Column("problems", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("imported_by", sa.String(length=200), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("imported >= 0 AND skipped >= 0", name=op.f("ck_imports_counts")),
+        sa.Column("job_id", sa.String(length=64), nullable=True),
+        sa.Column(
+            "mode", sa.String(length=20), server_default=sa.text("'declare'"), nullable=False
+        ),
+        sa.Column("dry_run", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("wrong", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.CheckConstraint("(mode IN ('backfill', 'declare'))", name=op.f("ck_imports_mode")),
+        sa.CheckConstraint(
+            "imported >= 0 AND skipped >= 0 AND wrong >= 0", name=op.f("ck_imports_counts")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_imports")),
+        sa.UniqueConstraint("job_id", name=op.f("uq_imports_job_id")),
+    )
+    op.create_index(
+        "ix_imports_digest",
+        "imports",
+        ["digest"],
+        unique=False,
+        postgresql_where=sa.text("job_id IS NOT NULL"),
     )
     op.create_index(
         "ix_imports_listing",
@@ -319,6 +445,87 @@ def upgrade() -> None:
     )
     op.create_index("ix_integrity_checks_at", "integrity_checks", ["at"], unique=False)
     op.create_table(
+        "job_files",
+        sa.Column("job_id", sa.String(length=64), nullable=False),
+        sa.Column("role", sa.String(length=10), nullable=False),
+        sa.Column("filename", sa.String(length=200), nullable=False),
+        sa.Column("content_type", sa.String(length=100), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("sha256", sa.String(length=64), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("(role IN ('input', 'output'))", name=op.f("ck_job_files_role")),
+        sa.CheckConstraint("(size IS NULL) = (sha256 IS NULL)", name=op.f("ck_job_files_whole")),
+        sa.PrimaryKeyConstraint("job_id", "role", name=op.f("pk_job_files")),
+        info={"rows_are_deleted": True},
+    )
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("parameters", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("asked_by", sa.String(length=200), nullable=False),
+        sa.Column("correlation_id", sa.String(length=100), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=True),
+        sa.Column("done", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("checkpoint", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("result", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancel_requested_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(kind IN ('export_analytics', 'export_audit', 'export_disputes', 'export_finance', 'export_outages', 'export_payments', 'export_verdicts', 'import', 'recomputation', 'redelivery'))",
+            name=op.f("ck_jobs_kind"),
+        ),
+        sa.CheckConstraint(
+            "(status IN ('cancelled', 'done', 'failed')) = (ended_at IS NOT NULL AND expires_at IS NOT NULL)",
+            name=op.f("ck_jobs_ended"),
+        ),
+        sa.CheckConstraint(
+            "(status IN ('cancelled', 'done', 'failed', 'queued', 'running'))",
+            name=op.f("ck_jobs_status"),
+        ),
+        sa.CheckConstraint("status <> 'failed' OR error IS NOT NULL", name=op.f("ck_jobs_error")),
+        sa.CheckConstraint("done >= 0 AND total >= 0", name=op.f("ck_jobs_counts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
+        info={"rows_are_deleted": True},
+    )
+    op.create_index(
+        "ix_jobs_expired",
+        "jobs",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("expires_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_jobs_listing",
+        "jobs",
+        [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_jobs_unfinished",
+        "jobs",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
         "limits",
         sa.Column("name", sa.String(length=20), nullable=False),
         sa.Column("cap_per_payment", sa.BigInteger(), nullable=True),
@@ -362,6 +569,7 @@ def upgrade() -> None:
         sa.CheckConstraint("(kind IN ('customer', 'provider'))", name=op.f("ck_parties_kind")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parties")),
     )
+    op.create_index("ix_parties_kind", "parties", ["kind", "id"], unique=False)
     op.create_table(
         "policies",
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -529,6 +737,17 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": "50"},
     )
     op.create_table(
+        "import_rows",
+        sa.Column("job_id", sa.String(length=64), nullable=False),
+        sa.Column("outage_id", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["jobs.id"], name=op.f("fk_import_rows_job_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("job_id", "outage_id", name=op.f("pk_import_rows")),
+        info={"rows_are_deleted": True},
+    )
+    op.create_table(
         "intake_messages",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("source", sa.String(length=64), nullable=False),
@@ -551,7 +770,33 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
-        "ix_intake_messages_status", "intake_messages", ["status", "received_at"], unique=False
+        "ix_intake_messages_source",
+        "intake_messages",
+        ["source", sa.literal_column("received_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_intake_messages_status",
+        "intake_messages",
+        ["status", sa.literal_column("received_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_table(
+        "job_file_chunks",
+        sa.Column("job_id", sa.String(length=64), nullable=False),
+        sa.Column("role", sa.String(length=10), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint(
+            "length(content) BETWEEN 1 AND 262144", name=op.f("ck_job_file_chunks_length")
+        ),
+        sa.ForeignKeyConstraint(
+            ["job_id", "role"],
+            ["job_files.job_id", "job_files.role"],
+            name="fk_job_file_chunks_file",
+        ),
+        sa.PrimaryKeyConstraint("job_id", "role", "number", name=op.f("pk_job_file_chunks")),
+        info={"rows_are_deleted": True},
     )
     op.create_table(
         "people",
@@ -694,6 +939,17 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "agreement_zones",
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("time_zone", sa.String(length=64), nullable=False),
+        sa.Column("changed_by", sa.String(length=200), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["agreement"], ["agreements.name"], name=op.f("fk_agreement_zones_agreement")
+        ),
+        sa.PrimaryKeyConstraint("agreement", name=op.f("pk_agreement_zones")),
+    )
+    op.create_table(
         "api_keys",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -809,7 +1065,16 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'open'"),
     )
     op.create_index(
-        "ix_intake_episodes_status", "intake_episodes", ["status", "first_heard_at"], unique=False
+        "ix_intake_episodes_source",
+        "intake_episodes",
+        ["source", sa.literal_column("first_heard_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_intake_episodes_status",
+        "intake_episodes",
+        ["status", sa.literal_column("first_heard_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
     )
     op.create_table(
         "maintenance_windows",
@@ -922,6 +1187,7 @@ def upgrade() -> None:
         "outages",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("verdict_status", sa.String(length=20), nullable=True),
         sa.Column("severity", sa.String(length=20), nullable=False),
         sa.Column("site_name", sa.String(length=200), nullable=False),
         sa.Column("site_id", sa.String(length=100), nullable=True),
@@ -954,6 +1220,12 @@ def upgrade() -> None:
             server_default=sa.text("now()"),
             nullable=False,
         ),
+        sa.Column(
+            "settled_elsewhere", sa.Boolean(), server_default=sa.text("false"), nullable=False
+        ),
+        sa.CheckConstraint(
+            "NOT settled_elsewhere OR status = 'closed'", name=op.f("ck_outages_settled_elsewhere")
+        ),
         sa.CheckConstraint(
             "resolved_at IS NULL OR resolved_at >= detected_at", name=op.f("ck_outages_times")
         ),
@@ -969,7 +1241,19 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["part_of"], ["outages.id"], name=op.f("fk_outages_part_of")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outages")),
     )
-    op.create_index("ix_outages_agreement", "outages", ["agreement"], unique=False)
+    op.create_index(
+        "ix_outages_agreement",
+        "outages",
+        ["agreement", sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_outages_assigned_to",
+        "outages",
+        ["assigned_to", sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        postgresql_where=sa.text("assigned_to IS NOT NULL"),
+    )
     op.create_index("ix_outages_changed_at", "outages", ["changed_at"], unique=False)
     op.create_index(
         "ix_outages_listing",
@@ -995,13 +1279,64 @@ def upgrade() -> None:
         unique=False,
         postgresql_using="gin",
     )
-    op.create_index("ix_outages_status", "outages", ["status", "detected_at"], unique=False)
+    op.create_index(
+        "ix_outages_severity",
+        "outages",
+        ["severity", sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_outages_severity_rank",
+        "outages",
+        [
+            sa.literal_column(
+                "(array_position(ARRAY['low'::text, 'medium'::text, 'high'::text, 'critical'::text], severity::text) - 1)"
+            ),
+            "id",
+        ],
+        unique=False,
+    )
+    op.create_index(
+        "ix_outages_site_id",
+        "outages",
+        ["site_id"],
+        unique=False,
+        postgresql_where=sa.text("site_id IS NOT NULL"),
+    )
+    op.create_index("ix_outages_site_name", "outages", ["site_name", "id"], unique=False)
+    op.create_index(
+        "ix_outages_status",
+        "outages",
+        ["status", sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_outages_status_rank",
+        "outages",
+        [
+            sa.literal_column(
+                "(array_position(ARRAY['declared'::text, 'disputable'::text, 'disputed'::text, 'settling'::text, 'closed'::text, 'cancelled'::text, 'voided'::text], status::text) - 1)"
+            ),
+            "id",
+        ],
+        unique=False,
+    )
     op.create_index(
         "ix_outages_unfinished",
         "outages",
         ["id"],
         unique=False,
         postgresql_where=sa.text("status NOT IN ('closed', 'cancelled', 'voided')"),
+    )
+    op.create_index(
+        "ix_outages_violated",
+        "outages",
+        [sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        postgresql_where=sa.text(
+            "verdict_status = 'violated' AND status NOT IN ('declared', 'cancelled')"
+        ),
+        postgresql_include=["status", "severity"],
     )
     op.create_table(
         "refresh_tokens",
@@ -1045,6 +1380,24 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_disputes_outage_id")),
         sa.ForeignKeyConstraint(["party"], ["parties.id"], name=op.f("fk_disputes_party")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_disputes")),
+    )
+    op.create_index(
+        "ix_disputes_listing",
+        "disputes",
+        [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_disputes_outage_id",
+        "disputes",
+        ["outage_id", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_disputes_status",
+        "disputes",
+        ["status", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
     )
     op.create_index(
         "uq_disputes_one_undecided",
@@ -1154,20 +1507,25 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("status = 'pending'"),
     )
+    op.create_index(
+        "ix_payments_status",
+        "payments",
+        ["status", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
     op.create_index("ix_payments_transaction_hash", "payments", ["transaction_hash"], unique=False)
+    op.create_index(
+        "ix_payments_type",
+        "payments",
+        ["type", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
     op.create_index(
         "ix_payments_unconfirmed",
         "payments",
         ["id"],
         unique=False,
         postgresql_where=sa.text("status NOT IN ('confirmed', 'voided')"),
-    )
-    op.create_index(
-        "ix_payments_waiting",
-        "payments",
-        ["status"],
-        unique=False,
-        postgresql_where=sa.text("(status IN ('blocked', 'on_hold', 'pending', 'quarantined'))"),
     )
     op.create_table(
         "sla_results",
@@ -1374,9 +1732,21 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'pending'"),
     )
     op.create_index(
+        "ix_deliveries_status",
+        "deliveries",
+        [
+            "webhook_id",
+            "status",
+            sa.literal_column("created_at DESC"),
+            sa.literal_column("id DESC"),
+        ],
+        unique=False,
+        postgresql_where=sa.text("status <> 'success'"),
+    )
+    op.create_index(
         "ix_deliveries_webhook_id",
         "deliveries",
-        ["webhook_id", sa.literal_column("created_at DESC")],
+        ["webhook_id", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
         unique=False,
     )
     op.create_table(

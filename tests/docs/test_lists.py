@@ -43,7 +43,7 @@ def test_the_architecture_names_every_workflow_and_every_layer() -> None:
     text = read_document("docs/architecture.md")
     defined = {
         name
-        for path in (ROOT / "workflows").glob("*.py")
+        for path in (ROOT / "workflows").rglob("*.py")
         for name in re.findall(r"^@workflow\.defn\nclass (\w+)", path.read_text(), re.MULTILINE)
     }
     assert defined

@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+PICTURE_BYTES_MAX = 150_000
 
 
 def find_pages() -> list[Path]:
@@ -49,6 +50,14 @@ def test_every_page_can_be_reached(start: str) -> None:
             reached.add(page)
             waiting += [target for target, _ in _links(page) if target.suffix == ".md"]
     assert [page for page in find_pages() if page not in reached] == []
+
+
+def test_every_picture_is_small_and_is_shown() -> None:
+    pictures = {path.resolve() for path in (DOCS / "images").glob("*")}
+    assert {path.name for path in pictures if path.stat().st_size >= PICTURE_BYTES_MAX} == set()
+    assert pictures == {
+        target for page in find_pages() for target, _ in _links(page) if target in pictures
+    }
 
 
 # Words that the project once used for what the field has a word for; the decisions' index translates them.

@@ -11,6 +11,8 @@ from domain.accounting import breaks
 from domain.accounting.breaks import BreakStatus
 from domain.deliveries import DeliveryStatus
 from domain.errors import Conflict, IllegalTransition
+from domain.jobs import jobs
+from domain.jobs.jobs import JobStatus
 from domain.settlement import attempts, payments
 from domain.settlement.attempts import AttemptStatus
 from domain.settlement.manual_matches import MATCHABLE
@@ -61,6 +63,7 @@ MACHINES: dict[str, tuple[Table, StrEnum, set[StrEnum]]] = {
     ),
     "episodes": (episodes.TRANSITIONS, EpisodeStatus.OPEN, {EpisodeStatus.DISMISSED}),
     "breaks": (breaks.TRANSITIONS, BreakStatus.OPEN, {BreakStatus.CLOSED}),
+    "jobs": (jobs.TRANSITIONS, JobStatus.QUEUED, {JobStatus.DONE, JobStatus.CANCELLED}),
     "deliveries": (deliveries.TRANSITIONS, DeliveryStatus.PENDING, {DeliveryStatus.SUCCESS}),
 }
 

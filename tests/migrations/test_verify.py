@@ -16,7 +16,7 @@ CHANGES = {
     "DROP TABLE troubles": "table troubles is missing",
     "CREATE TABLE strange (a int)": "table strange is not of this build",
     "ALTER TABLE outages DROP COLUMN root_cause": "column outages.root_cause is missing",
-    "ALTER TABLE outages ALTER COLUMN site_name TYPE text": "column outages.site_name differs",
+    "ALTER TABLE outages ALTER COLUMN assigned_to TYPE text": "column outages.assigned_to differs",
     "DROP INDEX ix_audit_entries_subject": "index ix_audit_entries_subject is missing",
     "CREATE INDEX ix_mine ON outages (severity)": "index ix_mine is not of this build",
     "ALTER TABLE wallets ADD CHECK (address <> '')": "constraint wallets.wallets_address_check is not",

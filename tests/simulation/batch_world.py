@@ -152,7 +152,7 @@ class BatchWorld(SimulatedWorld):
         else:
             running.receive("batch_reformed")
 
-    async def check_reason(self, blocking: BlockPaymentInput) -> None:
+    async def check_reason(self, run: WorkflowRun, blocking: BlockPaymentInput) -> None:
         """Check nothing: a late signal of a removal may reach a payment that is in a new batch."""
 
     async def open_circuit_breaker(self) -> None:

@@ -1,13 +1,16 @@
 """
 Nothing that was committed is lost on its way to its receivers, whoever is killed.
 
-Events are committed while the worker that delivers is killed with SIGKILL and PostgreSQL is restarted. Of twenty
-receivers one is dead, one slow, one drips its answers, and one fails every other time. EVENTS sets the size.
+Events are committed while the worker that delivers is killed with SIGKILL, or stopped with SIGTERM, and PostgreSQL is killed
+too. Of twenty receivers one is dead, one slow, one drips its answers, and one fails every other time. EVENTS sets the size:
+of a thousand or more, somebody is killed every 5 to 40 seconds until all are committed.
 """
 
 import asyncio
 import json
 import os
+import random
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -33,7 +36,8 @@ from tests.testkit.webhook_receiver import DrippingReceiver, WebhookReceiver
 
 EVENTS = int(os.environ.get("EVENTS", "60"))
 OUTAGES, GOOD = 6, 16
-KILLS = max(3, EVENTS // 200)
+KILLS = 3
+PAUSES = (5.0, 40.0) if EVENTS >= 1000 else (3.0, 3.0)
 DELIVERED_WITHIN_SECONDS = max(75, EVENTS)
 BY = Request("tester", "corr-1")
 
@@ -81,13 +85,18 @@ async def publish(database: Database, outage_id: str, number: int) -> None:
             return
 
 
-async def misbehave(stack: Stack) -> None:
-    """Kill the worker that delivers again and again, and the database in between."""
-    for turn in range(KILLS):
-        await asyncio.sleep(3)
+async def misbehave(stack: Stack, published: asyncio.Event, chance: random.Random) -> None:
+    """Kill and stop the worker that delivers again and again, and the database in between, until all is published."""
+    turn = 0
+    while turn < KILLS or not published.is_set():
+        await asyncio.sleep(chance.uniform(*PAUSES))
         part = "postgres" if turn % 3 == 1 else "worker"
         before = stack.restarts.get(part, 0)
-        stack.kill(part)
+        if turn % 3 == 2:
+            os.kill(stack.pids[part], signal.SIGTERM)
+        else:
+            stack.kill(part)
+        turn += 1
 
         async def is_back(part: str = part, before: int = before) -> bool:
             return stack.restarts.get(part, 0) > before
@@ -96,8 +105,13 @@ async def misbehave(stack: Stack) -> None:
 
 
 async def read_ids(database: Database) -> set[str]:
-    async with database.autocommit() as connection:
-        return set(await connection.scalars(select(text("id")).select_from(text("events"))))
+    """Return the ids of all events; again, where a connection is of before the database was killed."""
+    while True:
+        try:
+            async with database.autocommit() as connection:
+                return set(await connection.scalars(select(text("id")).select_from(text("events"))))
+        except ApexError:
+            await asyncio.sleep(0.2)
 
 
 def check_complete(receiver: WebhookReceiver, event_ids: set[str]) -> None:
@@ -121,7 +135,9 @@ async def are_all_taken(receivers: Sequence[WebhookReceiver], event_ids: set[str
     )
 
 
-async def test_nothing_is_lost_while_processes_are_killed(stacks: Stacks, tmp_path: Path) -> None:
+async def test_nothing_is_lost_while_processes_are_killed(
+    stacks: Stacks, tmp_path: Path, seed: int
+) -> None:
     async with AsyncExitStack() as opened:
         stack = await opened.enter_async_context(stacks.start(tmp_path / "data", durable=True))
         api = await opened.enter_async_context(open_api(stack))
@@ -138,11 +154,13 @@ async def test_nothing_is_lost_while_processes_are_killed(stacks: Stacks, tmp_pa
         opened.push_async_callback(database.close)
 
         outage_ids = [await declare_outage(api) for _ in range(OUTAGES)]
+        published = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            group.create_task(misbehave(stack))
+            group.create_task(misbehave(stack, published, random.Random(seed)))
             for number in range(EVENTS):
                 group.create_task(publish(database, outage_ids[number % OUTAGES], number))
                 await asyncio.sleep(0.1)
+            published.set()
 
         event_ids = await read_ids(database)
         assert len(event_ids) == EVENTS + OUTAGES

@@ -164,4 +164,5 @@ async def test_one_query_names_whatever_waits_for_a_person_since_when_and_with_h
     await shows(temporal, PEOPLE, waiting)
     # Scheduled work is a row each, and nothing more.
     scheduled = await ask(temporal, "TaskQueue = 'analytics'")
-    assert set(scheduled) == {"schedule/reconciliation", "schedule/integrity-check"}
+    names = ("reconciliation", "integrity-check", "snapshots")
+    assert set(scheduled) == {f"schedule/{name}" for name in names}

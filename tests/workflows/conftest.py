@@ -26,19 +26,23 @@ from tests.workflows.fakes.fake_activities import (
     FakeAttestationActivities,
     FakeIntegrityCheckActivities,
     FakeReconciliationActivities,
+    FakeSnapshotActivities,
     FakeWalletActivities,
     FakeWebhookActivities,
     activities_of,
 )
 from tests.workflows.fakes.fake_batch_activities import FakeBatchActivities
+from tests.workflows.fakes.fake_job_activities import FakeJobActivities
 from tests.workflows.fakes.fake_outage_activities import FakeOutageActivities
 from tests.workflows.fakes.workflow_sandbox import make_strict_sandbox
 from worker.error_interceptor import ErrorInterceptor
 from worker.queues import WORKFLOWS
+from workflows.analytics.snapshots import SnapshotActivities
 from workflows.attestations import AttestationActivities
 from workflows.batches import BatchActivities
 from workflows.disputes import DisputeActivities
 from workflows.integrity_checks import IntegrityCheckActivities
+from workflows.jobs.jobs import JobActivities
 from workflows.outages import OutageActivities, OutageWorkflow
 from workflows.payments import PaymentActivities, PaymentWorkflow
 from workflows.reconciliation import ReconciliationActivities
@@ -86,7 +90,9 @@ class FakeActivities:
         self.attestations = FakeAttestationActivities()
         self.reconciliation = FakeReconciliationActivities()
         self.integrity_checks = FakeIntegrityCheckActivities()
+        self.snapshots = FakeSnapshotActivities()
         self.wallets = FakeWalletActivities()
+        self.jobs = FakeJobActivities()
 
     def workers(self, client: Client, without: str = "") -> list[Worker]:
         """Return a worker for each queue but one, if it is named."""
@@ -98,7 +104,9 @@ class FakeActivities:
             "settlement": settling,
             "webhooks": activities_of(self.webhooks, WebhookActivities, DeliveryActivities),
             "analytics": activities_of(self.reconciliation, ReconciliationActivities)
-            + activities_of(self.integrity_checks, IntegrityCheckActivities),
+            + activities_of(self.integrity_checks, IntegrityCheckActivities)
+            + activities_of(self.jobs, JobActivities)
+            + activities_of(self.snapshots, SnapshotActivities),
         }
         return [
             Worker(

@@ -37,6 +37,7 @@ from tests.testkit.stacks import Stacks
 from tests.workflows.compact import compact
 from tests.workflows.scenarios import scenarios
 from worker.queues import WORKFLOWS
+from workflows.analytics.snapshots import SnapshotWorkflow
 from workflows.batches import BatchingWorkflow
 from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
@@ -50,7 +51,10 @@ BATCHED = {"SETTLEMENT_RAIL": "classic", "CONTRACT_EXECUTION_MODE": "soroban"}
 # as they are.
 # Started, a first task scheduled, begun and completed, and what it asked for.
 BEGUN_EVENTS = 5
-ENDLESS = (BatchingWorkflow, IntegrityCheckWorkflow, ReconciliationWorkflow, WebhookWorkflow)
+ENDLESS = (
+    *(BatchingWorkflow, IntegrityCheckWorkflow, ReconciliationWorkflow, SnapshotWorkflow),
+    WebhookWorkflow,
+)
 PLAYED = ("met", "breached", "rejudged", "rejected", "expired", "cancelled", "amended")
 
 
@@ -113,7 +117,7 @@ async def _settled(api: httpx.AsyncClient) -> None:
 
 
 async def play_batched(api: httpx.AsyncClient, stack: Stack) -> None:
-    """Settle in batches, and run each request about a wallet."""
+    """Settle in batches, run each request about a wallet, and a job."""
     policy = {"name": POLICY, "dispute_window_seconds": 0, "terms": TERMS}
     (await api.post("/sla/policies", json=policy)).raise_for_status()
     for name, minutes in (("one", 5), ("two", 25), ("three", 5)):
@@ -134,6 +138,7 @@ async def play_batched(api: httpx.AsyncClient, stack: Stack) -> None:
     stranger = {"address": Keypair.random().public_key, "owner": "Two"}
     (await api.post("/wallets", json=stranger)).raise_for_status()
     (await api.post(f"/wallets/{stranger['address']}/fund")).raise_for_status()
+    (await api.post("/jobs/recomputations", json={})).raise_for_status()
 
 
 async def keep(folder: Path, name: str, handle: WorkflowHandle[Any, Any]) -> None:

@@ -1,11 +1,10 @@
 """What an episode asks of the workflow of its outage, as the API asks it: declare, resolve, reopen, cancel."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from temporalio.client import Client, WithStartWorkflowOperation
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.client import Client
 
 from adapters.postgres.database import Database
 from domain.sla.intake.episodes import Episode, EpisodeStatus
@@ -19,15 +18,12 @@ from services.sla.agreements.read_bindings import read_bindings
 from services.sla.outages.read_answer import read_resolution
 from services.sla.outages.read_reversal import read_reopening
 from workflows.outages import OutageWorkflow
-from workflows.visibility.search_attributes import make_search_attributes
+from workflows.sla.outage_starts import ANSWER_WITHIN, declare_outage
 
-ANSWER_WITHIN = timedelta(seconds=10)
 _WHY_REOPENED = {
     EpisodeStatus.DISMISSED: "its alert was dismissed: it was no outage",
     EpisodeStatus.ENDED: "its alert has another end than the one that was sent before",
 }
-# The SDK's types know asynchronous updates of a handle only, not of a start.
-DECLARED: Any = OutageWorkflow.await_recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +42,7 @@ class OutageRequests:
         if episode.ended_at is not None:
             check_resolution(outage, episode.get_resolution(), now)
         await read_bindings(self.database, declaration)
-        start = WithStartWorkflowOperation(
-            OutageWorkflow.run,
-            declaration,
-            id=f"outage/{outage.id}",
-            task_queue="outages",
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            search_attributes=make_search_attributes(declaration),
-            static_summary=f"{outage.severity} outage at {outage.site_name}"[:200],
-        )
-        await self.client.execute_update_with_start_workflow(
-            DECLARED,
-            declaration.fingerprint,
-            start_workflow_operation=start,
-            id=declaration.fingerprint,
-            rpc_timeout=ANSWER_WITHIN,
-        )
+        await declare_outage(self.client, declaration)
 
     async def resolve(self, episode: Episode) -> None:
         key, now = episode.get_resolution_key(), datetime.now(UTC)

@@ -18,14 +18,17 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.postgres.database import Database
 from adapters.postgres.recovery import unfinished as records
-from domain.accounting.recovery import ChangedOutage, Unfinished
 from domain.deliveries import Delivery
+from domain.jobs.jobs import RunJobInput
+from domain.recovery.unfinished import ChangedOutage, Unfinished
 from domain.settlement.batches import Batch
 from domain.settlement.payments import Payment
 from domain.sla.outages import Declaration
 from services.accounting.recovery.record_restart import RecordRestart, record_restart
 from services.accounting.recovery.record_sweep import record_sweep
+from services.integration.deliveries.abandon_delivery import abandon_delivery
 from workflows.batches import BatchingWorkflow, BatchWorkflow
+from workflows.jobs.jobs import JobWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.visibility.search_attributes import (
@@ -38,6 +41,7 @@ from workflows.webhooks import WebhookWorkflow
 log = logging.getLogger(__name__)
 RPC_TIMEOUT = timedelta(seconds=10)
 MISSING = "missing"
+ENDED_BY_SOMEBODY = frozenset({"terminated", "canceled"})
 _SERVER_AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 Pages = Callable[..., Awaitable[list[Unfinished]]]
 
@@ -78,13 +82,16 @@ class Recovery:
 
     async def sweep(self) -> int:
         """
-        Start all that is lost, and have those catch up that know too little; return how many. What cannot
+        Start all that is lost, and have those catch up that know too little; return how many. A delivery whose
+        workflow somebody ended is given up. What cannot
         be started, and what is behind as it was at the last sweep, is recorded as unattended.
         """
         began, count, unattended = datetime.now(UTC), 0, 0
         async for lost in self.find_lost(deliveries=True):
-            if isinstance(lost.unfinished.subject, Delivery) and lost.ended != MISSING:
-                continue  # whoever ended a delivery does not want it
+            subject = lost.unfinished.subject
+            if isinstance(subject, Delivery) and lost.ended in ENDED_BY_SOMEBODY:
+                await self._give_up(subject, lost.ended)
+                continue
             try:
                 count += await self.start(lost)
             except RPCError as error:
@@ -95,6 +102,12 @@ class Recovery:
         caught_up, stuck = await self._catch_all_up()
         await record_sweep(self.database, began, unattended + stuck)
         return count + caught_up
+
+    async def _give_up(self, delivery: Delivery, ended: str) -> None:
+        """Abandon a delivery whose workflow somebody ended, who does not want it; a person may have it tried again."""
+        problem = f"somebody ended its workflow, which was {ended}: it is given up"
+        log.warning("delivery %s: %s", delivery.id, problem)
+        await abandon_delivery(self.database, delivery.id, problem)
 
     async def _catch_all_up(self) -> tuple[int, int]:
         """Return how many workflows are to catch up, and how many of them were already at the last sweep."""
@@ -168,7 +181,7 @@ class Recovery:
         return behind
 
     async def _read_pages(self, *, deliveries: bool) -> AsyncIterator[list[Unfinished]]:
-        reads: list[Pages] = [records.list_outages, records.list_payments]
+        reads: list[Pages] = [records.list_outages, records.list_payments, records.list_jobs]
         for read in [*reads, records.list_deliveries] if deliveries else reads:
             after = ""
             while page := await self._read(read, after):
@@ -193,6 +206,8 @@ class Recovery:
             read = records.list_outages
         if isinstance(found.subject, Delivery):
             read = records.list_deliveries
+        if isinstance(found.subject, RunJobInput):
+            read = records.list_jobs
         return bool(await self._read(read, "", [found.id]))
 
     async def _list_absent(self, page: Sequence[Unfinished]) -> list[Unfinished]:
@@ -234,6 +249,8 @@ def _choose_workflow(subject: object) -> tuple[Any, str]:
             return OutageWorkflow.run, "outages"
         case Delivery():
             return WebhookWorkflow.run, "webhooks"
+        case RunJobInput():
+            return JobWorkflow.run, "analytics"
         case Batch():
             return BatchWorkflow.run, "settlement"
         case Payment():

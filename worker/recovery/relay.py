@@ -5,7 +5,8 @@ A step is committed by an activity, and its result can be lost on the way to the
 killed, or the server drops the task of an update whose caller has given up. The relay compares the
 versions of outages that changed not long ago with the versions that their workflows show, and signals
 `catch_up` to those that know less. Twice a minute it goes through everything unfinished, and starts
-workflows that are missing; once an hour it purges idempotency keys. One process of many does it, which holds a lock in the database.
+workflows that are missing; once an hour it purges idempotency keys and jobs that have expired. One process of many does it,
+which holds a lock in the database.
 """
 
 import asyncio
@@ -21,9 +22,10 @@ from temporalio.service import RPCError
 
 from adapters.postgres.database import Database
 from adapters.postgres.recovery import unfinished as records
-from domain.accounting.recovery import ChangedOutage
 from domain.errors import ApexError
+from domain.recovery.unfinished import ChangedOutage
 from services.access.idempotency.purge_keys import purge_keys
+from services.jobs.jobs.purge_jobs import purge_jobs
 from worker.recovery.recovery import Recovery
 
 log = logging.getLogger(__name__)
@@ -73,9 +75,10 @@ class Relay:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def purge(self) -> None:
-        """Forget what requests were answered that nobody may repeat any more."""
-        while await purge_keys(self.database, datetime.now(UTC)):
-            pass
+        """Forget what requests were answered that nobody may repeat any more, and jobs that ended long ago."""
+        for forget in (purge_keys, purge_jobs):
+            while await forget(self.database, datetime.now(UTC)):
+                pass
 
     async def look(self, connection: AsyncConnection) -> None:
         """Have the workflows catch up that do not know what was committed."""

@@ -50,7 +50,7 @@ class ReversibleWorkflowBase(DisputableWorkflowBase):
 
     def is_taken_back(self) -> bool:
         """Tell whether the verdict that was to be paid no longer holds."""
-        return self.status in (OutageStatus.DECLARED, OutageStatus.VOIDED)
+        return self.status in outage_rules.TAKEN_BACK
 
     @workflow.update(description="The service was not back: take the verdict back")
     async def reopen(self, asked: outages.ReopenRequest) -> None:

@@ -5,7 +5,7 @@ Written by `make baseline` from migrations/sql; change those files and not this 
 """
 
 # The migration that creates them.
-REVISION = "0001_c4716e8040cf"
+REVISION = "0001_b63687fe187d"
 
 # Table, name and function of each trigger; pg_trigger.tgtype (1 for each row, 2 before, 4 insert,
 # 8 delete, 16 update, 32 truncate); whether it is deferred to the end of the transaction; whether it
@@ -42,6 +42,15 @@ GUARDS = (
     ),
     ("manual_matches", "manual_matches_are_immutable", "refuse_change", 26, False, False),
     ("manual_matches", "manual_matches_are_never_emptied", "refuse_change", 34, False, False),
+    ("analytics_snapshots", "analytics_snapshots_are_immutable", "refuse_change", 26, False, False),
+    (
+        "analytics_snapshots",
+        "analytics_snapshots_are_never_emptied",
+        "refuse_change",
+        34,
+        False,
+        False,
+    ),
     ("audit_entries", "audit_entries_are_immutable", "refuse_change", 26, False, False),
     ("audit_entries", "audit_entries_are_never_emptied", "refuse_change", 34, False, False),
     ("balances", "balances_are_never_deleted", "refuse_change", 10, False, False),
@@ -60,11 +69,14 @@ GUARDS = (
     ("break_resolutions", "break_resolutions_are_never_emptied", "refuse_change", 34, False, False),
     ("entries", "entries_are_immutable", "refuse_change", 26, False, False),
     ("entries", "entries_are_never_emptied", "refuse_change", 34, False, False),
+    ("entries", "entries_are_noted", "note_entry", 5, False, True),
     ("entries", "entry_has_postings", "check_entry_has_postings", 5, True, False),
     ("envelopes", "envelopes_are_immutable", "refuse_change", 26, False, False),
     ("envelopes", "envelopes_are_never_emptied", "refuse_change", 34, False, False),
     ("events", "events_are_immutable", "refuse_change", 26, False, False),
     ("events", "events_are_never_emptied", "refuse_change", 34, False, False),
+    ("outages", "outages_are_noted", "note_outage_change", 5, False, False),
+    ("outages", "outages_are_noted_again", "note_outage_change", 17, False, True),
     ("payments", "payment_is_attested", "check_payment_is_attested", 7, False, False),
     ("payments", "payments_are_never_deleted", "refuse_change", 10, False, False),
     ("payments", "payments_are_never_emptied", "refuse_change", 34, False, False),
@@ -78,6 +90,7 @@ GUARDS = (
     ("restorations", "restorations_are_never_emptied", "refuse_change", 34, False, False),
     ("sla_results", "sla_results_are_immutable", "refuse_change", 26, False, False),
     ("sla_results", "sla_results_are_never_emptied", "refuse_change", 34, False, False),
+    ("sla_results", "sla_results_are_noted", "note_verdict", 5, False, False),
     ("submissions", "submissions_are_immutable", "refuse_change", 26, False, False),
     ("submissions", "submissions_are_never_emptied", "refuse_change", 34, False, False),
 )
@@ -88,6 +101,9 @@ BODIES = {
     "check_entry_has_postings": "2f8b40c902698762b3f3aa2cb6da95aa2e56141cbd5d741caefe22d16032de0b",
     "check_floor": "295015246b403a85e786826539aec2a26876fd5d85e390d1522b364f35fc1bc3",
     "check_payment_is_attested": "77fe7da0f8f7d163edbda91c5afad15def7b58757a660dda37227ec206034545",
+    "note_entry": "04212b291e5b7c3f60e70ac3e0cb89137fbf4ebee41d1eb6c63de905bbf55f8c",
+    "note_outage_change": "66068f202d5942868d2c5e1e0f020c90ec001b5e7719d013fdc599e7e755adfc",
+    "note_verdict": "acada1e0af1dbbbc9d17516ff27e40d38d769dbb5964775c8a00513badd3cde8",
     "refuse_change": "2d435742e27af87eb5312eca3543c0a0668763f0d679a815379e9a85dc4120e0",
     "refuse_new_terms": "b87a43ecdd284e59adc3a6ac63b0b21c4188491fb795de37375208827b8150b3",
     "refuse_reopening": "6b43358a2830a5386346ee98f53a4d80bac8a906720c5b909c086f0ce6ca7a6e",

@@ -98,7 +98,7 @@ _OBLIGATIONS = (
         SELECT p.id, p.status, p.amount_stroops AS amount, booked.*
         FROM payments p LEFT JOIN booked ON booked.payment_id = p.id
     ), judged AS MATERIALIZED (
-        SELECT payment_id, outage_id, abs(amount_stroops) AS amount, o.status NOT IN ('declared', 'voided')
+        SELECT payment_id, outage_id, abs(amount_stroops) AS amount, o.status NOT IN ('declared', 'cancelled', 'voided')
                AND revision = max(revision) OVER (PARTITION BY outage_id) AS newest
         FROM sla_results r JOIN outages o ON o.id = r.outage_id WHERE payment_id IS NOT NULL
     ),

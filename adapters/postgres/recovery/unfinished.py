@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.jobs.jobs import to_job
 from adapters.postgres.settlement import batches
 from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.sla.outages import to_outage
-from adapters.postgres.tables import deliveries, events, outages, payments, webhooks
-from domain.accounting.recovery import ChangedOutage, Unfinished
+from adapters.postgres.tables import deliveries, events, jobs, outages, payments, webhooks
 from domain.deliveries import Delivery
+from domain.recovery.unfinished import ChangedOutage, Unfinished
 from domain.requests import Request
 from domain.settlement.payments import PaymentStatus
 from domain.sla.outages import Declaration, OutageStatus
@@ -44,6 +45,8 @@ async def list_changed(
         .where(
             outages.c.changed_at > recent,
             outages.c.changed_at < func.now() - grace,
+            # Those have no workflow, and there may be a million.
+            outages.c.settled_elsewhere.is_(False),
             outages.c.id > after,
         )
         .order_by(outages.c.id)
@@ -172,4 +175,29 @@ async def list_deliveries(
             summary=f"{row.type} to {urlsplit(row.url).hostname}",
         )
         for row in await connection.execute(statement)
+    ]
+
+
+async def list_jobs(
+    connection: AsyncConnection, after: str = "", only: Sequence[str] | None = None
+) -> list[Unfinished]:
+    """Return a page of the jobs that have not ended, but those of a moment ago."""
+    statement = (
+        select(jobs)
+        .where(
+            jobs.c.ended_at.is_(None),
+            jobs.c.created_at < func.now() - _STARTED_WITHIN,
+            jobs.c.id > after,
+        )
+        .order_by(jobs.c.id)
+        .limit(PAGE)
+    )
+    if only is not None:
+        statement = statement.where(jobs.c.id.in_(only))
+    found = [to_job(row) for row in (await connection.execute(statement)).mappings()]
+    return [
+        Unfinished(
+            job.workflow_id, "", job.correlation_id, job.status, job.order, summary=job.summary
+        )
+        for job in found
     ]

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 
-from sqlalchemy import text
+from sqlalchemy import exists, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres import transitions
+from adapters.postgres.tables import allocations, payments
 from domain.errors import NotFound
 from domain.settlement.admissions import (
     AdmissionCase,
@@ -139,4 +141,15 @@ async def authorise(connection: AsyncConnection, payment: Payment, day: date) ->
             "amount": payment.amount_stroops,
             "digest": compute_digest(payment),
         },
+    )
+
+
+async def release_stopped(connection: AsyncConnection, payment_id: str) -> None:
+    """Have a payment that was stopped, and is not any more, wait for its turn like all others."""
+    in_attempt = exists().where(allocations.c.payment_id == payments.c.id, allocations.c.live)
+    stopped = {PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED}
+    await connection.execute(
+        transitions.PAYMENTS.update(PaymentStatus.PENDING, stopped).where(
+            payments.c.id == payment_id, ~in_attempt
+        )
     )

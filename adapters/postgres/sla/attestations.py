@@ -62,6 +62,14 @@ async def is_lacking(connection: AsyncConnection, outage_id: str, revision: int)
     return status is not None and status != AttestationStatus.ATTESTED
 
 
+async def find_problem(connection: AsyncConnection, outage_id: str, revision: int) -> str:
+    """Return why the contract does not confirm a verdict, while a person has to act; empty otherwise."""
+    wanted = select(attestations.c.problem).filter_by(
+        outage_id=outage_id, revision=revision, status=AttestationStatus.HALTED
+    )
+    return await connection.scalar(wanted) or ""
+
+
 async def _get_status(connection: AsyncConnection, outage_id: str, revision: int) -> str | None:
     found: str | None = await connection.scalar(
         select(attestations.c.status).where(

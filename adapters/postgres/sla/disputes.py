@@ -4,12 +4,15 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
-from adapters.postgres.access.scopes import list_conditions
+from adapters.postgres.access.scopes import list_conditions, read_conditions
+from adapters.postgres.reading import keysets
+from adapters.postgres.reading.counts import Total
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment
 from adapters.postgres.tables import disputes
 from domain.access.scopes import Scope
 from domain.errors import IllegalTransition, NotFound
@@ -123,23 +126,18 @@ async def find_newest(connection: AsyncConnection, outage_id: str) -> DisputeRec
 async def list_page(
     connection: AsyncConnection,
     scope: Scope,
+    segment: ListSegment,
     *,
     outage_id: str | None = None,
     status: str | None = None,
-    offset: int = 0,
-    limit: int = 20,
-) -> tuple[list[DisputeRecord], int]:
-    wanted = list_conditions(scope, disputes.c.outage_id)
+) -> tuple[list[DisputeRecord], Total]:
+    """Return one page, newest first, and how many there are in all."""
+    wanted = await read_conditions(connection, scope, disputes.c.outage_id)
     if outage_id is not None:
         wanted.append(disputes.c.outage_id == outage_id)
     if status is not None:
         wanted.append(disputes.c.status == status)
-    rows = await connection.execute(
-        select(disputes)
-        .where(*wanted)
-        .order_by(disputes.c.created_at.desc(), disputes.c.id)
-        .offset(offset)
-        .limit(limit)
-    )
-    total = await connection.scalar(select(func.count()).select_from(disputes).where(*wanted))
-    return [_record(row) for row in rows.mappings()], total or 0
+    key = Keyset((disputes.c.created_at, disputes.c.id))
+    listing = Listing(disputes, key, wanted, select(disputes))
+    rows, total = await keysets.read_page(connection, listing, segment)
+    return [_record(row) for row in rows], total

@@ -6,6 +6,7 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment, read_part
 from adapters.postgres.tables import imports
 from domain.sla.imports import ImportRecord, RowProblem
 
@@ -21,6 +22,10 @@ async def add(connection: AsyncConnection, record: ImportRecord) -> None:
             problems=[asdict(problem) for problem in record.problems],
             imported_by=record.imported_by,
             created_at=record.created_at,
+            job_id=record.job_id,
+            mode=record.mode,
+            dry_run=record.dry_run,
+            wrong=record.wrong or len(record.problems),
         )
     )
 
@@ -30,13 +35,6 @@ def _to_record(row: RowMapping) -> ImportRecord:
     return ImportRecord(**dict(row) | {"problems": problems})
 
 
-async def list_newest(
-    connection: AsyncConnection, offset: int = 0, limit: int = 100
-) -> list[ImportRecord]:
-    rows = await connection.execute(
-        select(imports)
-        .order_by(imports.c.created_at.desc(), imports.c.id.desc())
-        .offset(offset)
-        .limit(limit)
-    )
-    return [_to_record(row) for row in rows.mappings()]
+async def list_newest(connection: AsyncConnection, segment: ListSegment) -> list[ImportRecord]:
+    listing = Listing(imports, Keyset((imports.c.created_at, imports.c.id)), [], select(imports))
+    return [_to_record(row) for row in await read_part(connection, listing, segment)]

@@ -1,17 +1,33 @@
 """Lists of outages: filtered, sorted, and read by page or from a place on."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, case, cast, func, literal_column, or_, select, tuple_
+from sqlalchemy import Boolean, ColumnElement, Integer, RowMapping, Text, cast, literal_column, or_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.access.scopes import list_outage_conditions
+from adapters.postgres.access.scopes import read_outage_conditions
+from adapters.postgres.reading.counts import Total
+from adapters.postgres.reading.keysets import (
+    CHUNK,
+    Keyset,
+    Listing,
+    ListSegment,
+    read_rows,
+    read_shown,
+)
+from adapters.postgres.reading.keysets import read_page as read_numbered_page
+from adapters.postgres.reading.searches import SearchPage, TextMatch, find_matches
 from adapters.postgres.sla.outages import select_with_verdict, to_record
-from adapters.postgres.tables import outages, sla_results
-from adapters.postgres.tables.outages import SEARCHED_TRIGRAMS
+from adapters.postgres.tables import outages
+from adapters.postgres.tables.outages import (
+    SEARCHED_TRIGRAMS,
+    VIOLATED,
+    make_rank,
+)
 from domain.access.scopes import Scope
 from domain.sla.listings import (
     SEVERITY_ORDER,
@@ -21,23 +37,20 @@ from domain.sla.listings import (
     Place,
     SortField,
 )
-from domain.sla.outages import OutageStatus, RecordedOutage
-from domain.sla.verdicts import SlaStatus
+from domain.sla.outages import RecordedOutage
 
-# Rows that are read at once where a whole list is streamed.
-CHUNK = 500
 _SEARCHED: ColumnElement[Any] = literal_column(SEARCHED_TRIGRAMS, ARRAY(Text))
+# As the indexes have them, word for word.
 _RANKS: Mapping[SortField, ColumnElement[int]] = {
-    SortField.SEVERITY: case(
-        {str(name): rank for rank, name in enumerate(SEVERITY_ORDER)}, value=outages.c.severity
+    SortField.SEVERITY: literal_column(
+        f"({make_rank('outages.severity', SEVERITY_ORDER)})", Integer
     ),
-    SortField.STATUS: case(
-        {str(name): rank for rank, name in enumerate(STATUS_ORDER)}, value=outages.c.status
-    ),
+    SortField.STATUS: literal_column(f"({make_rank('outages.status', STATUS_ORDER)})", Integer),
 }
 
 
 def list_conditions(wanted: OutageFilter) -> Iterator[ColumnElement[bool]]:
+    """Yield all but the text, for which there is more than one way to look."""
     if wanted.severity is not None:
         yield outages.c.severity == wanted.severity
     if wanted.statuses is not None:
@@ -50,35 +63,32 @@ def list_conditions(wanted: OutageFilter) -> Iterator[ColumnElement[bool]]:
         yield outages.c.part_of == wanted.part_of
     if wanted.assigned_to is not None:
         yield outages.c.assigned_to == wanted.assigned_to
-    if wanted.search:
-        yield from _list_trigram_conditions(wanted.search)
-        # autoescape makes % and _ in the caller's text plain characters, not wildcards.
-        named = (outages.c.id, outages.c.site_name, outages.c.description)
-        yield or_(*(column.icontains(wanted.search, autoescape=True) for column in named))
     if wanted.since is not None:
         yield outages.c.detected_at >= wanted.since
     if wanted.until is not None:
         yield outages.c.detected_at < wanted.until
     if wanted.violated:
-        newest = (
-            select(sla_results.c.status)
-            .where(
-                sla_results.c.outage_id == outages.c.id,
-                outages.c.status != OutageStatus.DECLARED,
-            )
-            .order_by(sla_results.c.revision.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        yield newest == SlaStatus.VIOLATED
+        yield literal_column(f"({VIOLATED})", Boolean)
 
 
-def _list_trigram_conditions(search: str) -> Iterator[ColumnElement[bool]]:
-    """What an index can find; a text of less than three letters is looked for in every outage."""
+def make_match(search: str) -> TextMatch:
+    """Return what holds of an outage in which a text stands, and what of it an index can find."""
+    # autoescape makes % and _ in the caller's text plain characters, not wildcards.
+    named = (outages.c.id, outages.c.site_name, outages.c.description)
+    holds = or_(*(column.icontains(search, autoescape=True) for column in named))
     # What is small of other letters depends on the database. A bar is what the index parts them by.
     trigrams = {search[start : start + 3] for start in range(len(search) - 2)}
-    if found := sorted({each.lower() for each in trigrams if each.isascii() and "|" not in each}):
-        yield _SEARCHED.contains(cast(found, ARRAY(Text)))
+    found = sorted({each.lower() for each in trigrams if each.isascii() and "|" not in each})
+    return TextMatch(holds, [_SEARCHED.contains(cast(found, ARRAY(Text)))] if found else [])
+
+
+@dataclass(frozen=True, slots=True)
+class OutagePage:
+    """A page, how many outages there are in all, and from where to go on; None at the end of the list."""
+
+    records: list[RecordedOutage]
+    total: Total
+    next: Place | None
 
 
 async def list_page(
@@ -90,56 +100,93 @@ async def list_page(
     after: Place | None = None,
     offset: int = 0,
     limit: int = 20,
-) -> tuple[list[RecordedOutage], int]:
-    """Return one page of outages, and how many there are in all."""
-    conditions = [*list_outage_conditions(scope), *list_conditions(wanted)]
-    value = _get_value(ordering)
-    statement = select_with_verdict().where(*conditions)
-    if after is not None:
-        here = tuple_(value, outages.c.id)
-        there = tuple_(_parse_value(ordering, after.value), after.id)
-        statement = statement.where(here < there if ordering.descending else here > there)
-    ids = outages.c.id
-    rows = await connection.execute(
-        statement.order_by(
-            *((value.desc(), ids.desc()) if ordering.descending else (value.asc(), ids.asc()))
-        )
-        .offset(offset)
-        .limit(limit)
+) -> OutagePage:
+    """Return one page of outages. A page of a search may hold fewer than asked for, and still go on."""
+    listing = await _make_listing(connection, scope, wanted, ordering)
+    place = None if after is None else _list_values(listing, ordering, after)
+    segment = ListSegment(limit, offset, place)
+    resume: Sequence[Any] | None = None
+    if wanted.search:
+        found = await find_matches(connection, listing, make_match(wanted.search), segment)
+        rows, total, resume = await _show(connection, listing, found), found.total, found.resume
+    else:
+        rows, total = await read_numbered_page(connection, listing, segment)
+    records = [to_record(row) for row in rows]
+    going_on = get_place(ordering, records[-1]) if len(records) == limit else None
+    if resume is not None:
+        going_on = Place(_format_value(resume[0]), resume[-1])
+    return OutagePage(records, total, going_on)
+
+
+async def _show(
+    connection: AsyncConnection, listing: Listing, found: SearchPage
+) -> Sequence[RowMapping]:
+    return await read_shown(connection, listing, found.keys) if found.keys else []
+
+
+async def _make_listing(
+    connection: AsyncConnection, scope: Scope, wanted: OutageFilter, ordering: Ordering
+) -> Listing:
+    own = await read_outage_conditions(connection, scope)
+    if wanted.severity is not None and ordering.field is SortField.SEVERITY:
+        # All of one rank: the order begins where they do.
+        rank = SEVERITY_ORDER.index(wanted.severity)
+        own.append(_RANKS[SortField.SEVERITY] == rank)
+    if wanted.statuses is not None and ordering.field is SortField.STATUS:
+        ranks = [STATUS_ORDER.index(each) for each in wanted.statuses]
+        own.append(_RANKS[SortField.STATUS].in_(ranks))
+    value = _RANKS.get(ordering.field, outages.c[ordering.field])
+    columns = (value,) if value is outages.c.id else (value, outages.c.id)
+    return Listing(
+        outages,
+        Keyset(columns, ordering.descending),
+        [*own, *list_conditions(wanted)],
+        select_with_verdict(),
     )
-    total = await connection.scalar(select(func.count()).select_from(outages).where(*conditions))
-    return [to_record(row) for row in rows.mappings()], total or 0
 
 
 async def stream(
     connection: AsyncConnection, scope: Scope, wanted: OutageFilter, ordering: Ordering
 ) -> AsyncIterator[RecordedOutage]:
     """Yield every outage of a list; no more than a chunk of them is in memory."""
-    after: Place | None = None
+    listing = await _make_listing(connection, scope, wanted, ordering)
+    if wanted.search:
+        match = make_match(wanted.search)
+        conditions = [*listing.conditions, *match.indexed, match.holds]
+        listing = replace(listing, conditions=conditions)
+    segment = ListSegment(CHUNK)
     while True:
-        records, _ = await list_page(connection, scope, wanted, ordering, after=after, limit=CHUNK)
-        for record in records:
-            yield record
-        if len(records) < CHUNK:
+        rows = await read_rows(connection, listing, segment)
+        for row in rows:
+            yield to_record(row)
+        if len(rows) < CHUNK:
             return
-        after = get_place(ordering, records[-1])
+        place = get_place(ordering, to_record(rows[-1]))
+        segment = ListSegment(CHUNK, after=_list_values(listing, ordering, place))
 
 
 def get_place(ordering: Ordering, record: RecordedOutage) -> Place:
     """Return the place of an outage in an ordering."""
     outage = record.outage
     values: dict[SortField, Any] = {
-        SortField.DETECTED_AT: outage.detected_at.isoformat(),
+        SortField.DETECTED_AT: outage.detected_at,
         SortField.SEVERITY: SEVERITY_ORDER.index(outage.severity),
         SortField.STATUS: STATUS_ORDER.index(record.status),
         SortField.SITE_NAME: outage.site_name,
         SortField.ID: outage.id,
     }
-    return Place(str(values[ordering.field]), outage.id)
+    return Place(_format_value(values[ordering.field]), outage.id)
 
 
-def _get_value(ordering: Ordering) -> ColumnElement[Any]:
-    return _RANKS.get(ordering.field, outages.c[ordering.field])
+def _format_value(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _list_values(listing: Listing, ordering: Ordering, place: Place) -> Sequence[Any]:
+    """Return what the columns of the key hold at a place."""
+    if len(listing.key.columns) == 1:
+        return (place.id,)
+    return (_parse_value(ordering, place.value), place.id)
 
 
 def _parse_value(ordering: Ordering, text: str) -> Any:

@@ -31,13 +31,7 @@ from domain.money import STROOPS_PER_UNIT
 from domain.sla.agreements.agreements import Agreement
 from domain.sla.outages import Declaration, Location, Outage, OutageStatus, RecordedOutage
 from domain.sla.policies import Policy
-from domain.sla.verdicts import (
-    PaymentType,
-    Rating,
-    Severity,
-    SlaStatus,
-    Verdict,
-)
+from domain.sla.verdicts import PaymentType, Rating, Severity, SlaStatus, Verdict
 
 # What every change of an outage, its verdict or its dispute sets.
 _ADVANCED: Any = {"version": outages.c.version + 1, "changed_at": func.now()}
@@ -130,6 +124,7 @@ class OutageContext:
     parts: Sequence[str]
     # The newest revision of the verdict.
     judged: tuple[int, Verdict] | None
+    settled_elsewhere: bool = False
 
 
 async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
@@ -169,6 +164,7 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
         part_of=row["part_of"],
         parts=row["parts"],
         judged=to_verdict(row),
+        settled_elsewhere=row["settled_elsewhere"],
     )
 
 
@@ -220,7 +216,7 @@ def select_with_verdict(*more: Label[Any]) -> Select[Any]:
         .where(
             sla_results.c.outage_id == outages.c.id,
             # The verdicts on one that is reopened are taken back.
-            outages.c.status != OutageStatus.DECLARED,
+            outages.c.status.not_in((OutageStatus.DECLARED, OutageStatus.CANCELLED)),
         )
         .order_by(sla_results.c.revision.desc())
         .limit(1)
@@ -264,7 +260,7 @@ _DECLARED = (
 _RECORDED = (
     *("version", "declared_at", "resolved_at", "dispute_deadline", "closed_at", "root_cause"),
     *("resolution_notes", "policy", "policy_version", "correlation_id", "agreement"),
-    *("agreement_version", "part_of"),
+    *("agreement_version", "part_of", "settled_elsewhere"),
 )
 
 

@@ -1,8 +1,9 @@
 """Verdicts in the database: one row per revision, never changed."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import RowMapping, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,32 +34,42 @@ async def add(
     at: datetime,
     payment_id: str,
 ) -> bool:
-    """Insert a verdict and the id of the payment it will owe; False when this revision exists."""
-    result = await connection.execute(
+    """
+    Insert a verdict and the id of the payment it will owe, and let the outage's row say what it says; False when this
+    revision exists.
+    """
+    said = _describe(verdict, basis, policy) | {"severity": outage.severity, "judged_at": at}
+    added = (
         insert(sla_results)
-        .values(
-            outage_id=outage.id,
-            revision=revision,
-            severity=outage.severity,
-            status=verdict.status,
-            payment_type=verdict.payment_type,
-            rating=verdict.rating,
-            mttr_minutes=verdict.mttr_minutes,
-            mttr_basis=basis.name,
-            measured_minutes=basis.measured_minutes,
-            difference_stroops=basis.difference_stroops,
-            threshold_minutes=verdict.threshold_minutes,
-            amount_stroops=verdict.amount_stroops,
-            policy=policy.name,
-            policy_version=policy.version,
-            policy_digest=policy.digest(),
-            judged_at=at,
-            payment_id=payment_id,
-        )
+        .values(outage_id=outage.id, revision=revision, payment_id=payment_id, **said)
         .on_conflict_do_nothing()
         .returning(sla_results.c.revision)
+        .cte("added")
+    )
+    result = await connection.execute(
+        update(outages)
+        .where(outages.c.id == outage.id, exists(select(added.c.revision)))
+        .values(verdict_status=verdict.status)
+        .returning(outages.c.id)
     )
     return result.one_or_none() is not None
+
+
+def _describe(verdict: Verdict, basis: MttrBasis, policy: Policy) -> dict[str, Any]:
+    return {
+        "status": verdict.status,
+        "payment_type": verdict.payment_type,
+        "rating": verdict.rating,
+        "mttr_minutes": verdict.mttr_minutes,
+        "mttr_basis": basis.name,
+        "measured_minutes": basis.measured_minutes,
+        "difference_stroops": basis.difference_stroops,
+        "threshold_minutes": verdict.threshold_minutes,
+        "amount_stroops": verdict.amount_stroops,
+        "policy": policy.name,
+        "policy_version": policy.version,
+        "policy_digest": policy.digest(),
+    }
 
 
 async def count_revisions(connection: AsyncConnection, outage_id: str) -> int:
@@ -76,10 +87,10 @@ async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[Re
         .where(sla_results.c.outage_id == outage_id)
         .order_by(sla_results.c.revision)
     )
-    return [_to_record(row) for row in rows.mappings()]
+    return [to_recorded(row) for row in rows.mappings()]
 
 
-def _to_record(row: RowMapping) -> RecordedVerdict:
+def to_recorded(row: RowMapping) -> RecordedVerdict:
     named = {name: row[name] for name in _NAMED}
     return RecordedVerdict(severity=Severity(row["severity"]), verdict=to_verdict(row), **named)
 

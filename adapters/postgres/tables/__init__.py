@@ -10,6 +10,13 @@ from adapters.postgres.tables.access import (
     sessions,
     signing_keys,
 )
+from adapters.postgres.tables.analytics.rollups import (
+    analytics_changes,
+    analytics_contributions,
+    analytics_histograms,
+    analytics_rollups,
+)
+from adapters.postgres.tables.analytics.snapshots import analytics_snapshots
 from adapters.postgres.tables.attestations import (
     attestations,
     contract_calls,
@@ -25,6 +32,7 @@ from adapters.postgres.tables.events import (
     webhooks,
 )
 from adapters.postgres.tables.installation import installation, installation_claims
+from adapters.postgres.tables.jobs.jobs import job_file_chunks, job_files, jobs
 from adapters.postgres.tables.journal import (
     accounts,
     balances,
@@ -68,10 +76,11 @@ from adapters.postgres.tables.reconciliation import (
 from adapters.postgres.tables.sla.agreements import (
     agreement_coverages,
     agreement_versions,
+    agreement_zones,
     agreements,
     parties,
 )
-from adapters.postgres.tables.sla.imports import imports
+from adapters.postgres.tables.sla.imports import import_rows, imports
 from adapters.postgres.tables.sla.intake import (
     intake_episodes,
     intake_messages,
@@ -90,8 +99,14 @@ __all__ = [
     "accounts",
     "agreement_coverages",
     "agreement_versions",
+    "agreement_zones",
     "agreements",
     "allocations",
+    "analytics_changes",
+    "analytics_contributions",
+    "analytics_histograms",
+    "analytics_rollups",
+    "analytics_snapshots",
     "api_keys",
     "approvals",
     "attempts",
@@ -117,6 +132,7 @@ __all__ = [
     "events",
     "execution_modes",
     "idempotency_keys",
+    "import_rows",
     "imports",
     "installation",
     "installation_claims",
@@ -124,6 +140,9 @@ __all__ = [
     "intake_messages",
     "intake_sources",
     "integrity_checks",
+    "job_file_chunks",
+    "job_files",
+    "jobs",
     "limits",
     "login_failures",
     "maintenance_windows",

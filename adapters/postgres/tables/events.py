@@ -26,8 +26,7 @@ audit_entries = Table(
     Index("ix_audit_entries_action", "action", "sequence"),
     Index("ix_audit_entries_actor", "actor", "sequence"),
     Index("ix_audit_entries_correlation_id", "correlation_id", "sequence"),
-    # Small, because instants follow the order of the rows.
-    Index("ix_audit_entries_recorded_at", "recorded_at", postgresql_using="brin"),
+    Index("ix_audit_entries_recorded_at", "recorded_at", "sequence"),
 )
 
 events = Table(
@@ -120,7 +119,12 @@ deliveries = Table(
     Column("leased_until", Instant),
     sa.UniqueConstraint("event_id", "webhook_id"),
     Index("ix_deliveries_due", "webhook_id", "due_at", postgresql_where=text("due_at IS NOT NULL")),
-    Index("ix_deliveries_webhook_id", "webhook_id", text("created_at DESC")),
+    Index("ix_deliveries_webhook_id", "webhook_id", text("created_at DESC"), text("id DESC")),
+    # Nearly all succeeded, and are listed with the others.
+    Index(
+        *("ix_deliveries_status", "webhook_id", "status", text("created_at DESC"), text("id DESC")),
+        postgresql_where=text("status <> 'success'"),
+    ),
     Index("ix_deliveries_pending", "id", postgresql_where=text("status = 'pending'")),
 )
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
 
-from adapters.postgres.tables.metadata import Instant, metadata
+from adapters.postgres.tables.metadata import Instant, make_xid_column, metadata
 
 ENTRY_KINDS = (
     *("accrual", "reservation", "release", "settlement"),
@@ -59,6 +59,8 @@ entries = Table(
     Column("corrects", String(64), sa.ForeignKey("entries.id")),
     Column("transaction_hash", String(64)),
     Column("posted_at", Instant, nullable=False, server_default=text("now()")),
+    # By which it is known whether a snapshot of the analytics has seen it.
+    make_xid_column(),
     sa.CheckConstraint(_make_one_of("kind", ENTRY_KINDS), name="kind"),
     sa.CheckConstraint(
         "payment_id IS NOT NULL OR kind IN ('adjustment', 'resolution')", name="payment"

@@ -1,10 +1,13 @@
 """Policies, outages, verdicts and disputes. Money is bigint stroops, time is timestamptz in UTC."""
 
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from adapters.postgres.tables.metadata import Instant, metadata
+from domain.sla.listings import SEVERITY_ORDER, STATUS_ORDER
 
 # What a search looks through: every three letters in a row, by which a part of a word is found. They are
 # cut from the first, the second and the third letter on, with nothing but what PostgreSQL has. The
@@ -15,6 +18,17 @@ _FIRST, _SECOND, _THIRD = (
     for start in (1, 2, 3)
 )
 SEARCHED_TRIGRAMS = f"(({_FIRST} || {_SECOND}) || {_THIRD})"
+
+
+def make_rank(column: str, order: Iterable[str]) -> str:
+    """Return the SQL for a word's place in its own order, as the index has it and as PostgreSQL writes it."""
+    words = ", ".join(f"'{word}'::text" for word in order)
+    return f"array_position(ARRAY[{words}], {column}::text) - 1"
+
+
+# Of the newest verdict; one on an outage that is declared again is taken back.
+VIOLATED = "verdict_status = 'violated' AND status NOT IN ('declared', 'cancelled')"
+_NEWEST_FIRST = (text("detected_at DESC"), text("id DESC"))
 
 policies = Table(
     "policies",
@@ -38,6 +52,8 @@ outages = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("status", String(20), nullable=False),
+    # What its newest verdict says, by which violations are listed without reading the verdicts.
+    Column("verdict_status", String(20)),
     Column("severity", String(20), nullable=False),
     Column("site_name", String(200), nullable=False),
     Column("site_id", String(100)),
@@ -70,15 +86,36 @@ outages = Table(
     # Grows by one in every transaction that changes the outage, its verdict or its dispute.
     Column("version", sa.Integer, nullable=False, server_default=text("1")),
     Column("changed_at", Instant, nullable=False, server_default=text("now()")),
+    # Of the past, imported with its verdict: nothing of it is paid, disputed or amended here.
+    Column("settled_elsewhere", sa.Boolean, nullable=False, server_default=text("false")),
     sa.ForeignKeyConstraint(
         ["agreement", "agreement_version"],
         ["agreement_versions.agreement", "agreement_versions.version"],
     ),
     sa.CheckConstraint("resolved_at IS NULL OR resolved_at >= detected_at", name="times"),
-    Index("ix_outages_agreement", "agreement"),
+    sa.CheckConstraint("NOT settled_elsewhere OR status = 'closed'", name="settled_elsewhere"),
+    Index("ix_outages_agreement", "agreement", *_NEWEST_FIRST),
     Index("ix_outages_part_of", "part_of", postgresql_where=text("part_of IS NOT NULL")),
-    Index("ix_outages_listing", text("detected_at DESC"), text("id DESC")),
-    Index("ix_outages_status", "status", "detected_at"),
+    Index("ix_outages_listing", *_NEWEST_FIRST),
+    Index("ix_outages_status", "status", *_NEWEST_FIRST),
+    Index("ix_outages_severity", "severity", *_NEWEST_FIRST),
+    # With what violations are counted by.
+    Index(
+        *("ix_outages_violated", *_NEWEST_FIRST),
+        postgresql_where=text(VIOLATED),
+        postgresql_include=["status", "severity"],
+    ),
+    Index(
+        *("ix_outages_assigned_to", "assigned_to"),
+        *_NEWEST_FIRST,
+        postgresql_where=text("assigned_to IS NOT NULL"),
+    ),
+    # A site is looked for by its name or its id; by name outages are sorted as well.
+    Index("ix_outages_site_name", "site_name", "id"),
+    Index("ix_outages_site_id", "site_id", postgresql_where=text("site_id IS NOT NULL")),
+    # These are sorted by in their own order.
+    Index("ix_outages_severity_rank", text(f"({make_rank('severity', SEVERITY_ORDER)})"), "id"),
+    Index("ix_outages_status_rank", text(f"({make_rank('status', STATUS_ORDER)})"), "id"),
     Index("ix_outages_changed_at", "changed_at"),
     Index("ix_outages_search", text(SEARCHED_TRIGRAMS), postgresql_using="gin"),
     Index(
@@ -136,6 +173,9 @@ disputes = Table(
     Column("decided_mttr_minutes", sa.BigInteger),
     # And the corrected severity.
     Column("decided_severity", String(20)),
+    Index("ix_disputes_listing", text("created_at DESC"), text("id DESC")),
+    Index("ix_disputes_status", "status", text("created_at DESC"), text("id DESC")),
+    Index("ix_disputes_outage_id", "outage_id", text("created_at DESC"), text("id DESC")),
     Index(
         "uq_disputes_one_undecided",
         "outage_id",

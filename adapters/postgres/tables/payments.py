@@ -8,7 +8,6 @@ from domain.reasons import ReasonCode
 from domain.settlement.envelopes import SendStatus
 from domain.settlement.payments import STOPPED, PaymentStatus
 
-WAITING = {PaymentStatus.PENDING, *STOPPED}
 LIVE = text("status <> 'failed' AND NOT batched")
 
 payments = Table(
@@ -57,14 +56,14 @@ payments = Table(
     sa.CheckConstraint("(reason_code IS NULL) = (status_reason IS NULL)", name="status_reason"),
     sa.CheckConstraint(make_one_of("reason_code", ReasonCode), name="reason_code"),
     Index("ix_payments_listing", text("created_at DESC"), text("id DESC")),
+    Index("ix_payments_type", "type", text("created_at DESC"), text("id DESC")),
+    Index("ix_payments_status", "status", text("created_at DESC"), text("id DESC")),
     Index("ix_payments_transaction_hash", "transaction_hash"),
     Index(
         *("ix_payments_unconfirmed", "id"),
         postgresql_where=text("status NOT IN ('confirmed', 'voided')"),
     ),
     Index("ix_payments_pending", "queue_number", postgresql_where=text("status = 'pending'")),
-    # What waits is little of all that there is.
-    Index("ix_payments_waiting", "status", postgresql_where=text(make_one_of("status", WAITING))),
     Index(
         "ix_payments_batch_ready",
         "batch_ready_at",

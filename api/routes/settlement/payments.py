@@ -17,15 +17,16 @@ from api import commands
 from api.access.permissions import require
 from api.access.scopes import PaymentScope
 from api.bodies import Text
-from api.dependencies import Asked, Database, Paging, Running
+from api.dependencies import Asked, CursorPaging, Database, Running
 from api.parsing.bounds import Bound, parse_bounds
-from api.payment_views import PAYMENT_STATES, PaymentView
+from api.payment_views import PaymentView
 from api.rendering.spreadsheets import render_csv, stream_file
 from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
-from api.views import PageView
+from api.views import CursorPageView
 from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING, Scope
+from domain.exports.statuses import PAYMENT_STATUSES
 from domain.sla.verdicts import PaymentType
 from services.settlement.checks.read_history import read_history
 from services.settlement.checks.request_check import CheckKind, RequestCheck, request_check
@@ -64,7 +65,7 @@ async def get_filter(
 ) -> PaymentFilter:
     """Read which payments are meant; both dates are inclusive."""
     since, until = parse_bounds(date_from, date_to)
-    states = None if status is None else PAYMENT_STATES[status]
+    states = None if status is None else PAYMENT_STATUSES[status]
     return PaymentFilter(states, type, outage_id, since, until)
 
 
@@ -73,15 +74,22 @@ Wanted = Annotated[PaymentFilter, Depends(get_filter)]
 
 @router.get("")
 async def list_payments(
-    database: Database, scope: PaymentScope, paging: Paging, wanted: Wanted
-) -> PageView[PaymentView]:
+    database: Database, scope: PaymentScope, paging: CursorPaging, wanted: Wanted
+) -> CursorPageView[PaymentView]:
     """List payments, newest first."""
     async with database.autocommit() as connection:
         records, total = await payment_listings.list_page(
-            connection, scope, wanted, paging.offset, paging.size
+            connection, scope, wanted, paging.find_segment("payments")
         )
     items = [PaymentView.of(record) for record in records]
-    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+    return CursorPageView(
+        items=items,
+        total=total.count,
+        total_is_estimated=total.is_estimated,
+        page=paging.number,
+        page_size=paging.size,
+        next_cursor=paging.make_cursor("payments", items, "created_at", "id"),
+    )
 
 
 @router.get("/ledger", dependencies=[require(Permission.JOURNAL_READ)])

@@ -12,11 +12,11 @@ from api import wallet_commands
 from api.access.permissions import require
 from api.access.scopes import TermsScope
 from api.bodies import Text
-from api.dependencies import Asked, Condition, Database, Engine, Paging, Running
+from api.dependencies import Asked, Condition, CursorPaging, Database, Engine, Running
 from api.protocol.etags import set_tag
 from api.rendering.agreements import AgreementBody, AgreementVersionView, AgreementView, VersionBody
 from api.responses import declare_problems
-from api.views import PageView
+from api.views import CursorPageView
 from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING, Scope
 from domain.settlement.wallets import Readiness
@@ -55,23 +55,25 @@ async def _read_payees(engine: Engine, addresses: Sequence[str]) -> list[Readine
 @router.get("")
 async def list_agreements(
     database: Database,
-    paging: Paging,
+    paging: CursorPaging,
     scope: TermsScope,
     party: Annotated[Text | None, Query(max_length=64)] = None,
-) -> PageView[AgreementView]:
+) -> CursorPageView[AgreementView]:
     """List the agreements by name, of one party or of all."""
     async with database.autocommit() as connection:
         found, total = await agreements.list_page(
-            connection, party, scope, paging.offset, paging.size
+            connection, party, scope, paging.find_segment("agreements", dated=False)
         )
         now = datetime.now(UTC)
         paid = [await wallets.get_agreement_at(connection, each, now) for each in found]
         newest = await versions.list_newest(connection, [each.name for each in found])
-    return PageView(
+    return CursorPageView(
         items=[AgreementView.of(each, newest[each.name]) for each in paid],
-        total=total,
+        total=total.count,
+        total_is_estimated=total.is_estimated,
         page=paging.number,
         page_size=paging.size,
+        next_cursor=paging.make_cursor("agreements", found, "name"),
     )
 
 

@@ -10,11 +10,11 @@ from api import commands
 from api.access.permissions import require
 from api.access.scopes import DisputeScope, FilingScope
 from api.bodies import Body, Minutes, Text
-from api.dependencies import Asked, Condition, Database, Paging, Running, UpdateId
+from api.dependencies import Asked, Condition, CursorPaging, Database, Running, UpdateId
 from api.rendering.disputes import DisputeView
 from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
-from api.views import PageView
+from api.views import CursorPageView
 from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING, Scope
 from domain.digests import derive_id
@@ -79,21 +79,28 @@ async def get_dispute(dispute_id: str, database: Database, scope: Scope) -> Disp
 async def list_disputes(
     database: Database,
     scope: DisputeScope,
-    paging: Paging,
+    paging: CursorPaging,
     outage_id: Text | None = None,
     status: DisputeStatus | None = None,
-) -> PageView[DisputeView]:
+) -> CursorPageView[DisputeView]:
+    """List disputes, newest first."""
     async with database.autocommit() as connection:
         rows, total = await disputes.list_page(
             connection,
             scope,
+            paging.find_segment("disputes"),
             outage_id=outage_id,
             status=status,
-            offset=paging.offset,
-            limit=paging.size,
         )
     items = [DisputeView.model_validate(row) for row in rows]
-    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+    return CursorPageView(
+        items=items,
+        total=total.count,
+        total_is_estimated=total.is_estimated,
+        page=paging.number,
+        page_size=paging.size,
+        next_cursor=paging.make_cursor("disputes", items, "created_at", "id"),
+    )
 
 
 @router.get("/{dispute_id}", responses=declare_problems(404))

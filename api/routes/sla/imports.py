@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi import Request as HttpRequest
 from pydantic import BaseModel
 from temporalio.client import WorkflowUpdateFailedError
@@ -16,9 +16,10 @@ from temporalio.exceptions import ApplicationError
 from adapters.postgres.sla import imports, outages
 from api import commands
 from api.access.permissions import require
-from api.dependencies import Asked, Database, Engine, Paging, Running
+from api.dependencies import Asked, CursorPaging, Database, Engine, Running
 from api.parsing.declarations import check_declaration, make_declaration
 from api.parsing.multipart import FORM, parse_file
+from api.protocol.next_cursors import GOES_ON, set_next_cursor
 from api.responses import declare_problems
 from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING
@@ -179,9 +180,12 @@ async def _import(engine: Engine, item: ImportedOutage, asked: Request) -> bool:
     return declared is not None and declared.correlation_id == asked.correlation_id
 
 
-@router.get("/history", dependencies=[require(Permission.OUTAGES_READ)])
-async def list_imports(database: Database, paging: Paging) -> list[ImportView]:
+@router.get("/history", dependencies=[require(Permission.OUTAGES_READ)], responses=GOES_ON)
+async def list_imports(
+    database: Database, paging: CursorPaging, response: Response
+) -> list[ImportView]:
     """List what became of each uploaded file, the newest first."""
     async with database.autocommit() as connection:
-        found = await imports.list_newest(connection, paging.offset, paging.size)
+        found = await imports.list_newest(connection, paging.find_segment("imports"))
+    set_next_cursor(response, paging.make_cursor("imports", found, "created_at", "id"))
     return [ImportView.of(record) for record in found]

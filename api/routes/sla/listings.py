@@ -11,15 +11,15 @@ from fastapi.responses import StreamingResponse
 from adapters.postgres.sla import listings
 from api.access.scopes import OutageScope
 from api.bodies import Text
-from api.dependencies import Database, Paging
+from api.dependencies import CursorPaging, Database
 from api.parsing.bounds import Bound, OlderBound, parse_bounds
 from api.parsing.patterns import describe_sorting
 from api.rendering.spreadsheets import render_csv, stream_file
-from api.views import STATES, OutageView, PageView
+from api.views import CursorPageView, OutageView
 from domain.access.scopes import Scope
 from domain.errors import Invalid
+from domain.exports.statuses import OUTAGE_STATUSES
 from domain.sla.listings import (
-    CURSOR_MAX,
     Ordering,
     OutageFilter,
     SortField,
@@ -46,10 +46,11 @@ COLUMNS = (
 )
 
 
-class OutagePageView(PageView[OutageView]):
-    """Pass `next_cursor` as `cursor` to go on: nothing is skipped, whatever changes meanwhile."""
-
-    next_cursor: str | None
+class OutagePageView(CursorPageView[OutageView]):
+    """
+    Pass `next_cursor` as `cursor` to go on: nothing is skipped, whatever changes meanwhile. A page of a search may hold
+    fewer outages than asked for, and still go on. A `total` above 10,000 is estimated, and that of a search above 5,000.
+    """
 
 
 async def get_filter(
@@ -95,7 +96,7 @@ def _choose_statuses(
     """Return what both ask for together: nothing, where they exclude each other."""
     if status is None:
         return None if lifecycle is None else [lifecycle]
-    return [each for each in STATES[status] if lifecycle in (None, each)]
+    return [each for each in OUTAGE_STATUSES[status] if lifecycle in (None, each)]
 
 
 async def get_ordering(
@@ -116,7 +117,6 @@ async def get_ordering(
 
 Wanted = Annotated[OutageFilter, Depends(get_filter)]
 Sorted = Annotated[Ordering, Depends(get_ordering)]
-CursorText = Annotated[str | None, Query(max_length=CURSOR_MAX)]
 
 
 async def _list(
@@ -124,14 +124,11 @@ async def _list(
     scope: Scope,
     wanted: OutageFilter,
     ordering: Ordering,
-    paging: Paging,
-    cursor: str | None,
+    paging: CursorPaging,
 ) -> OutagePageView:
-    after = decode_cursor(cursor, ordering) if cursor else None
-    if after is not None and paging.number != 1:
-        raise Invalid("page", "may not be sent with a cursor: it says where the page begins")
+    after = decode_cursor(paging.cursor, ordering) if paging.cursor else None
     async with database.autocommit() as connection:
-        records, total = await listings.list_page(
+        found = await listings.list_page(
             connection,
             scope,
             wanted,
@@ -140,13 +137,13 @@ async def _list(
             offset=paging.offset,
             limit=paging.size,
         )
-    last = listings.get_place(ordering, records[-1]) if len(records) == paging.size else None
     return OutagePageView(
-        items=[OutageView.of(record) for record in records],
-        total=total,
+        items=[OutageView.of(record) for record in found.records],
+        total=found.total.count,
+        total_is_estimated=found.total.is_estimated,
         page=paging.number,
         page_size=paging.size,
-        next_cursor=encode_cursor(ordering, last) if last else None,
+        next_cursor=encode_cursor(ordering, found.next) if found.next else None,
     )
 
 
@@ -154,26 +151,24 @@ async def _list(
 async def list_outages(
     database: Database,
     scope: OutageScope,
-    paging: Paging,
+    paging: CursorPaging,
     wanted: Wanted,
     ordering: Sorted,
-    cursor: CursorText = None,
 ) -> OutagePageView:
     """List outages, newest first unless sorted otherwise; by `page`, or by `cursor` from a place on."""
-    return await _list(database, scope, wanted, ordering, paging, cursor)
+    return await _list(database, scope, wanted, ordering, paging)
 
 
 @router.get("/violations")
 async def list_violations(
     database: Database,
     scope: OutageScope,
-    paging: Paging,
+    paging: CursorPaging,
     wanted: Wanted,
     ordering: Sorted,
-    cursor: CursorText = None,
 ) -> OutagePageView:
     """List the outages whose verdict is a violation."""
-    return await _list(database, scope, replace(wanted, violated=True), ordering, paging, cursor)
+    return await _list(database, scope, replace(wanted, violated=True), ordering, paging)
 
 
 @router.get("/export", response_class=StreamingResponse)

@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from adapters.postgres.sla.agreements import parties
 from api.access.permissions import require
 from api.bodies import Body, OutageId, SiteName, Text
-from api.dependencies import Asked, Database, Paging
+from api.dependencies import Asked, CursorPaging, Database
 from api.responses import declare_problems
-from api.views import PageView
+from api.views import CursorPageView
 from domain.access.permissions import Permission
 from domain.sla.agreements.parties import PartyKind
 from services.sla.parties.create_party import CreateParty
@@ -52,16 +52,20 @@ async def create_party(body: PartyBody, database: Database, asked: Asked) -> Par
 
 @router.get("", dependencies=READ)
 async def list_parties(
-    database: Database, paging: Paging, kind: PartyKind | None = None
-) -> PageView[PartyView]:
+    database: Database, paging: CursorPaging, kind: PartyKind | None = None
+) -> CursorPageView[PartyView]:
     """List the parties by their ids."""
     async with database.autocommit() as connection:
-        found, total = await parties.list_page(connection, kind, paging.offset, paging.size)
-    return PageView(
+        found, total = await parties.list_page(
+            connection, kind, paging.find_segment("parties", dated=False)
+        )
+    return CursorPageView(
         items=[PartyView.model_validate(asdict(each)) for each in found],
-        total=total,
+        total=total.count,
+        total_is_estimated=total.is_estimated,
         page=paging.number,
         page_size=paging.size,
+        next_cursor=paging.make_cursor("parties", found, "id"),
     )
 
 

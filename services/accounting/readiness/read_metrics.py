@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from adapters.postgres import metrics
 from adapters.postgres.accounting import troubles
+from adapters.postgres.analytics import rollups
 from adapters.postgres.database import Database
 from adapters.postgres.metrics import StatusCount
 from domain.accounting.troubles import Trouble
@@ -15,6 +16,8 @@ class EngineFigures:
     outages: list[StatusCount]
     deliveries: StatusCount
     troubles: list[Trouble]
+    # Changes that are not folded into the analytics yet.
+    unfolded: int
 
 
 async def read_metrics(database: Database) -> EngineFigures:
@@ -25,4 +28,5 @@ async def read_metrics(database: Database) -> EngineFigures:
             await metrics.count_outages(connection),
             await metrics.count_pending_deliveries(connection),
             await troubles.list_troubles(connection),
+            await rollups.count_changes(connection),
         )

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
-from domain.accounting.recovery import Unfinished
 from domain.audit import make_audit_entry, make_engine_request
+from domain.recovery.unfinished import Unfinished
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import attempts, channels
+from adapters.postgres.settlement import admissions, attempts, channels
 from adapters.postgres.settlement.attempts import Reservation
 from domain.settlement.channels import QueuePosition
 from domain.settlement.payments import Payment
@@ -17,4 +17,5 @@ async def reserve_channel(
         reservation = await attempts.reserve(connection, payment.id, ours)
         if reservation is not None:
             return reservation
+        await admissions.release_stopped(connection, payment.id)
         return await channels.get_queue_position(connection, payment.id, ours)

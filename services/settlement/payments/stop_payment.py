@@ -8,21 +8,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
+from domain.access.scopes import EVERYTHING
 from domain.reasons import Reason
 from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
 from services.settlement.payments.audit_entries import describe_stopped
 
 
-async def stop_payment(database: Database, stopping_input: BlockPaymentInput) -> None:
-    stopping = [(stopping_input.payment, stopping_input.reason)]
+async def stop_payment(database: Database, stopping_input: BlockPaymentInput) -> bool:
+    """Return whether it is on record as stopped for this reason; it is not while its bytes may be applied."""
+    payment, status, reason = stopping_input.payment, stopping_input.status, stopping_input.reason
     async with database.transaction() as connection:
         await stop_payments_within(
             connection,
-            stopping,
-            stopping_input.status,
+            [(payment, reason)],
+            status,
             stopping_input.at,
             stopping_input.dead_after,
         )
+        record = await payments.get(connection, payment.id, EVERYTHING)
+    return (record.status, record.reason_code) == (status, reason.code)
 
 
 async def stop_payments_within(

@@ -37,6 +37,9 @@ async def read_filing(database: Database, dispute: Dispute, now: datetime) -> Di
         try:
             return await disputes.get(connection, dispute.id, EVERYTHING)
         except NotFound:
+            outage_rules.check_settled_here(
+                record.outage.id, settled_elsewhere=record.settled_elsewhere
+            )
             status, deadline = record.status, record.dispute_deadline
             outage_rules.check_disputable(dispute.outage_id, status, deadline, now)
             return None

@@ -25,6 +25,7 @@ async def amend_outage(database: Database, amending: AmendOutageInput) -> int:
         if await audit.is_recorded(connection, entry.id):
             return context.version
         check_whole(outage_id, context.part_of)
+        outage_rules.check_settled_here(outage_id, settled_elsewhere=context.settled_elsewhere)
         outage_rules.check_version(outage_id, amendment.expected_version, context.version)
         outage_rules.check_amendable(outage_id, context.status, changes)
         await check_same_agreements_within(connection, outage_id, changes)

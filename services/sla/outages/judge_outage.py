@@ -43,29 +43,40 @@ async def judge_outage(
     the verdict waits for the contract. Raises Conflict when another request has resolved the outage.
     """
     async with database.transaction() as connection:
-        context = await outages.lock(connection, judging.outage_id)
-        check_whole(judging.outage_id, context.part_of)
-        if context.judged is not None:
-            if (context.resolution_key or "") != judging.key:
-                outage_rules.check_resolvable(judging.outage_id, context.status)
-            return await read_judgement_within(connection, context, network, judging.at)
-        if context.status is OutageStatus.DECLARED and context.resolution_key == judging.key:
-            raise Conflict(f"outage {judging.outage_id!r} was reopened since this was asked")
-        expected = judging.resolution.expected_version
-        outage_rules.check_version(judging.outage_id, expected, context.version)
-        judgement = await _judge(
-            connection, context, judging, network, requires_attestation=requires_attestation
+        return await judge_outage_within(
+            connection, judging, network, requires_attestation=requires_attestation
         )
-        for part_id in context.parts:
-            part = await outages.lock(connection, part_id)
-            if part.status is not OutageStatus.DECLARED:
-                continue
-            # By its own agreement's terms, and open to disputes for as long as those say.
-            its_own = replace(judging, dispute_window_seconds=part.policy.dispute_window_seconds)
-            await _judge(
-                connection, part, its_own, network, requires_attestation=requires_attestation
-            )
-        return judgement
+
+
+async def judge_outage_within(
+    connection: AsyncConnection,
+    judging: JudgeOutageInput,
+    network: str,
+    *,
+    requires_attestation: bool = False,
+) -> JudgeOutageResult:
+    """Judge an outage and its parts together with what else the caller writes."""
+    context = await outages.lock(connection, judging.outage_id)
+    check_whole(judging.outage_id, context.part_of)
+    if context.judged is not None:
+        if (context.resolution_key or "") != judging.key:
+            outage_rules.check_resolvable(judging.outage_id, context.status)
+        return await read_judgement_within(connection, context, network, judging.at)
+    if context.status is OutageStatus.DECLARED and context.resolution_key == judging.key:
+        raise Conflict(f"outage {judging.outage_id!r} was reopened since this was asked")
+    expected = judging.resolution.expected_version
+    outage_rules.check_version(judging.outage_id, expected, context.version)
+    judgement = await _judge(
+        connection, context, judging, network, requires_attestation=requires_attestation
+    )
+    for part_id in context.parts:
+        part = await outages.lock(connection, part_id)
+        if part.status is not OutageStatus.DECLARED:
+            continue
+        # By its own agreement's terms, and open to disputes for as long as those say.
+        its_own = replace(judging, dispute_window_seconds=part.policy.dispute_window_seconds)
+        await _judge(connection, part, its_own, network, requires_attestation=requires_attestation)
+    return judgement
 
 
 async def _judge(

@@ -49,6 +49,7 @@ async def read_amendment(database: Database, amending: AmendOutageInput) -> int 
         if await audit.is_recorded(connection, entry.id):
             return record.version
         check_whole(outage_id, record.part_of)
+        outage_rules.check_settled_here(outage_id, settled_elsewhere=record.settled_elsewhere)
         await check_same_agreements_within(connection, outage_id, amending.amendment.changes)
     outage_rules.check_amendable(outage_id, record.status, amending.amendment.changes)
     return None

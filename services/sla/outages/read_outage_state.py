@@ -4,7 +4,7 @@ from datetime import datetime
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement.listings import payments
-from adapters.postgres.sla import disputes, outages
+from adapters.postgres.sla import attestations, disputes, outages
 from domain.settlement.payments import OutageState
 from domain.sla.disputes import UNDECIDED, FileDisputeResult
 from services.sla.outages.judge_outage import read_judgement_within
@@ -17,10 +17,12 @@ async def read_outage_state(
     async with database.transaction() as connection:
         context = await outages.lock(connection, outage_id)
         dispute = await disputes.find_newest(connection, outage_id)
-        judgement = None
+        judgement, halted = None, ""
         if context.judged is not None:
             judgement = await read_judgement_within(connection, context, network, at)
-        stopped = await payments.find_wait(connection, outage_id, at)
+            revision = judgement.revision
+            halted = await attestations.find_problem(connection, outage_id, revision)
+        stopped = await payments.find_waits(connection, [outage_id], at)
     filed = None
     if dispute is not None:
         filed = FileDisputeResult(dispute.id, dispute.decision_deadline, context.version)
@@ -31,5 +33,6 @@ async def read_outage_state(
         judgement,
         filed,
         dispute is not None and dispute.status not in UNDECIDED,
-        stopped,
+        stopped.get(outage_id),
+        halted,
     )

@@ -8,7 +8,7 @@ from adapters.postgres.sla import outages, policies, verdicts
 from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict
 from domain.settlement.payments import PaymentRecord
-from domain.sla.verdicts import Verdict, compute_mttr_minutes, judge
+from domain.sla.verdicts import Verdict, recompute
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,11 @@ async def recompute_verdict(database: Database, outage_id: str) -> RecomputedVer
         newest = found[-1]
         policy = await policies.get_version(connection, newest.policy, newest.policy_version)
         owed = await payments.list_by_outage(connection, outage_id)
-    minutes = newest.verdict.mttr_minutes
-    if newest.mttr_basis == "measured":
-        assert recorded.resolved_at is not None
-        minutes = compute_mttr_minutes(recorded.outage.detected_at, recorded.resolved_at)
     return RecomputedVerdict(
         newest.revision,
-        judge(policy.terms[newest.severity], minutes),
+        recompute(
+            newest, policy.terms[newest.severity], recorded.outage.detected_at, recorded.resolved_at
+        ),
         newest.verdict,
         next((each for each in owed if each.payment.id == newest.payment_id), None),
     )

@@ -10,13 +10,14 @@ from adapters.postgres.database import Database
 from adapters.postgres.sla import outages
 from adapters.postgres.sla.agreements.parts import list_parts
 from domain import payloads
-from domain.audit import make_audit_entry
+from domain.audit import AuditEntry, make_audit_entry
 from domain.errors import Conflict, Invalid
-from domain.events import EventType, make_event
+from domain.events import Event, EventType, make_event
+from domain.sla.agreements.bindings import Binding
 from domain.sla.agreements.parts import OutagePart, is_part, make_part_id
 from domain.sla.outages import Declaration, RecordOutageInput, RecordOutageResult
 from domain.sla.policies import Policy
-from services.sla.agreements.read_bindings import Binding, bind_outage_within
+from services.sla.agreements.read_bindings import bind_outage_within
 
 
 async def record_outage(database: Database, declaring: RecordOutageInput) -> RecordOutageResult:
@@ -52,27 +53,44 @@ async def _add(
     part_of: str | None = None,
 ) -> bool:
     """Add a row with its audit entry and event; False when it is there."""
-    outage, number, policy = declaration.outage, bound.agreement_version, bound.policy
+    number, policy = bound.agreement_version, bound.policy
     if not await outages.add(connection, declaration, number, policy, at, part_of):
         return False
-    payload = payloads.describe_declaration(declaration, number, policy, part_of)
-    subject = f"outage/{outage.id}"
-    await events.publish(
-        connection,
-        make_audit_entry(subject, "outage.declared", declaration.request, at, payload),
-        make_event(EventType.OUTAGE_CREATED, outage.id, at, payload),
-    )
+    await events.publish(connection, *describe_recording(declaration, bound, at, part_of))
     return True
+
+
+def describe_recording(
+    declaration: Declaration, bound: Binding, at: datetime, part_of: str | None = None
+) -> tuple[AuditEntry, Event]:
+    """Return the audit entry and the event of an outage that is put on record."""
+    payload = payloads.describe_declaration(
+        declaration, bound.agreement_version, bound.policy, part_of
+    )
+    outage_id = declaration.outage.id
+    return (
+        make_audit_entry(
+            f"outage/{outage_id}", "outage.declared", declaration.request, at, payload
+        ),
+        make_event(EventType.OUTAGE_CREATED, outage_id, at, payload),
+    )
+
+
+def make_part(whole: Declaration, bound: Binding) -> Declaration:
+    """Return the declaration of an outage's part under a further agreement."""
+    outage = replace(whole.outage, id=make_part_id(whole.outage.id, bound.agreement))
+    return Declaration(outage, whole.request, bound.policy.name, bound.agreement)
 
 
 async def _add_part(
     connection: AsyncConnection, whole: Declaration, bound: Binding, at: datetime
 ) -> OutagePart:
     """Add the same outage under a further agreement."""
-    outage = replace(whole.outage, id=make_part_id(whole.outage.id, bound.agreement))
-    declaration = Declaration(outage, whole.request, bound.policy.name, bound.agreement)
+    declaration = make_part(whole, bound)
     await _add(connection, declaration, bound, at, whole.outage.id)
-    return OutagePart(outage.id, bound.agreement, bound.policy.name, declaration.fingerprint)
+    return OutagePart(
+        declaration.outage.id, bound.agreement, bound.policy.name, declaration.fingerprint
+    )
 
 
 async def _read_recorded(

@@ -15,6 +15,7 @@ from adapters.postgres.settlement import attempts as reservations
 from adapters.postgres.settlement import (
     payments,
 )
+from adapters.postgres.settlement.listings.payments import find_waits
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.access.scopes import EVERYTHING
@@ -22,11 +23,13 @@ from domain.settlement.attempts import (
     AwaitingChannel,
     Blocked,
     ObservedAttempt,
+    OnHold,
     Prepared,
 )
 from domain.settlement.payments import (
     PaymentStatus,
 )
+from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import (
     count_credits,
     read_statuses,
@@ -59,6 +62,28 @@ async def test_only_channels_with_a_known_key_are_taken(
     assert isinstance(waiting, AwaitingChannel)
     await settle_after_expiry(activities, second, attempt)
     await settle_after_expiry(activities, third, replace(attempt, sequence=attempt.sequence + 1))
+
+
+async def test_a_payment_that_was_stopped_and_stands_in_line_is_pending(
+    api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
+) -> None:
+    """What it waited for is over: nobody is asked for that any more."""
+    first, second = [await owe_payment(database, "IN-LINE") for _ in range(2)]
+    activities = PaymentActivitiesImpl(database, rail)
+    used = get_attempt(await activities.prepare_payment(first))
+    monkeypatch.setattr(rail, "keys", select_keys(rail, only=used.channel))
+    for status in (PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED):
+        why = OnHold(make_reason("two people"), NOW)
+        assert await activities.block_payment(make_block_input(second, why, status))
+        assert await read_statuses(database, second) == [(str(status), "two people")]
+        assert isinstance(await activities.prepare_payment(second), AwaitingChannel)
+        assert await read_statuses(database, second) == [("pending", None)]
+        async with database.autocommit() as connection:
+            assert not await find_waits(connection, [second.outage_id], NOW)
+    late = make_block_input(first, OnHold(make_reason("late"), NOW), PaymentStatus.ON_HOLD)
+    assert await activities.block_payment(late) is False  # it is signed
+    await settle_after_expiry(activities, first, used)
+    await settle_after_expiry(activities, second, replace(used, sequence=used.sequence + 1))
 
 
 async def test_an_envelope_on_a_channel_without_a_key_is_observed_to_its_end(

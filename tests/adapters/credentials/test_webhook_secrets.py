@@ -4,7 +4,7 @@ import pytest
 
 from adapters.credentials.webhook_secrets import WebhookSigner, verify_by_any
 from domain.access.webhook_secrets import SignatureScheme
-from domain.errors import Unavailable
+from domain.errors import Invalid, Unavailable
 from domain.webhooks import encode_secret, make_headers
 
 AT, BODY = 1_800_000_000, b'{"type": "outage.created"}'
@@ -40,6 +40,21 @@ def test_malformed_tokens_are_ignored(token: str) -> None:
     key = str(pair.public_key)
     assert not verify_by_any([key], send(token), BODY, AT)
     assert verify_by_any([key], send(token, *SIGNER.sign([pair], "evt_1", AT, BODY)), BODY, AT)
+
+
+@pytest.mark.parametrize("key", ["", "whsec_", "whpk_", "whpk_*", "whpk_AAAA", "whsk_AAAA"])
+def test_a_key_that_is_none_is_refused_even_beside_one_that_fits(key: str) -> None:
+    pair, _ = SIGNER.make_secret(SignatureScheme.ED25519)
+    sent = send(*SIGNER.sign([pair], "evt_1", AT, BODY))
+    with pytest.raises(Invalid):
+        verify_by_any([str(pair.public_key), key], sent, BODY, AT)
+
+
+def test_a_signed_message_without_an_id_is_refused_by_either_key() -> None:
+    """It could never be told from a repetition."""
+    pair, _ = SIGNER.make_secret(SignatureScheme.ED25519)
+    sent = make_headers("", AT, SIGNER.sign([pair], "", AT, BODY))
+    assert not verify_by_any([str(pair.public_key)], sent, BODY, AT)
 
 
 def test_a_secret_opens_to_its_own_key_alone_and_is_in_no_repr() -> None:

@@ -28,6 +28,7 @@ from domain.settlement.payments import SENT, STOPPED, PaymentStatus, Treasury
 from domain.sla.attestations import AttestationStatus
 from domain.sla.verdicts import PaymentType
 from tests.testkit import stacks
+from tests.testkit.jobs.job_factory import make_fitting_job
 from tests.testkit.reasons import make_reason
 from tests.testkit.source_tree import DEVSTACK, PRODUCTION, get_name, list_modules
 
@@ -72,7 +73,7 @@ def _make_fitting_values(machine: StateMachine[Any], status: StrEnum) -> dict[st
         read = {"config_hash": 1, "config_snapshot": {}, "result": {}, "fresh": True}
         return proof | read | {"attested_at": sa.func.now(), "problem": None}
     if machine is not transitions.PAYMENTS:
-        return {}
+        return make_fitting_job(status) if machine is transitions.JOBS else {}
     reason = make_reason("the payee has no trustline", ReasonCode.PAYEE_NO_TRUSTLINE)
     stopped, paid = status in STOPPED, status is PaymentStatus.CONFIRMED
     return {

@@ -12,6 +12,7 @@ from api.access.permissions import PUBLIC, deny_unmarked
 from api.app import create_app
 from api.middleware import PREFIX, Guards
 from domain.access.permissions import Role
+from domain.exports.datasets import Dataset
 from tests.testkit.access.browser import PASSWORD, Browser, add_person
 from tests.testkit.access.served_routes import ServedRoute, list_routes
 from tests.testkit.access.two_parties import add_party, save_key
@@ -30,9 +31,10 @@ PUBLIC_PATHS = {
     *SENT_TO,
     *("/auth/login", "/auth/logout", "/auth/refresh", "/auth/register", "/.well-known/jwks.json"),
     *("/events/schemas", "/events/schemas/{event_type}"),
+    *("/console/login", "/console/logout", "/console/style.css", "/console/icon.svg"),
 }
 # They end the session of whoever asks, or do not end themselves: tests of their own ask them.
-ENDS = {"/auth/logout", "/auth/logout-all", "/auth/events"}
+ENDS = {"/auth/logout", "/auth/logout-all", "/auth/events", "/console/logout"}
 
 
 def test_every_route_says_who_may_call_it() -> None:
@@ -46,13 +48,14 @@ def test_what_is_public_is_known_here() -> None:
 
 
 def test_a_route_that_changes_something_does_not_ask_for_reading_alone() -> None:
-    """Asking what would be is no change."""
+    """Asking what would be is no change, and neither is a file of what one may read."""
     found = {
         f"{each.method} {each.path}"
         for each in ROUTES
         if each.method != "GET" and any(name.endswith(":read") for name in each.permissions)
     }
-    assert found == {"POST /api/v1/sla/preview"}
+    exports = {f"POST /api/v1/exports/{dataset}" for dataset in Dataset}
+    assert found == {"POST /api/v1/sla/preview", *exports}
 
 
 async def test_a_route_that_says_nothing_is_refused_to_everybody() -> None:
@@ -102,6 +105,16 @@ async def _ask(client: httpx.AsyncClient, route: ServedRoute) -> httpx.Response:
     return await client.request(route.method, route.example, json=body)
 
 
+def _is_page(route: ServedRoute) -> bool:
+    return route.path.startswith("/console")
+
+
+def _leads_to_login(route: ServedRoute, answer: httpx.Response) -> bool:
+    """As a browser is answered whom the pages do not know; who logs out is led there, too."""
+    location = answer.headers.get("location", "")
+    return location.startswith("/console/login") and route.path != "/console/logout"
+
+
 async def _find_wrong(
     client: httpx.AsyncClient, role: Role, routes: list[ServedRoute], *, by_key: bool
 ) -> list[tuple[str, str, int]]:
@@ -115,10 +128,14 @@ async def _find_wrong(
             assert answer.status_code == 401, route
             continue
         expected = route.allows(role, by_key=by_key)
-        if answer.status_code in {401, 500} or (answer.status_code != 403) is not expected:
+        if (
+            _leads_to_login(route, answer)
+            or answer.status_code in {401, 500}
+            or (answer.status_code != 403) is not expected
+        ):
             wrong.append((route.method, route.path, answer.status_code))
         if not expected:
-            detail = answer.json()["detail"]
+            detail = answer.text if _is_page(route) else answer.json()["detail"]
             assert "does not have" in detail
             assert any(name in detail for name in route.permissions)
     return wrong
@@ -149,4 +166,4 @@ async def test_without_a_key_only_what_is_public_answers(api: httpx.AsyncClient)
             answer = await _ask(stranger, route)
             proven = route.path.removeprefix("/api/v1") in {"/metrics", *SENT_TO}
             refused = bool(route.permissions) or proven
-            assert (answer.status_code == 401) is refused, route
+            assert (answer.status_code == 401 or _leads_to_login(route, answer)) is refused, route

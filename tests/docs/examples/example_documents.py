@@ -19,7 +19,10 @@ import httpx
 from devstack.environment.stack import Stack
 from tests.docs.examples import (
     access_examples,
+    export_examples,
+    import_examples,
     intake_examples,
+    job_examples,
     money_examples,
     sla_examples,
 )
@@ -61,7 +64,10 @@ async def play(stack: Stack, key: str) -> dict[str, list[Example]]:
             "wallets": lambda each: money.show_wallets(each, admin, stack),
             "reconciliation": lambda each: money.show_reconciliation(each, admin, stack),
             "audit": lambda each: sla.show_audit(each, admin),
+            "exports": lambda each: export_examples.show_exports(each, admin),
             "webhooks": lambda each: sla.show_webhooks(each, admin),
+            "imports": lambda each: import_examples.show_imports(each, admin),
+            "jobs": lambda each: job_examples.show_jobs(each, admin, stack),
             "intake": lambda each: intake_examples.show_intake(each, admin),
             "sessions": lambda each: access.show_sessions(each, admin, anybody),
             "people": lambda each: access.show_people(each, admin),

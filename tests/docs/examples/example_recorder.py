@@ -87,7 +87,8 @@ class ExampleRecorder:
         answer = await client.request(method, path, params=params, files=files, **sent)
         wanted = answer.is_success if status is None else answer.status_code == status
         assert wanted, f"{route}: {answer.status_code} {answer.text}"
-        is_json = "json" in answer.headers.get("content-type", "")
+        # Of JSON lines each is a document of its own.
+        is_json = re.search(r"json\b", answer.headers.get("content-type", "")) is not None
         found = answer.json() if is_json and answer.content else answer.text
         asked = f"{path}?{httpx.QueryParams(params)}" if params else path
         shown = (found or None) if is_json else cut_text(found) or None

@@ -57,8 +57,26 @@ async def show_outages(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> N
     await ask(admin, "GET /sla/results/{outage_id}", **one)
     calculated = {**one, "severity": "critical", "mttr_minutes": 25}
     await ask(admin, "GET /sla/calculate", params=calculated)
-    for name in ("analytics/dashboard", "analytics/trends", "performance/aggregation"):
-        await ask(admin, f"GET /sla/{name}", params={"date_from": "2026-01-31"})
+    await show_analytics(recorder, admin)
+
+
+async def show_analytics(recorder: ExampleRecorder, admin: httpx.AsyncClient) -> None:
+    ask, days = recorder.ask, {"date_from": "2026-01-31", "date_to": "2026-01-31"}
+    for name in ("analytics/dashboard", "analytics/mttr", "performance/aggregation"):
+        await ask(admin, f"GET /sla/{name}", params=days)
+    zone = {"tz": "Europe/Berlin", "bucket": "week", "severity": "critical"}
+    await ask(admin, "GET /sla/analytics/trends", params=days | zone)
+    await ask(admin, "GET /sla/analytics/exposure")
+    await ask(admin, "GET /sla/analytics/forecast", params={"period": "month"})
+    taken = {"snapshot_id": (await ask(admin, "POST /sla/analytics/snapshots"))["id"]}
+    await ask(admin, "GET /sla/analytics/snapshots")
+    for route in ("", "/verify", "/reconcile"):
+        await ask(admin, f"GET /sla/analytics/snapshots/{{snapshot_id}}{route}", **taken)
+    one = {"agreement": "default"}
+    await ask(admin, "PUT /agreements/{agreement}/time-zone", {"time_zone": "Europe/Berlin"}, **one)
+    await ask(admin, "GET /agreements/{agreement}/time-zone", **one)
+    month = {"month_from": "2026-01", "month_to": "2026-01"}
+    await ask(admin, "GET /agreements/{agreement}/uptime", params=month, **one)
 
 
 async def show_disputes(

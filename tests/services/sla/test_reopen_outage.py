@@ -12,8 +12,16 @@ from adapters.postgres.sla import outages, verdicts
 from devstack.environment.stack import Stack
 from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict
-from domain.sla.outages import JudgeOutageInput, OutageStatus, ReopenOutageInput, ReopenRequest
+from domain.sla.outages import (
+    Cancellation,
+    CancelOutageInput,
+    JudgeOutageInput,
+    OutageStatus,
+    ReopenOutageInput,
+    ReopenRequest,
+)
 from domain.sla.outages import Resolution as Repair
+from services.sla.outages.cancel_outage import cancel_outage
 from services.sla.outages.reopen_outage import reopen_outage
 from tests.services.settlement.test_void_debt import list_owed
 from tests.testkit import stacks
@@ -90,3 +98,14 @@ async def test_what_is_owed_or_past_its_window_stays_judged(scratch: Database) -
     await activities.owe_payment(await make_owe_input(scratch, outage_id))
     with pytest.raises(Conflict, match="is settling and cannot be reopened"):
         await reopen_outage(scratch, make_reopening(outage_id))
+
+
+async def test_one_that_is_called_off_after_all_owes_nothing(scratch: Database) -> None:
+    outage_id = make_unique_id("REOPEN")
+    await judge_outage(scratch, outage_id, 25)
+    await reopen_outage(scratch, make_reopening(outage_id))
+    await cancel_outage(scratch, CancelOutageInput(outage_id, Cancellation(ASKER, "a drill"), SOON))
+    async with scratch.transaction() as connection:
+        record = await outages.get(connection, outage_id, EVERYTHING)
+        assert [each for each in await invariants.check(connection) if not each.overdue] == []
+    assert (record.status, record.judged) == (OutageStatus.CANCELLED, None)

@@ -46,6 +46,15 @@ async def test_lifecycles_are_measured_beside_the_baseline(
     assert (await api.get("/webhooks")).json() == subscribed, "the receiver's ended with it"
 
 
+async def test_exports_are_timed_beside_a_bare_copy(stack: Stack) -> None:
+    report = await bench(stack, "export", "--rows", "3000", "--rounds", "1")
+    assert report["problems"] == []
+    assert [each["form"] for each in report["formats"]] == ["csv", "json", "ndjson"]
+    assert {each["rows"] for each in report["formats"]} == {3000}
+    assert report["bare_size"] > 100_000
+    assert all(0 < each["peak_mb"] < 200 for each in report["formats"])
+
+
 async def test_declarations_are_timed_and_called_off(stack: Stack, api: httpx.AsyncClient) -> None:
     report = await bench(stack, "declare", "--rate", "5", "--seconds", "2")
     assert report["count"] == 10

@@ -243,12 +243,15 @@ async def recover(signer: Signers, client: Client, database: Database) -> None:
 
 
 async def rested(client: Client, database: Database) -> bool:
-    """Return whether every payment is confirmed; signal what is blocked to try again."""
+    """
+    Return whether every payment is confirmed; signal what is blocked to try again, and what is on its way: where
+    two have driven it, and the one that signed is dead, the other looks again after an hour.
+    """
     async with database.autocommit() as connection:
         found = await connection.execute(select(payments).where(payments.c.status != "confirmed"))
         waiting = found.mappings().all()
     for row in waiting:
-        if row["status"] in ("blocked", "on_hold"):
+        if row["status"] in ("blocked", "on_hold", "submitted"):
             with suppress(RPCError):
                 await client.get_workflow_handle(to_payment(row).workflow_id).signal("retry")
     if waiting:

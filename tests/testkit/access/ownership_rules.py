@@ -14,6 +14,7 @@ class Kind(StrEnum):
 
     CLOSED = "closed"  # 403, whatever they name
     ONE = "one"  # their own; for another party's the same 404 as for none
+    MADE = "made"  # what they asked for themselves; 404 for what anybody else did
     EMPTY = "empty"  # their own; for another party's the same emptiness as for none
     MANY = "many"  # what is theirs, and no trace of the rest
     OWNING = "owning"  # a registration for their party alone
@@ -33,17 +34,29 @@ _READ: dict[P, dict[Kind, str]] = {
             GET /outages
             GET /outages/export
             GET /outages/violations
+            GET /exports/outages
+            GET /exports/verdicts
+            GET /exports/analytics
             GET /sla/analytics/dashboard
+            GET /sla/analytics/exposure
+            GET /sla/analytics/forecast
+            GET /sla/analytics/mttr
             GET /sla/analytics/trends
             GET /sla/performance/aggregation
         """,
         Kind.ONE: """
+            GET /agreements/{agreement}/uptime
             GET /outages/{outage_id}
             GET /outages/{outage_id}/timeline
             GET /sla/results/{outage_id}
         """,
+        Kind.MADE: "GET /exports/receipts/{export_id}",
         Kind.CLOSED: """
+            POST /exports/outages
+            POST /exports/verdicts
+            POST /exports/analytics
             GET /outages/bulk/history
+            GET /imports
             GET /intake/episodes
             GET /intake/episodes/{episode_id}
             GET /intake/maintenance-windows
@@ -53,7 +66,8 @@ _READ: dict[P, dict[Kind, str]] = {
         """,
     },
     P.DISPUTES_READ: {
-        Kind.MANY: "GET /sla/disputes",
+        Kind.MANY: "GET /sla/disputes  GET /exports/disputes",
+        Kind.CLOSED: "POST /exports/disputes",
         Kind.ONE: """
             GET /sla/disputes/{dispute_id}
             GET /sla/disputes/{dispute_id}/history
@@ -69,6 +83,7 @@ _READ: dict[P, dict[Kind, str]] = {
         Kind.MANY: """
             GET /payments
             GET /payments/export
+            GET /exports/payments
         """,
         Kind.ONE: """
             GET /payments/{payment_id}
@@ -77,12 +92,14 @@ _READ: dict[P, dict[Kind, str]] = {
         """,
         Kind.EMPTY: "GET /payments/{payment_id}/manual-match",
         Kind.CLOSED: """
+            POST /exports/payments
             GET /payments/approvals
             GET /payments/{payment_id}/approvals
             GET /payments/circuit-breaker
             GET /payments/limits
         """,
     },
+    P.JOURNAL_READ: {Kind.MANY: "GET /exports/finance", Kind.CLOSED: "POST /exports/finance"},
     P.EVENTS_READ: {Kind.MANY: "GET /events"},
     P.WALLETS_READ: {
         Kind.MANY: "GET /wallets",
@@ -114,6 +131,7 @@ _READ: dict[P, dict[Kind, str]] = {
         Kind.MANY: "GET /agreements",
         Kind.ONE: """
             GET /agreements/{agreement}
+            GET /agreements/{agreement}/time-zone
             GET /agreements/{agreement}/versions
             GET /sla/calculate
         """,
@@ -146,7 +164,10 @@ _READ: dict[P, dict[Kind, str]] = {
 }
 # What is never a claimant's.
 _CLOSED: dict[P, str] = {
-    P.AUDIT_READ: "GET /audit  GET /audit/export  GET /audit/verify",
+    P.AUDIT_READ: """
+        GET /audit  GET /audit/export  GET /audit/verify
+        GET /exports/audit  POST /exports/audit
+    """,
     P.BREAKS_ASSIGN: "POST /reconciliation/breaks/{break_id}/owner",
     P.BREAKS_CLOSE: """
         POST /reconciliation/breaks/{break_id}/close
@@ -161,17 +182,30 @@ _CLOSED: dict[P, str] = {
         GET /reconciliation/breaks
         GET /reconciliation/breaks/{break_id}
         GET /reconciliation/breaks/{break_id}/resolution
+        GET /sla/analytics/snapshots
+        GET /sla/analytics/snapshots/{snapshot_id}
+        GET /sla/analytics/snapshots/{snapshot_id}/reconcile
+        GET /sla/analytics/snapshots/{snapshot_id}/verify
+    """,
+    P.JOBS_CANCEL: """
+        POST /jobs/{job_id}/cancel  DELETE /jobs/{job_id}
+        POST /jobs/{job_id}/retry
+    """,
+    P.JOBS_READ: """
+        GET /jobs  GET /jobs/{job_id}
+        GET /jobs/{job_id}/output
     """,
     P.KEYS_MANAGE: """
         POST /api-keys  GET /api-keys
         DELETE /api-keys/{key_id}
         POST /api-keys/{key_id}/rotate
     """,
-    P.OUTAGES_DECLARE: "POST /outages  POST /outages/bulk",
+    P.OUTAGES_DECLARE: "POST /outages  POST /outages/bulk  POST /imports",
     P.OUTAGES_RESOLVE: """
         PATCH /outages/{outage_id}  PUT /outages/{outage_id}  DELETE /outages/{outage_id}
         POST /outages/{outage_id}/cancel  POST /outages/{outage_id}/reopen
         POST /outages/{outage_id}/recompute-sla
+        POST /jobs/recomputations
         POST /outages/{outage_id}/resolve
         POST /intake/episodes/{episode_id}/dismiss
         POST /intake/episodes/{episode_id}/end
@@ -197,7 +231,9 @@ _CLOSED: dict[P, str] = {
     P.POLICIES_WRITE: """
         PUT /sla/config  PUT /sla/config/{severity}  POST /sla/policies
         POST /agreements  POST /agreements/{agreement}/versions  POST /parties
+        PUT /agreements/{agreement}/time-zone
     """,
+    P.SNAPSHOTS_TAKE: "POST /sla/analytics/snapshots",
     P.PAYMENTS_VOID: "POST /outages/{outage_id}/void",
     P.SETTLEMENT_HALT: "POST /payments/circuit-breaker",
     P.SOURCES_MANAGE: """

@@ -135,7 +135,8 @@ async def test_one_whose_workflow_nobody_could_start_is_handed_over_not_posted(
     (pending,) = await claim_due(driver.database, {}, 100)
     now = datetime.now(UTC)
     then = now + timedelta(minutes=5)
-    failed = DeliveryAttempt(pending.id, 1, now, 5, 500, "it answered 500", "", then)
+    what = (500, "it answered 500", "", then, pending.due_at)
+    failed = DeliveryAttempt(pending.id, 1, now, 5, *what)
     await record_attempts(driver.database, [AnsweredPost(failed, "whk_1", "corr-1")])
     assert await driver.count("due_at IS NOT NULL") == 1
     await driver.change("deliveries", "leased_until = now()")

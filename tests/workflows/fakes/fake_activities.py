@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from domain.accounting.integrity_checks import CheckIntegrityInput, CheckIntegrityResult
 from domain.accounting.reconciliation import Comparison, ReconciliationRun
+from domain.analytics.snapshots import TakeSnapshotInput, TakeSnapshotResult
 from domain.deliveries import Delivery, DeliveryStatus, TriedDeliveries, compute_pause
 from domain.errors import Conflict
 from domain.settlement.owners.registrations import ChallengeWalletInput
@@ -30,6 +31,7 @@ from domain.sla.attestations import (
     PrepareCallResult,
 )
 from tests.workflows.fakes.fake_payment_activities import DETECTED, ActivityLog
+from workflows.analytics.snapshots import SnapshotActivities
 from workflows.attestations import AttestationActivities
 from workflows.integrity_checks import IntegrityCheckActivities
 from workflows.reconciliation import ReconciliationActivities
@@ -66,6 +68,20 @@ class FakeIntegrityCheckActivities(IntegrityCheckActivities):
             self.failures -= 1
             raise RuntimeError("the database does not answer")
         return CheckIntegrityResult(True, 1, 0, 1)
+
+
+class FakeSnapshotActivities(SnapshotActivities):
+    """A database that may be away, and that keeps each snapshot otherwise."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+
+    @activity.defn
+    async def take_snapshot(self, order: TakeSnapshotInput) -> TakeSnapshotResult:
+        if self.failures:
+            self.failures -= 1
+            raise RuntimeError("the database does not answer")
+        return TakeSnapshotResult("snp_1", "0" * 64)
 
 
 class FakeWalletActivities(WalletActivities):

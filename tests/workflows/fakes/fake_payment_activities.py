@@ -62,6 +62,8 @@ class FakePaymentActivities(ActivityLog, PaymentActivities):
         self.obstacles: list[str] = []
         self.holds: list[PreparePaymentResult] = []
         self.in_batch = 0
+        # Whether what stops a payment can be recorded: not while somebody else has signed for it.
+        self.records = True
         self.answers: list[SendAnswer] = []
         self.bids: list[str] = []
         self.observations: list[Observation] = []
@@ -129,9 +131,10 @@ class FakePaymentActivities(ActivityLog, PaymentActivities):
         self._ask("fail_attempt")
 
     @activity.defn
-    async def block_payment(self, blocking: BlockPaymentInput) -> None:
+    async def block_payment(self, blocking: BlockPaymentInput) -> bool:
         activity = "block_payment" if blocking.status is PaymentStatus.BLOCKED else "hold_payment"
         self._ask(f"{activity} {blocking.reason}")
+        return self.records
 
     @activity.defn
     async def quarantine_payment(self, observed: ObservedAttempt) -> None:

@@ -37,6 +37,7 @@ from tests.workflows.fakes.time_skipping_server import (
 )
 from tests.workflows.scenarios import (
     batch_scenarios,
+    job_scenarios,
     payment_scenarios,
     reversal_scenarios,
     scheduled_scenarios,
@@ -228,6 +229,7 @@ SCENES: list[Scene] = [
     *batch_scenarios.SCENES,
     *reversal_scenarios.SCENES,
     *scheduled_scenarios.SCENES,
+    *job_scenarios.SCENES,
     *(halt_attestation, terminate_attestation, dispute, ask_by_signals, refuse_settlement),
     *(wait_for_receipt, cancel_workflow),
     *(abandon_delivery, run_wallet_requests),

@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.workflows.conftest import until
 from tests.workflows.fakes.time_skipping_server import Handle, Kept, Stage, keeps
+from workflows.analytics.snapshots import SnapshotWorkflow
 from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 
@@ -52,4 +53,14 @@ async def check_integrity(stage: Stage) -> Kept:
     return kept
 
 
-SCENES = [reconcile, check_integrity]
+@keeps("snapshot", "snapshot-retried")
+async def take_snapshots(stage: Stage) -> Kept:
+    """A snapshot is taken, and once more after the database was down."""
+    kept: Kept = {}
+    for name, failures in (("snapshot", 0), ("snapshot-retried", 1)):
+        stage.activities.snapshots.failures = failures
+        kept[name] = await work_twice(stage, SnapshotWorkflow.run, name)
+    return kept
+
+
+SCENES = [reconcile, check_integrity, take_snapshots]

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, text, tuple_
+from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.access.scopes import list_conditions
+from adapters.postgres.access.scopes import list_conditions, read_conditions
+from adapters.postgres.reading.counts import Total
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment, read_page, stream_rows
 from adapters.postgres.settlement.payments import to_record
 from adapters.postgres.tables import payments
 from domain.access.scopes import Scope
@@ -16,8 +17,7 @@ from domain.reasons import WAITS, ReasonCode, Wait, find_end
 from domain.settlement.payments import PaymentRecord, PaymentStatus
 from domain.sla.verdicts import PaymentType
 
-# Rows that are read at once where a whole list is streamed.
-CHUNK = 500
+_NEWEST = Keyset((payments.c.created_at, payments.c.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,12 @@ class PaymentFilter:
     until: datetime | None = None
 
 
-def _list_conditions(scope: Scope, wanted: PaymentFilter) -> Iterator[ColumnElement[bool]]:
+def list_payment_conditions(scope: Scope, wanted: PaymentFilter) -> Iterator[ColumnElement[bool]]:
     yield from list_conditions(scope, payments.c.outage_id)
+    yield from _list_conditions(wanted)
+
+
+def _list_conditions(wanted: PaymentFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.statuses is not None:
         yield payments.c.status.in_(wanted.statuses)
     if wanted.type is not None:
@@ -45,61 +49,56 @@ def _list_conditions(scope: Scope, wanted: PaymentFilter) -> Iterator[ColumnElem
         yield payments.c.created_at < wanted.until
 
 
+async def _make_listing(
+    connection: AsyncConnection, scope: Scope, wanted: PaymentFilter
+) -> Listing:
+    own = await read_conditions(connection, scope, payments.c.outage_id)
+    return Listing(payments, _NEWEST, [*own, *_list_conditions(wanted)], select(payments))
+
+
 async def list_page(
-    connection: AsyncConnection,
-    scope: Scope,
-    wanted: PaymentFilter,
-    offset: int = 0,
-    limit: int = 20,
-) -> tuple[list[PaymentRecord], int]:
+    connection: AsyncConnection, scope: Scope, wanted: PaymentFilter, segment: ListSegment
+) -> tuple[list[PaymentRecord], Total]:
     """Return one page, newest first, and how many there are in all."""
-    conditions = list(_list_conditions(scope, wanted))
-    rows = await connection.execute(_select_newest(*conditions).offset(offset).limit(limit))
-    total = await connection.scalar(select(func.count()).select_from(payments).where(*conditions))
-    return [to_record(row) for row in rows.mappings()], total or 0
-
-
-def _select_newest(*conditions: ColumnElement[bool]) -> Select[Any]:
-    return (
-        select(payments)
-        .where(*conditions)
-        .order_by(payments.c.created_at.desc(), payments.c.id.desc())
-    )
+    listing = await _make_listing(connection, scope, wanted)
+    rows, total = await read_page(connection, listing, segment)
+    return [to_record(row) for row in rows], total
 
 
 async def stream(
     connection: AsyncConnection, scope: Scope, wanted: PaymentFilter
 ) -> AsyncIterator[PaymentRecord]:
     """Yield every payment of a filter, newest first; no more than a chunk of them is in memory."""
-    conditions = list(_list_conditions(scope, wanted))
-    here = tuple_(payments.c.created_at, payments.c.id)
-    more, after = True, list[ColumnElement[bool]]()
-    while more:
-        statement = _select_newest(*conditions, *after).limit(CHUNK)
-        rows = (await connection.execute(statement)).mappings().all()
-        for row in rows:
-            yield to_record(row)
-        if more := len(rows) == CHUNK:
-            after = [here < tuple_(rows[-1]["created_at"], rows[-1]["id"])]
+    listing = await _make_listing(connection, scope, wanted)
+    async for row in stream_rows(connection, listing, ("created_at", "id")):
+        yield to_record(row)
 
 
 _STOPPED = text(
     """
-    SELECT p.reason_code, p.status_reason, coalesce(stopped.at, p.created_at) AS since
+    SELECT DISTINCT ON (p.outage_id) p.outage_id, p.reason_code, p.status_reason,
+        coalesce(stopped.at, p.created_at) AS since
     FROM payments p, LATERAL (
         SELECT max(a.recorded_at) AS at FROM audit_entries a WHERE a.subject = 'outage/' || p.outage_id
           AND a.action = 'payment.' || CASE p.status WHEN 'submitted' THEN 'nodes_disagree' ELSE p.status END
     ) stopped
-    WHERE p.outage_id = :outage_id AND p.reason_code IS NOT NULL
-    ORDER BY p.revision DESC LIMIT 1
+    WHERE p.outage_id = ANY(:outage_ids) AND p.reason_code IS NOT NULL
+    ORDER BY p.outage_id, p.revision DESC
     """
 )
 
 
-async def find_wait(connection: AsyncConnection, outage_id: str, at: datetime) -> Wait | None:
-    """Return what the payment of an outage waits for, and since when; None while nothing stops it."""
-    row = (await connection.execute(_STOPPED, {"outage_id": outage_id})).one_or_none()
-    if row is None:
-        return None
-    code = ReasonCode(row.reason_code)
-    return Wait(WAITS[code], row.since, find_end(code, at), row.status_reason)
+async def find_waits(
+    connection: AsyncConnection, outage_ids: Sequence[str], at: datetime
+) -> dict[str, Wait]:
+    """Return what the payments of outages wait for, and since when, by the outages' ids; only of those that are stopped."""
+    rows = await connection.execute(_STOPPED, {"outage_ids": list(outage_ids)})
+    return {
+        row.outage_id: Wait(
+            WAITS[ReasonCode(row.reason_code)],
+            row.since,
+            find_end(ReasonCode(row.reason_code), at),
+            row.status_reason,
+        )
+        for row in rows
+    }

@@ -3,14 +3,17 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.access.scopes import list_agreement_conditions
+from adapters.postgres.reading import keysets
+from adapters.postgres.reading.counts import Total
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment
 from adapters.postgres.sla.agreements.parties import add_party
 from adapters.postgres.sla.agreements.versions import add_version
-from adapters.postgres.tables import agreement_versions, agreements, payouts
+from adapters.postgres.tables import agreement_versions, agreement_zones, agreements, payouts
 from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict, Invalid, NotFound
 from domain.sla.agreements.agreements import Agreement
@@ -64,19 +67,34 @@ async def put_agreement(connection: AsyncConnection, terms: Agreement) -> bool:
     return added.one_or_none() is not None
 
 
+async def get_zone(connection: AsyncConnection, name: str) -> str:
+    """Return the time zone in which the months of an agreement begin: UTC, where nobody has set another."""
+    c = agreement_zones.c
+    return await connection.scalar(select(c.time_zone).where(c.agreement == name)) or "UTC"
+
+
+async def put_zone(
+    connection: AsyncConnection, name: str, time_zone: str, by: str, at: datetime
+) -> None:
+    changed = {"time_zone": time_zone, "changed_by": by, "changed_at": at}
+    statement = insert(agreement_zones).values(agreement=name, **changed)
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=["agreement"], set_=changed)
+    )
+
+
 async def list_page(
-    connection: AsyncConnection, party: str | None, scope: Scope, offset: int, limit: int
-) -> tuple[list[Agreement], int]:
+    connection: AsyncConnection, party: str | None, scope: Scope, segment: ListSegment
+) -> tuple[list[Agreement], Total]:
     """Return one page of the agreements in a scope, those of a party or all, and how many there are."""
     wanted = [
         *list_agreement_conditions(scope),
         *list_agreement_conditions(Scope(party)),
     ]
-    total = await connection.scalar(select(func.count()).select_from(agreements).where(*wanted))
-    rows = await connection.execute(
-        select(agreements).where(*wanted).order_by(agreements.c.name).offset(offset).limit(limit)
-    )
-    return [Agreement(**row) for row in rows.mappings()], total or 0
+    key = Keyset((agreements.c.name,), descending=False)
+    listing = Listing(agreements, key, wanted, select(agreements))
+    rows, total = await keysets.read_page(connection, listing, segment)
+    return [Agreement(**row) for row in rows], total
 
 
 async def list_treasuries(connection: AsyncConnection) -> set[str]:

@@ -1,9 +1,12 @@
 """Parties in the database."""
 
-from sqlalchemy import RowMapping, func, select, true
+from sqlalchemy import RowMapping, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.reading import keysets
+from adapters.postgres.reading.counts import Total
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment
 from adapters.postgres.tables import parties
 from domain.errors import NotFound
 from domain.sla.agreements.parties import Party, PartyKind
@@ -34,12 +37,11 @@ async def add_party(
 
 
 async def list_page(
-    connection: AsyncConnection, kind: PartyKind | None, offset: int, limit: int
-) -> tuple[list[Party], int]:
+    connection: AsyncConnection, kind: PartyKind | None, segment: ListSegment
+) -> tuple[list[Party], Total]:
     """Return one page of parties, and how many there are."""
-    wanted = true() if kind is None else parties.c.kind == kind
-    total = await connection.scalar(select(func.count()).select_from(parties).where(wanted))
-    rows = await connection.execute(
-        select(parties).where(wanted).order_by(parties.c.id).offset(offset).limit(limit)
-    )
-    return [to_party(row) for row in rows.mappings()], total or 0
+    wanted = [] if kind is None else [parties.c.kind == kind]
+    key = Keyset((parties.c.id,), descending=False)
+    listing = Listing(parties, key, wanted, select(parties))
+    rows, total = await keysets.read_page(connection, listing, segment)
+    return [to_party(row) for row in rows], total

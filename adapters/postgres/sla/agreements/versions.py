@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, String, func, select
-from sqlalchemy.dialects.postgresql import array, insert
+from sqlalchemy.dialects.postgresql import array, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import agreement_coverages, agreement_versions, agreements
@@ -64,7 +64,7 @@ async def list_newest(
     """Return the newest version of each agreement, by its name."""
     rows = await connection.execute(
         _select()
-        .distinct(agreement_versions.c.agreement)
+        .ext(distinct_on(agreement_versions.c.agreement))
         .where(agreement_versions.c.agreement.in_(names))
         .order_by(agreement_versions.c.agreement, agreement_versions.c.version.desc())
     )

@@ -5,10 +5,11 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment, read_part
 from adapters.postgres.tables import intake_episodes, intake_sources
 from adapters.postgres.transitions import EPISODES
 from domain.errors import NotFound, TryAgain
@@ -169,17 +170,16 @@ async def list_newest(
     connection: AsyncConnection,
     statuses: Sequence[EpisodeStatus],
     source: str | None,
-    offset: int,
-    limit: int,
+    segment: ListSegment,
 ) -> list[Episode]:
-    statement = (
-        select(*_OWN).order_by(_T.first_heard_at.desc(), _T.id.desc()).offset(offset).limit(limit)
-    )
+    wanted: list[ColumnElement[bool]] = []
     if statuses:
-        statement = statement.where(_T.status.in_(statuses))
+        wanted.append(_T.status.in_(statuses))
     if source is not None:
-        statement = statement.where(_T.source == source)
-    return [_to_episode(row) for row in (await connection.execute(statement)).mappings()]
+        wanted.append(_T.source == source)
+    key = Keyset((_T.first_heard_at, _T.id))
+    listing = Listing(intake_episodes, key, wanted, select(*_OWN))
+    return [_to_episode(row) for row in await read_part(connection, listing, segment)]
 
 
 def _to_values(episode: Episode) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import ColumnElement, RowMapping, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment, read_part
 from adapters.postgres.tables import maintenance_windows
 from domain.sla.intake.maintenance_windows import (
     AffectedCircuit,
@@ -45,26 +46,36 @@ async def list_newest(
     source: str | None,
     after: datetime | None,
     before: datetime | None,
-    offset: int,
-    limit: int,
+    segment: ListSegment,
 ) -> list[RecordedWindow]:
     """Return of each maintenance what its newest notice says, the latest begin first."""
-    key = (_T.source, _T.provider, _T.account, _T.maintenance_id)
-    newest = select(maintenance_windows).distinct(*key).order_by(*key, _T.sequence.desc())
+    wanted = [_is_newest()]
     if source is not None:
-        newest = newest.where(_T.source == source)
-    current = newest.subquery()
-    statement = (
-        select(current)
-        .order_by(current.c.starts_at.desc(), current.c.id.desc())
-        .offset(offset)
-        .limit(limit)
-    )
+        wanted.append(_T.source == source)
     if after is not None:
-        statement = statement.where(current.c.ends_at > after)
+        wanted.append(_T.ends_at > after)
     if before is not None:
-        statement = statement.where(current.c.starts_at < before)
-    return [_to_record(row) for row in (await connection.execute(statement)).mappings()]
+        wanted.append(_T.starts_at < before)
+    key = Keyset((_T.starts_at, _T.id))
+    listing = Listing(maintenance_windows, key, wanted, select(maintenance_windows))
+    return [_to_record(row) for row in await read_part(connection, listing, segment)]
+
+
+def _is_newest() -> ColumnElement[bool]:
+    """Hold of a notice than which no other about the same maintenance is newer; asked row by row."""
+    other = maintenance_windows.alias("other")
+    newest = (
+        select(other.c.sequence)
+        .where(
+            *(other.c[name] == _T[name] for name in ("source", "provider", "maintenance_id")),
+            other.c.account.is_not_distinct_from(_T.account),
+        )
+        .order_by(other.c.sequence.desc())
+        .limit(1)
+        .correlate(maintenance_windows)
+        .scalar_subquery()
+    )
+    return _T.sequence == newest
 
 
 def _to_record(row: RowMapping) -> RecordedWindow:

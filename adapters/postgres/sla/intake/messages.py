@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import ColumnElement, RowMapping, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment, read_part
 from adapters.postgres.tables import intake_messages
 from adapters.postgres.transitions import MESSAGES, move
 from domain.errors import NotFound
@@ -57,20 +58,16 @@ async def list_newest(
     connection: AsyncConnection,
     statuses: Sequence[MessageStatus],
     source: str | None,
-    offset: int,
-    limit: int,
+    segment: ListSegment,
 ) -> list[StoredMessage]:
-    statement = (
-        select(*_LISTED)
-        .order_by(intake_messages.c.received_at.desc(), intake_messages.c.id.desc())
-        .offset(offset)
-        .limit(limit)
-    )
+    wanted: list[ColumnElement[bool]] = []
     if statuses:
-        statement = statement.where(intake_messages.c.status.in_(statuses))
+        wanted.append(intake_messages.c.status.in_(statuses))
     if source is not None:
-        statement = statement.where(intake_messages.c.source == source)
-    return [_to_message(row) for row in (await connection.execute(statement)).mappings()]
+        wanted.append(intake_messages.c.source == source)
+    key = Keyset((intake_messages.c.received_at, intake_messages.c.id))
+    listing = Listing(intake_messages, key, wanted, select(*_LISTED))
+    return [_to_message(row) for row in await read_part(connection, listing, segment)]
 
 
 def _to_message(row: RowMapping) -> StoredMessage:

@@ -16,6 +16,7 @@ parties = Table(
     Column("created_by", String(200), nullable=False),
     Column("created_at", Instant, nullable=False, server_default=text("now()")),
     sa.CheckConstraint(make_one_of("kind", PartyKind), name="kind"),
+    Index("ix_parties_kind", "kind", "id"),
 )
 
 agreements = Table(
@@ -30,6 +31,16 @@ agreements = Table(
     Column("beneficiary_party", String(64), sa.ForeignKey("parties.id"), nullable=False),
     Index("ix_agreements_provider_party", "provider_party"),
     Index("ix_agreements_beneficiary_party", "beneficiary_party"),
+)
+
+# In which zone the months of an agreement begin; UTC for one that is not here.
+agreement_zones = Table(
+    "agreement_zones",
+    metadata,
+    Column("agreement", String(100), sa.ForeignKey("agreements.name"), primary_key=True),
+    Column("time_zone", String(64), nullable=False),
+    Column("changed_by", String(200), nullable=False),
+    Column("changed_at", Instant, nullable=False),
 )
 
 agreement_versions = Table(

@@ -42,7 +42,8 @@ intake_messages = Table(
     Column("status", String(20), nullable=False),
     Column("problem", sa.Text),
     Index("ix_intake_messages_listing", text("received_at DESC"), text("id DESC")),
-    Index("ix_intake_messages_status", "status", "received_at"),
+    Index("ix_intake_messages_status", "status", text("received_at DESC"), text("id DESC")),
+    Index("ix_intake_messages_source", "source", text("received_at DESC"), text("id DESC")),
 )
 
 intake_episodes = Table(
@@ -82,7 +83,8 @@ intake_episodes = Table(
     Column("attempts", sa.Integer, nullable=False, server_default=text("0")),
     Index("ix_intake_episodes_fingerprint", "source", "fingerprint", "last_heard_at"),
     Index("ix_intake_episodes_listing", text("first_heard_at DESC"), text("id DESC")),
-    Index("ix_intake_episodes_status", "status", "first_heard_at"),
+    Index("ix_intake_episodes_status", "status", text("first_heard_at DESC"), text("id DESC")),
+    Index("ix_intake_episodes_source", "source", text("first_heard_at DESC"), text("id DESC")),
     Index(
         "ix_intake_episodes_open",
         "source",

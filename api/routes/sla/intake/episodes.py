@@ -4,13 +4,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from adapters.postgres.sla.intake import episodes
 from api.access.permissions import require
 from api.bodies import Body, Instant, Text
-from api.dependencies import Asked, Database, Paging
+from api.dependencies import Asked, CursorPaging, Database
+from api.protocol.next_cursors import GOES_ON, set_next_cursor
 from api.responses import declare_problems
 from domain.access.permissions import Permission
 from domain.sla.intake.episodes import NOTE_MAX, Episode, EpisodeReason, EpisodeStatus
@@ -86,17 +87,21 @@ class EpisodeView(BaseModel):
         return cls(**{name: known[name] for name in cls.model_fields})
 
 
-@router.get("", dependencies=READ)
+@router.get("", dependencies=READ, responses=GOES_ON)
 async def list_episodes(
     database: Database,
-    paging: Paging,
+    paging: CursorPaging,
+    response: Response,
     status: EpisodeStatus | None = None,
     source: Annotated[Text | None, Query(max_length=64)] = None,
 ) -> list[EpisodeView]:
     """List episodes, the newest first. Those that are end_unknown or quarantined wait for a person."""
     statuses = [] if status is None else [status]
     async with database.autocommit() as connection:
-        found = await episodes.list_newest(connection, statuses, source, paging.offset, paging.size)
+        found = await episodes.list_newest(
+            connection, statuses, source, paging.find_segment("episodes")
+        )
+    set_next_cursor(response, paging.make_cursor("episodes", found, "first_heard_at", "id"))
     return [EpisodeView.of(each) for each in found]
 
 

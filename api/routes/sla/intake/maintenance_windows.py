@@ -4,13 +4,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
 from adapters.postgres.sla.intake import maintenance_windows
 from api.access.permissions import require
 from api.bodies import Instant, Text
-from api.dependencies import Database, Paging
+from api.dependencies import CursorPaging, Database
+from api.protocol.next_cursors import GOES_ON, set_next_cursor
 from domain.access.permissions import Permission
 from domain.sla.intake.maintenance_windows import RecordedWindow, WindowStatus
 
@@ -47,10 +48,11 @@ class WindowView(BaseModel):
         return cls(**known.pop("window"), **known)
 
 
-@router.get("", dependencies=[require(Permission.OUTAGES_READ)])
+@router.get("", dependencies=[require(Permission.OUTAGES_READ)], responses=GOES_ON)
 async def list_maintenance_windows(
     database: Database,
-    paging: Paging,
+    paging: CursorPaging,
+    response: Response,
     source: Annotated[Text | None, Query(max_length=64)] = None,
     after: Instant | None = None,
     before: Instant | None = None,
@@ -58,6 +60,8 @@ async def list_maintenance_windows(
     """List maintenance windows, also cancelled ones, that end after and begin before given instants."""
     async with database.autocommit() as connection:
         found = await maintenance_windows.list_newest(
-            connection, source, after, before, paging.offset, paging.size
+            connection, source, after, before, paging.find_segment("maintenance_windows")
         )
-    return [WindowView.of(each) for each in found]
+    shown = [WindowView.of(each) for each in found]
+    set_next_cursor(response, paging.make_cursor("maintenance_windows", shown, "starts_at", "id"))
+    return shown

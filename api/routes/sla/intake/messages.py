@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 from adapters.postgres.sla.intake import messages
 from api.access.permissions import require
 from api.bodies import Body, Text
-from api.dependencies import Asked, Database, Paging
+from api.dependencies import Asked, CursorPaging, Database
+from api.protocol.next_cursors import GOES_ON, set_next_cursor
 from api.responses import declare_problems
 from domain.access.permissions import Permission
 from domain.sla.intake.messages import MessageStatus
@@ -45,17 +46,21 @@ class MessageContentView(MessageView):
     content: str
 
 
-@router.get("", dependencies=READ)
+@router.get("", dependencies=READ, responses=GOES_ON)
 async def list_messages(
     database: Database,
-    paging: Paging,
+    paging: CursorPaging,
+    response: Response,
     status: MessageStatus | None = None,
     source: Annotated[Text | None, Query(max_length=64)] = None,
 ) -> list[MessageView]:
     """List messages, the newest first; a quarantined one is a notice that a person has to read."""
     statuses = [] if status is None else [status]
     async with database.autocommit() as connection:
-        found = await messages.list_newest(connection, statuses, source, paging.offset, paging.size)
+        found = await messages.list_newest(
+            connection, statuses, source, paging.find_segment("messages")
+        )
+    set_next_cursor(response, paging.make_cursor("messages", found, "received_at", "id"))
     return [MessageView.model_validate(asdict(each)) for each in found]
 
 

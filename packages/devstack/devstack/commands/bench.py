@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import orjson
 import typer
 from rich.console import Console
@@ -20,8 +21,11 @@ from devstack.bench.lifecycle.workloads import PATIENCE_SECONDS
 from devstack.bench.load_loops import LoadProfile, Measured, take_median
 from devstack.commands.benchmarks import (
     edge_benchmark,
+    export_benchmark,
+    import_benchmark,
     journal_benchmark,
     lifecycle_comparison,
+    read_benchmark,
     restore_benchmark,
     settlement_benchmark,
     webhook_benchmark,
@@ -31,14 +35,18 @@ from devstack.processes.programs import CannotStart
 from devstack.replay.api_client import EngineClient, RequestRefused, RequestTimedOut
 from domain.errors import ApexError
 
-FAILURES = (CannotStart, OSError, ApexError, RequestRefused, RequestTimedOut)
+FAILURES = (
+    *(CannotStart, OSError, ApexError, RequestRefused, RequestTimedOut),
+    httpx.TransportError,
+)
 
 
 DECLARE_RATE, WEBHOOK_RATE = 5.0, 50.0
+ROWS, IMPORT_ROWS = 1_000_000, 5000
 Baseline = Annotated[
     Path | None,
     typer.Option(
-        help="A checkout of another commit with its own .venv; whole outages, both in turn."
+        help="A checkout of another commit with its own .venv; whole outages, or reads, both in turn."
     ),
 ]
 DataDir = Annotated[
@@ -54,6 +62,9 @@ class Benchmark(StrEnum):
     RESTORE = "restore"
     WEBHOOKS = "webhooks"
     EDGE = "edge"
+    EXPORT = "export"
+    IMPORTS = "imports"
+    API = "api"
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,7 @@ class BenchmarkSizes:
     rate: float | None
     postings: int
     outages: int
+    rows: int | None
     baseline: Path | None
 
 
@@ -72,7 +84,7 @@ def command(
     benchmark: Annotated[
         Benchmark,
         typer.Argument(
-            help="Whole outages, declarations alone, the rails, a check of the journal, a restore, webhooks, or strangers."
+            help="Whole outages, declarations alone, the rails, a check of the journal, a restore, webhooks, strangers, reads, or files of many rows."
         ),
     ],
     in_flight: Annotated[int, typer.Option(min=1, help="Outages at a time.")] = 20,
@@ -86,13 +98,17 @@ def command(
     ] = None,
     postings: Annotated[int, typer.Option(min=1000, help="In the journal.")] = 1_000_000,
     outages: Annotated[int, typer.Option(min=100, help="In the backup.")] = 10_000,
+    rows: Annotated[
+        int | None,
+        typer.Option(min=100, help="To read or export (1000000), or to import (5000)."),
+    ] = None,
     baseline: Baseline = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     data_dir: DataDir = Path("var"),
 ) -> None:
     """Uses the engine that runs in --data-dir, or starts one there until the end."""
     pace = LoadProfile(in_flight, warm_up, seconds)
-    sizes = BenchmarkSizes(dispute_window, rounds, rate, postings, outages, baseline)
+    sizes = BenchmarkSizes(dispute_window, rounds, rate, postings, outages, rows, baseline)
     running = _choose(benchmark, data_dir, pace, sizes, quiet=as_json)
     result = _run(running)
     if as_json:
@@ -120,6 +136,15 @@ def _choose(
             return webhook_benchmark.run_measurement(data_dir, rate, seconds, rounds, quiet=quiet)
         case Benchmark.EDGE:
             return edge_benchmark.run_measurement(data_dir, seconds, rounds, quiet=quiet)
+        case Benchmark.EXPORT:
+            rows = sizes.rows or ROWS
+            return export_benchmark.run_measurement(data_dir, rows, rounds, quiet=quiet)
+        case Benchmark.IMPORTS:
+            rows = sizes.rows or IMPORT_ROWS
+            return import_benchmark.run_measurement(data_dir, rows, quiet=quiet)
+        case Benchmark.API:
+            rows = sizes.rows or ROWS
+            return read_benchmark.run_measurement(data_dir, rows, sizes.baseline, quiet=quiet)
         case Benchmark.LIFECYCLE:
             return _lifecycle(data_dir, pace, sizes, quiet)
 

@@ -82,6 +82,7 @@ async def test_a_payment_on_hold_or_blocked_joins_no_batch(
         )
         assert await batches.form_batch(connection, CLASSIC, FAR_OFF, rail.channels) is None
     assert isinstance(await payment_activities.prepare_payment(payment), InBatch)
+    assert await read_statuses(database, payment) == [("pending", None)]
     activities, batch = await form_batch(database, rail, CLASSIC)
     await activities.confirm_batch(await submit_batch(activities, batch))
     assert await read_statuses(database, payment) == [("confirmed", None)]

@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 from stellar_sdk import scval
 
 from activities.sla.attestations import AttestationActivitiesImpl
+from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.tables import (
     attestations,
@@ -71,8 +72,16 @@ async def test_a_verdict_the_contract_stored_earlier_attests_nothing(
         events.c.outage_id == attestation.outage_id, events.c.type == "attestation.halted"
     )
     assert await count_rows(database, recorded) == 1
+    assert await read_problem(database, attestation) == halted.problem
     # A repeated request is answered from storage: by the call just made.
     await attest_verdict(activities, attestation)
+    assert await read_problem(database, attestation) == ""
+
+
+async def read_problem(database: Database, attestation: Attestation) -> str:
+    """Read why nothing is paid, as the outage's workflow does that begins anew."""
+    outages = OutageActivitiesImpl(database, "sandbox", requires_attestation=True)
+    return (await outages.read_outage_state(attestation.outage_id)).halted
 
 
 async def test_a_difference_of_one_unit_halts(

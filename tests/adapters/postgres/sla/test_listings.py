@@ -7,13 +7,17 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.database import Database
+from adapters.postgres.reading import searches
+from adapters.postgres.reading.counts import Total
 from adapters.postgres.sla import listings
+from adapters.postgres.sla.listings import OutagePage
 from devstack.environment.stack import Stack
 from domain.access.scopes import EVERYTHING
-from domain.sla.listings import OutageFilter, parse_ordering
+from domain.sla.listings import Ordering, OutageFilter, Place, SortField
 from tests.testkit import stacks
 
 MANY = 20_000
+ORDERING = Ordering()
 SEED = text(
     "INSERT INTO outages (id, status, severity, site_name, description, affected_services, detected_at,"
     " declared_at, fingerprint, correlation_id, agreement,"
@@ -42,6 +46,15 @@ async def count_index_scans(connection: AsyncConnection) -> int:
     return int(await connection.scalar(statement) or 0)
 
 
+async def find(
+    connection: AsyncConnection, search: str, *, after: Place | None = None, limit: int = 50
+) -> OutagePage:
+    wanted = OutageFilter(search=search)
+    return await listings.list_page(
+        connection, EVERYTHING, wanted, ORDERING, after=after, limit=limit
+    )
+
+
 @pytest.mark.parametrize(
     ("search", "found"),
     [
@@ -58,22 +71,76 @@ async def test_a_search_among_many_reads_the_index(
 ) -> None:
     async with many.autocommit() as connection:
         before = await count_index_scans(connection)
-        records, total = await listings.list_page(
-            connection,
-            EVERYTHING,
-            OutageFilter(search=search),
-            parse_ordering(None, None, "sort"),
-            limit=50,
-        )
-        assert ({record.outage.id for record in records}, total) == (found, len(found))
+        page = await find(connection, search)
+        assert {record.outage.id for record in page.records} == found
+        assert page.total == Total(len(found))
+        assert page.next is None
         # One for the page, one for the total.
         assert await count_index_scans(connection) >= before + 2
 
 
+async def test_a_common_text_is_found_without_the_index(many: Database) -> None:
+    """It stands in every outage, and those are neither sorted nor counted."""
+    async with many.autocommit() as connection:
+        before = await count_index_scans(connection)
+        page = await find(connection, "mast")
+        assert len(page.records) == 50
+        assert page.total == Total(MANY, is_estimated=True)
+        assert await count_index_scans(connection) == before
+
+
+@pytest.mark.parametrize("search", ["ÄR", "mast 1", "zz", "er"])
+async def test_a_search_goes_on_to_the_end_whatever_the_text(
+    many: Database, search: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page may hold fewer outages than asked for, or none, and say from where to go on."""
+    monkeypatch.setattr(searches, "FAR", 3_000)
+    async with many.autocommit() as connection:
+        statement = text(
+            "SELECT id FROM outages WHERE lower(id) LIKE lower(:mast) OR lower(site_name) LIKE lower(:mast)"
+            " OR description ILIKE :mast"
+        )
+        expected = set(await connection.scalars(statement, {"mast": f"%{search}%"}))
+        found, after, pages = list[str](), None, 0
+        while pages == 0 or after is not None:
+            page = await find(connection, search, after=after, limit=200)
+            found += [record.outage.id for record in page.records]
+            after, pages = page.next, pages + 1
+            assert pages < 200
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+
+
 async def test_two_letters_are_searched_for_without_the_index(many: Database) -> None:
     async with many.autocommit() as connection:
-        ordering = parse_ordering(None, None, "sort")
-        _, total = await listings.list_page(
-            connection, EVERYTHING, OutageFilter(search="ÄR"), ordering
+        before = await count_index_scans(connection)
+        await find(connection, "ÄR")
+        assert await count_index_scans(connection) == before
+
+
+@pytest.mark.parametrize("field", SortField)
+async def test_the_last_page_is_read_from_the_end(many: Database, field: SortField) -> None:
+    async with many.autocommit() as connection:
+        ordering, turned = Ordering(field, descending=True), Ordering(field, descending=False)
+        last = await listings.list_page(
+            connection, EVERYTHING, OutageFilter(), ordering, offset=MANY - 20
         )
-        assert total == 1
+        first = await listings.list_page(connection, EVERYTHING, OutageFilter(), turned)
+    assert [each.outage.id for each in last.records] == [
+        each.outage.id for each in reversed(first.records)
+    ]
+
+
+async def test_the_newest_verdict_says_whether_an_outage_is_a_violation(many: Database) -> None:
+    """And nothing does once it is declared again."""
+    violated = OutageFilter(violated=True)
+    async with many.transaction() as connection:
+        for status, expected in (("closed", ["OUT-5"]), ("declared", [])):
+            changed = text(
+                "UPDATE outages SET verdict_status = 'violated', status = :status WHERE id = 'OUT-5'"
+            )
+            await connection.execute(text("SET LOCAL session_replication_role = replica"))
+            await connection.execute(changed, {"status": status})
+            page = await listings.list_page(connection, EVERYTHING, violated, ORDERING)
+            assert [each.outage.id for each in page.records] == expected
+        await connection.rollback()

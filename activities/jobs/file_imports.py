@@ -1,0 +1,169 @@
+"""Import a file of outages: read it as a stream, judge a portion, record it, start its workflows."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from activities.jobs.job_contexts import JobContext
+from domain.jobs.file_imports import PROBLEMS_MAX, PROBLEMS_SHOWN, ImportProgress
+from domain.requests import Request
+from domain.sla.bulk.import_plans import ImportMode, ImportPlan
+from domain.sla.bulk.problem_files import (
+    CONTENT_TYPE,
+    FILENAME,
+    FileProblem,
+    render_header,
+    render_problems,
+)
+from domain.sla.bulk.row_streams import RowStream
+from domain.sla.bulk.settled_outages import SETTLED_COLUMNS
+from domain.sla.bulk.source_rows import SourceRow
+from domain.sla.imports import COLUMNS
+from domain.sla.outages import Declaration
+from services.jobs.imports.check_portion import check_portion
+from services.jobs.imports.conclude_import import ConcludeImport, conclude_import
+from services.jobs.imports.find_repeated import find_repeated
+from services.jobs.imports.record_portion import RecordPortion, record_portion
+from services.sla.imports.plan_rows import PlanRows, RowPlan, plan_rows
+from workflows.sla.outage_starts import start_recorded
+
+log = logging.getLogger(__name__)
+# Rows of one transaction: those of a portion with workflows are fewer, so that they do not wait for their start.
+PORTIONS = {ImportMode.DECLARE: 250, ImportMode.BACKFILL: 2000}
+CHECKED_AT_ONCE = 2000
+STARTED_AT_ONCE = 16
+CONTRADICTS = "contradicts an earlier row of this file about the same outage: correct one of them"
+
+
+class ImportRunner:
+    """The runner of imports; see activities/jobs/runners.py."""
+
+    def __init__(self, network: str) -> None:
+        self.network = network
+
+    async def run(self, context: JobContext) -> dict[str, object]:
+        plan = ImportPlan.parse(context.parameters)
+        request = Request(context.job.asked_by, context.job.correlation_id)
+        await context.open_output(FILENAME, CONTENT_TYPE)
+        progress = ImportProgress(plan.checks_first)
+        if context.checkpoint is None:
+            context.write(render_header())
+        else:
+            progress = ImportProgress(**context.checkpoint)
+        task = ImportTask(context, plan, request, self.network, progress)
+        return await task.run()
+
+
+@dataclass
+class ImportTask:
+    """One attempt of one import."""
+
+    context: JobContext
+    plan: ImportPlan
+    request: Request
+    network: str
+    progress: ImportProgress
+
+    async def run(self) -> dict[str, object]:
+        if self.progress.checking:
+            await self._pass_over(CHECKED_AT_ONCE)
+            if self.plan.dry_run or self.progress.wrong:
+                return await self._conclude()
+            self.progress = ImportProgress(checking=False)
+            await self.context.save(self.context.done, None, self.progress.to_json())
+        await self._pass_over(PORTIONS[self.plan.mode])
+        return await self._conclude()
+
+    async def _conclude(self) -> dict[str, object]:
+        context, progress = self.context, self.progress
+        async with context.begin_step(context.done, None, progress.to_json()) as step:
+            command = ConcludeImport(step, self.plan, progress, self.request, datetime.now(UTC))
+            return await conclude_import(context.database, command)
+
+    async def _pass_over(self, size: int) -> None:
+        """Go over the rows that are left, a portion at a time."""
+        before = 0 if self.plan.checks_first is self.progress.checking else self._get_size()
+        async for rows, read in self._read_portions(size):
+            while rows:
+                now = datetime.now(UTC)
+                command = PlanRows(self.plan, rows, self.request, now)
+                planned = await plan_rows(self.context.database, command)
+                work = self._check if self.progress.checking else self._record
+                await work(planned, rows[planned.taken - 1].number, before + read, now)
+                rows = rows[planned.taken :]
+
+    def _get_size(self) -> int:
+        return int(self.context.parameters["size"])
+
+    async def _read_portions(self, size: int) -> AsyncIterator[tuple[list[SourceRow], int]]:
+        """Yield the rows that follow the last one that is done with, and how many bytes were read for them."""
+        backfilled = self.plan.mode is ImportMode.BACKFILL
+        stream = RowStream(self.plan.form, SETTLED_COLUMNS if backfilled else COLUMNS)
+        after, portion, read = self.progress.row, list[SourceRow](), 0
+        async for chunk in self.context.read_input():
+            read += len(chunk)
+            for row in stream.feed(chunk):
+                if row.number > after:
+                    portion.append(row)
+                if len(portion) == size:
+                    yield portion, read
+                    portion = []
+        portion += [row for row in stream.finish() if row.number > after]
+        yield portion, read
+
+    async def _check(self, planned: RowPlan, last: int, read: int, now: datetime) -> None:
+        context, database = self.context, self.context.database
+        found = await find_repeated(database, context.job.id, planned.rows)
+        planned.problems += [
+            FileProblem(each.source, "id", CONTRADICTS) for each in found.contradicting
+        ]
+        known = {id(each) for each in (*found.repeated, *found.contradicting)}
+        right = [each for each in planned.rows if id(each) not in known]
+        planned.skipped += len(found.repeated)
+        progress = self._advance(planned, last, len(right))
+        async with context.begin_step(read, None, progress.to_json()) as step:
+            await check_portion(database, step, right)
+        self.progress = progress
+
+    async def _record(self, planned: RowPlan, last: int, read: int, now: datetime) -> None:
+        context, shown = self.context, max(0, PROBLEMS_SHOWN - self.progress.wrong)
+        progress = self._advance(planned, last, len(planned.rows))
+        async with context.begin_step(read, None, progress.to_json()) as step:
+            command = RecordPortion(
+                *(step, self.plan, progress, planned.rows, self.request, now, self.network),
+                problems=planned.problems[:shown],
+            )
+            started = await record_portion(context.database, command)
+        self.progress = progress
+        if started:
+            await start_workflows(activity.client(), started)
+
+    def _advance(self, planned: RowPlan, last: int, right: int) -> ImportProgress:
+        """Count a portion, and write down what is wrong with it, up to a bound."""
+        problems = sorted(planned.problems, key=lambda each: each.source.number)
+        notified = problems[: max(0, PROBLEMS_MAX - self.progress.wrong)]
+        if notified:
+            self.context.write(render_problems(notified))
+        return replace(self.progress, row=last).add(right, planned.skipped, len(problems))
+
+
+async def start_workflows(client: Client, declarations: Sequence[Declaration]) -> None:
+    """Start the workflows of outages that are on record; those that do not start are left to the relay."""
+    left = iter(declarations)
+
+    async def work() -> None:
+        for each in left:
+            try:
+                await start_recorded(client, each)
+            except RPCError as error:
+                log.warning("outage %s is started by the relay later: %s", each.outage.id, error)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(STARTED_AT_ONCE):
+            group.create_task(work())

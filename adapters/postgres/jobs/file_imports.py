@@ -1,0 +1,64 @@
+"""Imports that jobs do: which job imports a file, and how far it is."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from sqlalchemy import Integer, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import imports, jobs
+from domain.jobs.file_imports import PROBLEMS_SHOWN, ImportProgress
+from domain.jobs.jobs import JobStatus
+from domain.sla.bulk.import_plans import ImportMode
+from domain.sla.bulk.problem_files import FileProblem
+from domain.sla.imports import RowProblem
+
+_UNFINISHED = (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+async def lock_digest(connection: AsyncConnection, digest: str) -> None:
+    """Keep others from beginning with the same file until the transaction ends."""
+    await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(digest))))
+
+
+async def find_import(connection: AsyncConnection, digest: str, mode: ImportMode) -> str | None:
+    """Return the job that imports a file in a mode, or has imported all of it; what was wrong is tried again."""
+    wrong = jobs.c.result["wrong"].astext.cast(Integer)
+    found: str | None = await connection.scalar(
+        select(imports.c.job_id)
+        .join(jobs, jobs.c.id == imports.c.job_id)
+        .where(
+            imports.c.digest == digest,
+            imports.c.mode == mode,
+            imports.c.dry_run.is_(False),
+            or_(jobs.c.status.in_(_UNFINISHED), (jobs.c.status == JobStatus.DONE) & (wrong == 0)),
+        )
+        .order_by(imports.c.created_at.desc())
+        .limit(1)
+    )
+    return found
+
+
+async def advance(
+    connection: AsyncConnection,
+    import_id: str,
+    progress: ImportProgress,
+    problems: Sequence[FileProblem],
+    *,
+    recorded: bool = True,
+) -> None:
+    """Note how far an import is, and the first problems of its rows."""
+    found = [asdict(RowProblem(each.source.number, each.field, each.message)) for each in problems]
+    known = func.jsonb_array_length(imports.c.problems)
+    changes = {
+        "imported": progress.imported if recorded else 0,
+        "skipped": progress.skipped,
+        "wrong": progress.wrong,
+    }
+    await connection.execute(update(imports).where(imports.c.id == import_id).values(**changes))
+    if found:
+        await connection.execute(
+            update(imports)
+            .where(imports.c.id == import_id, known < PROBLEMS_SHOWN)
+            .values(problems=imports.c.problems.concat(found))
+        )

@@ -1,0 +1,1 @@
+"""How long lists are read: a page from the nearer end, counts that stop, and searches that look at a part."""

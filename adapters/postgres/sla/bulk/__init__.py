@@ -1,0 +1,1 @@
+"""Many outages at once: what is known of them, and their rows in one statement."""

@@ -1,0 +1,1 @@
+"""Analytics: what outages, verdicts and the journal add up to."""

@@ -1,0 +1,84 @@
+"""What is to become of an uploaded file."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from domain.errors import Invalid
+from domain.sla.bulk.row_streams import ImportFormat
+
+# A file on its way, and all of it.
+FILE_BYTES_MAX = 1_073_741_824
+
+
+class ImportMode(StrEnum):
+    """What the rows are."""
+
+    DECLARE = "declare"  # outages to be judged and settled, with a workflow each
+    BACKFILL = "backfill"  # outages of the past, settled elsewhere
+
+
+class ImportRule(StrEnum):
+    """What happens when rows are wrong."""
+
+    ATOMIC = "atomic"  # nothing is recorded
+    PARTIAL = "partial"  # the right ones are recorded
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """`agreement` is of rows that fall under no other; `policy` of those whose agreement names none."""
+
+    filename: str
+    form: ImportFormat
+    mode: ImportMode
+    rule: ImportRule
+    dry_run: bool
+    policy: str
+    agreement: str
+
+    @property
+    def checks_first(self) -> bool:
+        """Whether every row is judged before one is recorded."""
+        return self.dry_run or self.rule is ImportRule.ATOMIC
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> "ImportPlan":
+        return cls(
+            given["filename"],
+            ImportFormat(given["form"]),
+            ImportMode(given["mode"]),
+            ImportRule(given["rule"]),
+            bool(given["dry_run"]),
+            given["policy"],
+            given["agreement"],
+        )
+
+
+def find_format(filename: str, content_type: str) -> ImportFormat:
+    """Return the format that a content type names, or else the name of the file. Raises Invalid."""
+    kind = content_type.partition(";")[0].strip().lower()
+    ending = filename.lower().rpartition(".")[2]
+    found = _BY_TYPE.get(kind) or _BY_ENDING.get(ending)
+    if found is None:
+        raise Invalid(
+            "file", "must be CSV, JSON or NDJSON, and have a name or a content type that says so"
+        )
+    return found
+
+
+_BY_TYPE = {
+    "text/csv": ImportFormat.CSV,
+    "application/json": ImportFormat.JSON,
+    "application/x-ndjson": ImportFormat.NDJSON,
+}
+_BY_ENDING = {
+    "csv": ImportFormat.CSV,
+    "json": ImportFormat.JSON,
+    "ndjson": ImportFormat.NDJSON,
+    "jsonl": ImportFormat.NDJSON,
+}

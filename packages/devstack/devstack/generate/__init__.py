@@ -1,0 +1,1 @@
+"""Databases of any size from a seed: what years of outages would leave."""

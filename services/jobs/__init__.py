@@ -1,0 +1,1 @@
+"""Jobs: long work that is recorded, shown, cancelled and resumed."""

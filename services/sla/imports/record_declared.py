@@ -1,0 +1,70 @@
+"""Put many declared outages on record at once, and judge those that have ended."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import events
+from adapters.postgres.sla import outages
+from adapters.postgres.sla.bulk.outage_rows import add_outages, make_outage_row
+from domain.audit import AuditEntry
+from domain.errors import TryAgain
+from domain.events import Event
+from domain.sla.agreements.bindings import Binding
+from domain.sla.outages import Declaration, JudgeOutageInput
+from services.sla.imports.plan_rows import PlannedRow
+from services.sla.outages.judge_outage import judge_outage_within
+from services.sla.outages.record_outage import describe_recording, make_part
+
+Recording = tuple[Declaration, Binding, str | None]
+
+
+async def record_declared_within(
+    connection: AsyncConnection, rows: Sequence[PlannedRow], at: datetime, network: str
+) -> list[Declaration]:
+    """
+    Record rows as they were planned, with their audit entries and events; return the outages whose
+    workflows are to be started. Raises TryAgain when one was recorded by somebody else meanwhile.
+    """
+    recordings = [each for row in rows if row.is_new for each in _list_recordings(row)]
+    added = await add_outages(
+        connection,
+        [make_outage_row(whole, bound, at, part_of) for whole, bound, part_of in recordings],
+    )
+    if len(added) < len(recordings):
+        raise TryAgain("an outage of this file was declared by somebody else just now")
+    changes: list[tuple[AuditEntry, Sequence[Event]]] = []
+    for whole, bound, part_of in recordings:
+        entry, event = describe_recording(whole, bound, at, part_of)
+        changes.append((entry, [event]))
+    await events.publish_all(connection, changes)
+    for row in rows:
+        if row.resolution is not None:
+            await _judge(connection, row, at, network)
+    return [whole for whole, _, part_of in recordings if part_of is None]
+
+
+def _list_recordings(row: PlannedRow) -> list[Recording]:
+    """Return what is recorded of a row: the outage under its first agreement, and its parts under others."""
+    first, *others = row.bindings
+    whole, outage_id = row.declaration, row.declaration.outage.id
+    bound = Declaration(
+        whole.outage, whole.request, first.policy.name, first.agreement, whole.fingerprint
+    )
+    return [
+        (bound, first, None),
+        *((make_part(whole, each), each, outage_id) for each in others),
+    ]
+
+
+async def _judge(connection: AsyncConnection, row: PlannedRow, at: datetime, network: str) -> None:
+    """Judge an outage that has ended, as if somebody had resolved it now."""
+    assert row.resolution is not None, "only of rows with an end"
+    outage_id = row.declaration.outage.id
+    if row.bindings:
+        window = row.bindings[0].policy.dispute_window_seconds
+    else:
+        window = (await outages.lock(connection, outage_id)).policy.dispute_window_seconds
+    judging = JudgeOutageInput(outage_id, row.resolution, window, at, f"import-{outage_id}")
+    await judge_outage_within(connection, judging, network)

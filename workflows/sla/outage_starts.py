@@ -1,0 +1,57 @@
+"""How the workflow of an outage is started, whoever does it: the API, a source of alerts, or an import."""
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client, WithStartWorkflowOperation
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+
+from domain.sla.outages import Declaration, RecordOutageResult
+from workflows.outages import OutageWorkflow
+from workflows.visibility.search_attributes import make_search_attributes
+
+ANSWER_WITHIN = timedelta(seconds=10)
+# After whatever somebody waits for.
+IN_BULK = Priority(priority_key=5)
+# The SDK's types know asynchronous updates of a handle only, not of a start.
+DECLARED: Any = OutageWorkflow.await_recorded
+
+
+async def declare_outage(client: Client, declaration: Declaration) -> RecordOutageResult:
+    """Start the workflow of an outage, unless it runs, and wait until the outage is on record."""
+    start = WithStartWorkflowOperation(
+        OutageWorkflow.run, declaration, **_describe_start(declaration)
+    )
+    recorded: RecordOutageResult = await client.execute_update_with_start_workflow(
+        DECLARED,
+        declaration.fingerprint,
+        start_workflow_operation=start,
+        # Of the content: what differs is another question, whoever asks it and under which ids.
+        id=declaration.fingerprint,
+        rpc_timeout=ANSWER_WITHIN,
+    )
+    return recorded
+
+
+async def start_recorded(client: Client, declaration: Declaration) -> None:
+    """Start the workflow of an outage that is on record, unless it runs: one of many, which nobody waits for."""
+    await client.start_workflow(
+        OutageWorkflow.run,
+        declaration,
+        **_describe_start(declaration),
+        priority=IN_BULK,
+        rpc_timeout=ANSWER_WITHIN,
+    )
+
+
+def _describe_start(declaration: Declaration) -> dict[str, Any]:
+    outage = declaration.outage
+    return {
+        "id": f"outage/{outage.id}",
+        "task_queue": "outages",
+        "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
+        # Whatever workflow ended under this id before has recorded nothing.
+        "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        "search_attributes": make_search_attributes(declaration),
+        "static_summary": f"{outage.severity} outage at {outage.site_name}"[:200],
+    }
