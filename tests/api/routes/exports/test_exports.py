@@ -150,15 +150,19 @@ async def test_audit_entries_are_those_of_the_list(api: httpx.AsyncClient, word:
 async def test_what_cannot_be_is_refused_by_name_and_leaves_nothing(
     api: httpx.AsyncClient, dataset: str, wanted: dict[str, str], field: str
 ) -> None:
-    before = await count_started(api)
-    answer = await api.get(f"/exports/{dataset}", params=wanted)
+    request = make_unique_id("refused")
+    answer = await api.get(
+        f"/exports/{dataset}", params=wanted, headers={"X-Correlation-ID": request}
+    )
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == field
-    assert await count_started(api) == before
+    assert await count_started(api, request) == 0
 
 
-async def count_started(api: httpx.AsyncClient) -> int:
-    found = await api.get("/audit", params={"action": "export.started", "limit": 1000})
+async def count_started(api: httpx.AsyncClient, request: str) -> int:
+    """Return how many exports one request began: others may begin theirs meanwhile."""
+    asked = {"action": "export.started", "correlation_id": request}
+    found = await api.get("/audit", params=asked)
     return len(found.json()["items"])
 
 
@@ -180,11 +184,13 @@ async def test_it_is_on_record_who_exported_what(api: httpx.AsyncClient, word: s
 
 
 async def test_a_head_exports_nothing(api: httpx.AsyncClient) -> None:
-    before = await count_started(api)
-    answer = await api.head("/exports/outages")
+    request = make_unique_id("head")
+    answer = await api.head("/exports/outages", headers={"X-Correlation-ID": request})
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/csv")
-    assert await count_started(api) == before
+    assert await count_started(api, request) == 0
+    await api.get("/exports/outages", headers={"X-Correlation-ID": request})
+    assert await count_started(api, request) == 1
 
 
 async def test_a_receipt_is_for_who_asked_for_it(
