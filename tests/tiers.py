@@ -82,7 +82,7 @@ class Tier:
     test_seconds: float
 
 
-TIERS = {"unit": Tier(75, 10), "test": Tier(1000, 30), "system": Tier(2600, 420)}
+TIERS = {"unit": Tier(120, 10), "test": Tier(1300, 30), "system": Tier(3200, 420)}
 
 
 @dataclass
