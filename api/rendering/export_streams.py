@@ -80,11 +80,11 @@ class ExportCall:
             },
             "media_type": MEDIA_TYPES[self.form],
         }
+        if self.is_head:  # The headers alone: nothing is read, and nothing goes on record.
+            return StreamingResponse(iter(()), **answered)
         command = MakeExport(export_id, dataset, wanted, scope, self.said, self.asked)
         file = ExportFile(self.form, COLUMNS[dataset])
         pieces = _read_pieces(self.engine, command, file)
-        if self.is_head:
-            return ExportStream(b"", pieces, **answered)
         return ExportStream(await anext(pieces, b""), pieces, **answered)
 
 
