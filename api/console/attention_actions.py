@@ -1,12 +1,14 @@
 """What people do about what needs them: each form calls the API's own route function, and nothing else."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Response
 
 from api.access.permissions import require
-from api.bodies import Text
-from api.console.forms.submissions import Sent, read_form
+from api.bodies import Body, Text
+from api.console.forms.submissions import Sent, Submission, read_form
 from api.console.outage_actions import show_attention, show_on
 from api.console.pages import Done
 from api.routes import deliveries, webhooks
@@ -26,49 +28,43 @@ MANAGE = [require(Permission.WEBHOOKS_MANAGE)]
 Id = Annotated[Text, Path(max_length=64)]
 
 
+async def _attend(
+    sent: Submission, act: Callable[..., Awaitable[Any]], body: type[Body], done: Done
+) -> Response:
+    """Carry out what a form asks of the thing that `act` is bound to, and show again what needs a person."""
+    return await sent.carry_out(
+        lambda: act(sent.read(body), sent.engine.database, sent.asked), done, show_attention(sent)
+    )
+
+
 @router.post("/episodes/{episode_id}/end", dependencies=DECIDE)
 async def end_episode(episode_id: Id, sent: Sent) -> Response:
-    async def act() -> None:
-        body = sent.read(EndBody)
-        await episodes.end_episode(episode_id, body, sent.engine.database, sent.asked)
-
-    return await sent.carry_out(act, Done.ENDED, show_attention(sent))
+    return await _attend(sent, partial(episodes.end_episode, episode_id), EndBody, Done.ENDED)
 
 
 @router.post("/episodes/{episode_id}/dismiss", dependencies=DECIDE)
 async def dismiss_episode(episode_id: Id, sent: Sent) -> Response:
-    async def act() -> None:
-        body = sent.read(EpisodeDismissalBody)
-        await episodes.dismiss_episode(episode_id, body, sent.engine.database, sent.asked)
-
-    return await sent.carry_out(act, Done.DISMISSED, show_attention(sent))
+    act = partial(episodes.dismiss_episode, episode_id)
+    return await _attend(sent, act, EpisodeDismissalBody, Done.DISMISSED)
 
 
 @router.post("/episodes/{episode_id}/release", dependencies=DECIDE)
 async def release_episode(episode_id: Id, sent: Sent) -> Response:
-    async def act() -> None:
-        body = sent.read(ReleaseBody)
-        await episodes.release_episode(episode_id, body, sent.engine.database, sent.asked)
-
-    return await sent.carry_out(act, Done.RELEASED, show_attention(sent))
+    act = partial(episodes.release_episode, episode_id)
+    return await _attend(sent, act, ReleaseBody, Done.RELEASED)
 
 
 @router.post("/messages/{message_id}/dismiss", dependencies=DECIDE)
 async def dismiss_message(message_id: Id, sent: Sent) -> Response:
-    async def act() -> None:
-        body = sent.read(MessageDismissalBody)
-        await messages.dismiss_message(message_id, body, sent.engine.database, sent.asked)
-
-    return await sent.carry_out(act, Done.DISMISSED, show_attention(sent))
+    act = partial(messages.dismiss_message, message_id)
+    return await _attend(sent, act, MessageDismissalBody, Done.DISMISSED)
 
 
 @router.post("/breaks/{break_id}/owner", dependencies=[require(Permission.BREAKS_ASSIGN)])
 async def assign_break(break_id: Id, sent: Sent) -> Response:
-    async def act() -> None:
-        body = sent.read(OwnerBody)
-        await reconciliation.assign_break(break_id, body, sent.engine.database, sent.asked)
-
-    return await sent.carry_out(act, Done.ASSIGNED, show_attention(sent))
+    return await _attend(
+        sent, partial(reconciliation.assign_break, break_id), OwnerBody, Done.ASSIGNED
+    )
 
 
 @router.post("/breaks/{break_id}/close", dependencies=[require(Permission.BREAKS_CLOSE)])

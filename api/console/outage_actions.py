@@ -1,12 +1,14 @@
 """What people do with outages, disputes and payments: each form calls the API's own route function, and nothing else."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Response
 
 from api.access.permissions import require
 from api.access.scopes import FilingScope, find_scope
-from api.bodies import AmendBody, CancelBody, ResolveBody, Text
+from api.bodies import AmendBody, Body, CancelBody, ResolveBody, Text
 from api.console.attention import PATH as ATTENTION
 from api.console.attention import render_attention
 from api.console.forms.submissions import (
@@ -62,44 +64,45 @@ async def resolve_outage(outage_id: OutageId, sent: Sent) -> Response:
     return await sent.carry_out(act, Done.RESOLVED, show_on(sent, outage_id))
 
 
+async def _change_outage(
+    outage_id: str,
+    sent: Submission,
+    act: Callable[..., Awaitable[Any]],
+    body: type[Body],
+    done: Done,
+    **empty: Any,
+) -> Response:
+    """Have a route function change the outage as it was shown; `empty` as in `Submission.read`."""
+
+    async def change() -> None:
+        asked, key, seen = sent.asked, sent.update_id, sent.condition
+        wanted = sent.read(body, **empty)
+        await act(outage_id, wanted, sent.engine, asked, key, seen, Response())
+
+    return await sent.carry_out(change, done, show_on(sent, outage_id))
+
+
 @router.post("/outages/{outage_id}/amend", dependencies=RESOLVE)
 async def amend_outage(outage_id: OutageId, sent: Sent) -> Response:
-    async def act() -> None:
-        body, answer = sent.read(AmendBody, **EMPTY), Response()
-        asked, key, seen = sent.asked, sent.update_id, sent.condition
-        await amendments.amend_outage(outage_id, body, sent.engine, asked, key, seen, answer)
-
-    return await sent.carry_out(act, Done.AMENDED, show_on(sent, outage_id))
+    act = amendments.amend_outage
+    return await _change_outage(outage_id, sent, act, AmendBody, Done.AMENDED, **EMPTY)
 
 
 @router.post("/outages/{outage_id}/cancel", dependencies=RESOLVE)
 async def cancel_outage(outage_id: OutageId, sent: Sent) -> Response:
-    async def act() -> None:
-        body, answer = sent.read(CancelBody), Response()
-        asked, key, seen = sent.asked, sent.update_id, sent.condition
-        await amendments.cancel_outage(outage_id, body, sent.engine, asked, key, seen, answer)
-
-    return await sent.carry_out(act, Done.CANCELLED, show_on(sent, outage_id))
+    act = amendments.cancel_outage
+    return await _change_outage(outage_id, sent, act, CancelBody, Done.CANCELLED)
 
 
 @router.post("/outages/{outage_id}/reopen", dependencies=RESOLVE)
 async def reopen_outage(outage_id: OutageId, sent: Sent) -> Response:
-    async def act() -> None:
-        body, answer = sent.read(CancelBody), Response()
-        asked, key, seen = sent.asked, sent.update_id, sent.condition
-        await reversals.reopen_outage(outage_id, body, sent.engine, asked, key, seen, answer)
-
-    return await sent.carry_out(act, Done.REOPENED, show_on(sent, outage_id))
+    act = reversals.reopen_outage
+    return await _change_outage(outage_id, sent, act, CancelBody, Done.REOPENED)
 
 
 @router.post("/outages/{outage_id}/void", dependencies=[require(Permission.PAYMENTS_VOID)])
 async def void_debt(outage_id: OutageId, sent: Sent) -> Response:
-    async def act() -> None:
-        body, answer = sent.read(CancelBody), Response()
-        asked, key, seen = sent.asked, sent.update_id, sent.condition
-        await reversals.void_debt(outage_id, body, sent.engine, asked, key, seen, answer)
-
-    return await sent.carry_out(act, Done.VOIDED, show_on(sent, outage_id))
+    return await _change_outage(outage_id, sent, reversals.void_debt, CancelBody, Done.VOIDED)
 
 
 @router.post("/outages/{outage_id}/disputes")
@@ -134,10 +137,13 @@ async def decide_dispute(outage_id: OutageId, dispute_id: DisputeId, sent: Sent)
     return await sent.carry_out(act, Done.DECIDED, show_on(sent, outage_id))
 
 
-async def _show_on_outage_of(payment_id: str, sent: Submission) -> Show:
+async def _act_on_payment(
+    payment_id: str, sent: Submission, act: Callable[[], Awaitable[Any]], done: Done
+) -> Response:
+    """Carry out what a form asks of a payment; a refusal is shown on the outage that it is for."""
     scope = find_scope(sent.caller, Permission.PAYMENTS_READ)
     payment = await payments.get_payment(payment_id, sent.engine.database, scope)
-    return show_on(sent, payment.outage_id)
+    return await sent.carry_out(act, done, show_on(sent, payment.outage_id))
 
 
 @router.post("/payments/{payment_id}/approve", dependencies=APPROVE)
@@ -146,8 +152,7 @@ async def approve_payment(payment_id: PaymentId, sent: Sent) -> Response:
         body, caller = sent.read(ApprovalBody), sent.caller
         await approvals.approve_payment(payment_id, body, sent.engine, caller, sent.asked)
 
-    show = await _show_on_outage_of(payment_id, sent)
-    return await sent.carry_out(act, Done.APPROVED, show)
+    return await _act_on_payment(payment_id, sent, act, Done.APPROVED)
 
 
 @router.post("/payments/{payment_id}/unapprove", dependencies=APPROVE)
@@ -155,23 +160,16 @@ async def withdraw_approval(payment_id: PaymentId, sent: Sent) -> Response:
     async def act() -> None:
         await approvals.withdraw_approval(payment_id, sent.engine, sent.caller, sent.asked)
 
-    show = await _show_on_outage_of(payment_id, sent)
-    return await sent.carry_out(act, Done.UNAPPROVED, show)
+    return await _act_on_payment(payment_id, sent, act, Done.UNAPPROVED)
 
 
 @router.post("/payments/{payment_id}/retry", dependencies=RETRY)
 async def retry_payment(payment_id: PaymentId, sent: Sent) -> Response:
-    async def act() -> None:
-        await payments.retry_payment(payment_id, sent.engine, sent.asked)
-
-    show = await _show_on_outage_of(payment_id, sent)
-    return await sent.carry_out(act, Done.RETRIED, show)
+    act = partial(payments.retry_payment, payment_id, sent.engine, sent.asked)
+    return await _act_on_payment(payment_id, sent, act, Done.RETRIED)
 
 
 @router.post("/payments/{payment_id}/compare", dependencies=RETRY)
 async def compare_payment(payment_id: PaymentId, sent: Sent) -> Response:
-    async def act() -> None:
-        await payments.reconcile_payment(payment_id, sent.engine, sent.asked)
-
-    show = await _show_on_outage_of(payment_id, sent)
-    return await sent.carry_out(act, Done.RETRIED, show)
+    act = partial(payments.reconcile_payment, payment_id, sent.engine, sent.asked)
+    return await _act_on_payment(payment_id, sent, act, Done.RETRIED)
