@@ -7,7 +7,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from adapters.tracing import OpenSpan, TraceParent
+from adapters.spans import OpenSpan, TraceParent
 
 
 class SpanExport:

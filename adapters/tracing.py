@@ -10,28 +10,16 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from adapters import logs
+from adapters.spans import OpenSpan, TraceParent
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _TRACEPARENT = re.compile(
     r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII
 )
-
-
-@dataclass(frozen=True, slots=True)
-class TraceParent:
-    """Where in a trace we are: its id, the id of the current span, and whether it is recorded."""
-
-    trace_id: str
-    span_id: str
-    sampled: bool = False
-
-    def __str__(self) -> str:
-        return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
 
 
 def parse_traceparent(text: str) -> TraceParent | None:
@@ -53,21 +41,6 @@ def get_traceparent() -> TraceParent | None:
     if "trace_id" not in known or "span_id" not in known:
         return None
     return TraceParent(known["trace_id"], known["span_id"], known.get("trace_flags") == "01")
-
-
-class OpenSpan:
-    """A piece of work that goes on; it is exported when it ends, where anything is exported."""
-
-    def __init__(self, context: TraceParent, exported: Any = None) -> None:
-        self.context = context
-        self.exported = exported
-
-    def describe(self, name: str, status: int | None = None) -> None:
-        """Say what the work was, once that is known."""
-        if self.exported is not None:
-            self.exported.update_name(name)
-            if status is not None:
-                self.exported.set_attribute("http.response.status_code", status)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesParser
+from typing import Any
 
 from domain.errors import Invalid
 
@@ -10,12 +11,21 @@ FORM = "multipart/form-data"
 PARTS_MAX = 20
 NAME_MAX = 200
 RULE = f"must be {FORM} with one part named file"
+# How the OpenAPI document names the bytes of a file.
+_BINARY = {"type": "string", "format": "binary"}
 
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
     name: str
     content: bytes = field(repr=False)
+
+
+def declare_file_body(*bare: str) -> dict[str, Any]:
+    """Declare, beside a route, a form with the part `file`, or the file itself as one of the bare content types."""
+    form = {"type": "object", "required": ["file"], "properties": {"file": _BINARY}}
+    content = {FORM: {"schema": form}} | {kind: {"schema": _BINARY} for kind in bare}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def parse_file(content_type: str | None, body: bytes, name: str = "file") -> UploadedFile:

@@ -10,7 +10,8 @@ from typing import ClassVar
 import pytest
 
 from adapters import logs, tracing
-from adapters.tracing import TraceParent, parse_traceparent
+from adapters.spans import TraceParent
+from adapters.tracing import parse_traceparent
 from devstack.processes.ports import LOOPBACK
 from tests.testkit.source_tree import ROOT
 

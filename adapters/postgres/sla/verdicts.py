@@ -38,7 +38,10 @@ async def add(
     Insert a verdict and the id of the payment it will owe, and let the outage's row say what it says; False when this
     revision exists.
     """
-    said = _describe(verdict, basis, policy) | {"severity": outage.severity, "judged_at": at}
+    said = make_verdict_values(verdict, basis, policy, policy.digest()) | {
+        "severity": outage.severity,
+        "judged_at": at,
+    }
     added = (
         insert(sla_results)
         .values(outage_id=outage.id, revision=revision, payment_id=payment_id, **said)
@@ -55,7 +58,10 @@ async def add(
     return result.one_or_none() is not None
 
 
-def _describe(verdict: Verdict, basis: MttrBasis, policy: Policy) -> dict[str, Any]:
+def make_verdict_values(
+    verdict: Verdict, basis: MttrBasis, policy: Policy, digest: str
+) -> dict[str, Any]:
+    """Return the columns that say what a verdict is; `digest` is the policy's."""
     return {
         "status": verdict.status,
         "payment_type": verdict.payment_type,
@@ -68,7 +74,7 @@ def _describe(verdict: Verdict, basis: MttrBasis, policy: Policy) -> dict[str, A
         "amount_stroops": verdict.amount_stroops,
         "policy": policy.name,
         "policy_version": policy.version,
-        "policy_digest": policy.digest(),
+        "policy_digest": digest,
     }
 
 

@@ -4,22 +4,22 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 from fastapi import Request as HttpRequest
 from pydantic import BaseModel
 
-from adapters.postgres.sla import imports
 from adapters.postgres.sla.agreements import agreements
 from api.access.permissions import require
 from api.bodies import Text
-from api.dependencies import Asked, Caller, CursorPaging, Database, Running
+from api.dependencies import Asked, Caller, Running
 from api.edge.uploads import get_upload
 from api.jobs.commands import start_job
 from api.jobs.views import JobView
-from api.parsing.multipart import FORM, clean_filename
+from api.parsing.multipart import FORM, clean_filename, declare_file_body
 from api.parsing.streamed_forms import StreamedForm
-from api.protocol.next_cursors import GOES_ON, set_next_cursor
+from api.protocol.next_cursors import GOES_ON
 from api.responses import declare_problems
+from api.routes.sla.imports import FoundImports
 from domain.access.permissions import Permission
 from domain.access.principals import check_permission
 from domain.access.scopes import EVERYTHING
@@ -32,24 +32,6 @@ from services.jobs.job_files.store_file import StoreFile, store_file
 from services.jobs.jobs.record_job import make_job_id
 
 router = APIRouter(prefix="/imports", tags=["imports"])
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-FILE_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            FORM: {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": _BINARY["schema"]},
-                }
-            },
-            "text/csv": _BINARY,
-            "application/json": _BINARY,
-            "application/x-ndjson": _BINARY,
-        },
-    }
-}
 
 
 class ImportedFileView(BaseModel):
@@ -89,7 +71,7 @@ class ImportedFileView(BaseModel):
     dependencies=[require(PERMISSIONS[JobKind.IMPORT])],
     status_code=202,
     responses=declare_problems(404, 413, 422),
-    openapi_extra=FILE_BODY,
+    openapi_extra=declare_file_body("text/csv", "application/json", "application/x-ndjson"),
 )
 async def import_file(
     request: HttpRequest,
@@ -139,11 +121,6 @@ async def _open_file(
 
 
 @router.get("", dependencies=[require(Permission.OUTAGES_READ)], responses=GOES_ON)
-async def list_files(
-    database: Database, paging: CursorPaging, response: Response
-) -> list[ImportedFileView]:
+async def list_files(found: FoundImports) -> list[ImportedFileView]:
     """List what became of each file, the newest first; of one that is being imported, until now."""
-    async with database.autocommit() as connection:
-        found = await imports.list_newest(connection, paging.find_segment("imports"))
-    set_next_cursor(response, paging.make_cursor("imports", found, "created_at", "id"))
     return [ImportedFileView.of(record) for record in found]

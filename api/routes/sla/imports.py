@@ -5,9 +5,10 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi import Request as HttpRequest
 from pydantic import BaseModel
 from temporalio.client import WorkflowUpdateFailedError
@@ -18,7 +19,7 @@ from api import commands
 from api.access.permissions import require
 from api.dependencies import Asked, CursorPaging, Database, Engine, Running
 from api.parsing.declarations import check_declaration, make_declaration
-from api.parsing.multipart import FORM, parse_file
+from api.parsing.multipart import declare_file_body, parse_file
 from api.protocol.next_cursors import GOES_ON, set_next_cursor
 from api.responses import declare_problems
 from domain.access.permissions import Permission
@@ -32,21 +33,6 @@ from services.sla.imports.record_import import RecordImport, record_import
 router = APIRouter(prefix="/outages/bulk", tags=["outages"])
 # So many rows are worked on at once.
 WORKERS = 8
-# Beside an import in the database, what its body looks like.
-FILE_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            FORM: {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                }
-            }
-        },
-    }
-}
 
 
 class RowProblemView(BaseModel):
@@ -95,7 +81,7 @@ def _show_problems(problems: Sequence[RowProblem]) -> Iterator[RowProblemView]:
     "",
     dependencies=[require(Permission.OUTAGES_DECLARE)],
     responses=declare_problems(413, 422),
-    openapi_extra=FILE_BODY,
+    openapi_extra=declare_file_body(),
 )
 async def import_outages(request: HttpRequest, engine: Running, asked: Asked) -> ImportResultView:
     """
@@ -180,12 +166,20 @@ async def _import(engine: Engine, item: ImportedOutage, asked: Request) -> bool:
     return declared is not None and declared.correlation_id == asked.correlation_id
 
 
-@router.get("/history", dependencies=[require(Permission.OUTAGES_READ)], responses=GOES_ON)
-async def list_imports(
+async def find_imports(
     database: Database, paging: CursorPaging, response: Response
-) -> list[ImportView]:
-    """List what became of each uploaded file, the newest first."""
+) -> list[ImportRecord]:
+    """Read a page of what became of each file, the newest first, and say from where to go on."""
     async with database.autocommit() as connection:
         found = await imports.list_newest(connection, paging.find_segment("imports"))
     set_next_cursor(response, paging.make_cursor("imports", found, "created_at", "id"))
+    return found
+
+
+FoundImports = Annotated[list[ImportRecord], Depends(find_imports)]
+
+
+@router.get("/history", dependencies=[require(Permission.OUTAGES_READ)], responses=GOES_ON)
+async def list_imports(found: FoundImports) -> list[ImportView]:
+    """List what became of each uploaded file, the newest first."""
     return [ImportView.of(record) for record in found]

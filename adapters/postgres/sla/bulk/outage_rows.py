@@ -10,6 +10,7 @@ from sqlalchemy import Table, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.sla.verdicts import make_verdict_values
 from adapters.postgres.tables import outages, sla_results
 from domain.sla.agreements.bindings import Binding
 from domain.sla.outages import Declaration, OutageStatus, Resolution
@@ -118,22 +119,10 @@ def make_verdict_row(
     at: datetime,
 ) -> dict[str, Any]:
     """Return the row of a verdict that owes nothing here. `digest` is that of the policy, computed once."""
-    return {
+    return make_verdict_values(verdict, basis, policy, digest) | {
         "outage_id": declaration.outage.id,
         "revision": 1,
         "severity": declaration.outage.severity,
-        "status": verdict.status,
-        "payment_type": verdict.payment_type,
-        "rating": verdict.rating,
-        "mttr_minutes": verdict.mttr_minutes,
-        "mttr_basis": basis.name,
-        "measured_minutes": basis.measured_minutes,
-        "difference_stroops": basis.difference_stroops,
-        "threshold_minutes": verdict.threshold_minutes,
-        "amount_stroops": verdict.amount_stroops,
-        "policy": policy.name,
-        "policy_version": policy.version,
-        "policy_digest": digest,
         "judged_at": at,
     }
 
