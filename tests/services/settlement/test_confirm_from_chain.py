@@ -17,7 +17,6 @@ from adapters.postgres.settlement import (
 )
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
-from domain.accounting.reconciliation import Extent
 from domain.errors import TryAgain
 from domain.settlement.attempts import (
     Blocked,
@@ -29,7 +28,12 @@ from services.settlement.batches.read_batch import read_batch
 from services.settlement.batches.store_batch_envelope import store_batch_envelope
 from services.settlement.payments.confirm_from_chain import ConfirmFromChain, confirm_from_chain
 from tests.testkit import stacks
-from tests.testkit.accounting.fake_chain_history import BEGAN, ReconciliationDriver, make_transfer
+from tests.testkit.accounting.fake_chain_history import (
+    BEGAN,
+    FakeChainHistory,
+    ReconciliationDriver,
+    make_transfer,
+)
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import CLASSIC
 from tests.testkit.settlement.chain_receipts import (
@@ -66,9 +70,7 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def driver(scratch: Database) -> ReconciliationDriver:
-    made = ReconciliationDriver(scratch)
-    made.fake_history.known_extent = Extent(1, 1000)
-    return made
+    return ReconciliationDriver(scratch, FakeChainHistory(latest=1000))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from domain.settlement.attempts import (
     OnHold,
 )
 from tests.testkit import stacks
-from tests.testkit.accounting.fake_chain_history import ReconciliationDriver
+from tests.testkit.accounting.fake_chain_history import FakeChainHistory, ReconciliationDriver
 from tests.testkit.settlement.chain_receipts import (
     EXPIRED,
     RECORDED,
@@ -52,9 +52,7 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def driver(scratch: Database) -> ReconciliationDriver:
-    made = ReconciliationDriver(scratch)
-    made.fake_history.known_extent = Extent(1, 1000)
-    return made
+    return ReconciliationDriver(scratch, FakeChainHistory(latest=1000))
 
 
 class ConsumingRail(FaultlessRail):

@@ -11,14 +11,13 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, batches
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
-from domain.accounting.reconciliation import Extent
 from domain.errors import TryAgain
 from domain.settlement.attempts import Blocked, InBatch
 from domain.settlement.batches import Plan
 from domain.settlement.manual_matches import OutOfBandTransfer, make_obstacle
 from domain.settlement.payments import PaymentStatus
 from tests.testkit import stacks
-from tests.testkit.accounting.fake_chain_history import ReconciliationDriver
+from tests.testkit.accounting.fake_chain_history import FakeChainHistory, ReconciliationDriver
 from tests.testkit.settlement.batch_factory import CLASSIC, NETTED
 from tests.testkit.settlement.expired_envelopes import (
     let_expire,
@@ -44,9 +43,7 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def driver(scratch: Database) -> ReconciliationDriver:
-    made = ReconciliationDriver(scratch)
-    made.fake_history.known_extent = Extent(1, 1000)
-    return made
+    return ReconciliationDriver(scratch, FakeChainHistory(latest=1000))
 
 
 async def test_nothing_is_signed_beside_an_out_of_band_transfer_that_is_not_the_payment(

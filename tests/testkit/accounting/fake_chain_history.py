@@ -29,9 +29,9 @@ BEGAN = datetime(2026, 2, 1, tzinfo=UTC)
 class FakeChainHistory:
     """Stands in for the nodes: the ledgers and transfers that they remember."""
 
-    def __init__(self, passphrase: str = "a network of this test") -> None:
+    def __init__(self, passphrase: str = "a network of this test", latest: int = 1) -> None:
         self.identity = SimpleNamespace(passphrase=passphrase)
-        self.known_extent = Extent(1, 1)
+        self.known_extent = Extent(1, latest)
         self.transfers: list[ChainTransfer] = []
         self.unavailable = False
         self.closed_at = BEGAN  # the newest ledger

@@ -10,11 +10,10 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, manual_matches
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
-from domain.accounting.reconciliation import Extent
 from domain.settlement.manual_matches import ManualMatch, is_receipt
 from tests.testkit import stacks
 from tests.testkit.accounting.break_factory import tamper
-from tests.testkit.accounting.fake_chain_history import ReconciliationDriver
+from tests.testkit.accounting.fake_chain_history import FakeChainHistory, ReconciliationDriver
 from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.out_of_band import (
     THEIRS,
@@ -35,9 +34,7 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def driver(scratch: Database) -> ReconciliationDriver:
-    made = ReconciliationDriver(scratch)
-    made.fake_history.known_extent = Extent(1, 1000)
-    return made
+    return ReconciliationDriver(scratch, FakeChainHistory(latest=1000))
 
 
 async def test_a_transfer_with_the_number_of_a_payment_is_an_out_of_band_payment(

@@ -19,13 +19,13 @@ from api.routes.accounting.break_resolutions import (
 from devstack.environment.stack import Stack
 from domain.accounting.break_resolutions import BreakResolutionOutcome
 from domain.accounting.breaks import AdjustmentKind, BreakClosure, BreakKind
-from domain.accounting.reconciliation import Extent
 from domain.errors import Conflict, Invalid, NotFound
 from domain.requests import Request
 from services.accounting.breaks.close_break import CloseBreak, close_break
 from tests.api.routes.accounting.test_reconciliation import found, read_balances
 from tests.testkit import stacks
 from tests.testkit.accounting.fake_chain_history import (
+    FakeChainHistory,
     ReconciliationDriver,
     make_transfer,
     store_confirmation,
@@ -44,9 +44,7 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def listener(scratch: Database) -> ReconciliationDriver:
-    made = ReconciliationDriver(scratch)
-    made.fake_history.known_extent = Extent(1, 1000)
-    return made
+    return ReconciliationDriver(scratch, FakeChainHistory(latest=1000))
 
 
 async def unexpected_outflow(scratch: Database, listener: ReconciliationDriver) -> str:

@@ -13,13 +13,12 @@ from adapters.postgres.settlement import manual_matches
 from devstack.environment.stack import Stack
 from domain.accounting.breaks import AdjustmentKind, BreakClosure
 from domain.accounting.journal import make_settled_entries
-from domain.accounting.reconciliation import Extent
 from domain.errors import Conflict
 from domain.requests import Request
 from domain.settlement.manual_matches import OUT_OF_BAND_LEAD, ManualMatch
 from services.accounting.breaks.close_break import CloseBreak, close_break
 from tests.testkit import stacks
-from tests.testkit.accounting.fake_chain_history import ReconciliationDriver
+from tests.testkit.accounting.fake_chain_history import FakeChainHistory, ReconciliationDriver
 from tests.testkit.settlement.out_of_band import (
     THEIRS,
     list_out_of_band,
@@ -36,9 +35,7 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def driver(scratch: Database) -> ReconciliationDriver:
-    made = ReconciliationDriver(scratch)
-    made.fake_history.known_extent = Extent(1, 1000)
-    return made
+    return ReconciliationDriver(scratch, FakeChainHistory(latest=1000))
 
 
 async def test_a_transfer_matches_one_payment_for_ever(
