@@ -71,8 +71,6 @@ from api.routes.sla.intake import (
 from domain.sla.agreements.agreements import Agreement
 from services.access.bootstrap import bootstrap
 
-DESCRIPTION = "From an outage to a paid, disputable, audited SLA settlement."
-
 # What stands under /outages, /payments or /wallets by a name of its own goes before the one of any id.
 SLA = (
     imports,
@@ -132,7 +130,6 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     app = FastAPI(
         title="ApexChainx",
         version=version("apexchainx"),
-        description=DESCRIPTION,
         lifespan=lifespan,
         dependencies=[
             Depends(bind_subjects),

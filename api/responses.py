@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import dependencies
 from api.access.permissions import PermissionRule, list_calls
+from api.openapi.descriptions import describe
 from api.openapi.request_headers import KEY_PARAMETER, declare_key
 from api.openapi.shared_errors import SHARED, render_shared
 from api.parsing.deprecations import declare_deprecations
@@ -123,6 +124,7 @@ def _complete(document: dict[str, Any], routes: Iterable[APIRoute], prefix: str)
         )
         schemas[model.__name__].pop("$defs", None)
     components["schemas"] = dict(sorted(schemas.items()))
+    describe(document, prefix)
     return document
 
 

@@ -1,6 +1,7 @@
 """The pages for people who read the API in a browser: plain HTML of the OpenAPI document, without a script."""
 
 import json
+import re
 from collections import defaultdict
 from html import escape
 from typing import Any
@@ -24,8 +25,9 @@ def render_operations(document: dict[str, Any]) -> str:
                 tag = (operation.get("tags") or ["others"])[0]
                 tags[tag].append(_render_operation(method, path, operation, shared))
     contents = " · ".join(f'<a href="#{escape(tag)}">{escape(tag)}</a>' for tag in tags)
+    described = {tag["name"]: tag["description"] for tag in document["tags"]}
     sections = [
-        f'<h2 id="{escape(tag)}">{escape(tag)}</h2>{"".join(operations)}'
+        f'<h2 id="{escape(tag)}">{escape(tag)}</h2><p>{escape(described.get(tag, ""))}</p>{"".join(operations)}'
         for tag, operations in tags.items()
     ]
     schemas = [
@@ -33,12 +35,23 @@ def render_operations(document: dict[str, Any]) -> str:
         for name, schema in document["components"]["schemas"].items()
     ]
     head = (
-        f"<p>{escape(document['info']['description'])} As a document for programs: "
+        f"{_render_markdown(document['info']['description'])}<p>As a document for programs: "
         '<a href="/openapi.json">/openapi.json</a>. Errors: <a href="/docs/errors">/docs/errors</a>.</p>'
         f"<p>{contents} · <a href='#schemas'>schemas</a></p>"
     )
     body = "".join([head, *sections, '<h2 id="schemas">schemas</h2>', *schemas])
     return render_page(f"{document['info']['title']} {document['info']['version']}", body)
+
+
+def _render_markdown(text: str) -> str:
+    """Return a paragraph and a list, with what is bold or code in them."""
+    shown = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
+    shown = re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", shown)
+    paragraph, _, points = shown.partition("\n\n")
+    items = "".join(
+        f"<li>{point}</li>" for point in points.strip().removeprefix("* ").split("\n* ")
+    )
+    return f"<p>{paragraph}</p><ul>{items}</ul>"
 
 
 def render_errors() -> str:
@@ -74,7 +87,7 @@ def _render_operation(
     if parameters := operation.get("parameters"):
         rows = "".join(
             f"<tr><td><code>{escape(each['name'])}</code></td><td>{each['in']}</td>"
-            f"<td>{_show(each['schema'])}</td></tr>"
+            f"<td>{escape(each.get('description', ''))}</td><td>{_show(each['schema'])}</td></tr>"
             for each in (shared.get(each.get("$ref"), each) for each in parameters)
         )
         parts.append(f"<table>{rows}</table>")

@@ -145,6 +145,7 @@ async def _temporal(engine: Running) -> str:
 
 @router.get("/stack", responses=declare_problems(404))
 async def get_stack(engine: Running) -> StackView:
+    """Show where the parts of the sandbox listen; 404 elsewhere."""
     settings = engine.settings
     if settings.stellar_network != "sandbox":
         raise NotFound("the addresses of the stack are shown in the sandbox only")

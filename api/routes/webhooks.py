@@ -83,6 +83,7 @@ class CreatedView(WebhookView):
 
 @router.get("", dependencies=MANAGE)
 async def list_webhooks(database: Database) -> list[WebhookView]:
+    """List the subscriptions; no secret is shown."""
     async with database.autocommit() as connection:
         return [WebhookView.of(each) for each in await webhooks.list_subscriptions(connection)]
 
@@ -145,11 +146,13 @@ async def change_webhook(
     "/{webhook_id}", dependencies=MANAGE, status_code=204, responses=declare_problems(404)
 )
 async def delete_webhook(webhook_id: WebhookId, database: Database, asked: Asked) -> Response:
+    """Unsubscribe: nothing more is sent."""
     await delete(database, DeleteWebhook(webhook_id, asked, datetime.now(UTC)))
     return Response(status_code=204)
 
 
 @router.get("/{webhook_id}", dependencies=MANAGE, responses=declare_problems(404))
 async def get_webhook(webhook_id: WebhookId, database: Database) -> WebhookView:
+    """Show one subscription; its secret is not shown again."""
     async with database.autocommit() as connection:
         return WebhookView.of(await webhooks.get(connection, webhook_id))

@@ -98,6 +98,7 @@ async def register(body: RegisterBody, request: Request, engine: Running) -> Per
 
 @router.get("/auth/me", dependencies=SELF)
 async def show_me(engine: Running, caller: Caller) -> PersonView:
+    """Show who you are, with your role and your party."""
     async with engine.database.autocommit() as connection:
         return PersonView.model_validate(await people.find(connection, caller.name))
 
@@ -137,6 +138,7 @@ async def change_password(
 
 @router.get("/user/preferences", dependencies=SELF)
 async def get_preferences(engine: Running, caller: Caller) -> Preferences:
+    """Show what your browser keeps here: an object, empty at first."""
     async with engine.database.autocommit() as connection:
         return await people.get_preferences(connection, caller.person_id or "")
 

@@ -101,6 +101,7 @@ async def log_out_everywhere(engine: Running, caller: Caller, asked: Asked) -> L
 
 @router.get("/sessions", dependencies=SELF)
 async def list_own_sessions(engine: Running, caller: Caller) -> SessionsView:
+    """Show your sessions, those that have ended too."""
     return await _list(engine, caller.name, caller.session_id)
 
 
@@ -108,6 +109,7 @@ async def list_own_sessions(engine: Running, caller: Caller) -> SessionsView:
 async def end_own_session(
     session_id: Annotated[Text, Path(max_length=40)], engine: Running, caller: Caller, asked: Asked
 ) -> LoggedOutView:
+    """End one of your sessions, such as the one of a browser that you have lost."""
     ended = await _end(engine, caller.name, session_id, EndReason.LOGOUT, asked)
     return LoggedOutView(message="logged out", sessions_invalidated=len(ended))
 

@@ -144,6 +144,7 @@ async def list_breaks(
 
 @router.get("/breaks/{break_id}", dependencies=READ, responses=declare_problems(404))
 async def show_break(break_id: BreakId, database: Database) -> BreakView:
+    """Show one break, with its age."""
     async with database.autocommit() as connection:
         return BreakView.of(await breaks.get(connection, break_id), datetime.now(UTC))
 

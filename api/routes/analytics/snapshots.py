@@ -110,6 +110,7 @@ async def list_snapshots(database: Database, paging: Paging) -> PageView[Snapsho
 
 @router.get("/{snapshot_id}", dependencies=READ, responses=declare_problems(404))
 async def get_snapshot(snapshot_id: SnapshotId, database: Database) -> SnapshotContentView:
+    """Show one snapshot, with the canonical JSON that was hashed."""
     async with database.autocommit() as connection:
         found = await snapshots.get(connection, snapshot_id)
     shown = SnapshotView.of(found).model_dump()

@@ -40,6 +40,7 @@ class CircuitBreakerView(BaseModel):
 
 @router.get("", dependencies=[require(Permission.PAYMENTS_READ)])
 async def get_circuit_breaker(database: Database) -> CircuitBreakerView:
+    """Show whether the circuit breaker is open, since when, by whom and why."""
     async with database.autocommit() as connection:
         found = await circuit_breakers.get_state(connection)
     return CircuitBreakerView(

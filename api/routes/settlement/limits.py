@@ -61,6 +61,7 @@ class LimitsView(BaseModel):
 
 @router.get("", dependencies=[require(Permission.PAYMENTS_READ)])
 async def get_limits(database: Database) -> LimitsView:
+    """Show the caps, the limit of approval, and what is used of them today (UTC)."""
     day = datetime.now(UTC).date()
     async with database.autocommit() as connection:
         allowed = await limits.get_enforced(connection)

@@ -124,6 +124,7 @@ async def _read_all(
 async def get_payment(
     payment_id: PaymentId, database: Database, scope: PaymentScope
 ) -> PaymentView:
+    """Show one payment; `state` is its exact state, `reason_code` why it waits."""
     return await _show(database, payment_id, scope)
 
 

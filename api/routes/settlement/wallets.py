@@ -122,6 +122,7 @@ async def register_wallet(
 async def list_wallets(
     database: Database, scope: WalletScope, paging: Paging, owner: Text | None = None
 ) -> list[WalletView]:
+    """List every registration of an account, the newest first."""
     async with database.autocommit() as connection:
         found = await registrations.list_page(connection, scope, owner, paging.offset, paging.size)
     return [WalletView.of(wallet) for wallet in found]

@@ -81,6 +81,7 @@ async def list_agreements(
 async def get_agreement(
     agreement: AgreementName, engine: Running, response: Response, scope: TermsScope
 ) -> AgreementView:
+    """Show one agreement: who is paid where now, and its newest version."""
     return await _show(engine, agreement, response, scope)
 
 

@@ -107,6 +107,7 @@ async def list_disputes(
 async def show_dispute(
     dispute_id: DisputeId, database: Database, scope: DisputeScope
 ) -> DisputeView:
+    """Show one dispute."""
     return await get_dispute(dispute_id, database, scope)
 
 

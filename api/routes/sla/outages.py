@@ -98,6 +98,7 @@ async def show_outage(
 async def get_outage(
     outage_id: OutageId, engine: Running, response: Response, scope: OutageScope
 ) -> OutageView:
+    """Show one outage with its agreement, its parts and its newest verdict."""
     return await show_outage(engine, outage_id, response, scope)
 
 

@@ -73,5 +73,6 @@ async def list_parties(
 async def get_party(
     party_id: Annotated[Text, Path(max_length=64)], database: Database
 ) -> PartyView:
+    """Show one party."""
     async with database.autocommit() as connection:
         return PartyView.model_validate(asdict(await parties.get_party(connection, party_id)))

@@ -73,6 +73,7 @@ class PolicyView(BaseModel):
 
 @router.get("/policies", dependencies=READ)
 async def list_policies(database: Database) -> list[PolicyView]:
+    """List every version of every policy."""
     async with database.autocommit() as connection:
         return [PolicyView.of(policy) for policy in await policies.list_versions(connection)]
 
@@ -93,5 +94,6 @@ async def get_policy(
     version: Annotated[int, Path(ge=1, le=2**31 - 1)],
     database: Database,
 ) -> PolicyView:
+    """Show one version of a policy."""
     async with database.autocommit() as connection:
         return PolicyView.of(await policies.get_version(connection, name, version))

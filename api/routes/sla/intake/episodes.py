@@ -107,6 +107,7 @@ async def list_episodes(
 
 @router.get("/{episode_id}", dependencies=READ, responses=declare_problems(404))
 async def get_episode(episode_id: EpisodeId, database: Database) -> EpisodeView:
+    """Show one episode; its outage has the same id."""
     async with database.autocommit() as connection:
         return EpisodeView.of(await episodes.get(connection, episode_id))
 

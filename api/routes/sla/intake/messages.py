@@ -66,6 +66,7 @@ async def list_messages(
 
 @router.get("/{message_id}", dependencies=READ, responses=declare_problems(404))
 async def get_message(message_id: MessageId, database: Database) -> MessageContentView:
+    """Show one message with its content, as it was sent."""
     async with database.autocommit() as connection:
         found = await messages.get(connection, message_id)
     text = (found.content or b"").decode("utf-8", "replace")
