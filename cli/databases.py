@@ -16,6 +16,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.recovery.databases import open_maintenance
 
 OWNER_URL = "DATABASE_OWNER_URL"
+API_URL, API_KEY = "APEXCHAINX_URL", "BOOTSTRAP_API_KEY"
 RECORD = "stack.json"
 SEEDS = "stellar-keys.json"
 # None when nobody typed it: then the environment goes first, of which APEXCHAINX_DATA_DIR is a part.
@@ -26,6 +27,9 @@ DataDir = Annotated[
         help="Of an engine on this machine; wins over the environment. Else APEXCHAINX_DATA_DIR, or var.",
     ),
 ]
+
+ApiUrl = Annotated[str | None, typer.Option("--url", envvar=API_URL, help="Of the API.")]
+ApiKey = Annotated[str | None, typer.Option("--api-key", envvar=API_KEY, help="Of the caller.")]
 
 
 class NoDatabase(Exception):
@@ -68,6 +72,16 @@ def find_recorded_url(data_dir: Path | None) -> str:
     if not (found.get("pids") and found.get("url")):
         raise NoDatabase(f"no engine runs in {directory}: give --url and --api-key")
     return str(found["url"])
+
+
+def find_api(url: str | None, api_key: str | None, data_dir: Path | None) -> tuple[str, str]:
+    """Return where the API is and who asks; a --data-dir that was typed goes first. Raises NoDatabase."""
+    if url and data_dir is None:
+        if not api_key:
+            raise NoDatabase(f"give --api-key, or set {API_KEY}")
+        return url, api_key
+    known = find_environment(data_dir, API_KEY)
+    return find_recorded_url(data_dir), known[API_KEY]
 
 
 def find_url(data_dir: Path | None) -> str:

@@ -13,10 +13,9 @@ from urllib.parse import quote
 import httpx
 import typer
 
-from cli.databases import DataDir, NoDatabase, find_environment, find_recorded_url
+from cli.databases import ApiKey, ApiUrl, DataDir, NoDatabase, find_api
 from domain.exports.datasets import Dataset, ExportFormat
 
-KEY_NAME, URL_NAME = "BOOTSTRAP_API_KEY", "APEXCHAINX_URL"
 API = "/api/v1/exports"
 # The first bytes come when the server has sorted what it found.
 TIMEOUT = httpx.Timeout(30, read=300)
@@ -41,8 +40,8 @@ def command(
         list[str] | None,
         typer.Option(help="A filter as docs/exports.md lists them: severity=high. Repeat it."),
     ] = None,
-    url: Annotated[str | None, typer.Option(envvar=URL_NAME, help="Of the API.")] = None,
-    api_key: Annotated[str | None, typer.Option(envvar=KEY_NAME, help="Of the caller.")] = None,
+    url: ApiUrl = None,
+    api_key: ApiKey = None,
     data_dir: DataDir = None,
 ) -> None:
     """
@@ -51,7 +50,7 @@ def command(
     """
     try:
         wanted = dict(_split(each) for each in where or ())
-        address, key = _find_api(url, api_key, data_dir)
+        address, key = find_api(url, api_key, data_dir)
         with (
             httpx.Client(
                 base_url=address, headers={"X-API-Key": key}, timeout=TIMEOUT, trust_env=False
@@ -71,16 +70,6 @@ def _split(condition: str) -> tuple[str, str]:
     if not (name and equals):
         raise ExportBroken(f"--where {condition!r} is no filter: write it like severity=high")
     return name, value
-
-
-def _find_api(url: str | None, api_key: str | None, data_dir: Path | None) -> tuple[str, str]:
-    """Return where the API is and who asks; a --data-dir that was typed goes first."""
-    if url and api_key and data_dir is None:
-        return url, api_key
-    if url and data_dir is None:
-        raise ExportBroken(f"give --api-key, or set {KEY_NAME}")
-    known = find_environment(data_dir, KEY_NAME)
-    return find_recorded_url(data_dir), known[KEY_NAME]
 
 
 @contextmanager

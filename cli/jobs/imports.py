@@ -1,6 +1,5 @@
 """`apexchainx imports`: send a file of outages to the API, and see its import through."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -11,12 +10,12 @@ import httpx
 import orjson
 import typer
 
+from cli.databases import ApiKey, ApiUrl, DataDir, NoDatabase, find_api
 from cli.jobs.progress_bars import ProgressBar
 from domain.jobs.jobs import ENDED, JobProgress, JobStatus
 from domain.sla.bulk.import_plans import ImportMode, ImportRule, find_format
 
-API = "http://127.0.0.1:8000/api/v1"
-KEY = "APEXCHAINX_API_KEY"
+API = "/api/v1"
 PIECE_BYTES = 262_144
 LOOK_SECONDS = 0.5
 # A job as the API shows it.
@@ -41,26 +40,29 @@ def command(
     problems: Annotated[
         Path | None, typer.Option(help="Write here which rows are wrong, as CSV.")
     ] = None,
-    api: Annotated[str, typer.Option(help="The API, with its prefix.")] = API,
+    url: ApiUrl = None,
+    api_key: ApiKey = None,
+    data_dir: DataDir = None,
 ) -> None:
     """
-    The API key is read from APEXCHAINX_API_KEY. It exits with 0 when every row was right, with 1 when some were
-    wrong or the import failed.
+    Sends it to the API at --url with --api-key, or to that of the engine that runs in --data-dir. Ends with 0 when
+    every row was right, with 1 when some were wrong or the import failed.
     """
-    key = os.environ.get(KEY, "")
-    if not key:
-        raise SystemExit(f"apexchainx: {KEY} is not set: put an API key there")
     asked = {"mode": mode.value, "rule": rule.value, "filename": file.name}
     asked |= {"dry_run": "true"} if dry_run else {}
     asked |= {"agreement": agreement} if agreement else {}
     try:
+        address, key = find_api(url, api_key, data_dir)
         with httpx.Client(
-            base_url=api, headers={"X-API-Key": key}, timeout=60, trust_env=False
+            base_url=f"{address.rstrip('/')}{API}",
+            headers={"X-API-Key": key},
+            timeout=60,
+            trust_env=False,
         ) as client:
             job = _wait(client, _send(client, file, asked))
             if problems is not None and job["status"] == JobStatus.DONE:
                 _save_problems(client, job, problems)
-    except (ImportFailed, httpx.HTTPError, OSError) as failure:
+    except (ImportFailed, NoDatabase, httpx.HTTPError, OSError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
     result = job["result"]
     typer.echo(orjson.dumps(result).decode() if result else f"{job['status']}: {job['error']}")

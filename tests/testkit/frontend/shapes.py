@@ -149,3 +149,12 @@ TREND = {
 ROW_ERROR = {"row": Maybe(int), "field": Maybe(str), "message": str}
 IMPORT = {"imported": int, "skipped": int, "errors": [ROW_ERROR]}
 IMPORT_RECORD = IMPORT | {"id": str, "filename": str, "error_count": int, "created_at": Instant}
+USER = {
+    "id": str,
+    "email": str,
+    "role": str,
+    "full_name": Maybe(str),
+    "stellar_wallet": Maybe(str),
+    "created_at": Instant,
+}
+TOKENS = {"access_token": str, "refresh_token": str, "token_type": str, "expires_in": int}

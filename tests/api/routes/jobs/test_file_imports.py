@@ -187,10 +187,10 @@ async def test_the_command_sends_a_file_and_sees_it_through(
     file.write_bytes(make_csv(rows))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "cli.main", "imports", str(file), "--mode", "backfill"),
-        *("--problems", str(problems), "--api", f"{stack.url}/api/v1"),
+        *("--problems", str(problems), "--url", stack.url),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=os.environ | {"APEXCHAINX_API_KEY": api.headers["X-API-Key"]},
+        env=os.environ | {"BOOTSTRAP_API_KEY": api.headers["X-API-Key"]},
     )
     stdout, stderr = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 1, stderr
