@@ -51,6 +51,7 @@ UNIT = (
         "docs/test_operations.py",
         "docs/test_lists.py",
         "docs/test_copied_examples.py",
+        "docs/test_compose.py",
     ),
     *("docs/test_pages.py", "test_contract_parity.py", "test_state_codes.py", "test_tidy.py"),
     *("test_tiers.py", "docs/test_ignored_files.py", "test_schedule_replay.py"),

@@ -49,7 +49,10 @@ OTHERS = {
             "#postgresql://apexchainx:change-me@127.0.0.1:5432/apexchainx",
         ),
         "APEXCHAINX_DATA_DIR": ("where `apexchainx up` keeps everything", "#var"),
-        "APEXCHAINX_URL": ("the API that `apexchainx replay` plays to", "#http://127.0.0.1:8000"),
+        "APEXCHAINX_URL": (
+            "the API that `apexchainx replay`, `export` and `imports` call, with the key BOOTSTRAP_API_KEY",
+            "#http://127.0.0.1:8000",
+        ),
         "APEXCHAINX_SHARED": ("folder of recorded outages, for tests", "#../shared"),
     },
     "Containers": {
@@ -66,12 +69,13 @@ OTHERS = {
 def render() -> str:
     lines, seeds, seen = [HEAD], list[str](), set[str]()
     for title, kinds in GROUPS.items():
+        fields = {name: field for kind in kinds for name, field in kind.model_fields.items()}
         lines.append(f"# {title}")
-        for kind in kinds:
-            for name, field in kind.model_fields.items():
-                if name not in seen:
-                    seen.add(name)
-                    (seeds if name.upper() in SEEDS else lines).extend(_render(name.upper(), field))
+        lines.extend(_point_above([name for name in fields if name in seen]))
+        for name, field in fields.items():
+            if name not in seen:
+                (seeds if name.upper() in SEEDS else lines).extend(_render(name.upper(), field))
+        seen |= set(fields)
         lines.append("")
     lines += ["# .env.seeds: the worker of settlement, and nobody else", *seeds, ""]
     for title, others in OTHERS.items():
@@ -85,6 +89,12 @@ def render() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def _point_above(names: list[str]) -> list[str]:
+    """Return which settings a process needs that another group has shown, without those of every process."""
+    shown = [name.upper() for name in names if name not in CommonSettings.model_fields]
+    return [f"# It also reads, from above: {', '.join(shown)}"] if shown else []
+
+
 def _render(name: str, field: FieldInfo) -> Iterator[str]:
     default = "required" if field.is_required() else f"default {_show(name, field.default)}"
     yield f"# {field.description}; {default}"
@@ -93,11 +103,12 @@ def _render(name: str, field: FieldInfo) -> Iterator[str]:
     elif field.is_required() and name not in SEEDS:
         yield f"{name}="
     else:
-        yield f"#{name}={'' if field.is_required() or field.default is None else _show(name, field.default)}"
+        empty = field.is_required() or field.default in (None, "")
+        yield f"#{name}={'' if empty else _show(name, field.default)}"
 
 
 def _show(name: str, default: object) -> str:
-    if default is None:
+    if default is None or default == "":
         return "none"
     if isinstance(default, bool):
         return str(default).lower()
