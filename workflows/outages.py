@@ -7,6 +7,10 @@ The workflow of an outage, from its declaration to its payment. Read `run` first
 
 Each `await` is durable: a process may die on any line, and another one continues from there. The
 database is the truth: a workflow that begins on an outage that is on record goes on from how it stands.
+
+What its steps wait for stands beside it: `await_dispute_outcome` in workflows/disputes.py, `await_attestation` in
+workflows/attestations.py, `await_payment` in workflows/sla/settling.py, `await_deliveries` in workflows/outage_states.py;
+`is_taken_back`, by a reopening or a void, in workflows/sla/reversals.py.
 """
 
 from abc import abstractmethod

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, Select, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.jobs.jobs import to_job
@@ -55,6 +56,14 @@ async def list_changed(
     return [ChangedOutage(row.id, row.version) for row in rows]
 
 
+def _take_page(
+    statement: Select[Any], id_: ColumnElement[str], after: str, only: Sequence[str] | None
+) -> Select[Any]:
+    """Return the rows behind an id, a page of them; of those named by `only`, if it is given."""
+    page = statement.where(id_ > after).order_by(id_).limit(PAGE)
+    return page if only is None else page.where(id_.in_(only))
+
+
 async def list_outages(
     connection: AsyncConnection, after: str = "", only: Sequence[str] | None = None
 ) -> list[Unfinished]:
@@ -68,16 +77,10 @@ async def list_outages(
         )
         .exists()
     )
-    statement = (
-        select(outages, paid.label("paid"))
-        .where(_UNFINISHED, outages.c.id > after)
-        .order_by(outages.c.id)
-        .limit(PAGE)
-    )
-    if only is not None:
-        statement = statement.where(outages.c.id.in_(only))
+    statement = select(outages, paid.label("paid")).where(_UNFINISHED)
+    page = _take_page(statement, outages.c.id, after, only)
     found = []
-    for row in (await connection.execute(statement)).mappings():
+    for row in (await connection.execute(page)).mappings():
         request = Request("engine", row["correlation_id"])
         declaration = Declaration(
             to_outage(row), request, row["policy"], row["agreement"], row["fingerprint"]
@@ -106,13 +109,9 @@ async def list_payments(
         .where(
             text("payments.status NOT IN ('confirmed', 'voided')"),
             payments.c.created_at < func.now() - _PAID_WITHIN,
-            payments.c.id > after,
         )
-        .order_by(payments.c.id)
-        .limit(PAGE)
     )
-    if only is not None:
-        statement = statement.where(payments.c.id.in_(only))
+    page = _take_page(statement, payments.c.id, after, only)
     return [
         Unfinished(
             to_payment(row).workflow_id,
@@ -124,7 +123,7 @@ async def list_payments(
             summary=f"{row['type']} for outage {row['outage_id']}",
             key=row["id"],
         )
-        for row in (await connection.execute(statement)).mappings()
+        for row in (await connection.execute(page)).mappings()
     ]
 
 
@@ -157,13 +156,9 @@ async def list_deliveries(
         .where(
             text("deliveries.status = 'pending' AND deliveries.due_at IS NULL"),
             deliveries.c.created_at < func.now() - _STARTED_WITHIN,
-            deliveries.c.id > after,
         )
-        .order_by(deliveries.c.id)
-        .limit(PAGE)
     )
-    if only is not None:
-        statement = statement.where(deliveries.c.id.in_(only))
+    page = _take_page(statement, deliveries.c.id, after, only)
     return [
         Unfinished(
             f"webhook/{row.id}",
@@ -174,7 +169,7 @@ async def list_deliveries(
             # The rest of the address is a secret of the receiver.
             summary=f"{row.type} to {urlsplit(row.url).hostname}",
         )
-        for row in await connection.execute(statement)
+        for row in await connection.execute(page)
     ]
 
 
@@ -182,19 +177,12 @@ async def list_jobs(
     connection: AsyncConnection, after: str = "", only: Sequence[str] | None = None
 ) -> list[Unfinished]:
     """Return a page of the jobs that have not ended, but those of a moment ago."""
-    statement = (
-        select(jobs)
-        .where(
-            jobs.c.ended_at.is_(None),
-            jobs.c.created_at < func.now() - _STARTED_WITHIN,
-            jobs.c.id > after,
-        )
-        .order_by(jobs.c.id)
-        .limit(PAGE)
+    statement = select(jobs).where(
+        jobs.c.ended_at.is_(None),
+        jobs.c.created_at < func.now() - _STARTED_WITHIN,
     )
-    if only is not None:
-        statement = statement.where(jobs.c.id.in_(only))
-    found = [to_job(row) for row in (await connection.execute(statement)).mappings()]
+    page = _take_page(statement, jobs.c.id, after, only)
+    found = [to_job(row) for row in (await connection.execute(page)).mappings()]
     return [
         Unfinished(
             job.workflow_id, "", job.correlation_id, job.status, job.order, summary=job.summary
