@@ -1,0 +1,69 @@
+"""The clients that an integrator copies from docs/how-to/call-the-api.md work, in both languages."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devstack.environment.stack import Stack
+from tests.conftest import KEY
+from tests.docs.test_docs import read_document
+from tests.testkit.api_client import build_outage
+
+PAGE = read_document("docs/how-to/call-the-api.md")
+# Two are declared, one of them twice; both are read a row at a time; a refusal names the field.
+PYTHON = """
+outages = json.loads(OUTAGES)
+for outage in [*outages, outages[0]]:
+    call("POST", "/outages", outage)
+found = [each["id"] for each in read_all("/outages", search=outages[0]["site_name"], page_size=1)]
+try:
+    call("POST", "/outages", {})
+except RuntimeError as refusal:
+    print(json.dumps([found, str(refusal)]))
+"""
+JAVASCRIPT = """
+(async () => {
+  const outages = JSON.parse(OUTAGES), found = [];
+  for (const outage of [...outages, outages[0]]) await call("POST", "/outages", outage);
+  for await (const each of readAll("/outages", { search: outages[0].site_name, page_size: 1 })) found.push(each.id);
+  await call("POST", "/outages", {}).catch((refusal) => console.log(JSON.stringify([found, refusal.message])));
+})();
+"""
+
+
+def _extract(language: str, stack: Stack, outages: list[dict[str, Any]]) -> str:
+    """Return the client with the address and the key of this stack, and the outages to declare."""
+    (code,) = re.findall(rf"```{language}\n(.+?)```", PAGE, re.DOTALL)
+    assert code.count("http://127.0.0.1:8000") == code.count('"..."') == 1
+    code = code.replace("http://127.0.0.1:8000", stack.url).replace('"..."', json.dumps(KEY))
+    said = json.dumps(json.dumps(outages))
+    return f"{code}\n{'const ' if language == 'javascript' else ''}OUTAGES = {said}\n"
+
+
+@pytest.mark.parametrize("language", ["python", "javascript"])
+def test_a_copied_client_repeats_reads_on_and_shows_refusals(
+    stack: Stack, tmp_path: Path, language: str
+) -> None:
+    outages = [build_outage(site_name=f"site of {language} {tmp_path.name}") for _ in range(2)]
+    script = tmp_path / "client"
+    tail = PYTHON if language == "python" else JAVASCRIPT
+    script.write_text(_extract(language, stack, outages) + tail)
+    runs = sys.executable if language == "python" else shutil.which("node")
+    if runs is None:
+        pytest.skip("there is no Node on this machine")
+    environment = {n: value for n, value in os.environ.items() if not n.lower().endswith("_proxy")}
+    said = subprocess.run(
+        [runs, script], capture_output=True, text=True, timeout=60, check=False, env=environment
+    )
+    assert said.returncode == 0, said.stderr
+    found, refusal = json.loads(said.stdout)
+    assert sorted(found) == sorted(each["id"] for each in outages)
+    assert "id: " in refusal
+    assert "(422, " in refusal
