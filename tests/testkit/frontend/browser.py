@@ -36,6 +36,7 @@ class Browser:
         assert not [name for name in NEVER_SENT if name in request.headers]
         answer = await self.client.send(request)
         assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
+        assert answer.headers["x-correlation-id"]
         if not answer.content:
             assert shape is None
             return None
