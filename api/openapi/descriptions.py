@@ -1,5 +1,6 @@
 """
-What the OpenAPI document says to people: a sentence for each tag and each parameter, and an example of each body.
+What the OpenAPI document says to people: a sentence for each tag, each parameter and each field of what is asked for
+most, and an example of each body.
 
 They stand in descriptions.json. A parameter is found by its name; where one means something else in an operation,
 by its name and the operation.
@@ -40,8 +41,12 @@ def describe(document: dict[str, Any], prefix: str) -> None:
         said = known["parameters"].get(f"{name} {operation}", known["parameters"].get(name))
         if said is not None and not is_described(parameter):
             parameter["description"] = said
+    schemas = document["components"]["schemas"]
     for name, example in known["examples"].items():
-        document["components"]["schemas"][name]["examples"] = [example]
+        schemas[name]["examples"] = [example]
+    for name, fields in known["fields"].items():
+        for field, said in fields.items():
+            schemas[name]["properties"][field].setdefault("description", said)
 
 
 def list_parameters(document: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -45,6 +45,13 @@ def test_every_parameter_is_described_and_no_sentence_is_of_one_that_is_gone() -
     assert set(KNOWN["parameters"]) - names == set()
 
 
+@pytest.mark.parametrize("name", KNOWN["fields"])
+def test_every_field_of_what_is_asked_for_most_is_described(name: str) -> None:
+    properties = DOCUMENT["components"]["schemas"][name]["properties"]
+    assert [field for field, schema in properties.items() if not schema.get("description")] == []
+    assert set(KNOWN["fields"][name]) <= set(properties)
+
+
 def test_every_body_has_an_example() -> None:
     assert set(KNOWN["examples"]) == _list_bodies()
 
