@@ -53,21 +53,24 @@ def command(
     asked |= {"agreement": agreement} if agreement else {}
     try:
         address, key = find_api(url, api_key, data_dir)
-        with httpx.Client(
-            base_url=f"{address.rstrip('/')}{API}",
-            headers={"X-API-Key": key},
-            timeout=60,
-            trust_env=False,
-        ) as client:
-            job = _wait(client, _send(client, file, asked))
-            if problems is not None and job["status"] == JobStatus.DONE:
-                _save_problems(client, job, problems)
+        job = _import(f"{address.rstrip('/')}{API}", key, file, asked, problems)
     except (ImportFailed, NoDatabase, httpx.HTTPError, OSError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
     result = job["result"]
     typer.echo(orjson.dumps(result).decode() if result else f"{job['status']}: {job['error']}")
     if result is None or result["wrong"]:
         raise SystemExit(1)
+
+
+def _import(
+    api: str, key: str, file: Path, asked: dict[str, str], problems: Path | None
+) -> ShownJob:
+    headers = {"X-API-Key": key}
+    with httpx.Client(base_url=api, headers=headers, timeout=60, trust_env=False) as client:
+        job = _wait(client, _send(client, file, asked))
+        if problems is not None and job["status"] == JobStatus.DONE:
+            _save_problems(client, job, problems)
+        return job
 
 
 def _send(client: httpx.Client, file: Path, asked: dict[str, str]) -> ShownJob:
