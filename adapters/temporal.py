@@ -28,6 +28,7 @@ from temporalio.runtime import (
 from temporalio.service import RPCError
 
 from adapters import logs, tracing
+from adapters.spans import TraceParent
 from domain.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def read_log_header(headers: Mapping[str, Payload]) -> dict[str, str]:
     return {name: str(known[name]) for name in logs.SUBJECTS if name in known}
 
 
-def read_trace_header(headers: Mapping[str, Payload]) -> tracing.TraceParent | None:
+def read_trace_header(headers: Mapping[str, Payload]) -> TraceParent | None:
     """Return the span of the request that a workflow or an update of it came from."""
     return tracing.parse_traceparent(str(_read_header(headers).get("traceparent", "")))
 
