@@ -13,6 +13,9 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from domain.access.api_keys import NAME as KEY_NAME
+from domain.sla.intake.sources import NAME as SOURCE_NAME
+
 WHOLE = "must be a whole number, without quotes or a fraction"
 NUMBER = "must be a number, without quotes"
 # By the type of pydantic's error; the braces are filled from its context.
@@ -37,7 +40,7 @@ SENTENCES = {
     "model_attributes_type": "must be a JSON object, sent with Content-Type: application/json",
     "enum": "must be {expected}",
     "literal_error": "must be {expected}",
-    "string_pattern_mismatch": "must match {pattern}",
+    "too_short": "lacks entries: send at least {min_length}",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "less_than": "must be less than {lt}",
@@ -46,6 +49,14 @@ SENTENCES = {
     "date_parsing": "must be a date, written like 2026-01-31",
     "date_from_datetime_inexact": "must be a date, written like 2026-01-31",
 }
+# What the patterns of texts ask for; a caller need not read regular expressions.
+FORMS = {
+    r"^[a-z0-9][a-z0-9-]*$": "small letters, digits and hyphens, the first one no hyphen",
+    f"^{KEY_NAME.pattern}$": "up to 100 small letters, digits and . _ - and begin with a letter or a digit",
+    f"^{SOURCE_NAME.pattern}$": "up to 64 small letters, digits and . _ - and begin with a letter or a digit",
+    "^[0-9a-f]{64}$": "64 digits or letters from a to f",
+    "^[0-9]{4}-(0[1-9]|1[0-2])$": "a month like 2026-01",
+}
 _PREFIX = re.compile(
     r"^(?:Value error, |(?:Input|String|List|Value|Dictionary) should (?=be |have |match ))"
 )
@@ -53,6 +64,9 @@ _PREFIX = re.compile(
 
 def render_error(found: Mapping[str, Any]) -> str:
     """Return what to do about one of pydantic's errors, without the name of its field."""
+    if found["type"] == "string_pattern_mismatch":
+        pattern = found["ctx"]["pattern"]
+        return f"must be {FORMS.get(pattern, f'of the form {pattern}')}"
     sentence = SENTENCES.get(found["type"])
     if sentence is not None:
         return sentence.format_map(found.get("ctx", {}))

@@ -96,10 +96,12 @@ def _check_general(terms: Terms) -> None:
 def _check_severity(severity: Severity, terms: Terms) -> None:
     threshold_max, penalty_min, penalty_max = _BOUNDS[severity]
     if terms.threshold_minutes > threshold_max:
-        raise TermsRefused(8, "threshold_minutes", f"at most {threshold_max} for {severity}")
+        raise TermsRefused(
+            8, "threshold_minutes", f"must be at most {threshold_max} for {severity}"
+        )
     if not penalty_min <= terms.penalty_per_minute <= penalty_max:
         raise TermsRefused(
-            9, "penalty_per_minute", f"{penalty_min} to {penalty_max} for {severity}"
+            9, "penalty_per_minute", f"must be {penalty_min} to {penalty_max} for {severity}"
         )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import pytest
@@ -9,10 +10,11 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core.core_schema import ErrorType
 
 from api.bodies import Body, Instant, OutageBody
-from api.parsing.sentences import SENTENCES, render_error
+from api.parsing.sentences import FORMS, KEY_NAME, SENTENCES, SOURCE_NAME, render_error
 from domain.sla.verdicts import Severity
 
 WHOLE = Annotated[int, Field(strict=True)]
+ROOT = Path(__file__).parents[3]
 # The framework's own words, which say what is expected and not what to do.
 BARE = re.compile(r"Input|Field required|Extra inputs|should|Value error")
 
@@ -38,6 +40,12 @@ def find_sentence(kind: Any, value: Any) -> str:
             Annotated[list[str], Field(max_length=1)],
             ["a", "b"],
             "must have at most 1 entries, and has 2",
+        ),
+        (Annotated[list[str], Field(min_length=1)], [], "lacks entries: send at least 1"),
+        (
+            Annotated[str, Field(pattern="^[0-9a-f]{64}$")],
+            "x",
+            "must be 64 digits or letters from a to f",
         ),
         (Severity, "odd", "must be 'critical', 'high', 'medium' or 'low'"),
         (Literal["open"], "shut", "must be 'open'"),
@@ -76,3 +84,15 @@ def test_nothing_of_the_frameworks_words_is_left() -> None:
 
 def test_every_sentence_is_of_an_error_that_exists() -> None:
     assert set(SENTENCES) - set(get_args(ErrorType)) == set()
+
+
+def test_every_pattern_that_a_field_is_held_to_is_said_in_words() -> None:
+    """A pattern without words would be a defect (500); those that only the document has are the domain's."""
+    known = {
+        pattern
+        for path in (ROOT / "api").rglob("*.py")
+        for pattern in re.findall(r"pattern=(?:r|f)?\"(\^[^\"]+)\"", path.read_text())
+        if "errors#" not in pattern
+    }
+    named = {"^{NAME.pattern}$": {f"^{KEY_NAME.pattern}$", f"^{SOURCE_NAME.pattern}$"}}
+    assert set().union(*(named.get(each, {each}) for each in known)) == set(FORMS)
