@@ -44,7 +44,7 @@ def _extract(language: str, stack: Stack, outages: list[dict[str, Any]]) -> str:
     assert code.count("http://127.0.0.1:8000") == code.count('"..."') == 1
     code = code.replace("http://127.0.0.1:8000", stack.url).replace('"..."', json.dumps(KEY))
     said = json.dumps(json.dumps(outages))
-    return f"{code}\n{'const ' if language == 'javascript' else ''}OUTAGES = {said}\n"
+    return f"{code}\n{'const ' if language == 'javascript' else ''}OUTAGES = {said};\n"
 
 
 @pytest.mark.parametrize("language", ["python", "javascript"])
