@@ -12,6 +12,7 @@ import orjson
 import typer
 
 from cli.jobs.progress_bars import ProgressBar
+from domain.errors import Invalid
 from domain.jobs.jobs import ENDED, JobProgress, JobStatus
 from domain.sla.bulk.import_plans import ImportMode, ImportRule, find_format
 
@@ -60,7 +61,7 @@ def command(
             job = _wait(client, _send(client, file, asked))
             if problems is not None and job["status"] == JobStatus.DONE:
                 _save_problems(client, job, problems)
-    except (ImportFailed, httpx.HTTPError, OSError) as failure:
+    except (ImportFailed, Invalid, httpx.HTTPError, OSError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
     result = job["result"]
     typer.echo(orjson.dumps(result).decode() if result else f"{job['status']}: {job['error']}")
