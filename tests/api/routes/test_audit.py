@@ -48,7 +48,9 @@ async def test_every_change_under_one_correlation_id_has_its_entry(api: httpx.As
     assert [e["evidence"].get("active") for e in reversed(found)][1:4] == [False, True, False]
 
 
-async def test_the_address_of_a_receiver_is_told_by_its_host_alone(api: httpx.AsyncClient) -> None:
+async def test_of_the_address_of_a_receiver_auditors_see_its_host_alone(
+    api: httpx.AsyncClient,
+) -> None:
     """Auditors may not list webhooks, and a path or a query may be what lets one in."""
     incident = make_unique_id("incident")
     headers = {"X-Correlation-ID": incident}
