@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from domain.errors import Invalid
 
@@ -77,6 +78,11 @@ def verify(secret: str, received: Mapping[str, str], body: bytes, now: int) -> b
     expected = sign(secret, message_id, int(stamp), body)
     tokens = received.get("webhook-signature", "").split(" ")
     return any(hmac.compare_digest(expected.encode(), token.encode()) for token in tokens)
+
+
+def get_host(url: str) -> str:
+    """Return of a receiver's URL what everybody may read: its path and its query may be a secret."""
+    return urlsplit(url).hostname or ""
 
 
 @dataclass(frozen=True, slots=True)

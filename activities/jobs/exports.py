@@ -19,8 +19,10 @@ SAVED_BYTES = 2_000_000
 class ExportRunner:
     async def run(self, context: JobContext) -> dict[str, Any]:
         form, command = parse_order(context.job)
-        async with context.begin_step(0) as step:
-            await drop_output(context.database, step)
+        left = True
+        while left:
+            async with context.begin_step(0) as step:
+                left = await drop_output(context.database, step)
         await context.open_output(f"{command.dataset}.{form}", MEDIA_TYPES[form])
         file, saved = ExportFile(form, COLUMNS[command.dataset]), 0
         written = stream_export(context.database, command, file, lambda: datetime.now(UTC))

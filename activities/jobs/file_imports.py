@@ -11,6 +11,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.jobs.job_contexts import JobContext
+from domain.errors import Stop
 from domain.jobs.file_imports import PROBLEMS_MAX, PROBLEMS_SHOWN, ImportProgress
 from domain.requests import Request
 from domain.sla.bulk.import_plans import ImportMode, ImportPlan
@@ -29,8 +30,10 @@ from domain.sla.outages import Declaration
 from services.jobs.imports.check_portion import check_portion
 from services.jobs.imports.conclude_import import ConcludeImport, conclude_import
 from services.jobs.imports.find_repeated import find_repeated
+from services.jobs.imports.forget_rows import forget_rows
 from services.jobs.imports.record_portion import RecordPortion, record_portion
 from services.sla.imports.plan_rows import PlanRows, RowPlan, plan_rows
+from services.sla.imports.record_declared import RowsRefused
 from workflows.sla.outage_starts import start_recorded
 
 log = logging.getLogger(__name__)
@@ -82,6 +85,8 @@ class ImportTask:
 
     async def _conclude(self) -> dict[str, object]:
         context, progress = self.context, self.progress
+        while await forget_rows(context.database, context.job.id):
+            pass
         async with context.begin_step(context.done, None, progress.to_json()) as step:
             command = ConcludeImport(step, self.plan, progress, self.request, datetime.now(UTC))
             return await conclude_import(context.database, command)
@@ -114,6 +119,10 @@ class ImportTask:
                 if len(portion) == size:
                     yield portion, read
                     portion = []
+        if read != self._get_size():
+            raise Stop(
+                f"the file is not whole any more: {read} of {self._get_size()} bytes are here"
+            )
         portion += [row for row in stream.finish() if row.number > after]
         yield portion, read
 
@@ -132,6 +141,22 @@ class ImportTask:
         self.progress = progress
 
     async def _record(self, planned: RowPlan, last: int, read: int, now: datetime) -> None:
+        """Record a portion; what turns out to be refused then is wrong, and keeps no other row out."""
+        started: Sequence[Declaration] | None = None
+        while started is None:
+            try:
+                with self.context.keep_or_forget():
+                    started = await self._record_rows(planned, last, read, now)
+            except RowsRefused as refused:
+                numbers = {each.source.number for each in refused.problems}
+                planned.problems += refused.problems
+                planned.rows = [each for each in planned.rows if each.source.number not in numbers]
+        if started:
+            await start_workflows(activity.client(), started)
+
+    async def _record_rows(
+        self, planned: RowPlan, last: int, read: int, now: datetime
+    ) -> Sequence[Declaration]:
         context, shown = self.context, max(0, PROBLEMS_SHOWN - self.progress.wrong)
         progress = self._advance(planned, last, len(planned.rows))
         async with context.begin_step(read, None, progress.to_json()) as step:
@@ -141,8 +166,7 @@ class ImportTask:
             )
             started = await record_portion(context.database, command)
         self.progress = progress
-        if started:
-            await start_workflows(activity.client(), started)
+        return started
 
     def _advance(self, planned: RowPlan, last: int, right: int) -> ImportProgress:
         """Count a portion, and write down what is wrong with it, up to a bound."""

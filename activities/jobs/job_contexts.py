@@ -1,7 +1,7 @@
 """What a runner is given: what is wanted, where to go on, the files, and how to save what it did."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -94,6 +94,16 @@ class JobContext:
             self.job.id, FileRole.OUTPUT, filename, content_type, None, None, datetime.now(UTC)
         )
         self._next_chunk = await open_output(self.database, file)
+
+    @contextmanager
+    def keep_or_forget(self) -> Iterator[None]:
+        """Forget what was written in this block if it fails."""
+        before = len(self._written)
+        try:
+            yield
+        except BaseException:
+            del self._written[before:]
+            raise
 
     def write(self, content: bytes) -> None:
         """Write to the file that was opened: it is kept in memory until the next step is saved."""

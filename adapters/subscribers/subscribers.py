@@ -7,6 +7,7 @@ with the name still in Host and in the certificate that is asked for. No proxy, 
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +28,8 @@ from domain.errors import Invalid
 
 # Of the answer's body: enough for a sentence of the receiver's.
 EXCERPT_BYTES = 1024
+# How long the body of an answer is waited for: what the receiver has done with the event, its status has said.
+EXCERPT_SECONDS = 2.0
 
 
 class Subscribers:
@@ -49,29 +52,28 @@ class Subscribers:
         check_scheme(target, allow_private=self.allow_private)
         if target.literal:
             self.vet([target.host])
+        deadline = asyncio.get_running_loop().time() + self.attempt_seconds
         try:
-            async with asyncio.timeout(self.attempt_seconds):
-                return await self._post(url, body, headers)
+            return await self._post(url, body, headers, deadline)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise NoAnswer(describe_failure(error, self.attempt_seconds)) from None
 
-    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> ReceiverAnswer:
+    async def _post(
+        self, url: str, body: bytes, headers: Mapping[str, str], deadline: float
+    ) -> ReceiverAnswer:
         session = self._session = self._session or self._open()
         plain = {"accept-encoding": "identity", "user-agent": "ApexChainx-Webhooks"}
-        async with session.post(
-            url, data=body, headers=plain | dict(headers), allow_redirects=False
-        ) as response:
-            begun = bytearray()
-            while len(begun) < EXCERPT_BYTES:
-                part = await response.content.read(EXCERPT_BYTES - len(begun))
-                if not part:
-                    break
-                begun += part
-            else:
-                response.close()  # whatever comes now is not read
-            encoded = response.headers.get("content-encoding", "identity") != "identity"
-            excerpt = "" if encoded else begun.decode(errors="replace").replace("\0", "\ufffd")
-            return ReceiverAnswer(response.status, response.headers.get("retry-after"), excerpt)
+        async with asyncio.timeout_at(deadline):
+            response = await session.post(
+                url, data=body, headers=plain | dict(headers), allow_redirects=False
+            )
+        try:
+            begun = await _read_beginning(response, deadline)
+        finally:
+            response.close()  # whatever comes now is not read; what came whole has given its connection back
+        encoded = response.headers.get("content-encoding", "identity") != "identity"
+        excerpt = "" if encoded else begun.decode(errors="replace").replace("\0", "\ufffd")
+        return ReceiverAnswer(response.status, response.headers.get("retry-after"), excerpt)
 
     def _open(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -107,3 +109,16 @@ class Subscribers:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+async def _read_beginning(response: aiohttp.ClientResponse, deadline: float) -> bytearray:
+    """Return the beginning of an answer's body, as far as it comes: one that drips or breaks off is an answer too."""
+    begun, soon = bytearray(), asyncio.get_running_loop().time() + EXCERPT_SECONDS
+    with suppress(TimeoutError, aiohttp.ClientError, OSError):
+        async with asyncio.timeout_at(min(deadline, soon)):
+            while len(begun) < EXCERPT_BYTES:
+                part = await response.content.read(EXCERPT_BYTES - len(begun))
+                if not part:
+                    break
+                begun += part
+    return begun

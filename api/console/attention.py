@@ -14,14 +14,11 @@ from api.console.forms.attention_forms import (
     list_episode_forms,
     list_halt_forms,
     list_message_forms,
+    list_resolution_forms,
     list_webhook_forms,
 )
-from api.console.forms.outage_forms import (
-    ActionForm,
-    list_approval_forms,
-    list_dispute_forms,
-    list_retry_forms,
-)
+from api.console.forms.outage_forms import ActionForm, list_dispute_forms
+from api.console.forms.payment_forms import list_approval_forms, list_retry_forms
 from api.console.forms.submissions import FormRefusal, read_form
 from api.console.pages import Done, render_page
 from api.dependencies import Caller, CursorPage, Engine, Running
@@ -122,6 +119,11 @@ async def _read_breaks(engine: Engine, caller: Principal) -> tuple[list[Attentio
     return _pair(found.items, lambda view: list_break_forms(view, caller)), found.total
 
 
+async def _read_losses(engine: Engine, caller: Principal) -> tuple[list[AttentionItem], int]:
+    found = await reconciliation.list_breaks(engine.database, FIRST, in_suspense=True)
+    return _pair(found.items, lambda view: list_resolution_forms(view, caller)), found.total
+
+
 async def _read_violations(engine: Engine, caller: Principal) -> tuple[list[AttentionItem], int]:
     found = await integrity_checks.list_violations(engine.database, FIRST, unresolved=True)
     return _pair(found.items, lambda view: iter(())), found.total
@@ -150,6 +152,7 @@ SECTIONS: tuple[tuple[str, str, Permission, Read], ...] = (
     ("halt", "Circuit breaker", Permission.PAYMENTS_READ, _read_halt),
     ("violations", "Violations of the journal", Permission.JOURNAL_READ, _read_violations),
     ("breaks", "Breaks", Permission.JOURNAL_READ, _read_breaks),
+    ("suspense", "Losses in suspense", Permission.JOURNAL_READ, _read_losses),
     ("disputes", "Disputes to decide", Permission.DISPUTES_READ, _read_disputes),
     ("approvals", "Payments to approve", Permission.PAYMENTS_READ, _read_approvals),
     ("payments", "Payments that are stopped", Permission.PAYMENTS_READ, _read_payments),

@@ -12,7 +12,8 @@ from api.console.forms.submissions import Sent, Submission, read_form
 from api.console.outage_actions import show_attention, show_on
 from api.console.pages import Done
 from api.routes import deliveries, webhooks
-from api.routes.accounting import reconciliation
+from api.routes.accounting import break_resolutions, reconciliation
+from api.routes.accounting.break_resolutions import ResolveBreakBody
 from api.routes.accounting.reconciliation import CloseBreakBody, OwnerBody
 from api.routes.settlement import circuit_breakers
 from api.routes.settlement.circuit_breakers import CircuitBreakerBody
@@ -75,6 +76,15 @@ async def close_break(break_id: Id, sent: Sent) -> Response:
         )
 
     return await sent.carry_out(act, Done.CLOSED, show_attention(sent))
+
+
+@router.post("/breaks/{break_id}/resolution", dependencies=[require(Permission.BREAKS_CLOSE)])
+async def resolve_break(break_id: Id, sent: Sent) -> Response:
+    async def act() -> None:
+        body = sent.read(ResolveBreakBody)
+        await break_resolutions.resolve_break(break_id, body, sent.engine.database, sent.asked)
+
+    return await sent.carry_out(act, Done.RESOLVED_BREAK, show_attention(sent))
 
 
 @router.post("/circuit-breaker", dependencies=[require(Permission.SETTLEMENT_HALT)])

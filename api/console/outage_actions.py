@@ -21,8 +21,9 @@ from api.console.forms.submissions import (
 )
 from api.console.outages import OutageId, render_outage
 from api.console.pages import Done
-from api.routes.settlement import approvals, payments
+from api.routes.settlement import approvals, manual_matches, payments
 from api.routes.settlement.approvals import ApprovalBody
+from api.routes.settlement.manual_matches import ManualMatchBody
 from api.routes.sla import amendments, disputes, outages, reversals
 from api.routes.sla.disputes import DecideDisputeBody, DisputeBody, WithdrawBody
 from domain.access.permissions import Permission
@@ -167,6 +168,16 @@ async def withdraw_approval(payment_id: PaymentId, sent: Sent) -> Response:
 async def retry_payment(payment_id: PaymentId, sent: Sent) -> Response:
     act = partial(payments.retry_payment, payment_id, sent.engine, sent.asked)
     return await _act_on_payment(payment_id, sent, act, Done.RETRIED)
+
+
+@router.post("/payments/{payment_id}/match", dependencies=[require(Permission.PAYMENTS_MATCH)])
+async def match_transfer(payment_id: PaymentId, sent: Sent) -> Response:
+    async def act() -> None:
+        body, key = sent.read(ManualMatchBody), sent.update_id
+        await manual_matches.match_transfer(payment_id, body, sent.engine, sent.asked, key)
+
+    show = await _show_on_outage_of(payment_id, sent)
+    return await sent.carry_out(act, Done.MATCHED, show)
 
 
 @router.post("/payments/{payment_id}/compare", dependencies=RETRY)

@@ -14,8 +14,8 @@ from api.console.forms.outage_forms import (
     ActionForm,
     list_dispute_forms,
     list_outage_forms,
-    list_payment_forms,
 )
+from api.console.forms.payment_forms import list_payment_forms
 from api.console.forms.submissions import FormRefusal, read_form
 from api.console.overview import make_row
 from api.console.pages import Done, render_page

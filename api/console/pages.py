@@ -54,6 +54,8 @@ class Done(StrEnum):
     RELEASED = "released"
     ASSIGNED = "assigned"
     CLOSED = "closed"
+    RESOLVED_BREAK = "resolved_break"
+    MATCHED = "matched"
     ENABLED = "enabled"
     SWITCHED = "switched"
     CANCELLED_JOB = "cancelled_job"
@@ -76,6 +78,8 @@ SENTENCES = {
     Done.RELEASED: "It is released from quarantine.",
     Done.ASSIGNED: "Its owner is on record.",
     Done.CLOSED: "The break is closed.",
+    Done.RESOLVED_BREAK: "What became of the money is on record.",
+    Done.MATCHED: "The transfer is matched: it is the payment.",
     Done.ENABLED: "The webhook is active again; what waited is delivered.",
     Done.SWITCHED: "The circuit breaker is switched.",
     Done.CANCELLED_JOB: "The job is cancelled, at its next step if it runs.",

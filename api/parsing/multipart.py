@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from email.message import Message
-from email.parser import BytesParser
+from email.parser import Parser
 from typing import Any
 
 from domain.errors import Invalid
@@ -60,8 +60,13 @@ def _split(body: bytes, boundary: bytes) -> list[tuple[Message, bytes]]:
         head, found, content = piece.partition(b"\r\n\r\n")
         if not found:
             raise Invalid("body", f"{RULE}; a part of this one has no head")
-        parts.append((BytesParser().parsebytes(head.lstrip(), headersonly=True), content))
+        parts.append((parse_head(head), content))
     return parts
+
+
+def parse_head(head: bytes) -> Message:
+    """Return the head of a part, which browsers write in UTF-8: the names of files as they are."""
+    return Parser().parsestr(head.lstrip().decode(errors="replace"), headersonly=True)
 
 
 def clean_filename(name: str) -> str:

@@ -2,9 +2,8 @@
 
 from collections.abc import AsyncIterator
 from email.message import Message
-from email.parser import BytesParser
 
-from api.parsing.multipart import PARTS_MAX, RULE, clean_filename, find_boundary
+from api.parsing.multipart import PARTS_MAX, RULE, clean_filename, find_boundary, parse_head
 from domain.errors import Invalid
 
 HEAD_BYTES_MAX = 8192
@@ -67,7 +66,7 @@ class StreamedForm:
             if len(kept) > HEAD_BYTES_MAX:
                 raise Invalid("body", f"{RULE}; a part of this one has no head")
             await self._receive()
-        head = BytesParser().parsebytes(bytes(kept[:at]).lstrip(), headersonly=True)
+        head = parse_head(bytes(kept[:at]))
         del kept[: at + 4]
         return head
 

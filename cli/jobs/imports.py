@@ -12,6 +12,7 @@ import typer
 
 from cli.databases import ApiKey, ApiUrl, DataDir, NoDatabase, find_api
 from cli.jobs.progress_bars import ProgressBar
+from domain.errors import Invalid
 from domain.jobs.jobs import ENDED, JobProgress, JobStatus
 from domain.sla.bulk.import_plans import ImportMode, ImportRule, find_format
 
@@ -54,7 +55,7 @@ def command(
     try:
         address, key = find_api(url, api_key, data_dir)
         job = _import(f"{address.rstrip('/')}{API}", key, file, asked, problems)
-    except (ImportFailed, NoDatabase, httpx.HTTPError, OSError) as failure:
+    except (ImportFailed, Invalid, NoDatabase, httpx.HTTPError, OSError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
     result = job["result"]
     typer.echo(orjson.dumps(result).decode() if result else f"{job['status']}: {job['error']}")

@@ -14,6 +14,8 @@ class SignatureScheme(StrEnum):
 
 # How long both signatures stand in the header when a secret is replaced, unless the caller says otherwise.
 OVERLAP_HOURS, OVERLAP_HOURS_MAX = 24, 7 * 24
+# With so many an event is signed at most; each is a signature in a header, and receivers take only so much of one.
+SECRETS_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from typing import Any
 from domain.digests import derive_id
 from domain.errors import Invalid
 from domain.requests import Request
+from domain.sla.bulk.source_rows import RepeatedFields, collect_fields
 from domain.sla.outage_rules import check_outage, check_resolution
 from domain.sla.outages import Outage, Resolution
 from domain.sla.verdicts import Severity
@@ -104,15 +105,25 @@ def _read_csv(text: str) -> list[dict[str, Any]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", strict=True)
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
-        if len(set(names)) < len(names):
-            raise Invalid("file", "has two columns of one name")
+        check_header(names)
         reader.fieldnames = names
-        if missing := [each for each in NEEDED if each not in names]:
-            raise Invalid("file", f"lacks the columns {', '.join(missing)}")
         filled = (row for row in map(dict, reader) if any(cell for cell in row.values()))
         return list(islice(filled, ROWS_MAX + 1))
     except csv.Error as error:
         raise Invalid("file", f"is not CSV: line {reader.line_num}: {error}") from None
+
+
+def check_header(names: Sequence[str]) -> None:
+    """Refuse the first row of a CSV that does not name each of its columns once, and those that are needed."""
+    if "" in names:
+        number = names.index("") + 1
+        raise Invalid(
+            "file", f"has a column without a name, number {number}: name it or leave it out"
+        )
+    if len(set(names)) < len(names):
+        raise Invalid("file", "has two columns of one name")
+    if missing := [each for each in NEEDED if each not in names]:
+        raise Invalid("file", f"lacks the columns {', '.join(missing)}")
 
 
 def _read_json(text: str) -> list[dict[str, Any]]:
@@ -120,7 +131,7 @@ def _read_json(text: str) -> list[dict[str, Any]]:
     if text.count("{") + text.count("[") > MARKS_MAX:
         raise Invalid("file", f"has more than {ROWS_MAX} rows; send at most so many at a time")
     try:
-        rows = json.loads(text)
+        rows = json.loads(text, object_pairs_hook=collect_fields)
     except (ValueError, RecursionError) as error:
         raise Invalid("file", f"is not JSON: {error}") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -166,6 +177,10 @@ def parse_row(
 ) -> ImportedOutage:
     if "" in row:
         raise Invalid("row", "has more cells than there are columns")
+    if isinstance(row, RepeatedFields):
+        if not (row.repeated.isascii() and row.repeated.isprintable()):
+            raise Invalid("row", "has a field more than once: send it once")
+        raise Invalid(row.repeated[:100], "is in the row more than once: send it once")
     cells = {name: clean_cell(name, row.get(name)) for name in COLUMNS}
     service, began = _require_text(cells, "service_id"), parse_instant(cells, "start_time")
     if began is None:
@@ -250,9 +265,10 @@ def _parse_severity(cells: Mapping[str, Any]) -> Severity:
 
 
 def parse_count(cells: Mapping[str, Any], name: str) -> int | None:
-    text = _get_text(cells, name)
-    if text is None:
+    value = cells[name]
+    if value is None:
         return None
+    text = "" if isinstance(value, bool | float | list | dict) else str(value)
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise Invalid(name, "must be a whole number")
     return int(text)
@@ -266,4 +282,5 @@ def _list_services(cells: Mapping[str, Any], service: str) -> Iterator[str]:
     names = given.split(";") if isinstance(given, str) else given
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise Invalid("affected_services", "must be a list of names, or names with semicolons")
-    yield from (name.strip() for name in names if name.strip())
+    cleaned = (clean_cell("affected_services", name) for name in names)
+    yield from (name for name in cleaned if name is not None)

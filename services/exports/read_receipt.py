@@ -8,7 +8,7 @@ from domain.exports.export_receipts import ExportReceipt, make_receipt, name_sub
 async def read_receipt(
     database: Database, export_id: str, asked_by: str, party: str | None
 ) -> ExportReceipt:
-    """Raises NotFound, for an export of somebody else as for none."""
+    """`party` is that to which the caller is narrowed. Raises NotFound, for an export of somebody else as for none."""
     async with database.autocommit() as connection:
         trail = await audit.read_trail(connection, name_subject(export_id))
     receipt = make_receipt(export_id, trail)

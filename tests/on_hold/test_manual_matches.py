@@ -12,8 +12,11 @@ import pytest
 from adapters.postgres.accounting import invariants, payment_traces
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
+from domain.access.permissions import Role
+from tests.testkit.access.browser import add_person
 from tests.testkit.accounting.break_factory import TreasuryIntruder
 from tests.testkit.api_client import wait_for_lifecycle, wait_until
+from tests.testkit.console.page_browser import PageBrowser
 from tests.testkit.settlement.approval_client import (
     CIRCUIT_BREAKER,
     approve_payment,
@@ -25,6 +28,7 @@ from tests.testkit.settlement.payment_factory import open_rail
 
 ABOVE_THE_CAP = 15 + 52
 ABOVE_APPROVAL = 15 + 13
+ATTENTION = "/console/attention"
 NONE = {"note": "it was this payment", "adjustment": "none"}
 SUSPENSE = {"note": "it was something else", "adjustment": "suspense"}
 
@@ -34,6 +38,22 @@ async def intruder(limited: Stack) -> AsyncIterator[TreasuryIntruder]:
     rail = open_rail(limited)
     yield TreasuryIntruder(limited, rail)
     await rail.close()
+
+
+@pytest.fixture
+async def pages(limited: Stack, people: dict[str, httpx.AsyncClient]) -> AsyncIterator[PageBrowser]:
+    """A browser in which an admin has logged in, at what needs a person."""
+    scratch = Database(limited.environment["DATABASE_URL"], connections_max=1)
+    person = await add_person(scratch, Role.ADMIN)
+    await scratch.close()
+    async with PageBrowser(limited.url) as browser:
+        await browser.log_in(person, ATTENTION)
+        yield browser
+
+
+async def list_losses(admin: httpx.AsyncClient) -> list[str]:
+    listed = await admin.get("/reconciliation/breaks", params={"in_suspense": True})
+    return [each["id"] for each in listed.json()["items"]]
 
 
 async def wait_for_break(admin: httpx.AsyncClient, payment: dict[str, Any]) -> dict[str, Any]:
@@ -70,8 +90,23 @@ async def list_matchers(client: httpx.AsyncClient, outage_id: str) -> list[str]:
     return [each["actor"] for each in timeline if each["step"] == "payment.matched_manually"]
 
 
+async def match_on_page(pages: PageBrowser, payment: dict[str, Any], hash_: str) -> None:
+    """Match a transfer at its break, where its hash is known; another one is refused at the payment."""
+    page = await pages.open(f"/console/outages/{payment['outage_id']}")
+    assert page.find_form("/match").fields["transaction_hash"] == ""
+    await pages.submit("/match", transaction_hash="0" * 64, note="ticket 7")
+    assert pages.status == 422
+    form = (await pages.open(ATTENTION)).find_form(f"{payment['id']}/match")
+    assert form.fields["transaction_hash"] == hash_
+    page = await pages.send(form, note="ticket 7")
+    assert page.done == "The transfer is matched: it is the payment."
+
+
 async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
-    limited: Stack, people: dict[str, httpx.AsyncClient], intruder: TreasuryIntruder
+    limited: Stack,
+    people: dict[str, httpx.AsyncClient],
+    intruder: TreasuryIntruder,
+    pages: PageBrowser,
 ) -> None:
     admin = people["admin"]
     outage_id = await declare_resolved_outage(people["kim"], ABOVE_THE_CAP)
@@ -90,28 +125,30 @@ async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
     assert other.status_code == 422
     assert (await admin.get(manual_match)).json() is None
 
-    matched = await admin.post(manual_match, json=body | {"transaction_hash": hash_})
-    assert matched.status_code == 201, matched.text
-    assert (matched.json()["matched_by"], matched.json()["note"]) == ("admin", "ticket 7")
+    await match_on_page(pages, payment, hash_)
+    matched = await admin.get(manual_match)
+    who = matched.json()["matched_by"]
     await wait_for_lifecycle(admin, outage_id, "closed", 20)
     again = await admin.post(manual_match, json=body | {"transaction_hash": hash_})
     assert again.json() == matched.json() == (await admin.get(manual_match)).json()
 
     assert (await count_transfers(limited))[payment["number"]] == 1
-    paid = await wait_for_payment(admin, outage_id, "confirmed")
-    assert paid["transaction_hash"] == hash_
+    assert (await wait_for_payment(admin, outage_id, "confirmed"))["transaction_hash"] == hash_
     assert await describe_standing(limited, payment["id"]) == (
         f"Paid: 5200 USDC reached {payment['to_address']} in ledger {matched.json()['ledger']}, "
-        f"by transaction {hash_}, which was made out of band and matched by admin."
+        f"by transaction {hash_}, which was made out of band and matched by {who}."
     )
-    assert await list_matchers(admin, outage_id) == ["admin"]
-    closed = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)
-    assert closed.status_code == 200
+    assert await list_matchers(admin, outage_id) == [who]
+    path = f"/reconciliation/breaks/{seen['id']}/close"
+    assert (await admin.post(path, json=NONE)).status_code == 200
     assert await list_violations(limited) == []
 
 
 async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
-    limited: Stack, people: dict[str, httpx.AsyncClient], intruder: TreasuryIntruder
+    limited: Stack,
+    people: dict[str, httpx.AsyncClient],
+    intruder: TreasuryIntruder,
+    pages: PageBrowser,
 ) -> None:
     admin = people["admin"]
     outage_id = await declare_resolved_outage(people["kim"], ABOVE_APPROVAL)
@@ -136,6 +173,14 @@ async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
     assert closed.status_code == 200, closed.text
     await wait_for_lifecycle(admin, outage_id, "closed", 60)
     assert (await count_transfers(limited))[payment["number"]] == 2
+    # The loss waits in suspense for somebody to say what became of it.
+    assert seen["id"] in await list_losses(admin)
+    await pages.open(ATTENTION)
+    outcome = f"{seen['id']}/resolution"
+    page = await pages.submit(outcome, outcome="written_off", note="the payee keeps it")
+    assert page.done == "What became of the money is on record."
+    assert outcome not in pages.text
+    assert seen["id"] not in await list_losses(admin)
     assert await list_violations(limited) == []
     # Two transfers bear one number, which stops all until a person has looked, as it should.
     assert (await wait_for_break(admin, payment))["kind"] == "duplicate"

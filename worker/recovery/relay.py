@@ -43,6 +43,7 @@ class Relay:
         self.database = database
         self.recovery = Recovery(database, client)
         self.stopping = False
+        self.purged = -PURGE_SECONDS
         self.since = datetime.now(UTC) - BEGIN
         # Outages that changed not long ago, at the version that their workflow is known to know.
         self.acknowledged: dict[str, int] = {}
@@ -63,15 +64,16 @@ class Relay:
 
     async def _serve(self, connection: AsyncConnection) -> None:
         """Look again and again, on the connection that holds the lock."""
-        swept, purged = -SWEEP_SECONDS, -PURGE_SECONDS
+        swept = -SWEEP_SECONDS
         while True:
             await self.look(connection)
-            if time.monotonic() - purged >= PURGE_SECONDS:
-                await self.purge()
-                purged = time.monotonic()
             if time.monotonic() - swept >= SWEEP_SECONDS:
                 await self.recovery.sweep()
                 swept = time.monotonic()
+            if time.monotonic() - self.purged >= PURGE_SECONDS:
+                # Noted before: what cannot be purged is tried again in an hour, and keeps nothing from being found.
+                self.purged = time.monotonic()
+                await self.purge()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def purge(self) -> None:

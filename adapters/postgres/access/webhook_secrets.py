@@ -8,8 +8,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import webhook_secrets, webhooks
-from domain.access.webhook_secrets import SecretRecord, SignatureScheme, SigningSecret
-from domain.errors import NotFound
+from domain.access.webhook_secrets import (
+    SECRETS_MAX,
+    SecretRecord,
+    SignatureScheme,
+    SigningSecret,
+)
+from domain.errors import Conflict, NotFound
 
 
 async def add(
@@ -20,8 +25,8 @@ async def add(
     others_expire_at: datetime | None = None,
 ) -> int:
     """
-    Add the newest secret of a subscription, and let the others expire at an instant; those that have are deleted.
-    Return its number.
+    Add the newest secret of a subscription, and let the others expire at an instant; those that have are deleted. Return
+    its number. Raises NotFound, and Conflict while too many have not expired.
     """
     kept = await connection.scalar(
         select(webhooks.c.id)
@@ -40,18 +45,28 @@ async def add(
         .where(mine)
         .values(expires_at=func.least(webhook_secrets.c.expires_at, others_expire_at))
     )
-    number = (newest or 0) + 1
+    await _refuse_too_many(connection, webhook_id, at)
     await connection.execute(
         insert(webhook_secrets).values(
             webhook_id=webhook_id,
-            number=number,
+            number=(newest or 0) + 1,
             scheme=secret.scheme,
             secret=secret.sealed,
             public_key=secret.public_key,
             created_at=at,
         )
     )
-    return number
+    return (newest or 0) + 1
+
+
+async def _refuse_too_many(connection: AsyncConnection, webhook_id: str, at: datetime) -> None:
+    mine = webhook_secrets.c.webhook_id == webhook_id
+    live = select(func.count()).where(mine, webhook_secrets.c.expires_at > at)
+    if (await connection.scalar(live) or 0) >= SECRETS_MAX:
+        raise Conflict(
+            f"webhook {webhook_id!r} is signed with {SECRETS_MAX} secrets that have not expired: wait until one "
+            "has, or send overlap_hours 0, with which all of them expire at once"
+        )
 
 
 async def list_records(connection: AsyncConnection, webhook_id: str) -> list[SecretRecord]:

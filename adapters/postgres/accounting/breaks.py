@@ -8,8 +8,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
-from adapters.postgres.tables import breaks, envelopes
+from adapters.postgres.tables import break_resolutions, breaks, envelopes, postings
 from domain.accounting.breaks import (
+    SUSPENSE,
     AdjustmentKind,
     Break,
     BreakClosure,
@@ -177,6 +178,15 @@ def _to_break(row: RowMapping) -> Break:
     )
 
 
+# What a closed break took out of a treasury is in suspense, until somebody says what became of it.
+_HAS_LOSS = exists().where(
+    postings.c.entry_id == breaks.c.entry_id,
+    postings.c.account == SUSPENSE,
+    postings.c.amount_stroops > 0,
+)
+_IS_RESOLVED = exists().where(break_resolutions.c.break_id == breaks.c.id)
+
+
 async def list_page(
     connection: AsyncConnection,
     *,
@@ -184,6 +194,7 @@ async def list_page(
     status: str | None,
     owner: str | None,
     found_before: datetime | None,
+    in_suspense: bool = False,
     offset: int,
     limit: int,
 ) -> tuple[list[BreakRecord], int]:
@@ -197,6 +208,8 @@ async def list_page(
         wanted.append(breaks.c.owner == owner)
     if found_before is not None:
         wanted.append(breaks.c.found_at <= found_before)
+    if in_suspense:
+        wanted += [breaks.c.status == BreakStatus.CLOSED, _HAS_LOSS, ~_IS_RESOLVED]
     rows = await connection.execute(
         select(breaks)
         .where(*wanted)

@@ -31,7 +31,11 @@ async def find_import(connection: AsyncConnection, digest: str, mode: ImportMode
             imports.c.digest == digest,
             imports.c.mode == mode,
             imports.c.dry_run.is_(False),
-            or_(jobs.c.status.in_(_UNFINISHED), (jobs.c.status == JobStatus.DONE) & (wrong == 0)),
+            or_(
+                # One that is to be cancelled will not import the rest of it.
+                jobs.c.status.in_(_UNFINISHED) & jobs.c.cancel_requested_at.is_(None),
+                (jobs.c.status == JobStatus.DONE) & (wrong == 0),
+            ),
         )
         .order_by(imports.c.created_at.desc())
         .limit(1)

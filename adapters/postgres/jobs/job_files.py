@@ -99,12 +99,18 @@ async def list_files(connection: AsyncConnection, job_id: str) -> list[JobFile]:
     ]
 
 
+async def delete_chunks(connection: AsyncConnection, job_id: str, role: FileRole) -> int:
+    """Delete some chunks of a file that is made anew; return how many, 0 once there are no more."""
+    chunks = job_file_chunks.c
+    mine = (chunks.job_id == job_id, chunks.role == role)
+    some = select(chunks.number).where(*mine).limit(CHUNKS_DELETED_AT_ONCE_MAX)
+    result = await connection.execute(delete(job_file_chunks).where(*mine, chunks.number.in_(some)))
+    return result.rowcount
+
+
 async def delete_file(connection: AsyncConnection, job_id: str, role: FileRole) -> None:
-    """Delete a file that is made anew, with what is here of it."""
-    chunks, files = job_file_chunks.c, job_files.c
-    await connection.execute(
-        delete(job_file_chunks).where(chunks.job_id == job_id, chunks.role == role)
-    )
+    """Delete a file of which no chunk is left."""
+    files = job_files.c
     await connection.execute(delete(job_files).where(files.job_id == job_id, files.role == role))
 
 

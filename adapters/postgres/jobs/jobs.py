@@ -5,7 +5,8 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, insert, select, tuple_, update
+from sqlalchemy import RowMapping, case, delete, insert, literal, select, tuple_, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
@@ -81,9 +82,14 @@ async def move(
 async def save_step(connection: AsyncConnection, step: JobStep) -> bool:
     """
     Save how far a job is, for the attempt that holds it; False when it was cancelled, has ended, or another
-    attempt holds it. Progress is a new beginning for the count of failures.
+    attempt holds it. Another checkpoint is a new beginning for the count of failures: what has none begins anew
+    each time, however much it has written by then.
     """
-    saved = await connection.execute(
+    saved: dict[str, Any] = {"done": step.done, "total": step.total, "checkpoint": step.checkpoint}
+    if step.checkpoint is not None:
+        moves = jobs.c.checkpoint.is_distinct_from(literal(step.checkpoint, JSONB()))
+        saved["failures"] = case((moves, 0), else_=jobs.c.failures)
+    result = await connection.execute(
         update(jobs)
         .where(
             jobs.c.id == step.job_id,
@@ -91,9 +97,9 @@ async def save_step(connection: AsyncConnection, step: JobStep) -> bool:
             jobs.c.ended_at.is_(None),
             jobs.c.cancel_requested_at.is_(None),
         )
-        .values(done=step.done, total=step.total, checkpoint=step.checkpoint, failures=0)
+        .values(saved)
     )
-    return saved.rowcount == 1
+    return result.rowcount == 1
 
 
 async def note_failure(connection: AsyncConnection, job_id: str, error: str, failures: int) -> None:

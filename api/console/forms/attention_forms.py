@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from api.console.forms.outage_forms import NOTE, REASON, ActionForm, FormField
+from api.console.forms.payment_forms import make_match_form
 from api.routes.accounting.reconciliation import BreakView
 from api.routes.deliveries import DeliveryView
 from api.routes.settlement.circuit_breakers import CircuitBreakerView
@@ -12,7 +13,8 @@ from api.routes.sla.intake.messages import MessageView
 from api.routes.webhooks import WebhookView
 from domain.access.permissions import Permission
 from domain.access.principals import Principal
-from domain.accounting.breaks import AdjustmentKind, BreakStatus
+from domain.accounting.break_resolutions import BreakResolutionOutcome
+from domain.accounting.breaks import NOTE_MAX, AdjustmentKind, BreakKind, BreakStatus
 from domain.sla.intake.episodes import EpisodeStatus
 
 PATH = "/console/attention"
@@ -68,10 +70,27 @@ def list_break_forms(view: BreakView, caller: Principal) -> Iterator[ActionForm]
         hint = "suspense posts the difference there; none, where there is nothing to post"
         fields = (
             FormField("adjustment", "Adjustment", "choice", hint, options=kinds, required=True),
-            FormField("note", "Note", "area", required=True, length=1000),
+            FormField("note", "Note", "area", required=True, length=NOTE_MAX),
         )
         title, action = "Close it", f"{path}/close"
         yield ActionForm(f"close-{id_}", action, title, "Close", fields, BACK, final=True)
+    paid = view.kind is BreakKind.MISSING_IN_JOURNAL and view.transaction_hash is not None
+    if paid and view.payment_id is not None and caller.may(Permission.PAYMENTS_MATCH):
+        yield make_match_form(view.payment_id, PATH, view.transaction_hash or "")
+
+
+def list_resolution_forms(view: BreakView, caller: Principal) -> Iterator[ActionForm]:
+    """Of a closed break whose loss is in suspense."""
+    if caller.may(Permission.BREAKS_CLOSE):
+        hint = "recovered: it is in the treasury again; written off: it is given up"
+        outcomes = tuple(map(str, BreakResolutionOutcome))
+        fields = (
+            FormField("outcome", "Outcome", "choice", hint, options=outcomes, required=True),
+            FormField("note", "Note", "area", required=True, length=NOTE_MAX),
+        )
+        key, path = f"resolve-{view.id}", f"/console/breaks/{view.id}/resolution"
+        title = "Say what became of the money"
+        yield ActionForm(key, path, title, "Record it", fields, BACK, final=True)
 
 
 def list_webhook_forms(webhook: WebhookView) -> Iterator[ActionForm]:

@@ -6,14 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from api.payment_views import PaymentView
 from api.protocol.etags import make_tag
 from api.rendering.disputes import DisputeView
 from api.views import OutageView
 from domain.access.permissions import Permission
 from domain.access.principals import Principal
-from domain.reasons import WAITS, ReasonCode, WaitsFor
-from domain.settlement.payments import STOPPED, PaymentStatus
 from domain.sla.disputes import UNDECIDED
 from domain.sla.outage_rules import VOIDABLE
 from domain.sla.outages import OutageStatus
@@ -154,34 +151,3 @@ def list_dispute_forms(
         note, title = (FormField("note", "Note", "area", length=200),), "Withdraw this dispute"
         action = f"{path}/withdraw"
         yield ActionForm(f"withdraw-{id_}", action, title, "Withdraw", note, own, final=True)
-
-
-def list_payment_forms(payment: PaymentView, caller: Principal) -> Iterator[ActionForm]:
-    """Yield what may be done with a payment as it stands, on the page of its outage."""
-    back = f"/console/outages/{payment.outage_id}"
-    yield from list_approval_forms(payment, caller, back)
-    yield from list_retry_forms(payment, caller, back)
-
-
-def list_approval_forms(payment: PaymentView, caller: Principal, back: str) -> Iterator[ActionForm]:
-    if caller.may(Permission.PAYMENTS_APPROVE) and _waits_for_approval(payment):
-        path, id_, hidden = f"/console/payments/{payment.id}", payment.id, {"back": back}
-        yield ActionForm(f"approve-{id_}", f"{path}/approve", "Approve", "Approve", (NOTE,), hidden)
-        title = "Take your approval back"
-        yield ActionForm(f"unapprove-{id_}", f"{path}/unapprove", title, "Withdraw", (), hidden)
-
-
-def list_retry_forms(payment: PaymentView, caller: Principal, back: str) -> Iterator[ActionForm]:
-    stands = payment.state in (*STOPPED, PaymentStatus.PENDING)
-    if caller.may(Permission.PAYMENTS_RETRY) and stands:
-        path, id_, hidden = f"/console/payments/{payment.id}", payment.id, {"back": back}
-        title = "Try again now: what stopped it is mended"
-        yield ActionForm(f"retry-{id_}", f"{path}/retry", title, "Try again", (), hidden)
-        if payment.state is PaymentStatus.QUARANTINED:
-            title = "Compare it with the chain now"
-            yield ActionForm(f"compare-{id_}", f"{path}/compare", title, "Compare", (), hidden)
-
-
-def _waits_for_approval(payment: PaymentView) -> bool:
-    code: ReasonCode | None = payment.reason_code
-    return code is not None and WAITS[code] is WaitsFor.APPROVAL

@@ -20,6 +20,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
 from api.bodies import Body
+from api.console.forms.repeated_forms import run_once
 from api.dependencies import Asked, Caller, Engine, Running
 from api.protocol.etags import IfMatch
 from domain import requests
@@ -105,7 +106,11 @@ class Submission:
     async def carry_out(self, act: Callable[[], Awaitable[Any]], done: str, show: Show) -> Response:
         """Do what is asked, and lead back to the page; what is refused is shown on the page itself."""
         try:
-            await act()
+            if self.fields.get(ONCE):
+                database, identity = self.engine.database, self.caller.identity
+                await run_once(database, identity, self.update_id, act)
+            else:
+                await act()
         except Exception as error:
             refusal = await find_refusal(self.request, error)
             if refusal.status == 401:

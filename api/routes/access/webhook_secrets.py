@@ -56,7 +56,7 @@ async def list_secrets(webhook_id: WebhookId, database: Database) -> list[Secret
     return [SecretView(**asdict(record)) for record in records]
 
 
-@router.post("", dependencies=MANAGE, status_code=201, responses=declare_problems(404))
+@router.post("", dependencies=MANAGE, status_code=201, responses=declare_problems(404, 409))
 async def rotate_webhook_secret(
     webhook_id: WebhookId, body: SecretBody, engine: Running, asked: Asked
 ) -> RotatedView:

@@ -124,8 +124,9 @@ async def list_breaks(
     status: BreakStatus | None = None,
     owner: Text | None = None,
     older_than_seconds: Seconds | None = None,
+    in_suspense: bool = False,
 ) -> PageView[BreakView]:
-    """List breaks, newest first."""
+    """List breaks, newest first; `in_suspense`: those alone whose loss is in suspense, for nobody has resolved it."""
     now = datetime.now(UTC)
     before = None if older_than_seconds is None else now - timedelta(seconds=older_than_seconds)
     async with database.autocommit() as connection:
@@ -135,6 +136,7 @@ async def list_breaks(
             status=status,
             owner=owner,
             found_before=before,
+            in_suspense=in_suspense,
             offset=paging.offset,
             limit=paging.size,
         )

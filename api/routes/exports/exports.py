@@ -114,8 +114,8 @@ async def get_receipt(
     export_id: Annotated[Text, Path(max_length=64)],
     database: Database,
     caller: Caller,
-    _scope: OutageScope,
+    scope: OutageScope,
 ) -> ReceiptView:
     """Show what a file that you asked for is to be: its rows, its bytes and its digest."""
-    found = await read_receipt(database, export_id, caller.name, caller.party)
+    found = await read_receipt(database, export_id, caller.name, scope.party)
     return ReceiptView.model_validate(asdict(found))

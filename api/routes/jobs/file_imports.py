@@ -28,6 +28,7 @@ from domain.sla.bulk.import_plans import ImportMode, ImportPlan, ImportRule, fin
 from domain.sla.imports import ImportRecord
 from domain.sla.outage_rules import AGREEMENT_NAME_MAX
 from services.jobs.imports.begin_import import BeginImport, begin_import
+from services.jobs.job_files.drop_file import drop_file
 from services.jobs.job_files.store_file import StoreFile, store_file
 from services.jobs.jobs.record_job import make_job_id
 
@@ -102,6 +103,9 @@ async def import_file(
     storing = StoreFile(make_job_id(), name, kind[:100], now)
     file = await store_file(engine.database, storing, content)
     job = await begin_import(engine.database, BeginImport(file, plan, asked, datetime.now(UTC)))
+    if job.id != file.job_id:
+        while await drop_file(engine.database, file):
+            pass
     await start_job(engine, job)
     return JobView.of(job)
 
@@ -115,7 +119,7 @@ async def _open_file(
     if (given or "").lower().startswith(FORM):
         form = StreamedForm(given, request.stream())
         name, kind = await form.find_file()
-        return filename or name, kind, form.read_file()
+        return clean_filename(filename) if filename else name, kind, form.read_file()
     name = clean_filename(filename or "")
     return name, given or "application/octet-stream", request.stream()
 

@@ -26,6 +26,7 @@ from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict, Invalid, Refused
 from domain.requests import Request
+from domain.sla.bulk.known_outages import name_request
 from domain.sla.imports import ImportedOutage, ImportRecord, RowProblem, parse_rows, read_rows
 from domain.sla.outages import OutageStatus
 from services.sla.imports.record_import import RecordImport, record_import
@@ -159,7 +160,7 @@ async def _import(engine: Engine, item: ImportedOutage, asked: Request) -> bool:
         async with engine.database.autocommit() as connection:
             known = await outages.get(connection, outage.id, EVERYTHING)
         if known.status is OutageStatus.DECLARED:
-            await commands.resolve(engine, outage.id, resolution, f"import-{outage.id}")
+            await commands.resolve(engine, outage.id, resolution, name_request(outage.id))
             return True
         if known.resolved_at not in (None, resolution.resolved_at):
             raise Invalid("end_time", f"is on record as {known.resolved_at.isoformat()}")

@@ -12,10 +12,10 @@ from enum import Enum, auto
 from typing import Any
 
 from domain.errors import Invalid
-from domain.sla.bulk.source_rows import ROW_MAX, SourceRow
+from domain.sla.bulk.source_rows import ROW_MAX, SourceRow, collect_fields
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(object_pairs_hook=collect_fields)
 OBJECT_RULE = "must be an object with the fields of one outage"
 
 
@@ -125,6 +125,6 @@ class NdjsonRows:
 
 def _load(line: str) -> Any:
     try:
-        return json.loads(line)
+        return json.loads(line, object_pairs_hook=collect_fields)
     except (ValueError, RecursionError):
         return None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.sla.outages import OutageStatus
+from domain.sla.verdicts import SlaStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +16,16 @@ class KnownOutage:
     settled_elsewhere: bool
     # Of the newest verdict, without its sign.
     amount_stroops: int | None
+    sla_status: SlaStatus | None
+    # Of the request by which it was resolved last.
+    resolution_key: str | None
+
+    @property
+    def is_reopened(self) -> bool:
+        """Whether somebody took back the end that a file had given it."""
+        return self.status is OutageStatus.DECLARED and self.resolution_key == name_request(self.id)
+
+
+def name_request(outage_id: str) -> str:
+    """Name the request of files to resolve an outage, which is the same one in whatever file it comes."""
+    return f"import-{outage_id}"

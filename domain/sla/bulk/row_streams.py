@@ -9,7 +9,7 @@ from domain.errors import Invalid
 from domain.sla.bulk.csv_rows import CsvRows
 from domain.sla.bulk.json_rows import JsonRows, NdjsonRows
 from domain.sla.bulk.source_rows import RowSplitter, SourceRow
-from domain.sla.imports import COLUMNS_MAX, LIKENESS, NEEDED
+from domain.sla.imports import COLUMNS_MAX, LIKENESS, NEEDED, check_header
 
 
 class ImportFormat(StrEnum):
@@ -68,10 +68,7 @@ class RowStream:
         if self._headed or names is None:
             return
         self._headed = True
-        if len(set(names)) < len(names):
-            raise Invalid("file", "has two columns of one name")
-        if missing := [each for each in NEEDED if each not in names]:
-            raise Invalid("file", f"lacks the columns {', '.join(missing)}")
+        check_header(names)
         self._check_names(names)
 
     def _check_names(self, names: Iterable[str]) -> None:

@@ -1,6 +1,6 @@
 """What a file says in one row, before anybody judges it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +19,23 @@ class SourceRow:
     line: int
     cells: Mapping[str, Any]
     problem: str = ""
+
+
+class RepeatedFields(dict[str, Any]):
+    """An object of JSON that says a field more than once: nobody knows which of them is meant."""
+
+    def __init__(self, pairs: Sequence[tuple[str, Any]], repeated: str) -> None:
+        super().__init__(pairs)
+        self.repeated = repeated
+
+
+def collect_fields(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the fields of an object of JSON, for a decoder to call."""
+    fields = dict(pairs)
+    if len(fields) == len(pairs):
+        return fields
+    names = [name for name, _ in pairs]
+    return RepeatedFields(pairs, next(name for name in fields if names.count(name) > 1))
 
 
 class RowSplitter(Protocol):

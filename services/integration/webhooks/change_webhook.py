@@ -11,7 +11,7 @@ from adapters.postgres.integration import due_deliveries
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.requests import Request
-from domain.webhooks import ENABLED
+from domain.webhooks import ENABLED, get_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,9 @@ async def change_webhook(database: Database, command: ChangeWebhook) -> None:
         await webhooks.update_subscription(connection, webhook_id, {**changes, **cleared})
         if activates:
             await due_deliveries.make_due(connection, webhook_id)
-        payload = dict(changes)
+        payload = {name: value for name, value in changes.items() if name != "url"}
+        if "url" in changes:
+            payload["host"] = get_host(changes["url"])
         if (since := command.recover_since) is not None:
             payload["recover_since"] = format_instant(since)
             payload["deliveries"] = await due_deliveries.reopen_failed(

@@ -11,6 +11,7 @@ from domain.access.webhook_secrets import SigningSecret
 from domain.audit import make_audit_entry
 from domain.events import EventType
 from domain.requests import Request
+from domain.webhooks import get_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,9 @@ async def create_webhook(database: Database, command: CreateWebhook) -> None:
     async with database.transaction() as connection:
         await webhooks.subscribe(connection, webhook_id, command.url, wanted)
         await webhook_secrets.add(connection, webhook_id, command.secret, command.at)
-        payload = {"url": command.url, "events": wanted, "scheme": command.secret.scheme}
+        # Auditors may not list webhooks: the rest of a URL is a secret.
+        host, scheme = get_host(command.url), command.secret.scheme
+        payload = {"host": host, "events": wanted, "scheme": scheme}
         subject = f"webhook/{webhook_id}"
         await events.publish(
             connection,

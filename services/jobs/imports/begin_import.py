@@ -28,7 +28,7 @@ class BeginImport:
 async def begin_import(database: Database, command: BeginImport) -> Job:
     """
     Return the job. Of a file that is being imported, or was without a wrong row, it is the job of then, and
-    what has come now is purged. Whatever else comes twice finds its rows on record.
+    what has come now is of no use. Whatever else comes twice finds its rows on record.
     """
     file, plan = command.file, command.plan
     assert file.sha256 is not None, "the file is whole"

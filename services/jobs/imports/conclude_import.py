@@ -1,4 +1,4 @@
-"""Put on record what became of an imported file, and forget what was kept for its check."""
+"""Put on record what became of an imported file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from typing import Any
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.jobs import file_imports
-from adapters.postgres.sla.bulk import checked_rows
 from domain.audit import make_audit_entry
 from domain.jobs.file_imports import ImportProgress, derive_import_id
 from domain.jobs.jobs import JobStep
@@ -48,7 +47,6 @@ async def conclude_import(database: Database, command: ConcludeImport) -> dict[s
         await file_imports.advance(
             connection, import_id, progress, command.problems, recorded=recorded
         )
-        await checked_rows.forget(connection, job_id)
         payload = result | {"filename": command.plan.filename, "mode": command.plan.mode}
         subject = f"import/{import_id}"
         entry = make_audit_entry(subject, "import.recorded", command.request, command.at, payload)

@@ -21,12 +21,15 @@ class RetryJob:
 
 
 async def retry_job(database: Database, command: RetryJob) -> Job:
-    """Return the job, which is queued again. Raises NotFound, and Conflict when it has not failed."""
+    """Return the job, which is queued again. Raises NotFound, and Conflict when it has not failed, or has expired."""
     job_id, at = command.job_id, command.at
     async with database.transaction() as connection:
         job = await jobs.lock(connection, job_id)
         if job.status is not JobStatus.FAILED:
             raise Conflict(f"job {job_id!r} is {job.status}: only one that failed can be retried")
+        if job.expires_at is not None and job.expires_at <= at:
+            # Of its file some may be deleted by now.
+            raise Conflict(f"job {job_id!r} has expired and is being deleted: ask for a new one")
         await jobs.move(
             *(connection, job_id, JobStatus.QUEUED),
             ended_at=None,

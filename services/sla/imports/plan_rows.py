@@ -153,6 +153,9 @@ def _plan_row(row: PlannedRow, known: KnownOutage | None, table: BindingTable) -
     ended = None if row.resolution is None else row.resolution.resolved_at
     if ended is None:
         return None
+    if known.is_reopened:
+        said = "was taken back when the outage was reopened: resolve it by its own route"
+        raise Invalid("end_time", said)
     if known.status is OutageStatus.DECLARED:
         return PlannedRow(row.source, row.declaration, row.resolution, None, is_new=False)
     if known.resolved_at not in (None, ended):
@@ -169,6 +172,8 @@ def _check_settled(settled: SettledOutage, known: KnownOutage) -> None:
     amount = (known.amount_stroops or 0) // STROOPS_PER_UNIT
     if settled.amount not in (None, amount):
         raise Invalid("amount", f"is on record as {amount}")
+    if settled.status not in (None, known.sla_status):
+        raise Invalid("sla_status", f"is on record as {known.sla_status}")
 
 
 def _bind(row: PlannedRow, table: BindingTable) -> PlannedRow:

@@ -9,9 +9,12 @@ from adapters.postgres import events
 from adapters.postgres.sla import outages
 from adapters.postgres.sla.bulk.outage_rows import add_outages, make_outage_row
 from domain.audit import AuditEntry
-from domain.errors import TryAgain
+from domain.errors import Invalid, Refused, TryAgain
 from domain.events import Event
 from domain.sla.agreements.bindings import Binding
+from domain.sla.bulk.known_outages import name_request
+from domain.sla.bulk.problem_files import FileProblem
+from domain.sla.imports import name_column
 from domain.sla.outages import Declaration, JudgeOutageInput
 from services.sla.imports.plan_rows import PlannedRow
 from services.sla.outages.judge_outage import judge_outage_within
@@ -20,12 +23,21 @@ from services.sla.outages.record_outage import describe_recording, make_part
 Recording = tuple[Declaration, Binding, str | None]
 
 
+class RowsRefused(Exception):
+    """Ends that outages on record do not take; nothing of the portion is recorded, which goes without those rows."""
+
+    def __init__(self, problems: Sequence[FileProblem]) -> None:
+        super().__init__(f"{len(problems)} rows are refused")
+        self.problems = problems
+
+
 async def record_declared_within(
     connection: AsyncConnection, rows: Sequence[PlannedRow], at: datetime, network: str
 ) -> list[Declaration]:
     """
     Record rows as they were planned, with their audit entries and events; return the outages whose
-    workflows are to be started. Raises TryAgain when one was recorded by somebody else meanwhile.
+    workflows are to be started. Raises TryAgain when one was recorded by somebody else meanwhile, and
+    RowsRefused where outages that were on record do not take the ends of their rows.
     """
     recordings = [each for row in rows if row.is_new for each in _list_recordings(row)]
     added = await add_outages(
@@ -39,9 +51,16 @@ async def record_declared_within(
         entry, event = describe_recording(whole, bound, at, part_of)
         changes.append((entry, [event]))
     await events.publish_all(connection, changes)
+    refused = list[FileProblem]()
     for row in rows:
-        if row.resolution is not None:
+        if row.resolution is None:
+            continue
+        if row.is_new:
             await _judge(connection, row, at, network)
+        elif (problem := await _try_to_judge(connection, row, at, network)) is not None:
+            refused.append(problem)
+    if refused:
+        raise RowsRefused(refused)
     return [whole for whole, _, part_of in recordings if part_of is None]
 
 
@@ -58,6 +77,20 @@ def _list_recordings(row: PlannedRow) -> list[Recording]:
     ]
 
 
+async def _try_to_judge(
+    connection: AsyncConnection, row: PlannedRow, at: datetime, network: str
+) -> FileProblem | None:
+    """Judge an outage that was on record; return why that is refused, of which nothing is written then."""
+    try:
+        async with connection.begin_nested():
+            await _judge(connection, row, at, network)
+    except Invalid as error:
+        return FileProblem(row.source, name_column(error.field), error.rule)
+    except Refused as error:
+        return FileProblem(row.source, "end_time", str(error))
+    return None
+
+
 async def _judge(connection: AsyncConnection, row: PlannedRow, at: datetime, network: str) -> None:
     """Judge an outage that has ended, as if somebody had resolved it now."""
     assert row.resolution is not None, "only of rows with an end"
@@ -66,5 +99,5 @@ async def _judge(connection: AsyncConnection, row: PlannedRow, at: datetime, net
         window = row.bindings[0].policy.dispute_window_seconds
     else:
         window = (await outages.lock(connection, outage_id)).policy.dispute_window_seconds
-    judging = JudgeOutageInput(outage_id, row.resolution, window, at, f"import-{outage_id}")
+    judging = JudgeOutageInput(outage_id, row.resolution, window, at, name_request(outage_id))
     await judge_outage_within(connection, judging, network)

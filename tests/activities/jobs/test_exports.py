@@ -46,6 +46,7 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "SAVED_BYTES", 100_000)
+    monkeypatch.setattr(job_files, "CHUNKS_DELETED_AT_ONCE_MAX", 1)
 
 
 async def add_export(database: Database, form: ExportFormat = ExportFormat.CSV) -> Job:

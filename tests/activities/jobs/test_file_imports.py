@@ -24,7 +24,12 @@ from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict, Invalid
 from domain.jobs.jobs import JobStep
 from domain.sla.bulk.import_plans import ImportMode, ImportRule
-from domain.sla.outages import Amendment, AmendOutageInput, Declaration, OutageStatus
+from domain.sla.outages import (
+    Amendment,
+    AmendOutageInput,
+    Declaration,
+    OutageStatus,
+)
 from domain.sla.verdicts import SlaStatus
 from services.jobs.jobs.begin_job import begin_job
 from services.sla.outages.amend_outage import amend_outage

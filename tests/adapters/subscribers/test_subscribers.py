@@ -165,6 +165,30 @@ async def test_an_answer_without_an_end_is_delivered() -> None:
         assert (await subscribers.post(f"http://127.0.0.1:{port}/", b"{}", {})).code == 200
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (200, (b"content-length: 9\r\n\r\ntaken", b"")),
+        (202, (b"transfer-encoding: chunked\r\n\r\n5\r\ntaken\r\n", b"zz\r\n")),
+        (201, (b"transfer-encoding: chunked\r\n\r\n5\r\ntaken\r\n", *[b""] * 100)),
+        (500, (b"content-length: 99\r\n\r\ntaken", *[b"."] * 20)),
+    ],
+)
+async def test_what_its_status_says_holds_though_the_body_breaks_off_or_drips(
+    code: int, said: tuple[bytes, ...]
+) -> None:
+    """Posted again, it would take the same event twice."""
+    first, *rest = said
+    serve = answer(b"HTTP/1.1 %d x\r\n" % code + first, *rest, pause=0.05)
+    async with (
+        listen(serve) as port,
+        Subscribers(allow_private=True, attempt_seconds=0.5) as subscribers,
+    ):
+        given = await subscribers.post(f"http://127.0.0.1:{port}/", b"{}", {})
+    assert given.code == code
+    assert given.excerpt.startswith("taken")
+
+
 async def test_a_receiver_that_drips_is_given_up() -> None:
     """However long each byte may take, the whole attempt has an end."""
     dripping = answer(b"HTTP/1.1 200 x\r\n", *[b"x: y\r\n"] * 1000, pause=0.05)

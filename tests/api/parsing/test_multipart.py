@@ -42,3 +42,11 @@ def test_the_file_is_what_was_sent_to_the_last_byte(content: bytes) -> None:
 def test_whatever_is_no_form_with_one_file_is_refused(kind: str | None, body: bytes) -> None:
     with pytest.raises(Invalid, match="one part named file"):
         parse_file(kind, body)
+
+
+def test_the_name_of_a_file_is_in_utf_8_as_browsers_send_it() -> None:
+    head = 'Content-Disposition: form-data; name="file"; filename="St\u00f6rung \u2116 7.csv"'
+    found = parse_file(KIND, build_part(head.encode(), b"x") + B + b"--\r\n")
+    assert found.name == "St\u00f6rung \u2116 7.csv"
+    latin = head.replace("\u2116", "N").encode("latin-1")
+    assert parse_file(KIND, build_part(latin, b"x") + B + b"--").name == "St\ufffdrung N 7.csv"

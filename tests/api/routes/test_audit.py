@@ -48,6 +48,21 @@ async def test_every_change_under_one_correlation_id_has_its_entry(api: httpx.As
     assert [e["evidence"].get("active") for e in reversed(found)][1:4] == [False, True, False]
 
 
+async def test_of_the_address_of_a_receiver_auditors_see_its_host_alone(
+    api: httpx.AsyncClient,
+) -> None:
+    """Auditors may not list webhooks, and a path or a query may be what lets one in."""
+    incident = make_unique_id("incident")
+    headers = {"X-Correlation-ID": incident}
+    secret = HOOK | {"url": "http://127.0.0.1:9/T0/hush?key=hush"}
+    path = f"/webhooks/{(await api.post('/webhooks', json=secret, headers=headers)).json()['id']}"
+    await api.patch(path, json={"url": "http://localhost:9/hush"}, headers=headers)
+    await api.delete(path)
+    found = await list_all(api, correlation_id=incident)
+    assert [each["evidence"].get("host") for each in found] == ["localhost", "127.0.0.1"]
+    assert "hush" not in json.dumps(found)
+
+
 async def test_the_first_admin_and_who_pays_whom_stand_in_the_trail(api: httpx.AsyncClient) -> None:
     given = await list_all(api, subject="key/admin")
     assert [(each["action"], each["actor"]) for each in given] == [("key.given", "engine")]

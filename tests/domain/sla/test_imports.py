@@ -57,6 +57,8 @@ def test_an_end_resolves_with_the_notes_of_its_row() -> None:
         ({"end_time": "2026-01-31T12:00:00Z"}, "end_time"),
         ({"severity": "CRITICAL"}, "severity"),
         ({"affected_services": ["lte", 5]}, "affected_services"),
+        ({"affected_services": ["lte\x00"]}, "affected_services"),
+        ({"affected_services": ["\ud800"]}, "affected_services"),
         ({"affected_subscribers": "-1"}, "affected_subscribers"),
         ({"affected_subscribers": "٣"}, "affected_subscribers"),
         ({"description": "a\x00b"}, "description"),
@@ -84,3 +86,17 @@ def test_an_unknown_column_is_none_of_ours_and_a_misspelt_one_is_refused() -> No
 def test_what_is_no_table_is_refused(content: bytes) -> None:
     with pytest.raises(Invalid):
         read_rows("a.csv", content)
+
+
+@pytest.mark.parametrize("count", [1.5, True, [1], "1e9", "-1"])
+def test_what_is_no_whole_number_is_said_to_be_none(count: object) -> None:
+    _, (problem,) = parse_rows([ROW | {"affected_subscribers": count}], ASKED, NOW)
+    assert (problem.field, problem.message) == ("affected_subscribers", "must be a whole number")
+
+
+def test_a_file_of_json_that_says_a_field_twice_names_its_row() -> None:
+    rows = read_rows(
+        "a.json", b'[{"service_id": "a", "service_id": "b"}, {"\\u0000": 1, "\\u0000": 2}]'
+    )
+    _, problems = parse_rows(rows, ASKED, NOW)
+    assert [(each.row, each.field) for each in problems] == [(1, "service_id"), (2, "row")]

@@ -8,6 +8,7 @@ import pytest
 from adapters.postgres import audit
 from adapters.postgres.database import Database
 from adapters.postgres.jobs import job_files, jobs
+from adapters.postgres.sla.bulk import checked_rows
 from devstack.environment.stack import Stack
 from domain.errors import Conflict, NotFound
 from domain.jobs.job_files import FileRole, JobFile
@@ -173,12 +174,34 @@ async def test_a_job_fails_when_trying_again_cannot_help_or_helps_too_rarely(
     assert standing.status is JobStatus.FAILED
 
 
+async def test_what_begins_anew_each_time_fails_however_much_it_has_written(
+    scratch: Database,
+) -> None:
+    """It would be tried for ever, once a second."""
+    job = await begin_job(scratch, (await add_job(scratch)).id, AT)
+    for attempt in range(FAILURES_MAX):
+        for done in (0, 7):
+            await save_progress(scratch, JobStep(job.id, job.attempts, done, 10, None))
+        failure = ReportFailureInput(job.id, "the database does not answer", False)
+        standing = await report_failure(scratch, failure, AT)
+        assert standing.failures == attempt + 1
+    assert standing.status is JobStatus.FAILED
+    # Nor does the same checkpoint once more get it on.
+    other = await begin_job(scratch, (await add_job(scratch)).id, AT)
+    for attempt in range(2):
+        await save_progress(scratch, make_step(other, 3))
+        failure = ReportFailureInput(other.id, "the database does not answer", False)
+        assert (await report_failure(scratch, failure, AT)).failures == attempt + 1
+
+
 async def test_a_failed_job_is_retried_from_where_it_was(scratch: Database) -> None:
     job = await begin_job(scratch, (await add_job(scratch)).id, AT)
     with pytest.raises(Conflict, match="is running: only one that failed can be retried"):
         await retry_job(scratch, RetryJob(job.id, BY, AT))
     await save_progress(scratch, make_step(job, 7))
     await report_failure(scratch, ReportFailureInput(job.id, "it is not active", True), AT)
+    with pytest.raises(Conflict, match="has expired"):
+        await retry_job(scratch, RetryJob(job.id, BY, AT + KEPT))
     queued = await retry_job(scratch, RetryJob(job.id, BY, AT))
     assert (queued.status, queued.error, queued.expires_at) == (JobStatus.QUEUED, None, None)
     again = await begin_job(scratch, job.id, AT)
@@ -210,6 +233,9 @@ async def test_an_ended_job_is_deleted_after_thirty_days_with_all_of_its_file(
         await open_file(scratch, each)
         await save_progress(scratch, make_step(each, 1, *[b"chunk"] * 5))
     await end_job(scratch, EndJob(make_step(job, 1), {}, AT, 25, "ab" * 32))
+    monkeypatch.setattr(checked_rows, "FORGOTTEN_AT_ONCE_MAX", 2)
+    async with scratch.transaction() as connection:
+        await checked_rows.add(connection, job.id, [(f"OUT-{n}", "digest") for n in range(3)])
     before = AT + KEPT - timedelta(seconds=1)
     while await purge_jobs(scratch, before):
         pass
@@ -218,6 +244,7 @@ async def test_an_ended_job_is_deleted_after_thirty_days_with_all_of_its_file(
     while count := await purge_jobs(scratch, AT + KEPT):
         deleted.append(count)
     assert deleted[:2] == [2, 2]  # a portion each time
+    assert deleted[3:5] == [2, 1], deleted
     assert await read_output(scratch, job) == []
     with pytest.raises(NotFound):
         await read_job(scratch, job.id)

@@ -69,9 +69,12 @@ async def add_party(database: Database, role: str = "provider") -> tuple[str, st
     return party, name
 
 
-async def save_key(database: Database, name: str, role: Role, key: str) -> None:
+async def save_key(
+    database: Database, name: str, role: Role, key: str, *, has_party: bool = False
+) -> None:
     """Put a key on record that a test has chosen; a claimant's is of a party of its own."""
-    party = (await add_party(database))[0] if role is Role.CLAIMANT else None
+    has_party = has_party or role is Role.CLAIMANT
+    party = (await add_party(database))[0] if has_party else None
     id_, now = f"key_{secrets.token_hex(8)}", datetime.now(UTC)
     record = KeyRecord(id_, name, role, None, None, "tests", now, None, None, None, party)
     async with database.transaction() as connection:

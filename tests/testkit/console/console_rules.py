@@ -29,7 +29,10 @@ _CLOSED: dict[P, str] = {
         POST /console/payments/{payment_id}/retry  POST /console/payments/{payment_id}/compare
     """,
     P.BREAKS_ASSIGN: "POST /console/breaks/{break_id}/owner",
-    P.BREAKS_CLOSE: "POST /console/breaks/{break_id}/close",
+    P.BREAKS_CLOSE: """
+        POST /console/breaks/{break_id}/close  POST /console/breaks/{break_id}/resolution
+    """,
+    P.PAYMENTS_MATCH: "POST /console/payments/{payment_id}/match",
     P.SETTLEMENT_HALT: "POST /console/circuit-breaker",
     P.WEBHOOKS_MANAGE: """
         POST /console/webhooks/{webhook_id}/activate

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from adapters.credentials.webhook_secrets import verify_by_any
 from adapters.postgres.database import Database
+from domain.access.webhook_secrets import SECRETS_MAX
 from tests.testkit.api_client import wait_until
 from tests.testkit.webhook_receiver import Received, WebhookReceiver
 
@@ -118,3 +119,17 @@ async def test_no_secret_stands_in_the_database_and_none_outlives_its_subscripti
     async with database.autocommit() as connection:
         assert (await connection.execute(wanted)).scalars().all() == []
     assert (await api.post(f"/webhooks/{webhook['id']}/secrets", json={})).status_code == 404
+
+
+async def test_an_event_never_bears_more_signatures_than_a_receiver_reads(
+    api: httpx.AsyncClient, subscribe: Subscribe
+) -> None:
+    path = f"/webhooks/{(await subscribe())['id']}/secrets"
+    for _ in range(SECRETS_MAX - 1):
+        assert (await api.post(path, json={})).status_code == 201
+    refused = await api.post(path, json={})
+    assert refused.status_code == 409
+    assert "wait until one has, or send overlap_hours 0" in refused.json()["detail"]
+    assert len((await api.get(path)).json()) == SECRETS_MAX
+    assert (await api.post(path, json={"overlap_hours": 0})).status_code == 201
+    assert (await api.post(path, json={})).status_code == 201

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 from temporalio.client import Client
 
 from adapters.postgres.database import Database
@@ -102,10 +103,22 @@ async def test_declared_outages_have_workflows_of_their_own(
     assert answer.status_code == 200, answer.text
 
 
-async def test_the_same_file_again_is_the_same_job(api: httpx.AsyncClient) -> None:
+async def count_orphans(database: Database) -> int:
+    """Count the files that came for no job."""
+    orphans = (
+        "SELECT count(*) FROM job_files f WHERE NOT EXISTS (SELECT FROM jobs WHERE id = f.job_id)"
+    )
+    async with database.autocommit() as connection:
+        return int(await connection.scalar(text(orphans)) or 0)
+
+
+async def test_the_same_file_again_is_the_same_job(
+    api: httpx.AsyncClient, database: Database
+) -> None:
     content = make_csv(make_rows(make_prefix(), 3))
-    first = await send(api, content)
+    first, orphans = await send(api, content), await count_orphans(database)
     assert (await send(api, content))["id"] == first["id"]
+    assert await count_orphans(database) == orphans
     again = await send(api, content + b"\n")
     assert (again["result"]["imported"], again["result"]["skipped"]) == (0, 3)
 

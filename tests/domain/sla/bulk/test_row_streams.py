@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Invalid
+from domain.requests import Request
 from domain.sla.bulk.row_streams import ImportFormat, RowStream
 from domain.sla.bulk.source_rows import ROW_MAX, SourceRow
-from domain.sla.imports import COLUMNS, NEEDED
+from domain.sla.imports import COLUMNS, NEEDED, parse_row
 
 HEAD = ",".join(NEEDED)
 # What makes CSV difficult: quotes, separators, both line ends, and more than one byte a letter.
@@ -114,12 +116,30 @@ def test_a_line_of_ndjson_that_is_no_object_keeps_no_other_out() -> None:
 
 
 @pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        (ImportFormat.JSON, b'[{"id": "a", "amount": 1, "amount": 9}, {"id": "b"}]'),
+        (ImportFormat.NDJSON, b'{"id": "a", "amount": 1, "amount": 9}\n{"id": "b"}'),
+    ],
+)
+def test_an_object_that_says_a_field_twice_is_a_wrong_row(
+    form: ImportFormat, content: bytes
+) -> None:
+    (first, second) = read(form, [content])
+    assert not second.problem
+    with pytest.raises(Invalid, match="amount: is in the row more than once"):
+        parse_row(1, first.cells, Request("a", "b"), datetime(2026, 3, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
     ("form", "content", "sentence"),
     [
         (ImportFormat.CSV, b"", "lacks the columns service_id"),
         (ImportFormat.CSV, b"service_id,start_time\na,b\n", "lacks the columns end_time"),
         (ImportFormat.CSV, f"{HEAD},id,id\n".encode(), "has two columns of one name"),
         (ImportFormat.CSV, f"{HEAD},severty\n".encode(), "must be written 'severity'"),
+        (ImportFormat.CSV, f",{HEAD}\n0,a,b,c\n".encode(), "a column without a name, number 1"),
+        (ImportFormat.CSV, f"{HEAD},,\na,b,c,,\n".encode(), "a column without a name, number 4"),
         (ImportFormat.CSV, f'{HEAD}\na,"b'.encode(), "is not CSV: line 2"),
         (
             ImportFormat.CSV,
