@@ -1,13 +1,10 @@
-"""Read the audit trail: a page of what is asked for, or all of it in pages."""
+"""Read the audit trail: a page of what is asked for."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
 from adapters.postgres import audit
 from adapters.postgres.database import Database
-
-EXPORTED_AT_ONCE = 1000
 
 
 def make_filter(
@@ -30,17 +27,3 @@ async def read_entries(
         found = await audit.list_before(connection, wanted, before, limit + 1)
     more = found[limit - 1]["sequence"] if len(found) > limit else None
     return found[:limit], more
-
-
-async def read_all_entries(
-    database: Database, wanted: audit.AuditFilter
-) -> AsyncIterator[list[dict[str, Any]]]:
-    """Yield all entries in pages, the oldest first; no connection is held between two pages."""
-    after = 0
-    while True:
-        async with database.autocommit() as connection:
-            page = await audit.list_after(connection, wanted, after, EXPORTED_AT_ONCE)
-        yield page
-        if len(page) < EXPORTED_AT_ONCE:
-            return
-        after = page[-1]["sequence"]
