@@ -8,6 +8,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
+from adapters.postgres.reading.counts import Total
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment, read_page
 from adapters.postgres.tables import breaks, envelopes
 from domain.accounting.breaks import (
     AdjustmentKind,
@@ -184,9 +186,8 @@ async def list_page(
     status: str | None,
     owner: str | None,
     found_before: datetime | None,
-    offset: int,
-    limit: int,
-) -> tuple[list[BreakRecord], int]:
+    segment: ListSegment,
+) -> tuple[list[BreakRecord], Total]:
     """Return one page, newest first, and how many there are in all."""
     wanted: list[ColumnElement[bool]] = []
     if kind is not None:
@@ -197,15 +198,11 @@ async def list_page(
         wanted.append(breaks.c.owner == owner)
     if found_before is not None:
         wanted.append(breaks.c.found_at <= found_before)
-    rows = await connection.execute(
-        select(breaks)
-        .where(*wanted)
-        .order_by(breaks.c.found_at.desc(), breaks.c.id.desc())
-        .offset(offset)
-        .limit(limit)
+    newest = Keyset((breaks.c.found_at, breaks.c.id))
+    rows, total = await read_page(
+        connection, Listing(breaks, newest, wanted, select(breaks)), segment
     )
-    total = await connection.execute(select(func.count()).select_from(breaks).where(*wanted))
-    return [_to_record(row) for row in rows.mappings()], total.scalar_one()
+    return [_to_record(row) for row in rows], total
 
 
 async def assign(connection: AsyncConnection, break_id: str, owner: str) -> None:

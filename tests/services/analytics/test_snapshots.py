@@ -15,6 +15,7 @@ from adapters.postgres import audit
 from adapters.postgres.accounting import journal
 from adapters.postgres.analytics import snapshots, trends
 from adapters.postgres.database import Database
+from adapters.postgres.reading.keysets import ListSegment
 from devstack.environment.stack import Stack
 from domain.access.scopes import EVERYTHING
 from domain.accounting.journal import make_accrual
@@ -87,7 +88,7 @@ async def test_the_same_request_is_the_same_snapshot_and_is_in_the_trail_once(
     assert first == again
     assert (await take(scratch, "twice")).id != first.id
     async with scratch.autocommit() as connection:
-        assert (await snapshots.list_page(connection, 0, 1))[1] == 2
+        assert (await snapshots.list_page(connection, ListSegment(1)))[1].count == 2
         entry = make_audit_entry(f"snapshot/{first.id}", "snapshot.taken", ASKER, NOW, {})
         assert await audit.is_recorded(connection, entry.id)
 
