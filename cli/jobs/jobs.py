@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -24,11 +24,10 @@ from domain.jobs.job_files import JobFile
 from domain.jobs.jobs import ENDED, Job, JobKind, JobStatus
 from domain.requests import Request
 from services.jobs.jobs.cancel_job import CancelJob, cancel_job
-from workflows.jobs.jobs import JobWorkflow
+from workflows.jobs.job_starts import notify_cancelled
 
 BY = Request("operator", "command-line")
 LOOK_SECONDS = 0.5
-SIGNAL_WITHIN = timedelta(seconds=10)
 NOT_NOTIFIED = "Temporal does not answer: the job is cancelled on record, and ends at its next step"
 
 
@@ -97,8 +96,7 @@ async def _notify(data_dir: Path | None, job: Job) -> None:
     address, namespace = find_temporal(data_dir)
     try:
         client = await temporal.connect(address, namespace)
-        handle = client.get_workflow_handle(job.workflow_id)
-        await handle.signal(JobWorkflow.look_again, rpc_timeout=SIGNAL_WITHIN)
+        await notify_cancelled(client, job.id)
     except RPCError as failure:
         # One that was queued alone, or has ended, has no workflow that could wait for anything.
         if failure.status is not RPCStatusCode.NOT_FOUND:
