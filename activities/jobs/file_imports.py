@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 # Rows of one transaction: those of a portion with workflows are fewer, so that they do not wait for their start.
 PORTIONS = {ImportMode.DECLARE: 250, ImportMode.BACKFILL: 2000}
 CHECKED_AT_ONCE = 2000
-STARTED_AT_ONCE = 16
+STARTED_AT_ONCE = 64
 CONTRADICTS = "contradicts an earlier row of this file about the same outage: correct one of them"
 
 
@@ -69,8 +69,15 @@ class ImportTask:
     request: Request
     network: str
     progress: ImportProgress
+    starting: "asyncio.Task[None] | None" = None
 
     async def run(self) -> dict[str, object]:
+        try:
+            return await self._import()
+        finally:
+            await self._await_starts()
+
+    async def _import(self) -> dict[str, object]:
         if self.progress.checking:
             await self._pass_over(CHECKED_AT_ONCE)
             if self.plan.dry_run or self.progress.wrong:
@@ -141,8 +148,16 @@ class ImportTask:
             )
             started = await record_portion(context.database, command)
         self.progress = progress
+        # The rows of the next portion are recorded while the workflows of this one start.
+        await self._await_starts()
         if started:
-            await start_workflows(activity.client(), started)
+            starts = start_workflows(activity.client(), started)
+            self.starting = asyncio.create_task(starts)
+
+    async def _await_starts(self) -> None:
+        if self.starting is not None:
+            await self.starting
+            self.starting = None
 
     def _advance(self, planned: RowPlan, last: int, right: int) -> ImportProgress:
         """Count a portion, and write down what is wrong with it, up to a bound."""

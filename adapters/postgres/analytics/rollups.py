@@ -120,11 +120,22 @@ _FOLD = text(
 )
 
 
+# Few outages are looked up in tables of any size. Statistics that are older than the rows, as in a database that was
+# just filled, or a plan that was kept from when the tables were small, would have whole tables read for them.
+_BY_OUTAGE = (
+    "SET LOCAL plan_cache_mode = force_custom_plan",
+    "SET LOCAL enable_seqscan = off",
+    "SET LOCAL enable_hashjoin = off",
+    "SET LOCAL enable_mergejoin = off",
+    "SET LOCAL jit = off",
+)
+
+
 async def lock(connection: AsyncConnection) -> None:
     """Take the lock that lets one fold at a time; it is held until the commit. Who writes or reads never waits for it."""
     await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('analytics-fold'))"))
-    # A plan that was kept from when the tables were small would read all of them for each outage.
-    await connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+    for setting in _BY_OUTAGE:
+        await connection.execute(text(setting))
 
 
 async def fold(connection: AsyncConnection, many: int) -> int:

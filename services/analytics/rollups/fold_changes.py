@@ -12,4 +12,4 @@ async def fold_changes(database: Database, many: int = FOLDED_MAX) -> FoldResult
     """
     async with database.transaction() as connection:
         await rollups.lock(connection)
-        return FoldResult(await rollups.fold(connection, many))
+        return FoldResult(await rollups.fold(connection, many), many)
