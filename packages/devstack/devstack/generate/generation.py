@@ -33,12 +33,16 @@ class CannotGenerate(Exception):
 
 @dataclass(frozen=True)
 class GenerationOptions:
-    """`first` lets a later call add to what an earlier one made, of the same seed."""
+    """
+    `first` lets a later call add to what an earlier one made, of the same seed. Without `folds` analytics know nothing
+    of it.
+    """
 
     rows: int
     seed: int
     first: int = 1
     until: datetime | None = None
+    folds: bool = True
 
 
 def generate(url: str, wanted: GenerationOptions) -> None:
@@ -61,7 +65,7 @@ def generate(url: str, wanted: GenerationOptions) -> None:
                 write_trail(batch, outages)
                 loader.copy(batch)
         _set_balances(loader, writer)
-        noted = note_outages(cursor)
+        noted = wanted.folds and note_outages(cursor)
     if noted:
         asyncio.run(fold_all(url))
 
