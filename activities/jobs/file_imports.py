@@ -1,16 +1,15 @@
 """Import a file of outages: read it as a stream, judge a portion, record it, start its workflows."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from temporalio import activity
-from temporalio.client import Client
-from temporalio.service import RPCError
 
 from activities.jobs.job_contexts import JobContext
+from domain.errors import Invalid
 from domain.jobs.file_imports import PROBLEMS_MAX, PROBLEMS_SHOWN, ImportProgress
 from domain.requests import Request
 from domain.sla.bulk.import_plans import ImportMode, ImportPlan
@@ -25,19 +24,16 @@ from domain.sla.bulk.row_streams import RowStream
 from domain.sla.bulk.settled_outages import SETTLED_COLUMNS
 from domain.sla.bulk.source_rows import SourceRow
 from domain.sla.imports import COLUMNS
-from domain.sla.outages import Declaration
 from services.jobs.imports.check_portion import check_portion
 from services.jobs.imports.conclude_import import ConcludeImport, conclude_import
 from services.jobs.imports.find_repeated import find_repeated
 from services.jobs.imports.record_portion import RecordPortion, record_portion
-from services.sla.imports.plan_rows import PlanRows, RowPlan, plan_rows
-from workflows.sla.outage_starts import start_recorded
+from services.sla.imports.plan_rows import PlanRows, RowPlan, parse_rows, plan_rows
+from workflows.sla.outage_starts import start_workflows
 
-log = logging.getLogger(__name__)
 # Rows of one transaction: those of a portion with workflows are fewer, so that they do not wait for their start.
 PORTIONS = {ImportMode.DECLARE: 250, ImportMode.BACKFILL: 2000}
 CHECKED_AT_ONCE = 2000
-STARTED_AT_ONCE = 64
 CONTRADICTS = "contradicts an earlier row of this file about the same outage: correct one of them"
 
 
@@ -58,6 +54,15 @@ class ImportRunner:
             progress = ImportProgress(**context.checkpoint)
         task = ImportTask(context, plan, request, self.network, progress)
         return await task.run()
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedPortion:
+    """Rows that are being parsed, and how many bytes were read until their end."""
+
+    command: PlanRows
+    read: int
+    parsing: "asyncio.Task[RowPlan]"
 
 
 @dataclass
@@ -96,14 +101,36 @@ class ImportTask:
     async def _pass_over(self, size: int) -> None:
         """Go over the rows that are left, a portion at a time."""
         before = 0 if self.plan.checks_first is self.progress.checking else self._get_size()
-        async for rows, read in self._read_portions(size):
-            while rows:
-                now = datetime.now(UTC)
-                command = PlanRows(self.plan, rows, self.request, now)
-                planned = await plan_rows(self.context.database, command)
-                work = self._check if self.progress.checking else self._record
-                await work(planned, rows[planned.taken - 1].number, before + read, now)
-                rows = rows[planned.taken :]
+        async with aclosing(self._parse_ahead(size)) as portions:
+            async for portion in portions:
+                command, parsed = portion.command, await portion.parsing
+                while command.rows:
+                    planned = await plan_rows(self.context.database, command, parsed)
+                    last = command.rows[planned.taken - 1].number
+                    work = self._check if self.progress.checking else self._record
+                    await work(planned, last, before + portion.read, command.at)
+                    command, parsed = self._plan(command.rows[planned.taken :]), None
+
+    def _plan(self, rows: Sequence[SourceRow]) -> PlanRows:
+        return PlanRows(self.plan, rows, self.request, datetime.now(UTC))
+
+    async def _parse_ahead(self, size: int) -> AsyncGenerator[ParsedPortion]:
+        """Yield portions; the next one is read and parsed while the caller has one written."""
+        waiting: ParsedPortion | None = None
+        try:
+            async for rows, read in self._read_portions(size):
+                command = self._plan(rows)
+                following = ParsedPortion(command, read, asyncio.create_task(parse_rows(command)))
+                if waiting is not None:
+                    yield waiting
+                waiting = following
+        except Invalid:
+            # What stands before the line from which on the file cannot be read is done with first.
+            if waiting is not None:
+                yield waiting
+            raise
+        if waiting is not None:
+            yield waiting
 
     def _get_size(self) -> int:
         return int(self.context.parameters["size"])
@@ -166,19 +193,3 @@ class ImportTask:
         if notified:
             self.context.write(render_problems(notified))
         return replace(self.progress, row=last).add(right, planned.skipped, len(problems))
-
-
-async def start_workflows(client: Client, declarations: Sequence[Declaration]) -> None:
-    """Start the workflows of outages that are on record; those that do not start are left to the relay."""
-    left = iter(declarations)
-
-    async def work() -> None:
-        for each in left:
-            try:
-                await start_recorded(client, each)
-            except RPCError as error:
-                log.warning("outage %s is started by the relay later: %s", each.outage.id, error)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(STARTED_AT_ONCE):
-            group.create_task(work())

@@ -4,12 +4,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from activities.jobs.file_imports import STARTED_AT_ONCE
 from devstack.bench import process_stats
 from devstack.bench.imports import bare_starts, import_bench
 from devstack.bench.imports.import_bench import ImportTimes
 from devstack.commands.stacks import Found, find_engine
 from domain.sla.bulk.import_plans import ImportMode
+from workflows.sla.outage_starts import STARTED_AT_ONCE
 
 # Rows a second: a hundred thousand declared in five minutes, a million settled elsewhere in ten.
 TARGETS = {ImportMode.DECLARE: 100_000 / 300, ImportMode.BACKFILL: 1_000_000 / 600}
