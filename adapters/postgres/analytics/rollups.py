@@ -143,6 +143,10 @@ async def fold(connection: AsyncConnection, many: int) -> int:
     return int(await connection.scalar(_FOLD, {"many": many}) or 0)
 
 
+async def has_changes(connection: AsyncConnection) -> bool:
+    return bool(await connection.scalar(text("SELECT EXISTS (SELECT FROM analytics_changes)")))
+
+
 async def count_changes(connection: AsyncConnection) -> int:
     """Count the changes that are not folded yet."""
     return int(await connection.scalar(text("SELECT count(*) FROM analytics_changes")) or 0)
