@@ -103,7 +103,8 @@ class ImportTask:
         before = 0 if self.plan.checks_first is self.progress.checking else self._get_size()
         async with aclosing(self._parse_ahead(size)) as portions:
             async for portion in portions:
-                command, parsed = portion.command, await portion.parsing
+                command = portion.command
+                parsed: RowPlan | None = await portion.parsing
                 while command.rows:
                     planned = await plan_rows(self.context.database, command, parsed)
                     last = command.rows[planned.taken - 1].number

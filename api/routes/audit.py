@@ -10,8 +10,6 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from adapters.postgres import audit
-from adapters.postgres.audit import AuditFilter
 from api.access.permissions import require
 from api.bodies import Text
 from api.dependencies import Database, Running
@@ -20,8 +18,7 @@ from api.protocol.exports import MEDIA_TYPES, ExportFormat, render_rows
 from api.rendering.export_streams import answer_file
 from domain.access.permissions import Permission
 from domain.digests import INTEGER_MAX
-from services.exports.stream_list import stream_list
-from services.integration.audit.read_entries import make_filter, read_entries
+from services.integration.audit.read_entries import make_filter, read_all_entries, read_entries
 from services.integration.audit.read_verification import read_verification
 
 router = APIRouter(prefix="/audit", tags=["audit"])
@@ -134,9 +131,8 @@ async def export_entries(
     return await answer_file(engine, pieces, f"audit.{format}", MEDIA_TYPES[format])
 
 
-async def _read_all(database: Database, wanted: AuditFilter) -> AsyncGenerator[dict[str, Any]]:
-    entries = stream_list(database, lambda connection: audit.stream(connection, wanted))
-    async with aclosing(entries):
+async def _read_all(database: Database, wanted: Any) -> AsyncGenerator[dict[str, Any]]:
+    async with aclosing(read_all_entries(database, wanted)) as entries:
         async for entry in entries:
             yield _show(entry)
 
