@@ -12,6 +12,7 @@ from activities.jobs.exports import EXPORT_KINDS, ExportRunner
 from activities.jobs.job_contexts import JobContext
 from adapters.postgres import audit
 from adapters.postgres.database import Database
+from adapters.postgres.exports import copies
 from adapters.postgres.jobs import job_files
 from devstack.environment.stack import Stack
 from domain.exports.datasets import Dataset, ExportFormat
@@ -46,6 +47,7 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "SAVED_BYTES", 100_000)
+    monkeypatch.setattr(copies, "BLOCK_BYTES", 64 * 1024)
 
 
 async def add_export(database: Database, form: ExportFormat = ExportFormat.CSV) -> Job:

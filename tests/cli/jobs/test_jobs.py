@@ -59,7 +59,7 @@ async def test_a_job_is_cancelled_and_then_waited_for_in_vain(
     assert command("show", *directory).returncode == 1
 
 
-async def test_the_workflow_of_a_job_that_is_cancelled_is_told_at_once(
+async def test_the_workflow_of_a_job_that_is_cancelled_is_signalled_at_once(
     stack: Stack, database: Database, temporal: Client, nowhere: dict[str, str | None]
 ) -> None:
     job = await add_job(database, parameters=nowhere)
