@@ -38,6 +38,7 @@ from api.routes.accounting import break_resolutions, integrity_checks, reconcili
 from api.routes.analytics import exposure, mttr, snapshots, trends, uptime
 from api.routes.exports import export_jobs, exports
 from api.routes.jobs import file_imports, jobs, recomputations
+from api.routes.jobs import snapshots as snapshot_jobs
 from api.routes.settlement import (
     approvals,
     circuit_breakers,
@@ -89,7 +90,7 @@ MONEY = (limits, circuit_breakers, approvals, manual_matches, payments)
 PARTIES = (parties, agreements, user_wallets, wallets, payouts)
 PROOFS = (reconciliation, break_resolutions, integrity_checks, audit)
 EXPORTS = (exports, export_jobs)
-JOBS = (recomputations, jobs, file_imports)
+JOBS = (recomputations, snapshot_jobs, jobs, file_imports)
 NOUNS = (
     *(sessions, session_events, people, api_keys, key_sets),
     *(*SLA, *ANALYTICS, *INTAKE, *MONEY, *PARTIES),

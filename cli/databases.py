@@ -89,6 +89,20 @@ def find_url(data_dir: Path | None) -> str:
     return find_environment(data_dir, "DATABASE_URL")["DATABASE_URL"]
 
 
+def find_temporal(data_dir: Path | None) -> tuple[str, str]:
+    """
+    Return address and namespace; where nothing names one, a Temporal at its usual port. Raises NoDatabase when
+    no stack runs in a directory that was typed.
+    """
+    try:
+        environment = find_environment(data_dir, "TEMPORAL_ADDRESS")
+    except NoDatabase:
+        if data_dir is not None:
+            raise
+        environment = {"TEMPORAL_ADDRESS": "127.0.0.1:7233"}
+    return environment["TEMPORAL_ADDRESS"], environment.get("TEMPORAL_NAMESPACE", "default")
+
+
 def find_owner_url(data_dir: Path | None) -> str:
     """Return the URL of the database as its owner, for what makes or copies a database; raises NoDatabase."""
     if not is_local(data_dir, "DATABASE_URL"):

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from cli.databases import DataDir, NoDatabase, find_environment
+from cli.databases import DataDir, NoDatabase, find_temporal
 
 
 def command(
@@ -23,7 +22,10 @@ def command(
     Asks the Temporal of --data-dir, or that at TEMPORAL_ADDRESS. Exit 0 when a worker of this host has polled each queue lately, 1
     when one is deserted.
     """
-    address, namespace = _find_temporal(data_dir)
+    try:
+        address, namespace = find_temporal(data_dir)
+    except NoDatabase as failure:
+        raise SystemExit(f"apexchainx: {failure}") from None
     try:
         deserted = asyncio.run(_deserted(address, namespace, queues.split(",")))
     except (RuntimeError, RPCError) as failure:
@@ -32,17 +34,6 @@ def command(
         raise SystemExit(
             f"nobody on this host polls {', '.join(deserted)} of Temporal at {address}"
         )
-
-
-def _find_temporal(data_dir: Path | None) -> tuple[str, str]:
-    """Return address and namespace; where nothing names one, a Temporal at its usual port."""
-    try:
-        environment = find_environment(data_dir, "TEMPORAL_ADDRESS")
-    except NoDatabase as failure:
-        if data_dir is not None:
-            raise SystemExit(f"apexchainx: {failure}") from None
-        environment = {"TEMPORAL_ADDRESS": "127.0.0.1:7233"}
-    return environment["TEMPORAL_ADDRESS"], environment.get("TEMPORAL_NAMESPACE", "default")
 
 
 async def _deserted(address: str, namespace: str, queues: list[str]) -> list[str]:

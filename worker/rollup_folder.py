@@ -6,12 +6,15 @@ Figures are as of the last commit whether it runs or not; the longer it does not
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 
 from temporalio.client import Client
 
 from adapters.postgres.database import Database
+from domain.analytics.rollups import FOLDED_MAX, FoldResult, choose_portion
 from domain.errors import ApexError
 from services.analytics.rollups.fold_changes import fold_changes
 
@@ -22,11 +25,12 @@ class RollupFolder:
     def __init__(self, database: Database, every_seconds: int) -> None:
         self.database = database
         self.every_seconds = every_seconds
+        self.portion = FOLDED_MAX
 
     async def run(self) -> None:
         while True:
             try:
-                while (await fold_changes(self.database)).goes_on:
+                while (await self.fold()).goes_on:
                     pass
             except ApexError as error:
                 log.warning("changes are folded again in %d seconds: %s", self.every_seconds, error)
@@ -34,6 +38,16 @@ class RollupFolder:
                 # A defect must not end it: reads would grow slower and slower.
                 log.exception("folding failed; it goes on in %d seconds", self.every_seconds)
             await asyncio.sleep(self.every_seconds)
+
+    async def fold(self) -> FoldResult:
+        """Fold a portion, and choose the size of the next one: what was too much is never tried again as it was."""
+        began, took = time.monotonic(), None
+        try:
+            found = await fold_changes(self.database, self.portion)
+            took = timedelta(seconds=time.monotonic() - began)
+            return found
+        finally:
+            self.portion = choose_portion(self.portion, took)
 
 
 def make_rollup_folder(

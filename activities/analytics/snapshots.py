@@ -1,14 +1,15 @@
-"""Take a snapshot of the analytics, by the pinned time zones' version."""
+"""Have a snapshot of the analytics taken, by a job: who looks for it finds it among the jobs, with what it found."""
 
 import logging
 
 from temporalio import activity
+from temporalio.service import RPCError
 
 from adapters.postgres.database import Database
-from adapters.time_zones import TZDATA
 from domain.analytics.snapshots import TakeSnapshotInput, TakeSnapshotResult
-from services.analytics.snapshots.take_snapshot import TakeSnapshot, take_snapshot
+from services.analytics.snapshots.request_snapshot import request_snapshot
 from workflows.analytics.snapshots import SnapshotActivities
+from workflows.jobs.job_starts import start_job
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,9 @@ class SnapshotActivitiesImpl(SnapshotActivities):
 
     @activity.defn
     async def take_snapshot(self, order: TakeSnapshotInput) -> TakeSnapshotResult:
-        taken = await take_snapshot(self.database, TakeSnapshot.by_engine(order.at, TZDATA))
-        log.info("snapshot %s: sha256 %s", taken.id, taken.checksum)
-        return TakeSnapshotResult(taken.id, taken.checksum)
+        job = await request_snapshot(self.database, order.at)
+        try:
+            await start_job(activity.client(), job)
+        except RPCError as error:
+            log.warning("job %s is started by the relay later: %s", job.id, error)
+        return TakeSnapshotResult(job.id)

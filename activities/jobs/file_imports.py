@@ -1,17 +1,15 @@
 """Import a file of outages: read it as a stream, judge a portion, record it, start its workflows."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from temporalio import activity
-from temporalio.client import Client
-from temporalio.service import RPCError
 
 from activities.jobs.job_contexts import JobContext
-from domain.errors import Stop
+from domain.errors import Invalid, Stop
 from domain.jobs.file_imports import PROBLEMS_MAX, PROBLEMS_SHOWN, ImportProgress
 from domain.requests import Request
 from domain.sla.bulk.import_plans import ImportMode, ImportPlan
@@ -26,21 +24,18 @@ from domain.sla.bulk.row_streams import RowStream
 from domain.sla.bulk.settled_outages import SETTLED_COLUMNS
 from domain.sla.bulk.source_rows import SourceRow
 from domain.sla.imports import COLUMNS
-from domain.sla.outages import Declaration
 from services.jobs.imports.check_portion import check_portion
 from services.jobs.imports.conclude_import import ConcludeImport, conclude_import
 from services.jobs.imports.find_repeated import find_repeated
 from services.jobs.imports.forget_rows import forget_rows
 from services.jobs.imports.record_portion import RecordPortion, record_portion
-from services.sla.imports.plan_rows import PlanRows, RowPlan, plan_rows
+from services.sla.imports.plan_rows import PlanRows, RowPlan, parse_rows, plan_rows
 from services.sla.imports.record_declared import RowsRefused
-from workflows.sla.outage_starts import start_recorded
+from workflows.sla.outage_starts import start_workflows
 
-log = logging.getLogger(__name__)
 # Rows of one transaction: those of a portion with workflows are fewer, so that they do not wait for their start.
 PORTIONS = {ImportMode.DECLARE: 250, ImportMode.BACKFILL: 2000}
 CHECKED_AT_ONCE = 2000
-STARTED_AT_ONCE = 16
 CONTRADICTS = "contradicts an earlier row of this file about the same outage: correct one of them"
 
 
@@ -63,6 +58,15 @@ class ImportRunner:
         return await task.run()
 
 
+@dataclass(frozen=True, slots=True)
+class ParsedPortion:
+    """Rows that are being parsed, and how many bytes were read until their end."""
+
+    command: PlanRows
+    read: int
+    parsing: "asyncio.Task[RowPlan]"
+
+
 @dataclass
 class ImportTask:
     """One attempt of one import."""
@@ -72,8 +76,15 @@ class ImportTask:
     request: Request
     network: str
     progress: ImportProgress
+    starting: "asyncio.Task[None] | None" = None
 
     async def run(self) -> dict[str, object]:
+        try:
+            return await self._import()
+        finally:
+            await self._await_starts()
+
+    async def _import(self) -> dict[str, object]:
         if self.progress.checking:
             await self._pass_over(CHECKED_AT_ONCE)
             if self.plan.dry_run or self.progress.wrong:
@@ -94,14 +105,37 @@ class ImportTask:
     async def _pass_over(self, size: int) -> None:
         """Go over the rows that are left, a portion at a time."""
         before = 0 if self.plan.checks_first is self.progress.checking else self._get_size()
-        async for rows, read in self._read_portions(size):
-            while rows:
-                now = datetime.now(UTC)
-                command = PlanRows(self.plan, rows, self.request, now)
-                planned = await plan_rows(self.context.database, command)
-                work = self._check if self.progress.checking else self._record
-                await work(planned, rows[planned.taken - 1].number, before + read, now)
-                rows = rows[planned.taken :]
+        async with aclosing(self._parse_ahead(size)) as portions:
+            async for portion in portions:
+                command = portion.command
+                parsed: RowPlan | None = await portion.parsing
+                while command.rows:
+                    planned = await plan_rows(self.context.database, command, parsed)
+                    last = command.rows[planned.taken - 1].number
+                    work = self._check if self.progress.checking else self._record
+                    await work(planned, last, before + portion.read, command.at)
+                    command, parsed = self._plan(command.rows[planned.taken :]), None
+
+    def _plan(self, rows: Sequence[SourceRow]) -> PlanRows:
+        return PlanRows(self.plan, rows, self.request, datetime.now(UTC))
+
+    async def _parse_ahead(self, size: int) -> AsyncGenerator[ParsedPortion]:
+        """Yield portions; the next one is read and parsed while the caller has one written."""
+        waiting: ParsedPortion | None = None
+        try:
+            async for rows, read in self._read_portions(size):
+                command = self._plan(rows)
+                following = ParsedPortion(command, read, asyncio.create_task(parse_rows(command)))
+                if waiting is not None:
+                    yield waiting
+                waiting = following
+        except Invalid:
+            # What stands before the line from which on the file cannot be read is done with first.
+            if waiting is not None:
+                yield waiting
+            raise
+        if waiting is not None:
+            yield waiting
 
     def _get_size(self) -> int:
         return int(self.context.parameters["size"])
@@ -151,8 +185,10 @@ class ImportTask:
                 numbers = {each.source.number for each in refused.problems}
                 planned.problems += refused.problems
                 planned.rows = [each for each in planned.rows if each.source.number not in numbers]
+        # The rows of the next portion are recorded while the workflows of this one start.
+        await self._await_starts()
         if started:
-            await start_workflows(activity.client(), started)
+            self.starting = asyncio.create_task(start_workflows(activity.client(), started))
 
     async def _record_rows(
         self, planned: RowPlan, last: int, read: int, now: datetime
@@ -168,6 +204,11 @@ class ImportTask:
         self.progress = progress
         return started
 
+    async def _await_starts(self) -> None:
+        if self.starting is not None:
+            await self.starting
+            self.starting = None
+
     def _advance(self, planned: RowPlan, last: int, right: int) -> ImportProgress:
         """Count a portion, and write down what is wrong with it, up to a bound."""
         problems = sorted(planned.problems, key=lambda each: each.source.number)
@@ -175,19 +216,3 @@ class ImportTask:
         if notified:
             self.context.write(render_problems(notified))
         return replace(self.progress, row=last).add(right, planned.skipped, len(problems))
-
-
-async def start_workflows(client: Client, declarations: Sequence[Declaration]) -> None:
-    """Start the workflows of outages that are on record; those that do not start are left to the relay."""
-    left = iter(declarations)
-
-    async def work() -> None:
-        for each in left:
-            try:
-                await start_recorded(client, each)
-            except RPCError as error:
-                log.warning("outage %s is started by the relay later: %s", each.outage.id, error)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(STARTED_AT_ONCE):
-            group.create_task(work())

@@ -11,6 +11,7 @@ from activities.jobs.file_imports import ImportRunner
 from activities.jobs.job_contexts import JobContext
 from activities.jobs.recomputations import RecomputationRunner
 from activities.jobs.redeliveries import RedeliveryRunner
+from activities.jobs.snapshots import SnapshotRunner
 from domain.jobs.jobs import JobKind
 
 # What a job found: JSON, which its route shows.
@@ -32,5 +33,6 @@ def make_runners(network: str) -> Mapping[JobKind, JobRunner]:
         JobKind.IMPORT: ImportRunner(network),
         JobKind.REDELIVERY: RedeliveryRunner(),
         JobKind.RECOMPUTATION: RecomputationRunner(),
+        JobKind.SNAPSHOT: SnapshotRunner(),
         **dict.fromkeys(EXPORT_KINDS, ExportRunner()),
     }

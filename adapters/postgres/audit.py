@@ -1,13 +1,15 @@
 """Read the audit trail; `events.publish` writes it, in the transaction of each change."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Select, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.reading.keysets import CHUNK
 from adapters.postgres.tables import audit_entries
 
 
@@ -93,12 +95,14 @@ def _select_instant(before: int) -> Any:
     return known.order_by(entries.c.sequence.desc()).limit(1).scalar_subquery()
 
 
-async def list_after(
-    connection: AsyncConnection, wanted: AuditFilter, after: int, limit: int
-) -> list[dict[str, Any]]:
-    """Return the oldest entries first, those newer than a sequence."""
-    found = _select(wanted).order_by(audit_entries.c.sequence).limit(limit)
-    return await _read(connection, found.where(audit_entries.c.sequence > after))
+async def stream(
+    connection: AsyncConnection, wanted: AuditFilter
+) -> AsyncGenerator[dict[str, Any]]:
+    """Yield the oldest entries first, all of them, in a transaction that sees one moment; few of them are in memory."""
+    statement = _select(wanted).order_by(audit_entries.c.sequence)
+    async with connection.stream(statement, execution_options={"yield_per": CHUNK}) as rows:
+        async for row in rows:
+            yield _to_entry(row)
 
 
 async def list_stored(connection: AsyncConnection, after: int, limit: int) -> list[StoredEntry]:
@@ -119,7 +123,8 @@ def _select(wanted: AuditFilter) -> Select[Any]:
 
 
 async def _read(connection: AsyncConnection, statement: Select[Any]) -> list[dict[str, Any]]:
-    return [
-        {**orjson.loads(row.content), "hash": row.hash.hex(), "sequence": row.sequence}
-        for row in await connection.execute(statement)
-    ]
+    return [_to_entry(row) for row in await connection.execute(statement)]
+
+
+def _to_entry(row: Row[Any]) -> dict[str, Any]:
+    return {**orjson.loads(row.content), "hash": row.hash.hex(), "sequence": row.sequence}

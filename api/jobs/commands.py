@@ -3,13 +3,12 @@
 import logging
 from functools import partial
 
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError
 
 from adapters.postgres import unit_of_work
-from api.dependencies import ANSWER_WITHIN, Engine
-from domain.jobs.jobs import Job, name_workflow
-from workflows.jobs.jobs import JobWorkflow
+from api.dependencies import Engine
+from domain.jobs.jobs import Job
+from workflows.jobs import job_starts
 
 log = logging.getLogger(__name__)
 
@@ -26,23 +25,13 @@ async def notify_job(engine: Engine, job_id: str) -> None:
 
 async def _start(engine: Engine, job: Job) -> None:
     try:
-        await engine.temporal.start_workflow(
-            JobWorkflow.run,
-            job.order,
-            id=job.workflow_id,
-            task_queue="analytics",
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            static_summary=job.summary[:200],
-            rpc_timeout=ANSWER_WITHIN,
-        )
+        await job_starts.start_job(engine.temporal, job)
     except (RPCError, RuntimeError) as error:
         log.warning("job %s is started by the relay later: %s", job.id, error)
 
 
 async def _notify(engine: Engine, job_id: str) -> None:
-    handle = engine.temporal.get_workflow_handle(name_workflow(job_id))
     try:
-        await handle.signal(JobWorkflow.look_again, rpc_timeout=ANSWER_WITHIN)
+        await job_starts.notify_cancelled(engine.temporal, job_id)
     except (RPCError, RuntimeError) as error:
         log.info("job %s was not notified: %s", job_id, error)

@@ -84,13 +84,13 @@ class ExportCall:
             return StreamingResponse(iter(()), **answered)
         command = MakeExport(export_id, dataset, wanted, scope, self.said, self.asked)
         file = ExportFile(self.form, COLUMNS[dataset])
-        pieces = _read_pieces(self.engine, command, file)
+        written = stream_export(self.engine.database, command, file, lambda: datetime.now(UTC))
+        pieces = take_turn(self.engine, written)
         return ExportStream(await anext(pieces, b""), pieces, **answered)
 
 
-async def _read_pieces(
-    engine: Engine, command: MakeExport, file: ExportFile
-) -> AsyncGenerator[bytes]:
+async def take_turn(engine: Engine, written: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """Yield what is written, as one of the few files that are written at a time. Raises TooMany before it begins."""
     if engine.exports >= EXPORTS_AT_ONCE_MAX:
         raise TooMany(
             f"{EXPORTS_AT_ONCE_MAX} exports are being written at this moment; come again soon",
@@ -98,12 +98,21 @@ async def _read_pieces(
         )
     engine.exports += 1
     try:
-        written = stream_export(engine.database, command, file, lambda: datetime.now(UTC))
         async with aclosing(written) as pieces:
             async for piece in pieces:
                 yield piece
     finally:
         engine.exports -= 1
+
+
+async def answer_file(
+    engine: Engine, written: AsyncGenerator[bytes], name: str, media_type: str
+) -> ExportStream:
+    """Answer with a file; what goes wrong before its first piece is still answered as an error."""
+    pieces = take_turn(engine, written)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    first = await anext(pieces, b"")
+    return ExportStream(first, pieces, headers=headers, media_type=media_type)
 
 
 async def get_export_call(

@@ -1,5 +1,7 @@
 """/audit: who changed what, when and for which request."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,9 +12,10 @@ from pydantic import BaseModel
 
 from api.access.permissions import require
 from api.bodies import Text
-from api.dependencies import Database
+from api.dependencies import Database, Running
 from api.parsing.bounds import Bound, parse_bounds
-from api.protocol.exports import MEDIA_TYPES, ExportFormat, stream_export
+from api.protocol.exports import MEDIA_TYPES, ExportFormat, render_rows
+from api.rendering.export_streams import answer_file
 from domain.access.permissions import Permission
 from domain.digests import INTEGER_MAX
 from services.integration.audit.read_entries import make_filter, read_all_entries, read_entries
@@ -121,11 +124,17 @@ async def verify_entries(
     responses={200: {"content": {kind.partition(";")[0]: {} for kind in MEDIA_TYPES.values()}}},
 )
 async def export_entries(
-    database: Database, wanted: Filter, format: ExportFormat = "jsonl"
+    engine: Running, wanted: Filter, format: ExportFormat = "jsonl"
 ) -> StreamingResponse:
     """Export changes, the oldest first, as CSV or as JSON lines."""
-    pages = ([_show(entry) for entry in page] async for page in read_all_entries(database, wanted))
-    return await stream_export(pages, COLUMNS, format, "audit")
+    pieces = render_rows(_read_all(engine.database, wanted), COLUMNS, format)
+    return await answer_file(engine, pieces, f"audit.{format}", MEDIA_TYPES[format])
+
+
+async def _read_all(database: Database, wanted: Any) -> AsyncGenerator[dict[str, Any]]:
+    async with aclosing(read_all_entries(database, wanted)) as entries:
+        async for entry in entries:
+            yield _show(entry)
 
 
 def _show(entry: dict[str, Any]) -> dict[str, Any]:

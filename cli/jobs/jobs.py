@@ -12,19 +12,23 @@ from typing import Annotated
 
 import orjson
 import typer
+from temporalio.service import RPCError, RPCStatusCode
 
+from adapters import temporal
 from adapters.postgres.database import Database
 from adapters.postgres.jobs import job_files, jobs
-from cli.databases import DataDir, NoDatabase, open_database
+from cli.databases import DataDir, NoDatabase, find_temporal, open_database
 from cli.jobs.progress_bars import ProgressBar
-from domain.errors import ApexError
+from domain.errors import ApexError, Unavailable
 from domain.jobs.job_files import JobFile
 from domain.jobs.jobs import ENDED, Job, JobKind, JobStatus
 from domain.requests import Request
 from services.jobs.jobs.cancel_job import CancelJob, cancel_job
+from workflows.jobs.job_starts import notify_cancelled
 
 BY = Request("operator", "command-line")
 LOOK_SECONDS = 0.5
+NOT_NOTIFIED = "Temporal does not answer: the job is cancelled on record, and ends at its next step"
 
 
 class JobAction(StrEnum):
@@ -82,8 +86,23 @@ async def _list(
 async def _show(data_dir: Path | None, job_id: str, *, cancels: bool) -> tuple[Job, list[JobFile]]:
     async with open_database(data_dir) as database:
         if cancels:
-            await cancel_job(database, CancelJob(job_id, BY, datetime.now(UTC)))
+            job = await cancel_job(database, CancelJob(job_id, BY, datetime.now(UTC)))
+            await _notify(data_dir, job)
         return await _load(database, job_id)
+
+
+async def _notify(data_dir: Path | None, job: Job) -> None:
+    """Have the workflow of a cancelled job look at once, also while it waits to try again."""
+    address, namespace = find_temporal(data_dir)
+    try:
+        client = await temporal.connect(address, namespace)
+        await notify_cancelled(client, job.id)
+    except RPCError as failure:
+        # One that was queued alone, or has ended, has no workflow that could wait for anything.
+        if failure.status is not RPCStatusCode.NOT_FOUND:
+            print(NOT_NOTIFIED, file=sys.stderr)
+    except (RuntimeError, Unavailable):
+        print(NOT_NOTIFIED, file=sys.stderr)
 
 
 async def _wait(data_dir: Path | None, job_id: str, within: float) -> tuple[Job, list[JobFile]]:

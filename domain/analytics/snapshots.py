@@ -27,8 +27,9 @@ class TakeSnapshotInput:
 
 @dataclass(frozen=True, slots=True)
 class TakeSnapshotResult:
-    snapshot_id: str
-    checksum: str
+    """The job that takes it."""
+
+    job_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class JobKind(StrEnum):
     REDELIVERY = "redelivery"  # of what a receiver failed to take
     IMPORT = "import"  # of outages from a file
     RECOMPUTATION = "recomputation"  # of verdicts, compared with those on record
+    SNAPSHOT = "snapshot"  # of the analytics, compared with the journal
     # Of a dataset: a kind each, because each asks for another permission.
     EXPORT_OUTAGES = "export_outages"
     EXPORT_PAYMENTS = "export_payments"
@@ -42,6 +43,7 @@ PERMISSIONS: Mapping[JobKind, Permission] = {
     JobKind.REDELIVERY: Permission.WEBHOOKS_MANAGE,
     JobKind.IMPORT: Permission.OUTAGES_DECLARE,
     JobKind.RECOMPUTATION: Permission.OUTAGES_RESOLVE,
+    JobKind.SNAPSHOT: Permission.SNAPSHOTS_TAKE,
     JobKind.EXPORT_OUTAGES: Permission.OUTAGES_READ,
     JobKind.EXPORT_PAYMENTS: Permission.PAYMENTS_READ,
     JobKind.EXPORT_VERDICTS: Permission.OUTAGES_READ,

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_b63687fe187d"
+revision = "0001_790ab5794a4c"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -489,7 +489,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cancel_requested_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "(kind IN ('export_analytics', 'export_audit', 'export_disputes', 'export_finance', 'export_outages', 'export_payments', 'export_verdicts', 'import', 'recomputation', 'redelivery'))",
+            "(kind IN ('export_analytics', 'export_audit', 'export_disputes', 'export_finance', 'export_outages', 'export_payments', 'export_verdicts', 'import', 'recomputation', 'redelivery', 'snapshot'))",
             name=op.f("ck_jobs_kind"),
         ),
         sa.CheckConstraint(

@@ -1,9 +1,9 @@
 """
 Snapshots of the analytics, once a day.
 
-    write down what every agreement comes to
+    have a job write down what every agreement comes to
 
-The workflow keeps nothing: the snapshots are in the database.
+The workflow keeps nothing: the jobs and their snapshots are in the database.
 """
 
 from abc import ABC, abstractmethod
@@ -28,7 +28,7 @@ class SnapshotActivities(ABC):
     @activity.defn
     @abstractmethod
     async def take_snapshot(self, order: TakeSnapshotInput) -> TakeSnapshotResult:
-        """Write down what every agreement comes to, once for each instant that asks."""
+        """Have a job write down what every agreement comes to, once for each instant that asks."""
 
 
 @workflow.defn

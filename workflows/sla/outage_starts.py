@@ -1,16 +1,23 @@
 """How the workflow of an outage is started, whoever does it: the API, a source of alerts, or an import."""
 
+import asyncio
+import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.service import RPCError
 
 from domain.sla.outages import Declaration, RecordOutageResult
 from workflows.outages import OutageWorkflow
 from workflows.visibility.search_attributes import make_search_attributes
 
+log = logging.getLogger(__name__)
 ANSWER_WITHIN = timedelta(seconds=10)
+# Of an import; more of them only wait for the server.
+STARTED_AT_ONCE = 64
 # After whatever somebody waits for.
 IN_BULK = Priority(priority_key=5)
 # The SDK's types know asynchronous updates of a handle only, not of a start.
@@ -33,7 +40,23 @@ async def declare_outage(client: Client, declaration: Declaration) -> RecordOuta
     return recorded
 
 
-async def start_recorded(client: Client, declaration: Declaration) -> None:
+async def start_workflows(client: Client, declarations: Sequence[Declaration]) -> None:
+    """Start the workflows of outages that are on record; those that do not start are left to the relay."""
+    left = iter(declarations)
+
+    async def work() -> None:
+        for each in left:
+            try:
+                await _start_recorded(client, each)
+            except RPCError as error:
+                log.warning("outage %s is started by the relay later: %s", each.outage.id, error)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(STARTED_AT_ONCE):
+            group.create_task(work())
+
+
+async def _start_recorded(client: Client, declaration: Declaration) -> None:
     """Start the workflow of an outage that is on record, unless it runs: one of many, which nobody waits for."""
     await client.start_workflow(
         OutageWorkflow.run,

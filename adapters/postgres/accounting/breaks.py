@@ -8,6 +8,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
+from adapters.postgres.reading.counts import Total
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment, read_page
 from adapters.postgres.tables import break_resolutions, breaks, envelopes, postings
 from domain.accounting.breaks import (
     SUSPENSE,
@@ -195,9 +197,8 @@ async def list_page(
     owner: str | None,
     found_before: datetime | None,
     in_suspense: bool = False,
-    offset: int,
-    limit: int,
-) -> tuple[list[BreakRecord], int]:
+    segment: ListSegment,
+) -> tuple[list[BreakRecord], Total]:
     """Return one page, newest first, and how many there are in all."""
     wanted: list[ColumnElement[bool]] = []
     if kind is not None:
@@ -210,15 +211,11 @@ async def list_page(
         wanted.append(breaks.c.found_at <= found_before)
     if in_suspense:
         wanted += [breaks.c.status == BreakStatus.CLOSED, _HAS_LOSS, ~_IS_RESOLVED]
-    rows = await connection.execute(
-        select(breaks)
-        .where(*wanted)
-        .order_by(breaks.c.found_at.desc(), breaks.c.id.desc())
-        .offset(offset)
-        .limit(limit)
+    newest = Keyset((breaks.c.found_at, breaks.c.id))
+    rows, total = await read_page(
+        connection, Listing(breaks, newest, wanted, select(breaks)), segment
     )
-    total = await connection.execute(select(func.count()).select_from(breaks).where(*wanted))
-    return [_to_record(row) for row in rows.mappings()], total.scalar_one()
+    return [_to_record(row) for row in rows], total
 
 
 async def assign(connection: AsyncConnection, break_id: str, owner: str) -> None:

@@ -9,6 +9,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.accounting import guards
+from adapters.postgres.reading.counts import Total
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment, read_page
 from adapters.postgres.tables import integrity_checks, violations
 from domain.accounting.integrity_checks import (
     IntegrityCheckRecord,
@@ -143,9 +145,8 @@ async def list_page(
     invariant: str | None,
     overdue: bool | None,
     unresolved: bool | None,
-    offset: int,
-    limit: int,
-) -> tuple[list[ViolationRecord], int]:
+    segment: ListSegment,
+) -> tuple[list[ViolationRecord], Total]:
     """Return one page of violations, newest first, and how many there are in all."""
     wanted: list[ColumnElement[bool]] = []
     if invariant is not None:
@@ -156,16 +157,9 @@ async def list_page(
         resolved_at = violations.c.resolved_at
         wanted.append(resolved_at.is_(None) if unresolved else resolved_at.is_not(None))
     columns = [violations.c[each.name] for each in fields(ViolationRecord)]
-    rows = await connection.execute(
-        select(*columns)
-        .where(*wanted)
-        .order_by(violations.c.found_at.desc(), violations.c.id.desc())
-        .offset(offset)
-        .limit(limit)
+    newest = Keyset((violations.c.found_at, violations.c.id))
+    rows, total = await read_page(
+        connection, Listing(violations, newest, wanted, select(*columns)), segment
     )
-    total = await connection.execute(select(func.count()).select_from(violations).where(*wanted))
-    found = [
-        ViolationRecord(**{**row, "invariant": Invariant(row["invariant"])})
-        for row in rows.mappings()
-    ]
-    return found, total.scalar_one()
+    found = [ViolationRecord(**{**row, "invariant": Invariant(row["invariant"])}) for row in rows]
+    return found, total

@@ -8,7 +8,8 @@ journal. A change is folded by taking back what the outage added before, and add
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-# What each outage of the relation `wanted` adds to the sums now. What a decision corrected ends when it says.
+# What each outage of the relation `wanted` adds to the sums now. What a decision corrected ends when it says. Each is
+# looked up by its id (OFFSET keeps the lookup as it stands): joined, a million would be read where statistics say many.
 FRESH = """
     SELECT o.id AS outage_id, o.detected_at,
         CASE WHEN v.mttr_basis = 'decided'
@@ -24,7 +25,7 @@ FRESH = """
         END AS mttr_minutes,
         coalesce(m.rewards, 0)::bigint AS rewards_stroops,
         coalesce(m.penalties, 0)::bigint AS penalties_stroops
-    FROM wanted JOIN outages o ON o.id = wanted.outage_id
+    FROM wanted, LATERAL (SELECT * FROM outages WHERE id = wanted.outage_id OFFSET 0) o
     LEFT JOIN LATERAL (
         SELECT r.* FROM sla_results r
         WHERE r.outage_id = o.id AND o.status NOT IN ('declared', 'cancelled', 'voided')
@@ -56,13 +57,19 @@ _COLUMNS = (
     *("phase", "violated", "mttr_minutes", "rewards_stroops", "penalties_stroops"),
 )
 NAMED = ", ".join(f"f.{name}" for name in _COLUMNS)
+# What was folded of each of them.
+_FOLDED = f"""
+    {NAMED} FROM wanted, LATERAL (
+        SELECT * FROM analytics_contributions WHERE outage_id = wanted.outage_id OFFSET 0
+    ) f
+"""
 # What a read adds to the sums that are kept: each changed outage as it is, less what was folded of it.
 LATE = f"""
     wanted AS MATERIALIZED (SELECT DISTINCT outage_id FROM analytics_changes),
     late AS MATERIALIZED (
         SELECT 1 AS sign, fresh.* FROM ({FRESH}) fresh
         UNION ALL
-        SELECT -1, {NAMED} FROM analytics_contributions f JOIN wanted USING (outage_id)
+        SELECT -1, {_FOLDED}
     )
 """
 MEASURES = (
@@ -85,7 +92,7 @@ _FOLD = text(
     moved AS MATERIALIZED (
         SELECT 1 AS sign, fresh.* FROM fresh
         UNION ALL
-        SELECT -1, {NAMED} FROM analytics_contributions f JOIN wanted USING (outage_id)
+        SELECT -1, {_FOLDED}
     ),
     known AS (
         INSERT INTO analytics_contributions ({", ".join(_COLUMNS)})
@@ -120,16 +127,31 @@ _FOLD = text(
 )
 
 
+# Few outages are looked up in tables of any size. Statistics that are older than the rows, as in a database that was
+# just filled, or a plan that was kept from when the tables were small, would have whole tables read for them.
+_BY_OUTAGE = (
+    "SET LOCAL plan_cache_mode = force_custom_plan",
+    "SET LOCAL enable_seqscan = off",
+    "SET LOCAL enable_hashjoin = off",
+    "SET LOCAL enable_mergejoin = off",
+    "SET LOCAL jit = off",
+)
+
+
 async def lock(connection: AsyncConnection) -> None:
     """Take the lock that lets one fold at a time; it is held until the commit. Who writes or reads never waits for it."""
     await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('analytics-fold'))"))
-    # A plan that was kept from when the tables were small would read all of them for each outage.
-    await connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+    for setting in _BY_OUTAGE:
+        await connection.execute(text(setting))
 
 
 async def fold(connection: AsyncConnection, many: int) -> int:
     """Fold so many of the oldest changes into the sums; return how many there were."""
     return int(await connection.scalar(_FOLD, {"many": many}) or 0)
+
+
+async def has_changes(connection: AsyncConnection) -> bool:
+    return bool(await connection.scalar(text("SELECT EXISTS (SELECT FROM analytics_changes)")))
 
 
 async def count_changes(connection: AsyncConnection) -> int:

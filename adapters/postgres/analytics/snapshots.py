@@ -2,12 +2,14 @@
 
 from dataclasses import asdict
 
-from sqlalchemy import RowMapping, func, select, text
+from sqlalchemy import RowMapping, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.analytics.rollups import LATE, MEASURES, SUMS
 from adapters.postgres.analytics.trends import to_totals
+from adapters.postgres.reading.counts import Total
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment, read_page
 from adapters.postgres.tables import analytics_snapshots
 from domain.analytics.snapshots import AnalyticsSnapshot, Money, SeenTotals
 from domain.errors import NotFound
@@ -81,18 +83,13 @@ def _to_snapshot(row: RowMapping) -> AnalyticsSnapshot:
 
 
 async def list_page(
-    connection: AsyncConnection, offset: int, limit: int
-) -> tuple[list[AnalyticsSnapshot], int]:
+    connection: AsyncConnection, segment: ListSegment
+) -> tuple[list[AnalyticsSnapshot], Total]:
     """Return one page of the snapshots, the newest first, and how many there are."""
-    c = analytics_snapshots.c
-    total = await connection.scalar(select(func.count()).select_from(analytics_snapshots))
-    rows = await connection.execute(
-        select(analytics_snapshots)
-        .order_by(c.taken_at.desc(), c.id.desc())
-        .offset(offset)
-        .limit(limit)
-    )
-    return [_to_snapshot(row) for row in rows.mappings()], total or 0
+    newest = Keyset((analytics_snapshots.c.taken_at, analytics_snapshots.c.id))
+    listing = Listing(analytics_snapshots, newest, [], select(analytics_snapshots))
+    rows, total = await read_page(connection, listing, segment)
+    return [_to_snapshot(row) for row in rows], total
 
 
 async def sum_journal(connection: AsyncConnection, snapshot: AnalyticsSnapshot) -> dict[str, Money]:

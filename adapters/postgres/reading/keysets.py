@@ -4,7 +4,7 @@ Pages of long lists, each read from an index: after a place, or by a number from
 Only keys are walked over; what is shown of a row is read for the rows of the page alone.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,15 +131,16 @@ async def read_shown(
     return found
 
 
-async def stream_rows(
-    connection: AsyncConnection, listing: Listing, place: Sequence[str]
-) -> AsyncIterator[RowMapping]:
-    """Yield every row of a list; no more than a chunk of them is in memory. `place` names the key's columns in a row."""
-    wanted = ListSegment(CHUNK)
-    while True:
-        rows = await read_rows(connection, listing, wanted)
-        for row in rows:
+async def stream_rows(connection: AsyncConnection, listing: Listing) -> AsyncGenerator[RowMapping]:
+    """
+    Yield every row of a list, read once from its beginning to its end; no more than a chunk of them is in memory.
+    The connection is in a transaction, and sees one moment for as long as that lasts.
+    """
+    key, statement = listing.key, listing.shown
+    if listing.conditions:
+        keys = select(key.own).select_from(listing.table).where(*listing.conditions)
+        statement = statement.where(key.own.in_(keys.correlate(None)))
+    statement = statement.order_by(*key.list_order())
+    async with connection.stream(statement, execution_options={"yield_per": CHUNK}) as rows:
+        async for row in rows.mappings():
             yield row
-        if len(rows) < CHUNK:
-            return
-        wanted = ListSegment(CHUNK, after=[rows[-1][name] for name in place])

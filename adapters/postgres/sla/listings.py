@@ -1,6 +1,7 @@
 """Lists of outages: filtered, sorted, and read by page or from a place on."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,12 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres.access.scopes import read_outage_conditions
 from adapters.postgres.reading.counts import Total
 from adapters.postgres.reading.keysets import (
-    CHUNK,
     Keyset,
     Listing,
     ListSegment,
-    read_rows,
     read_shown,
+    stream_rows,
 )
 from adapters.postgres.reading.keysets import read_page as read_numbered_page
 from adapters.postgres.reading.searches import SearchPage, TextMatch, find_matches
@@ -147,22 +147,16 @@ async def _make_listing(
 
 async def stream(
     connection: AsyncConnection, scope: Scope, wanted: OutageFilter, ordering: Ordering
-) -> AsyncIterator[RecordedOutage]:
+) -> AsyncGenerator[RecordedOutage]:
     """Yield every outage of a list; no more than a chunk of them is in memory."""
     listing = await _make_listing(connection, scope, wanted, ordering)
     if wanted.search:
         match = make_match(wanted.search)
         conditions = [*listing.conditions, *match.indexed, match.holds]
         listing = replace(listing, conditions=conditions)
-    segment = ListSegment(CHUNK)
-    while True:
-        rows = await read_rows(connection, listing, segment)
-        for row in rows:
+    async with aclosing(stream_rows(connection, listing)) as rows:
+        async for row in rows:
             yield to_record(row)
-        if len(rows) < CHUNK:
-            return
-        place = get_place(ordering, to_record(rows[-1]))
-        segment = ListSegment(CHUNK, after=_list_values(listing, ordering, place))
 
 
 def get_place(ordering: Ordering, record: RecordedOutage) -> Place:

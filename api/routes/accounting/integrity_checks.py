@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from adapters.postgres.accounting import integrity_checks
 from api.access.permissions import require
-from api.dependencies import Database, Paging
-from api.views import PageView
+from api.dependencies import CursorPaging, Database
+from api.views import CursorPageView
 from domain.access.permissions import Permission
 from domain.accounting.invariants import INVARIANT_DESCRIPTIONS, Invariant
 
@@ -70,11 +70,11 @@ async def get_integrity_check(database: Database) -> IntegrityCheckView:
 @router.get("/violations", dependencies=[require(Permission.JOURNAL_READ)])
 async def list_violations(
     database: Database,
-    paging: Paging,
+    paging: CursorPaging,
     invariant: Invariant | None = None,
     overdue: bool | None = None,
     unresolved: bool | None = None,
-) -> PageView[ViolationView]:
+) -> CursorPageView[ViolationView]:
     """List violations, newest first; `unresolved` shows only those that stand, or only those resolved."""
     async with database.autocommit() as connection:
         records, total = await integrity_checks.list_page(
@@ -82,8 +82,14 @@ async def list_violations(
             invariant=invariant,
             overdue=overdue,
             unresolved=unresolved,
-            offset=paging.offset,
-            limit=paging.size,
+            segment=paging.find_segment("violations"),
         )
     items = [ViolationView.model_validate(asdict(record)) for record in records]
-    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+    return CursorPageView(
+        items=items,
+        total=total.count,
+        total_is_estimated=total.is_estimated,
+        page=paging.number,
+        page_size=paging.size,
+        next_cursor=paging.make_cursor("violations", records, "found_at", "id"),
+    )

@@ -11,9 +11,9 @@ from adapters.postgres.accounting import breaks, reconciliation
 from api import commands
 from api.access.permissions import require
 from api.bodies import Body, Text
-from api.dependencies import Asked, Database, Paging, Running
+from api.dependencies import Asked, CursorPaging, Database, Running
 from api.responses import declare_problems
-from api.views import PageView, to_number
+from api.views import CursorPageView, to_number
 from domain.access.permissions import Permission
 from domain.accounting.breaks import (
     NOTE_MAX,
@@ -119,13 +119,13 @@ async def get_reconciliation(database: Database) -> StatusView:
 @router.get("/breaks", dependencies=READ)
 async def list_breaks(
     database: Database,
-    paging: Paging,
+    paging: CursorPaging,
     kind: BreakKind | None = None,
     status: BreakStatus | None = None,
     owner: Text | None = None,
     older_than_seconds: Seconds | None = None,
     in_suspense: bool = False,
-) -> PageView[BreakView]:
+) -> CursorPageView[BreakView]:
     """List breaks, newest first; `in_suspense`: those alone whose loss is in suspense, for nobody has resolved it."""
     now = datetime.now(UTC)
     before = None if older_than_seconds is None else now - timedelta(seconds=older_than_seconds)
@@ -137,11 +137,17 @@ async def list_breaks(
             owner=owner,
             found_before=before,
             in_suspense=in_suspense,
-            offset=paging.offset,
-            limit=paging.size,
+            segment=paging.find_segment("breaks"),
         )
     items = [BreakView.of(row, now) for row in rows]
-    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+    return CursorPageView(
+        items=items,
+        total=total.count,
+        total_is_estimated=total.is_estimated,
+        page=paging.number,
+        page_size=paging.size,
+        next_cursor=paging.make_cursor("breaks", rows, "found_at", "id"),
+    )
 
 
 @router.get("/breaks/{break_id}", dependencies=READ, responses=declare_problems(404))

@@ -11,9 +11,9 @@ from adapters.postgres.analytics import snapshots
 from adapters.time_zones import TZDATA
 from api.access.permissions import require
 from api.bodies import Text
-from api.dependencies import Asked, Database, Paging
+from api.dependencies import Asked, CursorPaging, Database
 from api.responses import declare_problems
-from api.views import PageView
+from api.views import CursorPageView
 from domain.access.permissions import Permission
 from domain.analytics.snapshots import AnalyticsSnapshot, Money, SnapshotDifference
 from services.analytics.snapshots.reconcile_snapshot import reconcile_snapshot
@@ -100,12 +100,19 @@ async def take_snapshot(database: Database, asked: Asked) -> SnapshotView:
 
 
 @router.get("", dependencies=READ)
-async def list_snapshots(database: Database, paging: Paging) -> PageView[SnapshotView]:
+async def list_snapshots(database: Database, paging: CursorPaging) -> CursorPageView[SnapshotView]:
     """List the snapshots, the newest first."""
     async with database.autocommit() as connection:
-        found, total = await snapshots.list_page(connection, paging.offset, paging.size)
+        found, total = await snapshots.list_page(connection, paging.find_segment("snapshots"))
     items = [SnapshotView.of(each) for each in found]
-    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+    return CursorPageView(
+        items=items,
+        total=total.count,
+        total_is_estimated=total.is_estimated,
+        page=paging.number,
+        page_size=paging.size,
+        next_cursor=paging.make_cursor("snapshots", items, "taken_at", "id"),
+    )
 
 
 @router.get("/{snapshot_id}", dependencies=READ, responses=declare_problems(404))

@@ -1,6 +1,7 @@
 """/payments: what was owed, and what the chain did about it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -20,7 +21,8 @@ from api.bodies import Text
 from api.dependencies import Asked, CursorPaging, Database, Running
 from api.parsing.bounds import Bound, parse_bounds
 from api.payment_views import PaymentView
-from api.rendering.spreadsheets import render_csv, stream_file
+from api.rendering.export_streams import answer_file
+from api.rendering.spreadsheets import render_csv
 from api.rendering.trails import TrailStepView
 from api.responses import declare_problems
 from api.views import CursorPageView
@@ -28,6 +30,7 @@ from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING, Scope
 from domain.exports.statuses import PAYMENT_STATUSES
 from domain.sla.verdicts import PaymentType
+from services.exports.stream_list import stream_list
 from services.settlement.checks.read_history import read_history
 from services.settlement.checks.request_check import CheckKind, RequestCheck, request_check
 
@@ -104,18 +107,19 @@ async def get_balances(database: Database) -> list[BalanceView]:
 
 @router.get("/export", response_class=StreamingResponse)
 async def export_payments(
-    database: Database, scope: PaymentScope, wanted: Wanted
+    engine: Running, scope: PaymentScope, wanted: Wanted
 ) -> StreamingResponse:
     """Download every payment of a filter as CSV, newest first."""
-    pieces = render_csv(COLUMNS, _read_all(database, scope, wanted))
-    return await stream_file(pieces, "payments.csv", "text/csv; charset=utf-8")
+    pieces = render_csv(COLUMNS, _read_all(engine.database, scope, wanted))
+    return await answer_file(engine, pieces, "payments.csv", "text/csv; charset=utf-8")
 
 
 async def _read_all(
     database: Database, scope: Scope, wanted: PaymentFilter
-) -> AsyncIterator[list[Any]]:
-    async with database.autocommit() as connection:
-        async for record in payment_listings.stream(connection, scope, wanted):
+) -> AsyncGenerator[list[Any]]:
+    records = stream_list(database, lambda each: payment_listings.stream(each, scope, wanted))
+    async with aclosing(records):
+        async for record in records:
             shown = PaymentView.of(record).model_dump(mode="json")
             yield [shown[name] for name in COLUMNS]
 

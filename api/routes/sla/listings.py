@@ -1,7 +1,8 @@
 """/outages, many at once: listed by page or cursor, exported, and those that broke the SLA."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -11,10 +12,11 @@ from fastapi.responses import StreamingResponse
 from adapters.postgres.sla import listings
 from api.access.scopes import OutageScope
 from api.bodies import Text
-from api.dependencies import CursorPaging, Database
+from api.dependencies import CursorPaging, Database, Running
 from api.parsing.bounds import Bound, OlderBound, parse_bounds
 from api.parsing.patterns import describe_sorting
-from api.rendering.spreadsheets import render_csv, stream_file
+from api.rendering.export_streams import answer_file
+from api.rendering.spreadsheets import FLUSH_CHARACTERS, render_csv
 from api.views import CursorPageView, OutageView
 from domain.access.scopes import Scope
 from domain.errors import Invalid
@@ -29,6 +31,7 @@ from domain.sla.listings import (
 )
 from domain.sla.outages import OutageStatus
 from domain.sla.verdicts import Severity
+from services.exports.stream_list import stream_list
 
 router = APIRouter(prefix="/outages", tags=["outages"])
 SORTING = describe_sorting(sorted(SortField))
@@ -173,34 +176,45 @@ async def list_violations(
 
 @router.get("/export", response_class=StreamingResponse)
 async def export_outages(
-    database: Database,
+    engine: Running,
     scope: OutageScope,
     wanted: Wanted,
     ordering: Sorted,
     format: Literal["csv", "json"] = "json",
 ) -> StreamingResponse:
     """Download every outage of a filter, as CSV for a spreadsheet or as a JSON array."""
-    views = _read_all(database, scope, wanted, ordering)
+    views = _read_all(engine.database, scope, wanted, ordering)
     if format == "csv":
-        pieces = render_csv(COLUMNS, (_to_cells(view) async for view in views))
-        return await stream_file(pieces, "outages.csv", "text/csv; charset=utf-8")
-    return await stream_file(_render_array(views), "outages.json", "application/json")
+        pieces = render_csv(COLUMNS, _list_cells(views))
+        return await answer_file(engine, pieces, "outages.csv", "text/csv; charset=utf-8")
+    return await answer_file(engine, _render_array(views), "outages.json", "application/json")
 
 
 async def _read_all(
     database: Database, scope: Scope, wanted: OutageFilter, ordering: Ordering
-) -> AsyncIterator[OutageView]:
-    async with database.autocommit() as connection:
-        async for record in listings.stream(connection, scope, wanted, ordering):
+) -> AsyncGenerator[OutageView]:
+    records = stream_list(database, lambda each: listings.stream(each, scope, wanted, ordering))
+    async with aclosing(records):
+        async for record in records:
             yield OutageView.of(record)
 
 
-async def _render_array(views: AsyncIterator[OutageView]) -> AsyncIterator[str]:
-    before = "["
-    async for view in views:
-        yield before + view.model_dump_json()
-        before = ","
-    yield "[]" if before == "[" else "]"
+async def _render_array(views: AsyncGenerator[OutageView]) -> AsyncGenerator[bytes]:
+    page, before = bytearray(), b"["
+    async with aclosing(views):
+        async for view in views:
+            page += before + view.model_dump_json().encode()
+            before = b","
+            if len(page) > FLUSH_CHARACTERS:
+                yield bytes(page)
+                page.clear()
+    yield bytes(page) + (b"[]" if before == b"[" else b"]")
+
+
+async def _list_cells(views: AsyncGenerator[OutageView]) -> AsyncGenerator[Sequence[Any]]:
+    async with aclosing(views):
+        async for view in views:
+            yield _to_cells(view)
 
 
 def _to_cells(view: OutageView) -> Sequence[Any]:

@@ -18,6 +18,8 @@ _QUOTES = "'\"`\xb4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\uff02\uff07"
 SKIPPED = _CONTROLS + _SPACES + _QUOTES
 # Read alike by Python and by PostgreSQL: no escapes, no ranges, and the hyphen last.
 PATTERN = f"^[{SKIPPED}]*[\t\r\n{STARTS}]"
+# By their first character, from the one to before the other: texts that cannot be one, as nearly all are.
+PLAIN = (("A", "`"), ("a", "{"), ("0", ":"))
 _FORMULA = re.compile(PATTERN)
 
 

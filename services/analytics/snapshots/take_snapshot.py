@@ -7,8 +7,8 @@ from adapters.postgres import events
 from adapters.postgres.analytics import snapshots
 from adapters.postgres.database import Database
 from domain.analytics.snapshots import AnalyticsSnapshot, make_snapshot
-from domain.audit import make_audit_entry, make_engine_request
-from domain.digests import derive_id, format_instant
+from domain.audit import make_audit_entry
+from domain.digests import derive_id
 from domain.requests import Request
 
 
@@ -20,10 +20,6 @@ class TakeSnapshot:
     key: str
     at: datetime
     tzdata: str
-
-    @classmethod
-    def by_engine(cls, at: datetime, tzdata: str) -> "TakeSnapshot":
-        return cls(make_engine_request("snapshots"), format_instant(at), at, tzdata)
 
 
 async def take_snapshot(database: Database, command: TakeSnapshot) -> AnalyticsSnapshot:

@@ -1,13 +1,12 @@
-"""Read the audit trail: a page of what is asked for, or all of it in pages."""
+"""Read the audit trail: a page of what is asked for, or all of it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Any
 
 from adapters.postgres import audit
 from adapters.postgres.database import Database
-
-EXPORTED_AT_ONCE = 1000
+from services.exports.stream_list import stream_list
 
 
 def make_filter(
@@ -32,15 +31,8 @@ async def read_entries(
     return found[:limit], more
 
 
-async def read_all_entries(
+def read_all_entries(
     database: Database, wanted: audit.AuditFilter
-) -> AsyncIterator[list[dict[str, Any]]]:
-    """Yield all entries in pages, the oldest first; no connection is held between two pages."""
-    after = 0
-    while True:
-        async with database.autocommit() as connection:
-            page = await audit.list_after(connection, wanted, after, EXPORTED_AT_ONCE)
-        yield page
-        if len(page) < EXPORTED_AT_ONCE:
-            return
-        after = page[-1]["sequence"]
+) -> AsyncGenerator[dict[str, Any]]:
+    """Yield all entries, the oldest first, as of one moment."""
+    return stream_list(database, lambda connection: audit.stream(connection, wanted))

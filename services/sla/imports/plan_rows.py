@@ -68,9 +68,16 @@ class PlanRows:
     at: datetime
 
 
-async def plan_rows(database: Database, command: PlanRows) -> RowPlan:
-    """Judge rows by what is on record; nothing is written, and nobody else in this process waits for it."""
-    found = await asyncio.to_thread(_parse_rows, command)
+async def parse_rows(command: PlanRows) -> RowPlan:
+    """Judge rows by themselves, while others are recorded; nobody else in this process waits for it."""
+    return await asyncio.to_thread(_parse_rows, command)
+
+
+async def plan_rows(
+    database: Database, command: PlanRows, parsed: RowPlan | None = None
+) -> RowPlan:
+    """Judge rows by what is on record; nothing is written. `parsed` is what `parse_rows` made of the same rows."""
+    found = parsed or await parse_rows(command)
     declarations = [each.declaration for each in found.rows]
     async with database.autocommit() as connection:
         known = await find_known(connection, [each.outage.id for each in declarations])

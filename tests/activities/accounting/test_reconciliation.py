@@ -14,6 +14,7 @@ from stellar_sdk.soroban_rpc import GetEventsResponse
 
 from adapters.postgres.accounting import breaks, reconciliation
 from adapters.postgres.database import Database
+from adapters.postgres.reading.keysets import ListSegment
 from adapters.postgres.tables import breaks as rows_of_breaks
 from adapters.postgres.tables import networks as rows_of_networks
 from adapters.stellar.rail import Rail
@@ -244,8 +245,7 @@ async def test_ledgers_a_node_forgot_before_they_were_read_are_a_gap(
             status="open",
             owner=None,
             found_before=None,
-            offset=0,
-            limit=10,
+            segment=ListSegment(10),
         )
     assert gap.first == before + 1
     assert [row.found.subject for row in rows] == [f"ledgers/{gap.first}-{gap.last}"]

@@ -12,6 +12,7 @@ from activities.jobs.exports import EXPORT_KINDS, ExportRunner
 from activities.jobs.job_contexts import JobContext
 from adapters.postgres import audit
 from adapters.postgres.database import Database
+from adapters.postgres.exports import copies
 from adapters.postgres.jobs import job_files
 from devstack.environment.stack import Stack
 from domain.exports.datasets import Dataset, ExportFormat
@@ -47,6 +48,7 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "SAVED_BYTES", 100_000)
     monkeypatch.setattr(job_files, "CHUNKS_DELETED_AT_ONCE_MAX", 1)
+    monkeypatch.setattr(copies, "BLOCK_BYTES", 64 * 1024)
 
 
 async def add_export(database: Database, form: ExportFormat = ExportFormat.CSV) -> Job:

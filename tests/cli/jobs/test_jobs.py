@@ -6,6 +6,7 @@ from functools import partial
 
 import httpx
 import pytest
+from temporalio.client import Client
 
 from adapters.postgres.database import Database
 from cli.jobs.progress_bars import ProgressBar, render_progress
@@ -14,6 +15,7 @@ from domain.jobs.jobs import JobProgress, JobStatus
 from tests.testkit.api_client import make_unique_id
 from tests.testkit.jobs.job_factory import EVERY_OUTAGE, add_job
 from tests.testkit.processes.commands import run_command
+from workflows.jobs.jobs import JobWorkflow
 
 
 @pytest.fixture
@@ -55,6 +57,27 @@ async def test_a_job_is_cancelled_and_then_waited_for_in_vain(
         "apexchainx: job 'job_none' does not exist; jobs are kept for 30 days after their end\n",
     )
     assert command("show", *directory).returncode == 1
+
+
+async def test_the_workflow_of_a_job_that_is_cancelled_is_signalled_at_once(
+    stack: Stack, database: Database, temporal: Client, nowhere: dict[str, str | None]
+) -> None:
+    job = await add_job(database, parameters=nowhere)
+    # Nobody serves this queue, so that the workflow is still there however the job ends.
+    handle = await temporal.start_workflow(
+        JobWorkflow.run, job.order, id=job.workflow_id, task_queue=make_unique_id("unserved")
+    )
+    try:
+        directory = ("--data-dir", str(stack.directory.path))
+        cancelled = run_command("cli.main", "jobs", "cancel", job.id, *directory)
+        assert (cancelled.returncode, cancelled.stderr) == (0, "")
+        signals = [
+            event.workflow_execution_signaled_event_attributes.signal_name
+            async for event in handle.fetch_history_events()
+        ]
+        assert "look_again" in signals
+    finally:
+        await handle.terminate()
 
 
 class Terminal(io.StringIO):

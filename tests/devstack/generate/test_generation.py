@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from adapters.postgres.accounting import invariants
+from adapters.postgres.analytics import rollups, trends
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages, verdicts
 from devstack.environment.stack import Stack
@@ -16,6 +17,7 @@ from devstack.generate.generated_outages import OutageSource
 from devstack.generate.generation import GenerationOptions, generate
 from devstack.generate.trail_rows import list_changes, render_entry
 from domain.access.scopes import EVERYTHING
+from domain.analytics.trends import AnalyticsFilter
 from domain.audit import make_audit_entry
 from domain.events import EventType
 from domain.requests import Request
@@ -72,6 +74,17 @@ async def test_everything_that_belongs_to_outages_is_there(
     generated: Database, what: str, least: float
 ) -> None:
     assert await count(generated, f"SELECT count(*) FROM {what}") >= least
+
+
+async def test_analytics_know_what_is_generated(generated: Database) -> None:
+    async with generated.autocommit() as connection:
+        shown = await trends.get_totals(connection, EVERYTHING, AnalyticsFilter())
+        assert await rollups.count_changes(connection) == 0
+    assert shown.detected == ROWS
+    cancelled = await count(generated, "SELECT count(*) FROM outages WHERE status = 'cancelled'")
+    assert shown.cancelled == cancelled
+    owed = "SELECT sum(amount_stroops) FROM postings WHERE account = 'expense:penalty'"
+    assert shown.penalties_stroops == await count(generated, owed)
 
 
 async def test_rows_are_whole(generated: Database) -> None:

@@ -25,6 +25,7 @@ async def show_jobs(recorder: ExampleRecorder, admin: httpx.AsyncClient, stack: 
     await wait_until(is_done, "the job is done")
     await ask(admin, "GET /jobs/{job_id}", **one)
     await ask(admin, "GET /jobs/{job_id}/output", **one)
+    await ask(admin, "POST /jobs/snapshots")
     await ask(admin, "GET /jobs", params={"status": "done", "kind": "recomputation"})
     database = Database(stack.environment["DATABASE_URL"], connections_max=1)
     for route in ("POST /jobs/{job_id}/cancel", "DELETE /jobs/{job_id}"):

@@ -15,6 +15,7 @@ from adapters.postgres import audit
 from adapters.postgres.accounting import journal
 from adapters.postgres.analytics import snapshots, trends
 from adapters.postgres.database import Database
+from adapters.postgres.reading.keysets import ListSegment
 from devstack.environment.stack import Stack
 from domain.access.scopes import EVERYTHING
 from domain.accounting.journal import make_accrual
@@ -22,8 +23,10 @@ from domain.analytics.snapshots import AnalyticsSnapshot
 from domain.analytics.trends import AnalyticsFilter
 from domain.audit import make_audit_entry
 from domain.errors import NotFound
+from domain.jobs.jobs import JobKind
 from services.analytics.rollups.fold_changes import fold_changes
 from services.analytics.snapshots.reconcile_snapshot import reconcile_snapshot
+from services.analytics.snapshots.request_snapshot import request_snapshot
 from services.analytics.snapshots.take_snapshot import TakeSnapshot, take_snapshot
 from services.settlement.voids.void_debt import void_debt
 from services.sla.outages.reopen_outage import reopen_outage
@@ -87,7 +90,7 @@ async def test_the_same_request_is_the_same_snapshot_and_is_in_the_trail_once(
     assert first == again
     assert (await take(scratch, "twice")).id != first.id
     async with scratch.autocommit() as connection:
-        assert (await snapshots.list_page(connection, 0, 1))[1] == 2
+        assert (await snapshots.list_page(connection, ListSegment(1)))[1].count == 2
         entry = make_audit_entry(f"snapshot/{first.id}", "snapshot.taken", ASKER, NOW, {})
         assert await audit.is_recorded(connection, entry.id)
 
@@ -139,9 +142,8 @@ async def test_what_somebody_altered_is_found_and_nobody_alters_it_by_the_way(
             await snapshots.get(connection, "snp_none")
 
 
-async def test_the_clock_takes_one_for_each_of_its_instants(scratch: Database) -> None:
+async def test_the_clock_asks_for_one_job_for_each_of_its_instants(scratch: Database) -> None:
     at = datetime(2026, 11, 30, 12, tzinfo=UTC)
-    first, again = [
-        await take_snapshot(scratch, TakeSnapshot.by_engine(at, "2026.6")) for _ in range(2)
-    ]
-    assert (first.id, first.taken_by) == (again.id, "engine")
+    first, again = [await request_snapshot(scratch, at) for _ in range(2)]
+    assert (first, first.kind, first.asked_by) == (again, JobKind.SNAPSHOT, "engine")
+    assert (await request_snapshot(scratch, at.replace(hour=13))).id != first.id

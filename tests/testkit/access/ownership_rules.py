@@ -233,7 +233,7 @@ _CLOSED: dict[P, str] = {
         POST /agreements  POST /agreements/{agreement}/versions  POST /parties
         PUT /agreements/{agreement}/time-zone
     """,
-    P.SNAPSHOTS_TAKE: "POST /sla/analytics/snapshots",
+    P.SNAPSHOTS_TAKE: "POST /sla/analytics/snapshots  POST /jobs/snapshots",
     P.PAYMENTS_VOID: "POST /outages/{outage_id}/void",
     P.SETTLEMENT_HALT: "POST /payments/circuit-breaker",
     P.SOURCES_MANAGE: """

@@ -49,7 +49,7 @@ async def open_large_database(stack: Stack) -> AsyncIterator[str]:
     """Yield the URL of a scratch database full of generated outages, and of what sources sent."""
     async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        wanted = GenerationOptions(OUTAGES, seed=7)
+        wanted = GenerationOptions(OUTAGES, seed=7, folds=False)
         await asyncio.to_thread(generate, url, wanted)
         await asyncio.to_thread(_fill, url)
         yield url

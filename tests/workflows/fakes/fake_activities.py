@@ -81,7 +81,7 @@ class FakeSnapshotActivities(SnapshotActivities):
         if self.failures:
             self.failures -= 1
             raise RuntimeError("the database does not answer")
-        return TakeSnapshotResult("snp_1", "0" * 64)
+        return TakeSnapshotResult("job_1")
 
 
 class FakeWalletActivities(WalletActivities):

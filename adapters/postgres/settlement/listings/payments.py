@@ -1,6 +1,7 @@
 """Lists of payments: filtered, the newest first, by page or whole; and what that of an outage waits for."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -67,11 +68,12 @@ async def list_page(
 
 async def stream(
     connection: AsyncConnection, scope: Scope, wanted: PaymentFilter
-) -> AsyncIterator[PaymentRecord]:
+) -> AsyncGenerator[PaymentRecord]:
     """Yield every payment of a filter, newest first; no more than a chunk of them is in memory."""
     listing = await _make_listing(connection, scope, wanted)
-    async for row in stream_rows(connection, listing, ("created_at", "id")):
-        yield to_record(row)
+    async with aclosing(stream_rows(connection, listing)) as rows:
+        async for row in rows:
+            yield to_record(row)
 
 
 _STOPPED = text(

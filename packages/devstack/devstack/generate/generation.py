@@ -1,11 +1,13 @@
 """Generate so many outages from a seed, with everything that belongs to them, into a database."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
+from devstack.generate.folding import fold_all, note_outages
 from devstack.generate.generated_outages import OutageSource, choose_end
 from devstack.generate.loading import INDEXES_ABOVE, Cursor, Loader, open_loader
 from devstack.generate.money_rows import MoneyWriter
@@ -31,16 +33,23 @@ class CannotGenerate(Exception):
 
 @dataclass(frozen=True)
 class GenerationOptions:
-    """`first` lets a later call add to what an earlier one made, of the same seed."""
+    """
+    `first` lets a later call add to what an earlier one made, of the same seed. Without `folds` analytics know nothing
+    of it.
+    """
 
     rows: int
     seed: int
     first: int = 1
     until: datetime | None = None
+    folds: bool = True
 
 
 def generate(url: str, wanted: GenerationOptions) -> None:
-    """Write everything or nothing. Raises CannotGenerate where the database is not one of the engine."""
+    """
+    Write everything or nothing, and fold it into the sums of analytics. Raises CannotGenerate where the database is
+    not one of the engine.
+    """
     with open_loader(url) as (loader, cursor):
         policy, terms = _read_terms(cursor)
         source = OutageSource(wanted.seed, choose_end(wanted.until), policy.terms)
@@ -56,6 +65,9 @@ def generate(url: str, wanted: GenerationOptions) -> None:
                 write_trail(batch, outages)
                 loader.copy(batch)
         _set_balances(loader, writer)
+        noted = wanted.folds and note_outages(cursor)
+    if noted:
+        asyncio.run(fold_all(url))
 
 
 def split(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import text
 
 from adapters.postgres.analytics import rollups, snapshots, trends
 from adapters.postgres.database import Database
@@ -92,3 +93,24 @@ async def test_what_is_not_committed_is_not_there_and_waits_for_nobody(scratch: 
     assert (await fold_changes(scratch)).changes == 20
     async with scratch.autocommit() as connection:
         assert (await trends.get_totals(connection, EVERYTHING, AnalyticsFilter())).detected == 20
+
+
+async def test_what_has_changed_is_looked_up_by_id_whatever_the_statistics_say(
+    scratch: Database,
+) -> None:
+    """A read that joined would take a million outages in hand for ten changes, for as long as it believes in many."""
+    writer = OutageWriter(random.Random(SEED + 3), MANY)
+    async with scratch.transaction() as connection:
+        await writer.declare(connection)
+        many = "INSERT INTO analytics_changes (outage_id) SELECT 'gone-' || n FROM generate_series(1, 20000) n"
+        await connection.execute(text(many))
+    async with scratch.autocommit() as connection:
+        await connection.execute(text("ANALYZE"))
+        await connection.execute(
+            text("DELETE FROM analytics_changes WHERE outage_id LIKE 'gone-%'")
+        )
+        plan = await connection.scalars(text(f"EXPLAIN WITH {rollups.LATE} SELECT * FROM late"))
+        read = "\n".join(plan)
+    assert "Seq Scan on analytics_changes" in read
+    assert "Index Scan using pk_outages" in read, read
+    assert "Seq Scan on outages" not in read, read

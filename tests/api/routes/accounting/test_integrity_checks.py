@@ -8,7 +8,7 @@ import pytest
 
 from adapters.postgres.accounting import integrity_checks
 from adapters.postgres.database import Database
-from api.dependencies import Page
+from api.dependencies import CursorPage
 from api.routes.accounting.integrity_checks import (
     ViolationView,
     get_integrity_check,
@@ -42,7 +42,7 @@ async def find(scratch: Database, at: datetime, *found: Violation) -> None:
 
 
 async def listed(scratch: Database, **wanted: bool | Invariant) -> list[ViolationView]:
-    return (await list_violations(scratch, Page(1, 50), **wanted)).items  # type: ignore[arg-type]
+    return (await list_violations(scratch, CursorPage(1, 50), **wanted)).items  # type: ignore[arg-type]
 
 
 async def test_the_integrity_check_runs_on_a_schedule(api: httpx.AsyncClient) -> None:
@@ -97,6 +97,17 @@ async def test_findings_are_listed_by_what_they_are(scratch: Database) -> None:
     ] == [BROKEN.id]
     assert len(await listed(scratch)) == 2
     assert (await get_integrity_check(scratch)).clean is False
+
+
+async def test_findings_are_listed_on_from_a_cursor(scratch: Database) -> None:
+    await find(scratch, NOW, BROKEN)
+    await find(scratch, NOW + timedelta(minutes=1), BROKEN, LATE)
+    first = await list_violations(scratch, CursorPage(1, 1))
+    assert ([each.id for each in first.items], first.total) == ([LATE.id], 2)
+    second = await list_violations(scratch, CursorPage(1, 1, first.next_cursor))
+    assert [each.id for each in second.items] == [BROKEN.id]
+    last = await list_violations(scratch, CursorPage(1, 1, second.next_cursor))
+    assert (last.items, last.next_cursor) == ([], None)
 
 
 async def test_what_is_no_invariant_is_refused_by_name(api: httpx.AsyncClient) -> None:

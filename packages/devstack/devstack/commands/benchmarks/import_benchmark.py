@@ -4,13 +4,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from devstack.bench.imports import import_bench
+from devstack.bench import process_stats
+from devstack.bench.imports import bare_starts, import_bench
 from devstack.bench.imports.import_bench import ImportTimes
 from devstack.commands.stacks import Found, find_engine
 from domain.sla.bulk.import_plans import ImportMode
+from workflows.sla.outage_starts import STARTED_AT_ONCE
 
 # Rows a second: a hundred thousand declared in five minutes, a million settled elsewhere in ten.
 TARGETS = {ImportMode.DECLARE: 100_000 / 300, ImportMode.BACKFILL: 1_000_000 / 600}
+BARE_STARTS_MAX = 5_000
 
 
 async def run_measurement(data_dir: Path, rows: int, *, quiet: bool) -> dict[str, Any]:
@@ -21,20 +24,45 @@ async def run_measurement(data_dir: Path, rows: int, *, quiet: bool) -> dict[str
 async def _measured(found: Found, rows: int, quiet: bool) -> dict[str, Any]:
     report: dict[str, Any] = {"problems": []}
     for mode in (ImportMode.BACKFILL, ImportMode.DECLARE):
+        if mode is ImportMode.DECLARE:
+            report["bare_starts_a_second"] = await _measure_bare(found, rows, quiet)
+        before = _read_stats(found)
         times = await import_bench.measure(found.url, found.api_key, rows, mode)
+        cpu = _read_stats(found).cpu_ms_since(before, rows)
         if not quiet:
-            _show(times)
+            _show(times, cpu)
         if times.imported != rows:
             report["problems"].append(f"{mode}: {times.imported} of {rows} rows were imported")
         report[mode] = asdict(times) | {
             "rows_a_second": times.rows_a_second,
             "target_rows_a_second": round(TARGETS[mode]),
+            "cpu_ms_a_row": cpu,
         }
     return report
 
 
-def _show(times: ImportTimes) -> None:
+def _read_stats(found: Found) -> process_stats.ProcessStats:
+    record = found.record
+    assert record is not None, "engines are looked for in a directory only"
+    return process_stats.read(record.pids)
+
+
+async def _measure_bare(found: Found, rows: int, quiet: bool) -> float:
+    record = found.record
+    assert record is not None, "engines are looked for in a directory only"
+    address = record.environment["TEMPORAL_ADDRESS"]
+    namespace = record.environment.get("TEMPORAL_NAMESPACE", "default")
+    count = min(rows, BARE_STARTS_MAX)
+    bare = await bare_starts.measure(address, namespace, count, STARTED_AT_ONCE)
+    if not quiet:
+        print(f"bare starts of workflows that nobody runs: {bare:,.0f} a second")
+    return bare
+
+
+def _show(times: ImportTimes, cpu: dict[str, float]) -> None:
     print(
         f"{times.mode}: {times.imported:,} of {times.rows:,} rows ({times.file_bytes / 1e6:.1f} MB) in {times.seconds:g} s, "
         f"{times.rows_a_second:,.0f} a second; {times.upload_seconds:g} s of them until the file was stored"
     )
+    spent = ", ".join(f"{name} {each:g}" for name, each in sorted(cpu.items()) if each)
+    print(f"  ms of CPU a row: {spent}")
