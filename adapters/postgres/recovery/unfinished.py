@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.jobs.jobs import to_job
@@ -12,10 +12,12 @@ from adapters.postgres.settlement import batches
 from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.sla.outages import to_outage
 from adapters.postgres.tables import deliveries, events, jobs, outages, payments, webhooks
+from adapters.postgres.tables.metadata import make_one_of
 from domain.deliveries import Delivery
 from domain.recovery.unfinished import ChangedOutage, Unfinished
 from domain.requests import Request
 from domain.settlement.payments import PaymentStatus
+from domain.sla.disputes import UNDECIDED
 from domain.sla.outages import Declaration, OutageStatus
 
 PAGE = 100
@@ -27,6 +29,15 @@ _COMMIT_WITHIN = timedelta(seconds=30)
 _STARTED_WITHIN = timedelta(seconds=20)
 # The workflow of an outage has its payment made within half a minute, or starts a workflow for it.
 _PAID_WITHIN = timedelta(seconds=45)
+# The window is over or the dispute is decided, and the contract, where it is asked, has confirmed the newest verdict.
+_DUE = f"""
+    (outages.status = 'disputable' AND outages.dispute_deadline < now() - interval '10 seconds'
+        OR outages.status = 'disputed' AND NOT EXISTS (
+            SELECT FROM disputes d WHERE d.outage_id = outages.id AND {make_one_of("d.status", UNDECIDED)}))
+    AND NOT EXISTS (
+        SELECT FROM attestations t WHERE t.outage_id = outages.id AND t.status <> 'attested'
+          AND t.revision = (SELECT max(r.revision) FROM sla_results r WHERE r.outage_id = outages.id))
+"""
 _UNFINISHED = text("outages.status NOT IN ('closed', 'cancelled', 'voided')")
 
 
@@ -69,7 +80,7 @@ async def list_outages(
         .exists()
     )
     statement = (
-        select(outages, paid.label("paid"))
+        select(outages, paid.label("paid"), literal_column(f"({_DUE})").label("due"))
         .where(_UNFINISHED, outages.c.id > after)
         .order_by(outages.c.id)
         .limit(PAGE)
@@ -91,6 +102,7 @@ async def list_outages(
                 declaration,
                 row["version"],
                 row["paid"],
+                "catch_up" if row["due"] else "",
             )
         )
     return found
@@ -197,7 +209,13 @@ async def list_jobs(
     found = [to_job(row) for row in (await connection.execute(statement)).mappings()]
     return [
         Unfinished(
-            job.workflow_id, "", job.correlation_id, job.status, job.order, summary=job.summary
+            job.workflow_id,
+            "",
+            job.correlation_id,
+            job.status,
+            job.order,
+            due_signal="look_again" if job.cancel_requested_at else "",
+            summary=job.summary,
         )
         for job in found
     ]
