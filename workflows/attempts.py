@@ -54,7 +54,6 @@ class AttemptWorkflowBase(WorkflowBase):
 
     def __init__(self, subject: Any) -> None:
         super().__init__(subject)
-        self.retry_requested = False
         self.quarantined_attempt: tuple[str, int] | None = None
         self.quarantine_checks = 0
 

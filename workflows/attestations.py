@@ -78,7 +78,6 @@ class AttestationWorkflow(WorkflowBase):
     def __init__(self, attestation: Attestation) -> None:
         super().__init__(attestation)
         self.attestation = attestation
-        self.retry_requested = False
 
     @workflow.run
     async def run(self, attestation: Attestation) -> str:

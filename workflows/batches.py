@@ -66,7 +66,7 @@ class BatchActivities(AttemptActivities):
     @activity.defn
     @abstractmethod
     async def find_workflows(self, payment_ids: list[str]) -> list[str]:
-        """Return the ids of the workflows of payments, in the order given."""
+        """Return the ids of the workflows of payments, in the order given; empty for one that is not on record."""
 
     @activity.defn
     @abstractmethod
@@ -166,10 +166,14 @@ class BatchWorkflow(AttemptWorkflowBase):
         await asyncio.gather(*map(self.signal_retry, await self.find_workflows(payment_ids)))
 
     async def signal_retry(self, name: str) -> None:
+        if not name:
+            return
         with suppress(ApplicationError):  # it has ended, or the payment has no workflow of its own
             await workflow.get_external_workflow_handle(name).signal("retry")
 
     async def signal_removed(self, name: str, out: RemovedPayment) -> None:
+        if not name:
+            return
         handle = workflow.get_external_workflow_handle(name)
         with suppress(ApplicationError):
             await handle.signal("removed_from_batch", out.reason)

@@ -67,7 +67,13 @@ class OutageStateWorkflowBase(ShownOutageWorkflowBase):
         if self.version == known:
             self.note_stuck(self.describe_halt() or f"cannot go on: {refusal.message}")
             pause = exponential_backoff(REFUSED_PAUSE_MIN, times, REFUSED_PAUSE_MAX)
-            await self.wait_until(workflow.now() + pause, lambda: self.version != known, "refused")
+            # The relay has it catch up once what was refused can be, whether or not its version has changed.
+            before = self.times_caught_up
+            await self.wait_until(
+                workflow.now() + pause,
+                lambda: self.version != known or self.times_caught_up > before,
+                "refused",
+            )
 
     async def read_state(self) -> None:
         """Take over what the database says, if it says more than this workflow knows."""

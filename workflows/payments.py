@@ -60,8 +60,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.visibility.search_attributes import show_end
 
 BLOCKED_RETRY = timedelta(hours=1)
-# When somebody else drives the payment, and has signed for it meanwhile.
-UNRECORDED_RETRY = timedelta(minutes=1)
+# When somebody else drives the payment, and has signed for it meanwhile; that one may be dead.
+UNRECORDED_RETRY = timedelta(seconds=10)
 # A batch signals its payments when it ends; this is for the case that a signal was lost.
 BATCH_CHECK_INTERVAL = timedelta(minutes=10)
 FAILURE_PAUSE_MIN, FAILURE_PAUSE_MAX = timedelta(seconds=1), timedelta(minutes=5)
@@ -210,7 +210,8 @@ class PaymentWorkflow(AttemptWorkflowBase):
         pause = exponential_backoff(FAILURE_PAUSE_MIN, self.failures, FAILURE_PAUSE_MAX)
         self.failures += 1
         self.note(f"failed without effect; signing anew in {humanize(pause)}")
-        await workflow.sleep(pause, summary="before signing anew")
+        deadline = workflow.now() + pause
+        await self.wait_until(deadline, lambda: self.retry_requested, "before signing anew")
 
     async def await_batch(self) -> None:
         """Wait until a batch has settled this payment with others, or could not."""

@@ -158,6 +158,8 @@ class WorkflowBase:
 
     def __init__(self, subject: Any = None) -> None:
         self.subject = subject
+        # Somebody asks to go on at once, of what has a signal for that.
+        self.retry_requested = False
         self.entries: list[TimelineEntry] = []
         # Handlers interleave at every await; those that change the record hold this lock.
         self.lock = asyncio.Lock()
@@ -196,7 +198,10 @@ class WorkflowBase:
         message: Message,
         limit: timedelta = ACTIVITY_TIMEOUT,
     ) -> Answer:
-        """Run an activity until it is accepted: a refusal is noted, and the activity is tried again."""
+        """
+        Run an activity until it is accepted: a refusal is noted, and the activity is tried again after a pause,
+        or as soon as somebody asks for that.
+        """
         refused = 0
         while True:
             try:
@@ -205,7 +210,11 @@ class WorkflowBase:
                 self.note_stuck(refusal := f"cannot go on: {error.message}")
                 pause = exponential_backoff(REFUSED_PAUSE_MIN, refused, REFUSED_PAUSE_MAX)
                 workflow.set_current_details(f"{refusal}; trying again in {humanize(pause)}")
-                await workflow.sleep(pause, summary="until the refusal is resolved")
+                deadline = workflow.now() + pause
+                await self.wait_until(
+                    deadline, lambda: self.retry_requested, "until the refusal is resolved"
+                )
+                self.retry_requested = False
                 refused += 1
 
     def note_stuck(self, why: str) -> None:

@@ -1,5 +1,6 @@
 """What payments and batches share: sign, send stored bytes, observe them, and raise their fee."""
 
+import logging
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from activities.settlement.limits import SigningGate
 from adapters.failpoints import reach
 from adapters.postgres.database import Database
 from adapters.postgres.settlement.attempts import Reservation, make_attempt
+from adapters.stellar.finality import sequence_uses
 from adapters.stellar.rail import Rail
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
 from domain.errors import ChainUnavailable, Obstructed
@@ -21,6 +23,7 @@ from domain.settlement.envelopes import Envelope, SendAnswer, SendStatus, needs_
 from services.settlement.attempts.read_attempt import (
     read_bids,
     read_hashes,
+    read_made_elsewhere,
     read_proof,
     read_receipt_of_member,
 )
@@ -29,6 +32,7 @@ from services.settlement.attempts.record_submission import record_submission
 from services.settlement.attempts.store_bid import store_bid
 from workflows.attempts import AttemptActivities
 
+log = logging.getLogger(__name__)
 # Nodes that are well agree within seconds.
 LASTS_SECONDS = 60.0
 
@@ -101,8 +105,27 @@ class AttemptActivitiesImpl(AttemptActivities):
                 f"transaction {made.transaction_hash} has paid payment {made.payment_id} instead"
             )
         elif attempt.hash in await self.list_signed_hashes(attempt):
-            return foreign
+            if (copied := await self._find_copied(attempt, foreign)) is None:
+                return foreign
+            reason = f"transaction {copied} has used the sequence for another payment on record: an engine on a copy"
+            log.error(
+                "ALARM: channel %s: %s of this database signs as well", attempt.channel, reason
+            )
         return Observation(AttemptOutcome.FAILED_RETRY, foreign.ledger, reason=reason)
+
+    async def _find_copied(self, attempt: Attempt, foreign: Observation) -> str | None:
+        """
+        Return the transaction that has used the sequence, if it paid another payment on record.
+
+        It is proven already that bytes of this attempt have moved nothing, and never can; what such a transaction
+        paid is booked from the chain. So there is nothing for a person to review.
+        """
+        first = attempt.max_ledger - LEDGERS_TO_LIVE
+        for hash_ in await read_made_elsewhere(self.database, first, foreign.ledger):
+            used = await sequence_uses.find_use(self.rail.nodes, self.rail.passphrase, hash_)
+            if used == (attempt.channel, attempt.sequence):
+                return hash_
+        return None
 
     @activity.defn
     async def raise_fee(self, attempt: Attempt) -> Attempt:

@@ -16,7 +16,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import allocations, batches, payments
 from adapters.postgres.settlement.attempts import Reservation, make_attempt
 from adapters.stellar.rail import Rail
-from domain.errors import Obstructed, TryAgain
+from domain.errors import ChainUnavailable, Obstructed, TryAgain
 from domain.reasons import Reason
 from domain.settlement.allocations import Transfer
 from domain.settlement.attempts import Attempt, AttemptOutcome, Observation, Prepared
@@ -127,6 +127,11 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
             return await self._stop_members(batch, reserved.envelope, why, PaymentStatus.BLOCKED)
         reason = f"expired unused, and transaction {paid[0].transaction_hash} has paid {paid[0].payment_id}"
         dead = make_attempt(reserved, reserved.envelope, resumed=True)
+        if not await self.rail.is_dead(dead):
+            # What is signed for its payments next has another pair: both could be applied.
+            raise ChainUnavailable(
+                f"too few nodes show that the bytes of batch {batch.id} have expired: they are asked again"
+            )
         expired = Observation(AttemptOutcome.EXPIRED, reserved.envelope.max_ledger, reason=reason)
         left = await give_up_batch(
             self.database, ObservedBatch(batch, dead, expired, datetime.now(UTC))
@@ -183,7 +188,8 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
     async def find_workflows(self, payment_ids: list[str]) -> list[str]:
         async with self.database.autocommit() as connection:
             names = await payments.find_workflow_ids(connection, payment_ids)
-        return [names[each] for each in payment_ids]
+        # A database that was restored meanwhile may not know them all.
+        return [names.get(each, "") for each in payment_ids]
 
     @activity.defn
     async def fail_batch(self, observed: ObservedBatch) -> FailBatchResult:

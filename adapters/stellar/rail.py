@@ -271,11 +271,16 @@ class Rail:
             return await self._judge(found, attempt, hashes)
         except Exception as error:
             self.watch.forget(attempt.newest_hash)
-            return Observation(AttemptOutcome.OPEN, reason=_describe_error(error))
+            # Its text may quote what was sent.
+            return Observation(AttemptOutcome.OPEN, reason=type(error).__name__)
 
     async def is_expired(self, attempt: Attempt) -> bool:
         """Tell whether stored bytes are proven to have expired, so that new ones may be signed."""
         return (await self.quorum.read_snapshot([attempt.channel])).proves_expiry(attempt)
+
+    async def is_dead(self, attempt: Attempt) -> bool:
+        """Tell whether a quorum shows that stored bytes have expired, so that others may take their place elsewhere."""
+        return await self.quorum.is_expired_everywhere(attempt)
 
     async def _judge(
         self, report: LedgerInclusion, attempt: Attempt, hashes: Hashes
@@ -292,8 +297,3 @@ class Rail:
             reason=believed.sentence,
             reason_code=ReasonCode.NODES_DISAGREE,
         )
-
-
-def _describe_error(error: Exception) -> str:
-    """Return the name of an error, without its text, which may quote what was sent."""
-    return type(error).__name__

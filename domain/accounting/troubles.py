@@ -14,6 +14,8 @@ SILENT_AFTER = timedelta(seconds=60)
 UNREAD_AFTER = timedelta(minutes=5)
 # The relay compares all that is unfinished with its workflows twice a minute.
 UNATTENDED_AFTER = timedelta(seconds=60)
+# A payment has a channel for some ledgers; one whose bytes expired is signed for again after two minutes or so.
+DELAYED_AFTER = timedelta(minutes=10)
 
 
 class TroubleCode(StrEnum):
@@ -37,6 +39,7 @@ class TroubleCode(StrEnum):
     BREAKS_OPEN = "breaks_open"
     PAYMENTS_BLOCKED = "payments_blocked"
     PAYMENTS_QUARANTINED = "payments_quarantined"
+    PAYMENTS_DELAYED = "payments_delayed"
     CHAIN_UNREAD = "chain_unread"
     SETTLEMENT_WORKER_SILENT = "settlement_worker_silent"
     WORKFLOWS_MISSING = "workflows_missing"

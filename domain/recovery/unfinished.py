@@ -18,8 +18,9 @@ from domain.sla.outages import Declaration
 class Unfinished:
     """
     An outage, a payment, a batch, a delivery or a job that is not final, and its workflow. `subject` is what the
-    workflow is started with, None for the one that forms batches; `version` is that of an outage on record, and `awaits_receipt` is true once its payment
-    is made and it is not closed.
+    workflow is started with, None for the one that forms batches; `version` is that of an outage on record. An outage
+    `awaits_receipt` once its payment is made and it is not closed. What somebody has committed, and the workflow may
+    not have heard of, is told by `due_signal`: that nothing stands in the way of a debt, or that a job is to end.
     """
 
     workflow_id: str
@@ -29,6 +30,7 @@ class Unfinished:
     subject: Declaration | Payment | Batch | Delivery | RunJobInput | None
     version: int | None = None
     awaits_receipt: bool = False
+    due_signal: str = ""
     # Of a payment: what it is paid under, and its id, which its workflow does not name.
     agreement: str = ""
     key: str = ""

@@ -71,7 +71,7 @@ class BatchChecks(NetworkMoves):
         return ends <= {"quarantined"} or (turn > 3 and ends <= {"quarantined", "blocked"})
 
     async def read_fates(self) -> dict[str, Any]:
-        async with self.scratch.database.autocommit() as connection:
+        async with self.world.database.autocommit() as connection:
             ids = [run.payment.id for run in self.world.runs]
             return {row.id: row for row in await connection.execute(FATES, {"ids": ids})}
 
@@ -97,9 +97,16 @@ class BatchChecks(NetworkMoves):
                 assert self.world.foreign or self.world.forgetful, "quarantined without cause"
                 continue
             assert row.status == "blocked", f"lost: {row}, on the chain {seen}"
+            if self.is_doubted(run, row.reason_code):
+                self.scratch.met["doubted"] += 1
+                continue
             assert seen == [], "blocked and paid"
             self.check_cause(run, row.reason_code)
         await self.check_allocations()
+
+    def is_doubted(self, run: WorkflowRun, code: str | None) -> bool:
+        """Tell whether a person has to say what was paid; nobody has while the database forgets nothing."""
+        return False
 
     def check_cause(self, run: WorkflowRun, code: str | None) -> None:
         if run.payment.to_address in self.world.gone:
@@ -109,7 +116,7 @@ class BatchChecks(NetworkMoves):
 
     async def check_allocations(self) -> None:
         """Check that the allocations of each transfer sum to what the chain has moved."""
-        async with self.scratch.database.autocommit() as connection:
+        async with self.world.database.autocommit() as connection:
             ids = [run.payment.id for run in self.world.runs]
             rows = await connection.execute(TRANSFERS, {"ids": ids})
             recorded = {(row.transaction_hash, row.number): row.amount for row in rows}

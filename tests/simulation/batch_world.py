@@ -96,19 +96,26 @@ class BatchWorld(SimulatedWorld):
             await connection.exec_driver_sql(
                 "UPDATE payments SET batch_ready_at = NULL WHERE batch_ready_at IS NOT NULL"
             )
-        pool = self.box.network.ledger.root.load_trustline(POOL.public_key, GENESIS.asset)
-        assert pool is not None
-        self.box.network.change_entries([replace(pool, balance=POOL_STROOPS)], [])
+        self.fill_pool()
         owed = await seed_payments.owe(self.database, run, payments, distinct=True)
         self.runs = [WorkflowRun(payment) for payment in owed]
         self.start_signer()
         await self.close_circuit_breaker()
 
+    def fill_pool(self) -> None:
+        """Let the pool have what three rewards take, and no fourth."""
+        pool = self.box.network.ledger.root.load_trustline(POOL.public_key, GENESIS.asset)
+        assert pool is not None
+        self.box.network.change_entries([replace(pool, balance=POOL_STROOPS)], [])
+
     def start_signer(self) -> None:
         super().start_signer()
-        gate = SigningGate(self.database)
+        gate = self.make_gate()
         self.steps = PaymentActivitiesImpl(self.database, self.rail, gate, batches_payments=True)
         self.batch_activities = self.signer(self.database, self.rail, self.plan_in_force, gate)
+
+    def make_gate(self) -> SigningGate:
+        return SigningGate(self.database)
 
     def all_runs(self) -> list[WorkflowRun]:
         return [*self.runs, *self.batches.values()]
@@ -179,7 +186,7 @@ class BatchWorld(SimulatedWorld):
 
     def read_credits_by_payment(self) -> dict[str, list[str]]:
         """Return by payment the transactions that credited it, as the sums on the chain show."""
-        found: dict[str, list[str]] = {run.payment.id: [] for run in self.runs}
+        found: dict[str, list[str]] = {run.payment.id: [] for run in self.list_known()}
         for number, seen in self.read_credits().items():
             for hash_, amount_stroops in seen:
                 members = self._find_members(amount_stroops)
@@ -193,10 +200,14 @@ class BatchWorld(SimulatedWorld):
                     found[run.payment.id].append(hash_)
         return found
 
+    def list_known(self) -> list[WorkflowRun]:
+        """Return the workflows of all payments that transfers may be made of."""
+        return self.runs
+
     def _find_members(self, amount_stroops: int) -> list[WorkflowRun]:
         members = [
             run
-            for run in self.runs
+            for run in self.list_known()
             if amount_stroops % MADE_OF & run.payment.amount_stroops % MADE_OF
         ]
         due = sum(run.payment.amount_stroops for run in members)

@@ -17,7 +17,11 @@ from tests.simulation.faulty_signers import FAULTY_SIGNERS, BelievesOneNode
 from tests.simulation.properties import ExactlyOnce, LyingNodes
 from tests.simulation.recovery.copies import Copies
 from tests.simulation.recovery.engine_world import play_recovery
-from tests.simulation.recovery.faulty_engines import FAULTY_COPIES, FAULTY_RESTORERS
+from tests.simulation.recovery.faulty_engines import (
+    FAULTY_COPIES,
+    FAULTY_RESTORERS,
+)
+from tests.simulation.recovery.restored_batches import RecoveringBatches
 from tests.simulation.recovery.restored_books import RestoredAmongLies
 from tests.simulation.scratch_databases import (
     ScratchDatabase,
@@ -130,6 +134,17 @@ def play_restored(
         play_temporal(patch)
         play_recovery(patch)
         return _played(server_url, RestoredAmongLies, schedules, command, drawn_from)
+
+
+def play_recovering_batches(
+    server_url: str, kind: type[RecoveringBatches], schedules: int, command: str, drawn_from: int
+) -> ScratchDatabase:
+    """Play a database with batches that is restored or copied; print and return what was met."""
+    with pytest.MonkeyPatch.context() as patch:
+        play_temporal(patch)
+        patch_batching(patch)
+        play_recovery(patch)
+        return _played(server_url, kind, schedules, command, drawn_from)
 
 
 def play_copies(

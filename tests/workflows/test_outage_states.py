@@ -133,6 +133,20 @@ async def test_a_dispute_that_only_the_database_knows_stops_the_payment_until_it
     assert await handle.result() is OutageStatus.CLOSED
 
 
+async def test_an_outage_that_was_refused_its_debt_asks_again_as_soon_as_it_is_told(
+    environment: WorkflowEnvironment, fakes: FakeActivities
+) -> None:
+    fakes.outages.on_record = on_record("refused", OutageStatus.DISPUTABLE)
+    fakes.outages.judgement = fakes.outages.on_record.judgement
+    lacking = "the SLA contract has not confirmed revision 1 yet"
+    fakes.outages.refusals["owe_payment"] = Conflict(lacking)
+    with environment.with_time_skipping_disabled():
+        handle = await begin(environment.client, "refused")
+        await until(lambda: _is_noted(handle, lacking), bool)
+        await handle.signal(OutageWorkflow.catch_up)
+        assert await handle.result() is OutageStatus.CLOSED
+
+
 async def test_a_payment_that_runs_already_is_waited_for_by_its_receipt(
     environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:

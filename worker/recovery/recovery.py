@@ -8,10 +8,10 @@ anything is done, and starting a workflow that runs after all changes nothing.
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -27,19 +27,16 @@ from domain.sla.outages import Declaration
 from services.accounting.recovery.record_restart import RecordRestart, record_restart
 from services.accounting.recovery.record_sweep import record_sweep
 from services.integration.deliveries.abandon_delivery import abandon_delivery
+from worker.recovery.payment_notices import PaymentNotices
+from worker.recovery.shown_workflows import RPC_TIMEOUT, ShownWorkflows, to_shown
 from workflows.batches import BatchingWorkflow, BatchWorkflow
 from workflows.jobs.jobs import JobWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
-from workflows.visibility.search_attributes import (
-    ACKNOWLEDGED,
-    make_debt_attributes,
-    make_search_attributes,
-)
+from workflows.visibility.search_attributes import make_debt_attributes, make_search_attributes
 from workflows.webhooks import WebhookWorkflow
 
 log = logging.getLogger(__name__)
-RPC_TIMEOUT = timedelta(seconds=10)
 MISSING = "missing"
 ENDED_BY_SOMEBODY = frozenset({"terminated", "canceled"})
 _SERVER_AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
@@ -54,18 +51,12 @@ class Lost:
     ended: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What the server lists of a workflow: whether it runs, and which version of its outage it knows."""
-
-    running: bool
-    version: int | None
-
-
 class Recovery:
     def __init__(self, database: Database, client: Client) -> None:
         self.database = database
         self.client = client
+        self.workflows = ShownWorkflows(client)
+        self.notices = PaymentNotices(database, client)
         # Workflows that were to catch up at the last sweep.
         self._behind = set[str]()
 
@@ -76,7 +67,7 @@ class Recovery:
         """
         async for page in self._read_pages(deliveries=deliveries):
             for unfinished in await self._list_absent(page):
-                described = await self._describe(unfinished.workflow_id)
+                described = await self.workflows.describe(unfinished.workflow_id)
                 if not _is_running(described) and await self._is_unfinished(unfinished):
                     yield Lost(unfinished, _tell_end(described))
 
@@ -123,6 +114,13 @@ class Recovery:
             behind |= {*late}
             for workflow_id in [*late, *paid]:
                 count += await self.catch_up(workflow_id)
+            for each in page:
+                if each.due_signal:
+                    what = f"it stands at {each.status}, and may go on"
+                    count += await self.notices.tell(each.workflow_id, what, each.due_signal)
+            owed = [each.id for each in page if isinstance(each.subject, Payment)]
+            count += await self.notices.compare_named(owed)
+        count += await self.notices.tell_idle_batches()
         stuck = len(behind & self._behind)
         self._behind = behind
         return count, stuck
@@ -158,24 +156,19 @@ class Recovery:
 
     async def catch_up(self, workflow_id: str) -> bool:
         """Have the workflow of an outage read the database again; False when it does not run."""
-        handle = self.client.get_workflow_handle(workflow_id)
-        try:
-            await handle.signal(OutageWorkflow.catch_up, rpc_timeout=RPC_TIMEOUT)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
+        if not await self.workflows.signal(workflow_id, "catch_up"):
             return False
         log.info("%s knows less than the database; it catches up", workflow_id)
         return True
 
     async def find_behind(self, changed: Sequence[ChangedOutage]) -> list[str]:
         """Return which workflows of outages run, and do not know the version on record."""
-        shown = await self._list_shown([each.workflow_id for each in changed])
+        shown = await self.workflows.list_named([each.workflow_id for each in changed])
         behind = []
         for each in changed:
             if each.workflow_id in shown and shown[each.workflow_id].version == each.version:
                 continue
-            described = await self._describe(each.workflow_id)
+            described = await self.workflows.describe(each.workflow_id)
             if _is_running(described) and _get_version(described) != each.version:
                 behind.append(each.workflow_id)
         return behind
@@ -211,35 +204,12 @@ class Recovery:
         return bool(await self._read(read, "", [found.id]))
 
     async def _list_absent(self, page: Sequence[Unfinished]) -> list[Unfinished]:
-        shown = await self._list_shown([each.workflow_id for each in page])
+        shown = await self.workflows.list_named([each.workflow_id for each in page])
         return [
             each
             for each in page
             if each.workflow_id not in shown or not shown[each.workflow_id].running
         ]
-
-    async def _list_shown(self, workflow_ids: Sequence[str]) -> dict[str, Shown]:
-        """Return what the server lists of these workflows; of several runs, the one that runs."""
-        found = dict[str, Shown]()
-        for start in range(0, len(workflow_ids), records.PAGE):
-            names = ", ".join(f"'{each}'" for each in workflow_ids[start : start + records.PAGE])
-            query = f"WorkflowId IN ({names})"
-            async for execution in self.client.list_workflows(query, rpc_timeout=RPC_TIMEOUT):
-                running = execution.status is WorkflowExecutionStatus.RUNNING
-                if running or execution.id not in found:
-                    version = execution.typed_search_attributes.get(ACKNOWLEDGED)
-                    found[execution.id] = Shown(running, version)
-        return found
-
-    async def _describe(self, workflow_id: str) -> WorkflowExecutionDescription | None:
-        try:
-            return await self.client.get_workflow_handle(workflow_id).describe(
-                rpc_timeout=RPC_TIMEOUT
-            )
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return None
 
 
 def _choose_workflow(subject: object) -> tuple[Any, str]:
@@ -259,11 +229,11 @@ def _choose_workflow(subject: object) -> tuple[Any, str]:
 
 
 def _is_running(described: WorkflowExecutionDescription | None) -> bool:
-    return described is not None and described.status is WorkflowExecutionStatus.RUNNING
+    return described is not None and to_shown(described).running
 
 
 def _get_version(described: WorkflowExecutionDescription | None) -> int | None:
-    return described.typed_search_attributes.get(ACKNOWLEDGED) if described else None
+    return to_shown(described).version if described else None
 
 
 def _tell_end(described: WorkflowExecutionDescription | None) -> str:

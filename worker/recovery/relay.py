@@ -4,7 +4,8 @@ The relay: within seconds of a commit the workflow of an outage knows it, or is 
 A step is committed by an activity, and its result can be lost on the way to the workflow: the worker is
 killed, or the server drops the task of an update whose caller has given up. The relay compares the
 versions of outages that changed not long ago with the versions that their workflows show, and signals
-`catch_up` to those that know less. Twice a minute it goes through everything unfinished, and starts
+`catch_up` to those that know less; and every few seconds what payments at work wait for on record with what
+their workflows show: payment_notices.py. Twice a minute it goes through everything unfinished, and starts
 workflows that are missing; once an hour it purges idempotency keys and jobs that have expired. One process of many does it,
 which holds a lock in the database.
 """
@@ -30,6 +31,7 @@ from worker.recovery.recovery import Recovery
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0
+PAYMENTS_SECONDS = 5.0
 SWEEP_SECONDS = 25.0
 PURGE_SECONDS = 3600.0
 # A workflow that is not killed knows what it has done within this time.
@@ -44,7 +46,7 @@ class Relay:
         self.recovery = Recovery(database, client)
         self.stopping = False
         self.purged = -PURGE_SECONDS
-        self.since = datetime.now(UTC) - BEGIN
+        self.since = self.paid_since = datetime.now(UTC) - BEGIN
         # Outages that changed not long ago, at the version that their workflow is known to know.
         self.acknowledged: dict[str, int] = {}
 
@@ -64,7 +66,7 @@ class Relay:
 
     async def _serve(self, connection: AsyncConnection) -> None:
         """Look again and again, on the connection that holds the lock."""
-        swept = -SWEEP_SECONDS
+        swept, compared = -SWEEP_SECONDS, -PAYMENTS_SECONDS
         while True:
             await self.look(connection)
             if time.monotonic() - swept >= SWEEP_SECONDS:
@@ -74,6 +76,9 @@ class Relay:
                 # Noted before: what cannot be purged is tried again in an hour, and keeps nothing from being found.
                 self.purged = time.monotonic()
                 await self.purge()
+            if time.monotonic() - compared >= PAYMENTS_SECONDS:
+                await self.look_at_payments()
+                compared = time.monotonic()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def purge(self) -> None:
@@ -89,6 +94,12 @@ class Relay:
             after = page[-1].outage_id
             await self._compare(page, known)
         self.acknowledged, self.since = known, began
+
+    async def look_at_payments(self) -> None:
+        """Tell the workflows of payments, and of their outages, what they have missed."""
+        began = datetime.now(UTC)
+        await self.recovery.notices.look(self.paid_since, GRACE)
+        self.paid_since = began
 
     async def _compare(self, page: list[ChangedOutage], known: dict[str, int]) -> None:
         news = [each for each in page if self.acknowledged.get(each.outage_id) != each.version]

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import troubles
 from domain.accounting.troubles import (
+    DELAYED_AFTER,
     SILENT_AFTER,
     UNATTENDED_AFTER,
     UNREAD_AFTER,
@@ -60,6 +61,14 @@ _LIST = text(
     ) stopped
     WHERE status IN ('blocked', 'quarantined') GROUP BY status
     UNION ALL
+    SELECT '{TroubleCode.PAYMENTS_DELAYED}', format('%s payments were sent long ago, and no ledger has taken them: look at '
+           'the nodes, and at the fees that the network asks for (STELLAR_FEE_CAP_STROOPS)', count(*)), '',
+           min(a.opened_at), count(*), NULL
+    FROM channels c JOIN attempts a ON a.payment_id = c.payment_id AND a.channel = c.address AND a.status = 'open'
+    JOIN allocations s ON (s.lead_payment_id, s.n) = (a.payment_id, a.n) AND s.live
+    JOIN payments p ON p.id = s.payment_id AND p.status IN ('prepared', 'submitted')
+    WHERE a.opened_at < now() - CAST(:delayed AS interval) HAVING count(*) > 0
+    UNION ALL
     SELECT '{TroubleCode.CHAIN_UNREAD}', 'reconciliation has not compared journal and chain for a while: look at the '
            'analytics worker and its nodes', '', max(at), NULL, NULL
     FROM reconciliation_runs HAVING coalesce(max(at), '-infinity') < now() - CAST(:unread AS interval)
@@ -97,6 +106,7 @@ _LIST = text(
 async def list_troubles(connection: AsyncConnection) -> list[Trouble]:
     """Return every trouble that is on record, the oldest first."""
     bounds = {"unread": UNREAD_AFTER, "silent": SILENT_AFTER, "unattended": UNATTENDED_AFTER}
+    bounds["delayed"] = DELAYED_AFTER
     rows = await connection.execute(_LIST, bounds)
     return [
         Trouble(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, Select, func, select, text
+from sqlalchemy import ColumnElement, Select, func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.jobs.jobs import to_job
@@ -13,10 +13,12 @@ from adapters.postgres.settlement import batches
 from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.sla.outages import to_outage
 from adapters.postgres.tables import deliveries, events, jobs, outages, payments, webhooks
+from adapters.postgres.tables.metadata import make_one_of
 from domain.deliveries import Delivery
 from domain.recovery.unfinished import ChangedOutage, Unfinished
 from domain.requests import Request
 from domain.settlement.payments import PaymentStatus
+from domain.sla.disputes import UNDECIDED
 from domain.sla.outages import Declaration, OutageStatus
 
 PAGE = 100
@@ -28,6 +30,15 @@ _COMMIT_WITHIN = timedelta(seconds=30)
 _STARTED_WITHIN = timedelta(seconds=20)
 # The workflow of an outage has its payment made within half a minute, or starts a workflow for it.
 _PAID_WITHIN = timedelta(seconds=45)
+# The window is over or the dispute is decided, and the contract, where it is asked, has confirmed the newest verdict.
+_DUE = f"""
+    (outages.status = 'disputable' AND outages.dispute_deadline < now() - interval '10 seconds'
+        OR outages.status = 'disputed' AND NOT EXISTS (
+            SELECT FROM disputes d WHERE d.outage_id = outages.id AND {make_one_of("d.status", UNDECIDED)}))
+    AND NOT EXISTS (
+        SELECT FROM attestations t WHERE t.outage_id = outages.id AND t.status <> 'attested'
+          AND t.revision = (SELECT max(r.revision) FROM sla_results r WHERE r.outage_id = outages.id))
+"""
 _UNFINISHED = text("outages.status NOT IN ('closed', 'cancelled', 'voided')")
 
 
@@ -77,7 +88,8 @@ async def list_outages(
         )
         .exists()
     )
-    statement = select(outages, paid.label("paid")).where(_UNFINISHED)
+    due = literal_column(f"({_DUE})").label("due")
+    statement = select(outages, paid.label("paid"), due).where(_UNFINISHED)
     page = _take_page(statement, outages.c.id, after, only)
     found = []
     for row in (await connection.execute(page)).mappings():
@@ -94,6 +106,7 @@ async def list_outages(
                 declaration,
                 row["version"],
                 row["paid"],
+                "catch_up" if row["due"] else "",
             )
         )
     return found
@@ -185,7 +198,13 @@ async def list_jobs(
     found = [to_job(row) for row in (await connection.execute(page)).mappings()]
     return [
         Unfinished(
-            job.workflow_id, "", job.correlation_id, job.status, job.order, summary=job.summary
+            job.workflow_id,
+            "",
+            job.correlation_id,
+            job.status,
+            job.order,
+            due_signal="look_again" if job.cancel_requested_at else "",
+            summary=job.summary,
         )
         for job in found
     ]

@@ -183,7 +183,7 @@ _SUBMITTED = PaymentStatus.SUBMITTED
 _FINISH = """
     WITH attempt AS (
         UPDATE attempts SET {finished}, reason = :reason
-        WHERE payment_id = :payment_id AND n = :n AND {unfinished}
+        WHERE payment_id = :payment_id AND n = :n AND channel = :channel AND sequence = :sequence AND {unfinished}
         RETURNING payment_id, n, channel, sequence, status
     ), sent AS (
         UPDATE payments SET {submitted} FROM attempt JOIN allocations
@@ -219,15 +219,25 @@ async def finish(
 
     Its payments become submitted if they were not: bytes that a ledger shows have been sent, even if
     the process died before it recorded that. False when the attempt was closed with this status
-    before, or released. Raises IllegalTransition when it was closed with another status.
+    before, released, or replaced. Raises IllegalTransition when it was closed with another status.
     """
     key = {"payment_id": attempt.payment_id, "n": attempt.n}
-    result = await connection.execute(_FINISHES[status], key | {"reason": reason or None})
+    pair = {"channel": attempt.channel, "sequence": attempt.sequence}
+    result = await connection.execute(_FINISHES[status], key | pair | {"reason": reason or None})
     if result.rowcount == 1:
         return True
+    if await is_replaced(connection, attempt):
+        return False
     with suppress(NotFound):
         return await transitions.refuse(connection, transitions.ATTEMPTS, key, status)
     return False
+
+
+async def is_replaced(connection: AsyncConnection, attempt: Attempt) -> bool:
+    """Tell whether another attempt has this name by now: in a database that was restored and has forgotten this one."""
+    found = await get_attempt(connection, attempt.payment_id, attempt.n)
+    known = (attempt.channel, attempt.sequence)
+    return found is not None and (found.channel, found.sequence) != known
 
 
 _RELEASE = text(

@@ -272,7 +272,8 @@ async def release(connection: AsyncConnection, given: ChannelRelease) -> None:
 _LOCK_OPEN = text(
     """
     SELECT 1 FROM attempts
-    WHERE payment_id = :payment_id AND n = :n AND channel = :channel AND status = 'open' FOR UPDATE
+    WHERE payment_id = :payment_id AND n = :n AND channel = :channel AND sequence = :sequence AND status = 'open'
+    FOR UPDATE
     """
 )
 
@@ -285,6 +286,7 @@ async def quarantine(connection: AsyncConnection, attempt: Attempt) -> bool:
     another attempt by now.
     """
     named = {"payment_id": attempt.payment_id, "n": attempt.n, "channel": attempt.channel}
+    named["sequence"] = attempt.sequence
     if (await connection.execute(_LOCK_OPEN, named)).one_or_none() is None:
         return False
     await connection.execute(

@@ -97,6 +97,36 @@ async def find_out_of_band(
     return _to_transfers(rows)
 
 
+# The network's id of an event begins with its ledger. A number may be more than a payment's can be.
+_MADE_ELSEWHERE = text(
+    """
+    SELECT DISTINCT t.transaction_hash
+    FROM chain_transfers t JOIN payments p
+      ON p.number = CASE WHEN t.number < 9223372036854775808 THEN t.number::bigint END
+    WHERE t.position >= :first AND t.position < :after AND t.amount_stroops > 0
+      AND t.from_address IN (SELECT bond FROM agreements UNION SELECT pool FROM agreements)
+      AND NOT EXISTS (SELECT FROM envelopes e WHERE e.hash = t.transaction_hash)
+      AND NOT EXISTS (SELECT FROM envelopes e WHERE e.inner_hash = t.transaction_hash)
+    ORDER BY t.transaction_hash LIMIT 100
+    """
+)
+
+
+async def list_made_elsewhere(
+    connection: AsyncConnection, first_ledger: int, last_ledger: int
+) -> list[str]:
+    """
+    Return the transactions in some ledgers that paid payments on record by bytes that are not: those of an
+    engine on a copy of this database.
+    """
+    span = {"first": _make_position(first_ledger), "after": _make_position(last_ledger + 1)}
+    return [row.transaction_hash for row in await connection.execute(_MADE_ELSEWHERE, span)]
+
+
+def _make_position(ledger: int) -> str:
+    return f"{max(ledger, 0) << 32:019d}"
+
+
 async def find_netted(
     connection: AsyncConnection, payment_ids: Sequence[str]
 ) -> list[OutOfBandTransfer]:

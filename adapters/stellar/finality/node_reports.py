@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
 from stellar_sdk import (
     FeeBumpTransactionEnvelope,
+    Keypair,
     MuxedAccount,
     StrKey,
     TransactionBuilder,
@@ -14,6 +16,7 @@ from stellar_sdk import (
     scval,
     xdr,
 )
+from stellar_sdk.exceptions import BadSignatureError
 from stellar_sdk.operation import BumpSequence, InvokeHostFunction, Operation, Payment
 from stellar_sdk.soroban_rpc import GetTransactionResponse, GetTransactionStatus
 from stellar_sdk.xdr import TransactionResultCode as Code
@@ -89,6 +92,25 @@ def list_transfers(envelope_xdr: str, passphrase: str) -> Counter[SignedTransfer
     _, inner = _parse_envelope(envelope_xdr, passphrase)
     found = [_parse_transfer(each, passphrase) for each in inner.transaction.operations]
     return Counter(transfer for transfer in found if transfer is not None)
+
+
+def parse_use(envelope_xdr: str, transaction_hash: str, passphrase: str) -> tuple[str, int] | None:
+    """
+    Return the account and the sequence that a transaction uses up; None when these are not its bytes, or are not
+    signed by that account: no node can make such bytes up.
+    """
+    try:
+        envelope, inner = _parse_envelope(envelope_xdr, passphrase)
+    except Exception:
+        return None
+    account, signed = inner.transaction.source.account_id, inner.hash()
+    if transaction_hash not in (envelope.hash_hex(), signed.hex()):
+        return None
+    for decorated in inner.signatures:
+        with suppress(BadSignatureError):
+            Keypair.from_public_key(account).verify(signed, decorated.signature)
+            return account, inner.transaction.sequence
+    return None
 
 
 # What one node shows is shown by the next one, too; nobody changes what is returned.

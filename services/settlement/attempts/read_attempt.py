@@ -55,3 +55,9 @@ async def read_receipt_of_member(database: Database, attempt: Attempt) -> OutOfB
         found = await manual_matches.find_out_of_band(connection, list(members))
     paid = (each for each in found if is_receipt(members[each.payment_id], each))
     return next(paid, None)
+
+
+async def read_made_elsewhere(database: Database, first_ledger: int, last_ledger: int) -> list[str]:
+    """Return the transactions of these ledgers that paid payments on record by bytes that are not."""
+    async with database.autocommit() as connection:
+        return await manual_matches.list_made_elsewhere(connection, first_ledger, last_ledger)

@@ -7,6 +7,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, payments
 from domain import payloads
 from domain.accounting.journal import make_settled_entries
+from domain.errors import IllegalTransition
 from domain.requests import Request
 from domain.settlement.attempts import AttemptStatus, ObservedAttempt
 from domain.settlement.payments import Receipt
@@ -22,7 +23,11 @@ async def confirm_payment(
     transaction_hash = seen.hash or attempt.newest_hash
     proof = payloads.describe_receipt(transaction_hash, seen.ledger, seen.fee_stroops, confirmed_at)
     async with database.transaction(durable=True) as connection:
-        await attempts.finish(connection, attempt, AttemptStatus.SUCCEEDED)
+        finished = await attempts.finish(connection, attempt, AttemptStatus.SUCCEEDED)
+        if not finished and await attempts.is_replaced(connection, attempt):
+            raise IllegalTransition(
+                f"attempt {attempt.n} of payment {payment.id} is on record with another channel or sequence"
+            )
         confirmed = await payments.confirm(
             connection,
             payment.id,

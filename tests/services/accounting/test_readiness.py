@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from adapters.postgres import networks
 from adapters.postgres.database import Database
+from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.accounting.troubles import Trouble
 from domain.networks import NetworkState
@@ -17,6 +18,8 @@ from services.accounting.readiness.read_troubles import read_troubles
 from services.accounting.recovery.record_sweep import record_sweep
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 from services.settlement.payments.stop_payment import stop_payment
+from tests.testkit.settlement.chain_receipts import EXPIRED, sign_something
+from tests.testkit.settlement.out_of_band import store_channels
 from tests.testkit.settlement.payment_factory import owe_payment
 from tests.testkit.stacks import open_scratch_database
 
@@ -94,6 +97,25 @@ async def test_blocked_payments_are_counted_since_the_first(scratch: Database) -
     found = await _read_only_one(scratch)
     assert (found.code, found.count, found.since) == ("payments_blocked", 2, AT)
     assert found.sentence == "2 payments are blocked: payee_missing"
+
+
+async def test_payments_that_no_ledger_takes_are_counted_since_they_were_begun(
+    scratch: Database, rail: Rail
+) -> None:
+    await store_channels(scratch, rail)
+    payment = await owe_payment(scratch)
+    await sign_something(scratch, rail, payment)
+    await _run(scratch, "UPDATE attempts SET opened_at = now() - interval '9 minutes'")
+    assert await read_troubles(scratch) == []
+    await _run(scratch, "UPDATE attempts SET opened_at = now() - interval '11 minutes'")
+    found = await _read_only_one(scratch)
+    assert (found.code, found.count) == ("payments_delayed", 1)
+    assert found.since is not None
+    # One that waits for somebody says so itself.
+    reason = Reason(ReasonCode.PAYEE_MISSING, "the payee does not exist")
+    dead = BlockPaymentInput(payment, reason, AT, dead_after=EXPIRED.max_ledger)
+    assert await stop_payment(scratch, dead)
+    assert (await _read_only_one(scratch)).code == "payments_blocked"
 
 
 async def test_a_database_that_takes_no_writes_is_reported_first(scratch: Database) -> None:

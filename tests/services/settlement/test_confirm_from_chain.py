@@ -17,8 +17,10 @@ from adapters.postgres.settlement import (
 )
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
-from domain.errors import TryAgain
+from domain.accounting.reconciliation import Extent
+from domain.errors import ChainUnavailable, TryAgain
 from domain.settlement.attempts import (
+    Attempt,
     Blocked,
     InBatch,
 )
@@ -211,6 +213,29 @@ async def test_a_batch_whose_bytes_expired_is_given_up_when_a_member_was_paid_ot
     assert again is not None
     assert set((await read_batch(scratch, again)).members) == {owed[1].id}
     await assert_sound(scratch)
+
+
+class DoubtedRail(FaultlessRail):
+    """One node says that all bytes expired, and no other does."""
+
+    async def is_dead(self, attempt: Attempt) -> bool:
+        return False
+
+
+async def test_a_batch_is_not_given_up_while_one_node_alone_says_that_its_bytes_expired(
+    scratch: Database, driver: ReconciliationDriver, rail: Rail
+) -> None:
+    """They may be applied, and what is left of the batch would be paid by another pair as well."""
+    owed, batch = await form_batch(scratch, rail)
+    record = await read_batch(scratch, batch)
+    assert record.reservation is not None
+    await store_batch_envelope(scratch, batch, record.reservation, EXPIRED, record.transfers)
+    await send_out_of_band(driver, owed[0])
+    activities = BatchActivitiesImpl(scratch, rail, CLASSIC)
+    activities.rail = DoubtedRail(rail)  # type: ignore[assignment]
+    with pytest.raises(ChainUnavailable, match="too few nodes show"):
+        await activities.prepare_batch(batch)
+    assert set((await read_batch(scratch, batch)).members) == {payment.id for payment in owed}
 
 
 async def test_with_netting_a_payment_that_may_have_been_made_under_anothers_number_waits(

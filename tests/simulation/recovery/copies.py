@@ -4,9 +4,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition
 
 from domain.settlement.attempts import Prepared
+from domain.settlement.batches import PrepareBatchResult
 from tests.simulation.properties import PAYMENTS_MAX
 from tests.simulation.recorded_schedules import initialize, rule
 from tests.simulation.recovery.engine_world import EngineWorld
+from tests.simulation.recovery.recovery_moves import RecoveryMoves
 from tests.simulation.recovery.restored_books import RecoveringSchedules
 from tests.simulation.recovery.snapshots import prepare_snapshots
 from tests.simulation.workflow_driver import WorkflowRun
@@ -15,41 +17,40 @@ from tests.simulation.workflow_driver import WorkflowRun
 class PairedEngine(EngineWorld):
     """An engine that knows of the other one only what stands on the chain."""
 
-    engines: list["PairedEngine"]
+    engines: "list[PairedEngine]"
 
     async def advance(
         self, run: WorkflowRun, *, runs: int = 1, crash_at: str | None = None
     ) -> bool:
         done = len(run.recorded)
         is_alive = await super().advance(run, runs=runs, crash_at=crash_at)
-        for _, answer in run.recorded[done:]:
-            if isinstance(answer, Prepared) and not answer.attempt.resumed:
-                assert self.may_sign, "signed while the channels may be another engine's"
+        self.check_signed(run, done)
         return is_alive
+
+    def check_signed(self, run: WorkflowRun, done: int) -> None:
+        """Check that what was signed, of what is recorded since, was signed while the channels were this engine's."""
+        for _, answer in run.recorded[done:]:
+            state = answer.state if isinstance(answer, PrepareBatchResult) else answer
+            if isinstance(state, Prepared) and not state.attempt.resumed:
+                assert self.may_sign, "signed while the channels may be another engine's"
 
     async def let_others_look(self) -> None:
         for engine in self.engines:
             if engine is not self:
                 await engine.look_after_claim()
 
+    async def settle(self, place: int, steps: int) -> None:
+        """Go on with all that is owed, in an order of this engine's own."""
+        for run in self.runs[place:] + self.runs[:place]:
+            for _ in range(steps):
+                await self.advance(run)
 
-class Copies(RecoveringSchedules):
-    """All that may happen to payments, and a copy of everything that runs beside its original."""
+
+class CopyMoves(RecoveryMoves):
+    """A copy of everything that runs beside its original."""
 
     world: PairedEngine
-
-    @initialize(payments=st.integers(1, PAYMENTS_MAX), copied=st.integers(0, 4))
-    def owe_payments(self, payments: int, copied: int = 0) -> None:
-        super().owe_payments(payments)
-        if copied:
-            for _ in range(copied - 1):
-                self.advance_with_time(0, 1)
-            self.copy()
-
-    def make_world(self) -> PairedEngine:
-        world = PairedEngine(self.scratch.database, self.signer)
-        self.engines = world.engines = [world]
-        return world
+    engines: list[PairedEngine]
 
     @precondition(lambda self: len(self.engines) == 1)
     @rule()
@@ -78,10 +79,7 @@ class Copies(RecoveringSchedules):
             if another and len(engine.debts) < PAYMENTS_MAX:
                 self.do(engine.owe())
         for place, engine in enumerate(self.engines):
-            runs = engine.runs[place:] + engine.runs[:place]
-            for run in runs:
-                for _ in range(steps):
-                    self.do(engine.advance(run))
+            self.do(engine.settle(place, steps))
         self.world.close_ledgers(ledgers)
         self.check_credits()
 
@@ -129,3 +127,22 @@ class Copies(RecoveringSchedules):
         await self.world.start_again(takes_over=True)
         await super().finish_all()
         await self.world.stop_claim()
+
+
+class Copies(CopyMoves, RecoveringSchedules):
+    """All that may happen to payments, and a copy of everything that runs beside its original."""
+
+    world: PairedEngine
+
+    @initialize(payments=st.integers(1, PAYMENTS_MAX), copied=st.integers(0, 4))
+    def owe_payments(self, payments: int, copied: int = 0) -> None:
+        super().owe_payments(payments)
+        if copied:
+            for _ in range(copied - 1):
+                self.advance_with_time(0, 1)
+            self.copy()
+
+    def make_world(self) -> PairedEngine:
+        world = PairedEngine(self.scratch.database, self.signer)
+        self.engines = world.engines = [world]
+        return world

@@ -161,7 +161,7 @@ class EngineWorld(RecoveringWorld):
     async def copy_to(self, database: Database) -> "EngineWorld":
         """Return a second engine on a copy of the database and of what the workflow server remembers."""
         await put_back(database, await take_snapshot(self.database))
-        copied = type(self)(database, self.make_steps)
+        copied = self.make_beside(database)
         copied.box, copied.foreign, copied.owed_at = self.box, self.foreign, self.owed_at
         copied.numbers = self.numbers
         for payment_id, run in self.debts.items():
@@ -170,3 +170,7 @@ class EngineWorld(RecoveringWorld):
         copied.forgetful = True
         copied.start_signer()
         return copied
+
+    def make_beside(self, database: Database) -> "EngineWorld":
+        """Make another engine, which knows nothing yet."""
+        return type(self)(database, self.make_steps)

@@ -107,6 +107,9 @@ class RecoveringWorld(SimulatedWorld):
 
     # A restored database has forgotten what was voided: that is a person's to do again.
     may_void = False
+    run_kind: type[WorkflowRun] = PaymentRun
+    # Whether several payments may be made under the number of one.
+    nets = False
 
     def __init__(self, database: Database, steps: Callable[..., PaymentActivitiesImpl]) -> None:
         super().__init__(database, steps)
@@ -138,7 +141,7 @@ class RecoveringWorld(SimulatedWorld):
         self.serving = False
 
     def make_gate(self) -> SigningGate:
-        return SigningGate(self.database, now=CLOCK.now, readings=self.readings)
+        return SigningGate(self.database, now=CLOCK.now, readings=self.readings, nets=self.nets)
 
     async def serve(self) -> bool:
         """Do what the settlement worker does at its start; False while no node answers."""
@@ -172,7 +175,7 @@ class RecoveringWorld(SimulatedWorld):
     async def owe(self) -> None:
         """Owe a payment for an outage that nobody has declared before."""
         payment = await self._declare(f"outage {len(self.debts) + 1}")
-        self.debts[payment.id] = PaymentRun(payment)
+        self.debts[payment.id] = self.run_kind(payment)
         self.runs = list(self.debts.values())
 
     async def declare_again(self) -> bool:
@@ -181,13 +184,13 @@ class RecoveringWorld(SimulatedWorld):
         for payment_id, run in again.items():
             payment = await self._declare(run.payment.outage_id)
             assert payment.id == payment_id
-            self.debts[payment_id] = PaymentRun(payment)
+            self.debts[payment_id] = self.run_kind(payment)
         self.runs = list(self.debts.values())
         return bool(again)
 
     async def _declare(self, outage_id: str) -> Payment:
         at = self.owed_at.setdefault(outage_id, CLOCK.now())
-        debt = make_debt(outage_id)
+        debt = self.make_debt(outage_id)
         async with self.database.transaction() as connection:
             await connection.execute(_DECLARE, {"id": outage_id, "at": at})
             payment = await payments.add(connection, debt, PASSPHRASE, at)
@@ -232,22 +235,21 @@ class RecoveringWorld(SimulatedWorld):
     def _recover(self, run: WorkflowRun, *, confirmed: bool) -> None:
         """Start a workflow again that has ended, and whose payment is not made by the database's word."""
         if run.command is None and not confirmed:
-            self.debts[run.payment.id] = PaymentRun(run.payment)
+            self.debts[run.payment.id] = self.run_kind(run.payment)
             self.runs = list(self.debts.values())
 
-
-def make_debt(outage_id: str) -> Payment:
-    """Return what is owed for an outage, every other one a penalty."""
-    penalty = int(outage_id.split()[-1]) % 2 == 0
-    return Payment(
-        id=derive_payment_id(PASSPHRASE, "default", outage_id, 1),
-        number=0,
-        outage_id=outage_id,
-        revision=1,
-        type=PaymentType.PENALTY if penalty else PaymentType.REWARD,
-        amount_stroops=XLM,
-        payer=Treasury.BOND if penalty else Treasury.POOL,
-        from_address=(BOND if penalty else POOL).public_key,
-        to_address=(BENEFICIARY if penalty else PROVIDER).public_key,
-        correlation_id=outage_id,
-    )
+    def make_debt(self, outage_id: str) -> Payment:
+        """Return what is owed for an outage, every other one a penalty."""
+        penalty = int(outage_id.split()[-1]) % 2 == 0
+        return Payment(
+            id=derive_payment_id(PASSPHRASE, "default", outage_id, 1),
+            number=0,
+            outage_id=outage_id,
+            revision=1,
+            type=PaymentType.PENALTY if penalty else PaymentType.REWARD,
+            amount_stroops=XLM,
+            payer=Treasury.BOND if penalty else Treasury.POOL,
+            from_address=(BOND if penalty else POOL).public_key,
+            to_address=(BENEFICIARY if penalty else PROVIDER).public_key,
+            correlation_id=outage_id,
+        )

@@ -12,19 +12,26 @@ import pytest
 from activities.settlement.payments import PaymentActivitiesImpl
 from devstack.environment.stack import Stack
 from tests.simulation.recorded_schedules import Move, find_failure
+from tests.simulation.recovery.copied_batches import CopiedBatches
+from tests.simulation.recovery.restored_batches import RecoveringBatches, RestoredBatches
 from tests.simulation.recovery.restored_books import RestoredAmongLies
 from tests.simulation.runs import (
     MET_BY_COPIES,
     MET_BY_RESTORED,
     play_copies,
+    play_recovering_batches,
     play_restored,
     play_signer,
 )
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "200"))
 RESTORED, COPIES = SCHEDULES // 10, max(5, SCHEDULES // 40)
+# Of batches, as many are restored and as many copied.
+BATCHES = max(3, SCHEDULES // 60)
 # So many meet each of the new moves.
-ENOUGH_RESTORED, ENOUGH_COPIES = 12, 5
+ENOUGH_RESTORED, ENOUGH_COPIES, ENOUGH_BATCHES = 12, 5, 5
+MET_BY_RESTORED_BATCHES = ("restored", "declared again", "confirmed")
+MET_BY_COPIED_BATCHES = ("copied", "taken over", "confirmed")
 COMMAND = ".venv/bin/python -m pytest tests/simulation/recovery/test_recovery_schedules.py"
 
 
@@ -76,6 +83,19 @@ def test_each_debt_is_paid_once_whoever_runs_a_copy(stack: Stack) -> None:
     ).met
     if COPIES >= ENOUGH_COPIES:
         assert [move for move in MET_BY_COPIES if not met[move]] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "met"),
+    [(RestoredBatches, MET_BY_RESTORED_BATCHES), (CopiedBatches, MET_BY_COPIED_BATCHES)],
+)
+def test_each_batch_member_is_paid_once_whatever_is_restored_or_copied(
+    stack: Stack, kind: type[RecoveringBatches], met: tuple[str, ...]
+) -> None:
+    command = f"{COMMAND} -k 'each_batch_member and {kind.__name__}'"
+    found = play_recovering_batches(stack.environment["DATABASE_URL"], kind, BATCHES, command, 0)
+    if BATCHES >= ENOUGH_BATCHES:
+        assert [move for move in met if not found.met[move]] == []
 
 
 @pytest.mark.parametrize("moves", IN_FLIGHT.values(), ids=IN_FLIGHT)

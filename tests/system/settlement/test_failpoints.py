@@ -244,14 +244,14 @@ async def recover(signer: Signers, client: Client, database: Database) -> None:
 
 async def rested(client: Client, database: Database) -> bool:
     """
-    Return whether every payment is confirmed; signal what is blocked to try again, and what is on its way: where
-    two have driven it, and the one that signed is dead, the other looks again after an hour.
+    Return whether every payment is confirmed; signal what is blocked to try again. Of what is on its way the relay
+    tells who waits: where two have driven it, and the one that signed is dead, the other looks again after an hour.
     """
     async with database.autocommit() as connection:
         found = await connection.execute(select(payments).where(payments.c.status != "confirmed"))
         waiting = found.mappings().all()
     for row in waiting:
-        if row["status"] in ("blocked", "on_hold", "submitted"):
+        if row["status"] in ("blocked", "on_hold"):
             with suppress(RPCError):
                 await client.get_workflow_handle(to_payment(row).workflow_id).signal("retry")
     if waiting:

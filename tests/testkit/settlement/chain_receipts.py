@@ -75,5 +75,8 @@ class FaultlessRail:
     async def is_expired(self, attempt: Attempt) -> bool:
         return True
 
+    async def is_dead(self, attempt: Attempt) -> bool:
+        return True
+
     async def is_corroborated(self, transaction_hash: str, ledger: int) -> bool:
         return True

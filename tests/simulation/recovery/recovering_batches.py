@@ -1,0 +1,81 @@
+"""A world of batches whose database may go back to what it was, while the chain goes on."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from activities.settlement.batches import BatchActivitiesImpl
+from activities.settlement.limits import SigningGate
+from adapters.postgres.database import Database
+from domain.settlement.batches import Batch, Plan
+from domain.settlement.payments import Payment
+from tests.simulation.batch_world import BatchWorld
+from tests.simulation.recovery.recovering_world import CLOCK, RecoveringWorld
+from tests.simulation.workflow_driver import BatchWorkflowRun, WorkflowRun
+from tests.simulation.world import Strike
+
+
+class RecoveringBatchWorld(BatchWorld, RecoveringWorld):
+    """Each payment is some stroops more, so that a sum on the chain shows what it is made of."""
+
+    run_kind = WorkflowRun
+
+    def __init__(
+        self, database: Database, signer: Callable[..., BatchActivitiesImpl], plan: Plan
+    ) -> None:
+        super().__init__(database, signer, plan)
+        self.nets = plan.netting_window_seconds > 0
+        # Of the backup: what Temporal remembered of each batch.
+        self.kept: dict[str, tuple[Batch, list[tuple[str, object]]]] = {}
+
+    async def begin(self, first_sequence: int, run: str, payments: int) -> None:
+        await self._open(first_sequence)
+        CLOCK.read = self.box.clock
+        self.fill_pool()
+        for _ in range(payments):
+            await self.owe()
+        self.start_signer()
+        await self.close_circuit_breaker()
+
+    def make_gate(self) -> SigningGate:
+        return super(BatchWorld, self).make_gate()
+
+    def make_debt(self, outage_id: str) -> Payment:
+        debt, place = super().make_debt(outage_id), int(outage_id.split()[-1])
+        return replace(debt, amount_stroops=debt.amount_stroops + (1 << place))
+
+    async def advance(
+        self,
+        run: WorkflowRun,
+        *,
+        runs: int = 1,
+        crash_at: str | None = None,
+        strike: Strike | None = None,
+    ) -> bool:
+        if not isinstance(run, BatchWorkflowRun) and run.payment.id in self.forgotten:
+            return True
+        if not await self.serve():
+            return True
+        return await super(RecoveringWorld, self).advance(
+            run, runs=runs, crash_at=crash_at, strike=strike
+        )
+
+    async def form_batches(self, *, again: bool = False, crash_at: str | None = None) -> bool:
+        if not await self.serve():
+            return True
+        return await super().form_batches(again=again, crash_at=crash_at)
+
+    async def back_up(self) -> None:
+        await super().back_up()
+        self.kept = {name: (run.subject, list(run.recorded)) for name, run in self.batches.items()}
+
+    async def restore(self, *, memory: bool, recorded: bool) -> None:
+        await super().restore(memory=memory, recorded=recorded)
+        # Who forms batches begins anew, or is started by the relay: open ones get workflows again.
+        self.batching_died = True
+        if memory:
+            return
+        for run in self.batches.values():
+            run.run.close()
+        self.batches = {
+            name: BatchWorkflowRun(batch, list(known)) for name, (batch, known) in self.kept.items()
+        }

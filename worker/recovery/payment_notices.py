@@ -1,0 +1,120 @@
+"""
+Tells workflows what the database says of a payment, and they do not show.
+
+A payment may have two that drive it: an activity and its own workflow, or a batch and its own workflow. The one
+that committed a step may be killed before the other hears of it, which waits for an hour where it was blocked. So
+what each shows to wait for is compared with what is on record: a payment that knows less is signalled `retry`,
+its outage `catch_up`. Both are harmless where there is nothing to know.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from temporalio.client import Client
+
+from adapters.postgres.database import Database
+from adapters.postgres.recovery import standing_payments as records
+from adapters.postgres.settlement import batches
+from domain.reasons import WaitsFor
+from domain.recovery.standing_payments import StandingPayment
+from worker.recovery.shown_workflows import ShownWorkflows, to_shown
+
+log = logging.getLogger(__name__)
+# What was told and is not shown is told again after this long, and then after twice as long, and so on.
+AGAIN_SECONDS, AGAIN_SECONDS_MAX = 10.0, 300.0
+FORGET_SECONDS = 3600.0
+Rule = Callable[[WaitsFor | None], bool]
+
+
+class PaymentNotices:
+    def __init__(
+        self, database: Database, client: Client, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.database = database
+        self.workflows = ShownWorkflows(client)
+        self.now = now
+        # What was told to whom: when last, and how long until it is told again.
+        self._told: dict[tuple[str, str], tuple[float, float]] = {}
+        # Payments of ended outages that were compared, and need not be again.
+        self._ended = set[str]()
+
+    async def look(self, since: datetime, grace: timedelta) -> int:
+        """Compare the payments at work, those just made, and those of outages that ended; return how many were told."""
+        async with self.database.autocommit() as connection:
+            at_work = await records.list_at_work(connection)
+            unreceived = await records.list_unreceived(connection)
+            ended = await records.list_ended(connection, since, grace)
+        news = [each for each in ended if each.id not in self._ended]
+        told = await self.compare([*at_work, *unreceived, *news])
+        self._ended = {each.id for each in ended}
+        return told
+
+    async def compare_named(self, payment_ids: Sequence[str]) -> int:
+        """Compare these payments; return how many were told."""
+        if not payment_ids:
+            return 0
+        async with self.database.autocommit() as connection:
+            found = await records.list_named(connection, payment_ids)
+        return await self.compare(found)
+
+    async def compare(self, found: Sequence[StandingPayment]) -> int:
+        """Tell each workflow that shows less than is on record; return how many were told."""
+        if not found:
+            return 0
+        names = {name for each in found for name in (each.workflow_id, each.outage_workflow_id)}
+        shown = await self.workflows.list_named(sorted(names))
+        told = 0
+        for each in found:
+            for name, signal, is_unknown in _list_rules(each):
+                known = shown.get(name)
+                if known is not None and known.running and is_unknown(known.waits_for):
+                    told += await self.tell(name, each.describe(), signal, is_unknown)
+        return told
+
+    async def tell_idle_batches(self) -> int:
+        """Tell the workflow of a batch that waits for a person, who has released its channel; return how many."""
+        waiting = await self.workflows.list_waiting("BatchWorkflow", WaitsFor.REVIEW)
+        if not waiting:
+            return 0
+        async with self.database.autocommit() as connection:
+            at_work = {f"batch/{each.id}" for each in await batches.list_open(connection)}
+        told = 0
+        for name in sorted(set(waiting) - at_work):
+            told += await self.tell(name, "its attempt has ended", "retry")
+        return told
+
+    async def tell(
+        self, name: str, what: str, signal: str, is_unknown: Rule = lambda _shown: True
+    ) -> bool:
+        """Signal a workflow that has missed what is said; False when it knows by now, or was told a moment ago."""
+        key = (name, what)
+        at, again = self._told.get(key, (-AGAIN_SECONDS_MAX, AGAIN_SECONDS / 2))
+        if self.now() - at < again:
+            return False
+        # The list may lag behind.
+        described = await self.workflows.describe(name)
+        if described is None:
+            return False
+        shown = to_shown(described)
+        if not shown.running or not is_unknown(shown.waits_for):
+            return False
+        self._remember(key, min(again * 2, AGAIN_SECONDS_MAX))
+        log.info("%s does not show that %s; it is told", name, what)
+        return await self.workflows.signal(name, signal)
+
+    def _remember(self, key: tuple[str, str], again: float) -> None:
+        now = self.now()
+        self._told = {
+            name: told for name, told in self._told.items() if now - told[0] < FORGET_SECONDS
+        }
+        self._told[key] = (now, again)
+
+
+def _list_rules(payment: StandingPayment) -> list[tuple[str, str, Rule]]:
+    """Return, of both workflows, the name, the signal, and what it does not know if that is shown."""
+    return [
+        (payment.workflow_id, "retry", payment.is_unknown_to_payment),
+        (payment.outage_workflow_id, "catch_up", payment.is_unknown_to_outage),
+    ]
