@@ -35,6 +35,7 @@ from domain.sla.outages import (
     AmendOutageInput,
     Cancellation,
     Declaration,
+    RecordOutageInput,
     RecordOutageResult,
     ReopenOutageInput,
     ReopenRequest,
@@ -46,13 +47,13 @@ from services.sla.disputes.read_answer import read_decision, read_filing, read_r
 from services.sla.outages.read_answer import (
     read_amendment,
     read_cancellation,
-    read_declaration,
     read_resolution,
 )
 from services.sla.outages.read_reversal import read_reopening, read_void
+from services.sla.outages.record_outage import record_outage
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
-from workflows.sla.outage_starts import declare_outage
+from workflows.sla.outage_starts import start_declared
 
 log = logging.getLogger(__name__)
 MATCH: Any = PaymentWorkflow.match_transfer
@@ -66,14 +67,28 @@ CATCH_UP_SECONDS = (0.1, 0.3, 0.6, 1.0)
 Look = Callable[[], Awaitable[Any]]
 
 
-async def declare(engine: Engine, declaration: Declaration) -> RecordOutageResult | None:
-    """Start the workflow of an outage; None when it is on record already, with this very content."""
+async def declare(engine: Engine, declaration: Declaration) -> RecordOutageResult:
+    """
+    Put an outage on record, unless it is there with this very content, and start its workflow once that is
+    committed: the relay starts the one that is missing.
+    """
     outage = declaration.outage
     logs.bind(outage_id=outage.id)
     async with _take_turn(engine, outage.id):
-        if await read_declaration(engine.database, declaration):
-            return None
-        return await declare_outage(engine.temporal, declaration)
+        declaring = RecordOutageInput(declaration, datetime.now(UTC))
+        recorded = await record_outage(engine.database, declaring)
+    if recorded.created:
+        await unit_of_work.call_after_commit(partial(_start, engine, declaration, recorded))
+    return recorded
+
+
+async def _start(engine: Engine, declaration: Declaration, recorded: RecordOutageResult) -> None:
+    try:
+        await start_declared(engine.temporal, declaration, recorded)
+    except (RPCError, RuntimeError) as error:
+        log.warning(
+            "the workflow of outage %s is left to the relay: %s", declaration.outage.id, error
+        )
 
 
 async def amend(engine: Engine, outage_id: str, amendment: Amendment, update_id: str) -> None:
@@ -178,7 +193,6 @@ async def _explain_payment(engine: Engine, payment_id: str, asked: MatchTransfer
 @asynccontextmanager
 async def _take_turn(engine: Engine, outage_id: str) -> AsyncIterator[None]:
     """Wait until nobody else asks the same outage: of many that want the same the first decides for all."""
-    await unit_of_work.conclude()
     turn = engine.turns.setdefault(outage_id, asyncio.Lock())
     try:
         async with asyncio.timeout(TURN_WITHIN_SECONDS):
@@ -196,6 +210,7 @@ async def _ask(
 ) -> Any:
     """Ask an outage to change, unless the database has the answer; `look` reads it there."""
     logs.bind(outage_id=outage_id)
+    await unit_of_work.conclude()
     try:
         async with _take_turn(engine, outage_id):
             if (answer := await look()) is not None:

@@ -76,11 +76,17 @@ class OutageActivities(OutageStateActivities, ReversalActivities, SettlingActivi
 @workflow.defn
 class OutageWorkflow(SettlingWorkflowBase):
     @workflow.init
-    def __init__(self, declaration: Declaration) -> None:
+    def __init__(
+        self, declaration: Declaration, recorded: RecordOutageResult | None = None
+    ) -> None:
         super().__init__(declaration)
+        # By who starts this workflow, a moment ago; never of one that is started again, or continued.
+        self.recorded = recorded
 
     @workflow.run
-    async def run(self, declaration: Declaration) -> OutageStatus | None:
+    async def run(
+        self, declaration: Declaration, recorded: RecordOutageResult | None = None
+    ) -> OutageStatus | None:
         return await self.outlast_cancellation(self.see_through())
 
     async def see_through(self) -> OutageStatus | None:
@@ -97,8 +103,9 @@ class OutageWorkflow(SettlingWorkflowBase):
     async def declare(self) -> bool:
         """Record the outage, or read how it stands; False when another outage has this id."""
         try:
-            declaring = outages.RecordOutageInput(self.declaration, workflow.now())
-            self.recorded = await run_activity(OutageActivities.record_outage, declaring)
+            if self.recorded is None:
+                declaring = outages.RecordOutageInput(self.declaration, workflow.now())
+                self.recorded = await run_activity(OutageActivities.record_outage, declaring)
         except ApplicationError as error:
             self.refuse_declaration(error)
             return False

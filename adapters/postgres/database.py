@@ -50,7 +50,8 @@ _KEEP_COMMIT = text(
     "SELECT set_config('synchronous_commit', 'on', true)"
     " WHERE current_setting('synchronous_commit') = 'off'"
 )
-_CHECK_NOW = (text("SET CONSTRAINTS ALL IMMEDIATE"), text("SET CONSTRAINTS ALL DEFERRED"))
+# What is checked at a commit is refused here, where the caller can still be told; in one round trip.
+_CHECK_NOW = text("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
 
 
 # Who lists things has each statement planned with its own values: a plan for any site or agreement is a bad one for
@@ -96,12 +97,19 @@ class Database:
 
     @asynccontextmanager
     async def _join(self, unit: UnitOfWork) -> AsyncIterator[AsyncConnection]:
+        if unit.connection is not None:
+            async with unit.connection.begin_nested():
+                yield unit.connection
+                await unit.connection.execute(_CHECK_NOW)
+            return
+        # The first one has nothing before it that a savepoint would keep.
         connection = await unit.begin(self.engine)
-        async with connection.begin_nested():
+        try:
             yield connection
-            # What is checked at a commit is refused here, where the caller can still be told.
-            for mode in _CHECK_NOW:
-                await connection.execute(mode)
+            await connection.execute(_CHECK_NOW)
+        except BaseException:
+            await unit.take_back()
+            raise
 
     @asynccontextmanager
     async def open_session(self) -> AsyncIterator[AsyncConnection]:

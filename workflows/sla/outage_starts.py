@@ -11,6 +11,8 @@ from workflows.outages import OutageWorkflow
 from workflows.visibility.search_attributes import make_search_attributes
 
 ANSWER_WITHIN = timedelta(seconds=10)
+# Who has put an outage on record waits no longer for its workflow, which the relay starts else.
+START_WITHIN = timedelta(seconds=2)
 # After whatever somebody waits for.
 IN_BULK = Priority(priority_key=5)
 # The SDK's types know asynchronous updates of a handle only, not of a start.
@@ -31,6 +33,18 @@ async def declare_outage(client: Client, declaration: Declaration) -> RecordOuta
         rpc_timeout=ANSWER_WITHIN,
     )
     return recorded
+
+
+async def start_declared(
+    client: Client, declaration: Declaration, recorded: RecordOutageResult
+) -> None:
+    """Start the workflow of an outage that its caller has put on record just now, unless it runs."""
+    await client.start_workflow(
+        OutageWorkflow.run,
+        args=[declaration, recorded],
+        **_describe_start(declaration),
+        rpc_timeout=START_WITHIN,
+    )
 
 
 async def start_recorded(client: Client, declaration: Declaration) -> None:

@@ -23,6 +23,8 @@ PAGE = 100
 LOCK_KEY = 4706052305
 # Whoever commits last began before this.
 _COMMIT_WITHIN = timedelta(seconds=30)
+# Who puts an outage on record starts its workflow after the commit, or gives up: START_WITHIN of its starts.
+_DECLARED_WITHIN = timedelta(seconds=3)
 # A delivery's workflow is started a moment after the commit.
 _STARTED_WITHIN = timedelta(seconds=20)
 # The workflow of an outage has its payment made within half a minute, or starts a workflow for it.
@@ -58,7 +60,7 @@ async def list_changed(
 async def list_outages(
     connection: AsyncConnection, after: str = "", only: Sequence[str] | None = None
 ) -> list[Unfinished]:
-    """Return a page of the outages that are not final; of those named by `only`, if it is given."""
+    """Return a page of the outages that are not final, but those of a moment ago; of those named by `only`, if given."""
     paid = (
         select(payments.c.id)
         .where(
@@ -70,7 +72,11 @@ async def list_outages(
     )
     statement = (
         select(outages, paid.label("paid"))
-        .where(_UNFINISHED, outages.c.id > after)
+        .where(
+            _UNFINISHED,
+            outages.c.declared_at < func.now() - _DECLARED_WITHIN,
+            outages.c.id > after,
+        )
         .order_by(outages.c.id)
         .limit(PAGE)
     )

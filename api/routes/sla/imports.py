@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
+from adapters.postgres import unit_of_work
 from adapters.postgres.sla import imports, outages
 from api import commands
 from api.access.permissions import require
@@ -134,6 +135,7 @@ async def _import_all(
     for each in found:
         rows[each.outage.id].append(each)
     results, left = list[bool | RowProblem](), iter(rows.values())
+    await unit_of_work.conclude()  # each row is a transaction of its own
 
     async def work() -> None:
         for same in left:
@@ -177,7 +179,7 @@ async def _import(engine: Engine, item: ImportedOutage, asked: Request) -> bool:
             return True
         if known.resolved_at not in (None, resolution.resolved_at):
             raise Invalid("end_time", f"is on record as {known.resolved_at.isoformat()}")
-    return declared is not None and declared.correlation_id == asked.correlation_id
+    return declared.created
 
 
 @router.get("/history", dependencies=[require(Permission.OUTAGES_READ)], responses=GOES_ON)

@@ -71,7 +71,7 @@ async def declare_outage(
     declaration = make_declaration(engine, outage, asked)
     await check_declaration(engine.database, declaration, resolution)
     recorded = await commands.declare(engine, declaration)
-    if recorded is None:
+    if not recorded.created:
         response.status_code = 200
     shown = await show_outage(engine, outage.id, response, EVERYTHING)
     if resolution is None:
