@@ -43,6 +43,7 @@ from domain.sla.outages import (
     VoidDebtInput,
     VoidRequest,
 )
+from services.sla.declarations.declare_outage import DeclaredOutage, declare_outage
 from services.sla.disputes.read_answer import read_decision, read_filing, read_review
 from services.sla.outages.read_answer import (
     read_amendment,
@@ -50,7 +51,6 @@ from services.sla.outages.read_answer import (
     read_resolution,
 )
 from services.sla.outages.read_reversal import read_reopening, read_void
-from services.sla.outages.record_outage import record_outage
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.sla.outage_starts import start_declared
@@ -67,7 +67,7 @@ CATCH_UP_SECONDS = (0.1, 0.3, 0.6, 1.0)
 Look = Callable[[], Awaitable[Any]]
 
 
-async def declare(engine: Engine, declaration: Declaration) -> RecordOutageResult:
+async def declare(engine: Engine, declaration: Declaration) -> DeclaredOutage:
     """
     Put an outage on record, unless it is there with this very content, and start its workflow once that is
     committed: the relay starts the one that is missing.
@@ -76,10 +76,11 @@ async def declare(engine: Engine, declaration: Declaration) -> RecordOutageResul
     logs.bind(outage_id=outage.id)
     async with _take_turn(engine, outage.id):
         declaring = RecordOutageInput(declaration, datetime.now(UTC))
-        recorded = await record_outage(engine.database, declaring)
-    if recorded.created:
-        await unit_of_work.call_after_commit(partial(_start, engine, declaration, recorded))
-    return recorded
+        declared = await declare_outage(engine.database, declaring)
+    if declared.recorded.created:
+        start = partial(_start, engine, declaration, declared.recorded)
+        await unit_of_work.call_after_commit(start)
+    return declared
 
 
 async def _start(engine: Engine, declaration: Declaration, recorded: RecordOutageResult) -> None:

@@ -69,11 +69,11 @@ async def test_an_outage_is_declared_while_the_workflow_server_is_away(
     away = await temporal_server.connect(f"{LOOPBACK}:{free()}", "default", lazy=True)
     engine = Engine(cast(Any, None), database, away, cast(Any, None))
     declaration, began = make_declaration(), time.monotonic()
-    assert (await commands.declare(engine, declaration)).created
+    assert (await commands.declare(engine, declaration)).recorded.created
     assert time.monotonic() - began < 5
     assert (await api.get(f"/outages/{declaration.outage.id}")).json()["lifecycle"] == "declared"
     assert not await runs(temporal, declaration.outage.id)
-    assert not (await commands.declare(engine, declaration)).created
+    assert not (await commands.declare(engine, declaration)).recorded.created
 
 
 async def test_the_workflow_of_a_declared_outage_begins_with_what_is_on_record(

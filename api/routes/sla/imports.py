@@ -14,7 +14,7 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from adapters.postgres import unit_of_work
-from adapters.postgres.sla import imports, outages
+from adapters.postgres.sla import imports
 from api import commands
 from api.access.permissions import require
 from api.dependencies import Asked, CursorPaging, Database, Engine, Running
@@ -23,7 +23,6 @@ from api.parsing.multipart import FORM, parse_file
 from api.protocol.next_cursors import GOES_ON, set_next_cursor
 from api.responses import declare_problems
 from domain.access.permissions import Permission
-from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict, Invalid, Refused
 from domain.requests import Request
 from domain.sla.imports import ImportedOutage, ImportRecord, RowProblem, parse_rows, read_rows
@@ -172,14 +171,13 @@ async def _import(engine: Engine, item: ImportedOutage, asked: Request) -> bool:
     await check_declaration(engine.database, declaration, resolution)
     declared = await commands.declare(engine, declaration)
     if resolution is not None:
-        async with engine.database.autocommit() as connection:
-            known = await outages.get(connection, outage.id, EVERYTHING)
+        known = declared.outage
         if known.status is OutageStatus.DECLARED:
             await commands.resolve(engine, outage.id, resolution, f"import-{outage.id}")
             return True
         if known.resolved_at not in (None, resolution.resolved_at):
             raise Invalid("end_time", f"is on record as {known.resolved_at.isoformat()}")
-    return declared.created
+    return declared.recorded.created
 
 
 @router.get("/history", dependencies=[require(Permission.OUTAGES_READ)], responses=GOES_ON)
