@@ -61,18 +61,23 @@ _READING = " -c plan_cache_mode=force_custom_plan -c random_page_cost=1.1 -c jit
 
 class Database:
     def __init__(self, url: str, connections_max: int = 10, *, reads: bool = False) -> None:
+        """`reads` is for who lists things: what is not a transaction has connections of its own, as many again."""
         self.url = make_dialect_url(url)
-        self.engine = create_async_engine(
-            self.url,
-            pool_size=connections_max,
-            max_overflow=0,
-            pool_timeout=10,
-            pool_recycle=1800,
+        pool: dict[str, Any] = {
+            "pool_size": connections_max,
+            "max_overflow": 0,
+            "pool_timeout": 10,
+            "pool_recycle": 1800,
             # Errors are logged, and a log must not contain what a caller sent.
-            hide_parameters=True,
-            connect_args=_CONNECT | ({"options": _CONNECT["options"] + _READING} if reads else {}),
-        )
+            "hide_parameters": True,
+        }
+        self.engine = create_async_engine(self.url, **pool, connect_args=_CONNECT)
         self.committing = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        if reads:
+            options = {"options": _CONNECT["options"] + _READING}
+            self.committing = create_async_engine(
+                self.url, **pool, isolation_level="AUTOCOMMIT", connect_args=_CONNECT | options
+            )
 
     @property
     def location(self) -> str:
@@ -160,6 +165,7 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self.committing.dispose()
 
 
 @contextmanager
