@@ -59,6 +59,8 @@ log = logging.getLogger(__name__)
 MATCH: Any = PaymentWorkflow.match_transfer
 # A caller waits this long for those before it; then it is asked to come again.
 TURN_WITHIN_SECONDS = 6.0
+# Who declares an outage waits this long for the start of its workflow, which goes on without them.
+START_WITHIN_SECONDS = 2.0
 # The database is looked at this often while a workflow does not answer.
 LOOK_EVERY_SECONDS = 2.0
 # A workflow that knows less than the database has this long to catch up.
@@ -84,6 +86,16 @@ async def declare(engine: Engine, declaration: Declaration) -> DeclaredOutage:
 
 
 async def _start(engine: Engine, declaration: Declaration, recorded: RecordOutageResult) -> None:
+    """Start the workflow of an outage; it may take longer than its caller is made to wait."""
+    starting = asyncio.create_task(_start_workflow(engine, declaration, recorded))
+    engine.starts.add(starting)
+    starting.add_done_callback(engine.starts.discard)
+    await asyncio.wait({starting}, timeout=START_WITHIN_SECONDS)
+
+
+async def _start_workflow(
+    engine: Engine, declaration: Declaration, recorded: RecordOutageResult
+) -> None:
     try:
         await start_declared(engine.temporal, declaration, recorded)
     except (RPCError, RuntimeError) as error:

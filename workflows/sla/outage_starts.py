@@ -11,8 +11,6 @@ from workflows.outages import OutageWorkflow
 from workflows.visibility.search_attributes import make_search_attributes
 
 ANSWER_WITHIN = timedelta(seconds=10)
-# Who has put an outage on record waits no longer for its workflow, which the relay starts else.
-START_WITHIN = timedelta(seconds=2)
 # After whatever somebody waits for.
 IN_BULK = Priority(priority_key=5)
 # The SDK's types know asynchronous updates of a handle only, not of a start.
@@ -43,7 +41,7 @@ async def start_declared(
         OutageWorkflow.run,
         args=[declaration, recorded],
         **_describe_start(declaration),
-        rpc_timeout=START_WITHIN,
+        rpc_timeout=ANSWER_WITHIN,
     )
 
 

@@ -23,7 +23,7 @@ PAGE = 100
 LOCK_KEY = 4706052305
 # Whoever commits last began before this.
 _COMMIT_WITHIN = timedelta(seconds=30)
-# Who puts an outage on record starts its workflow after the commit, or gives up: START_WITHIN of its starts.
+# Who puts an outage on record starts its workflow after the commit; starting it once more does no harm.
 _DECLARED_WITHIN = timedelta(seconds=3)
 # A delivery's workflow is started a moment after the commit.
 _STARTED_WITHIN = timedelta(seconds=20)
