@@ -11,6 +11,7 @@ database is the truth: a workflow that begins on an outage that is on record goe
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -76,17 +77,13 @@ class OutageActivities(OutageStateActivities, ReversalActivities, SettlingActivi
 @workflow.defn
 class OutageWorkflow(SettlingWorkflowBase):
     @workflow.init
-    def __init__(
-        self, declaration: Declaration, recorded: RecordOutageResult | None = None
-    ) -> None:
-        super().__init__(declaration)
-        # By who starts this workflow, a moment ago; never of one that is started again, or continued.
-        self.recorded = recorded
+    def __init__(self, declaration: Declaration) -> None:
+        # The run that continues this one, and what it starts, must read how the outage stands.
+        super().__init__(replace(declaration, recorded=None))
+        self.recorded = declaration.recorded
 
     @workflow.run
-    async def run(
-        self, declaration: Declaration, recorded: RecordOutageResult | None = None
-    ) -> OutageStatus | None:
+    async def run(self, declaration: Declaration) -> OutageStatus | None:
         return await self.outlast_cancellation(self.see_through())
 
     async def see_through(self) -> OutageStatus | None:

@@ -1,5 +1,6 @@
 """The workflow of an outage, seen by the answers that callers get and the activities that ran."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -81,7 +82,10 @@ async def test_an_outage_that_its_caller_has_recorded_is_not_recorded_again(
     recorded = await fakes.outages.record_outage(RecordOutageInput(said, DETECTED))
     fakes.outages.asked.clear()
     handle = await environment.client.start_workflow(
-        OutageWorkflow.run, args=[said, recorded], id="outage/recorded", task_queue="outages"
+        OutageWorkflow.run,
+        replace(said, recorded=recorded),
+        id="outage/recorded",
+        task_queue="outages",
     )
     await handle.execute_update(OutageWorkflow.resolve, LATE)
     assert await handle.result() is OutageStatus.CLOSED

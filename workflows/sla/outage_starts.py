@@ -1,5 +1,6 @@
 """How the workflow of an outage is started, whoever does it: the API, a source of alerts, or an import."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -39,7 +40,7 @@ async def start_declared(
     """Start the workflow of an outage that its caller has put on record just now, unless it runs."""
     await client.start_workflow(
         OutageWorkflow.run,
-        args=[declaration, recorded],
+        replace(declaration, recorded=recorded),
         **_describe_start(declaration),
         rpc_timeout=ANSWER_WITHIN,
     )
