@@ -35,6 +35,7 @@ from domain.sla.outages import (
     AmendOutageInput,
     Cancellation,
     Declaration,
+    RecordOutageInput,
     RecordOutageResult,
     ReopenOutageInput,
     ReopenRequest,
@@ -42,22 +43,24 @@ from domain.sla.outages import (
     VoidDebtInput,
     VoidRequest,
 )
+from services.sla.declarations.declare_outage import DeclaredOutage, declare_outage
 from services.sla.disputes.read_answer import read_decision, read_filing, read_review
 from services.sla.outages.read_answer import (
     read_amendment,
     read_cancellation,
-    read_declaration,
     read_resolution,
 )
 from services.sla.outages.read_reversal import read_reopening, read_void
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
-from workflows.sla.outage_starts import declare_outage
+from workflows.sla.outage_starts import start_declared
 
 log = logging.getLogger(__name__)
 MATCH: Any = PaymentWorkflow.match_transfer
 # A caller waits this long for those before it; then it is asked to come again.
 TURN_WITHIN_SECONDS = 6.0
+# Who declares an outage waits this long for the start of its workflow, which goes on without them.
+START_WITHIN_SECONDS = 2.0
 # The database is looked at this often while a workflow does not answer.
 LOOK_EVERY_SECONDS = 2.0
 # A workflow that knows less than the database has this long to catch up.
@@ -66,14 +69,39 @@ CATCH_UP_SECONDS = (0.1, 0.3, 0.6, 1.0)
 Look = Callable[[], Awaitable[Any]]
 
 
-async def declare(engine: Engine, declaration: Declaration) -> RecordOutageResult | None:
-    """Start the workflow of an outage; None when it is on record already, with this very content."""
+async def declare(engine: Engine, declaration: Declaration) -> DeclaredOutage:
+    """
+    Put an outage on record, unless it is there with this very content, and start its workflow once that is
+    committed: the relay starts the one that is missing.
+    """
     outage = declaration.outage
     logs.bind(outage_id=outage.id)
     async with _take_turn(engine, outage.id):
-        if await read_declaration(engine.database, declaration):
-            return None
-        return await declare_outage(engine.temporal, declaration)
+        declaring = RecordOutageInput(declaration, datetime.now(UTC))
+        declared = await declare_outage(engine.database, declaring)
+    if declared.recorded.created:
+        start = partial(_start, engine, declaration, declared.recorded)
+        await unit_of_work.call_after_commit(start)
+    return declared
+
+
+async def _start(engine: Engine, declaration: Declaration, recorded: RecordOutageResult) -> None:
+    """Start the workflow of an outage; it may take longer than its caller is made to wait."""
+    starting = asyncio.create_task(_start_workflow(engine, declaration, recorded))
+    engine.starts.add(starting)
+    starting.add_done_callback(engine.starts.discard)
+    await asyncio.wait({starting}, timeout=START_WITHIN_SECONDS)
+
+
+async def _start_workflow(
+    engine: Engine, declaration: Declaration, recorded: RecordOutageResult
+) -> None:
+    try:
+        await start_declared(engine.temporal, declaration, recorded)
+    except (RPCError, RuntimeError) as error:
+        log.warning(
+            "the workflow of outage %s is left to the relay: %s", declaration.outage.id, error
+        )
 
 
 async def amend(engine: Engine, outage_id: str, amendment: Amendment, update_id: str) -> None:
@@ -178,7 +206,6 @@ async def _explain_payment(engine: Engine, payment_id: str, asked: MatchTransfer
 @asynccontextmanager
 async def _take_turn(engine: Engine, outage_id: str) -> AsyncIterator[None]:
     """Wait until nobody else asks the same outage: of many that want the same the first decides for all."""
-    await unit_of_work.conclude()
     turn = engine.turns.setdefault(outage_id, asyncio.Lock())
     try:
         async with asyncio.timeout(TURN_WITHIN_SECONDS):
@@ -196,6 +223,7 @@ async def _ask(
 ) -> Any:
     """Ask an outage to change, unless the database has the answer; `look` reads it there."""
     logs.bind(outage_id=outage_id)
+    await unit_of_work.conclude()
     try:
         async with _take_turn(engine, outage_id):
             if (answer := await look()) is not None:

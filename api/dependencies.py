@@ -47,6 +47,8 @@ class Engine:
     access: AccessContext
     # Commands about one outage are asked one after the other; each lock lives while somebody holds it.
     turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    # Workflows of declared outages that are being started, or the tasks would be forgotten.
+    starts: set["asyncio.Task[None]"] = field(default_factory=set)
     # Files that are being written at this moment.
     exports: int = 0
 

@@ -69,7 +69,6 @@ async def test_a_request_is_followed_to_its_payment(api: httpx.AsyncClient, stac
     assert resolved["route"] == "/api/v1/outages/{outage_id}/resolve"
     assert resolved["outage_id"] == body["id"]
 
-    await logged(stack, "worker", activity="record_outage", correlation_id=first, **about)
     judged = await logged(stack, "worker", activity="judge_outage", **about)
     assert judged["correlation_id"] == second
     assert judged["workflow_id"] == f"outage/{body['id']}"
@@ -159,14 +158,14 @@ async def test_every_line_of_every_process_is_json_with_an_instant(
 async def test_a_trace_goes_on_in_every_process(api: httpx.AsyncClient, stack: Stack) -> None:
     """What declares an outage and what resolves it are two traces, in the workers as well."""
     declared, resolved = "0af7651916cd43dd8448eb211c80319c", "4bf92f3577b34da6a3ce929d0e0e4736"
-    body = build_outage()
+    body = build_outage(policy=AT_ONCE)
     for path, sent, trace_id in (
         ("/outages", body, declared),
         (f"/outages/{body['id']}/resolve", {"mttr_minutes": 5}, resolved),
     ):
         asked = {"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"}
         assert (await api.post(path, json=sent, headers=asked)).is_success
-    for trace_id, activity in ((declared, "record_outage"), (resolved, "judge_outage")):
+    for trace_id, activity in ((declared, "owe_payment"), (resolved, "judge_outage")):
         about = {"trace_id": trace_id, "trace_flags": "01"}
         request = await logged(stack, "api", event="request", **about)
         work = await logged(stack, "worker", activity=activity, outage_id=body["id"], **about)

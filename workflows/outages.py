@@ -15,6 +15,7 @@ workflows/attestations.py, `await_payment` in workflows/sla/settling.py, `await_
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -81,7 +82,9 @@ class OutageActivities(OutageStateActivities, ReversalActivities, SettlingActivi
 class OutageWorkflow(SettlingWorkflowBase):
     @workflow.init
     def __init__(self, declaration: Declaration) -> None:
-        super().__init__(declaration)
+        # The run that continues this one, and what it starts, must read how the outage stands.
+        super().__init__(replace(declaration, recorded=None))
+        self.recorded = declaration.recorded
 
     @workflow.run
     async def run(self, declaration: Declaration) -> OutageStatus | None:
@@ -101,8 +104,9 @@ class OutageWorkflow(SettlingWorkflowBase):
     async def declare(self) -> bool:
         """Record the outage, or read how it stands; False when another outage has this id."""
         try:
-            declaring = outages.RecordOutageInput(self.declaration, workflow.now())
-            self.recorded = await run_activity(OutageActivities.record_outage, declaring)
+            if self.recorded is None:
+                declaring = outages.RecordOutageInput(self.declaration, workflow.now())
+                self.recorded = await run_activity(OutageActivities.record_outage, declaring)
         except ApplicationError as error:
             self.refuse_declaration(error)
             return False

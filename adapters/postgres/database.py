@@ -50,7 +50,8 @@ _KEEP_COMMIT = text(
     "SELECT set_config('synchronous_commit', 'on', true)"
     " WHERE current_setting('synchronous_commit') = 'off'"
 )
-_CHECK_NOW = (text("SET CONSTRAINTS ALL IMMEDIATE"), text("SET CONSTRAINTS ALL DEFERRED"))
+# What is checked at a commit is refused here, where the caller can still be told; in one round trip.
+_CHECK_NOW = text("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
 
 
 # Who lists things has each statement planned with its own values: a plan for any site or agreement is a bad one for
@@ -60,18 +61,23 @@ _READING = " -c plan_cache_mode=force_custom_plan -c random_page_cost=1.1 -c jit
 
 class Database:
     def __init__(self, url: str, connections_max: int = 10, *, reads: bool = False) -> None:
+        """`reads` is for who lists things: what is not a transaction has connections of its own, as many again."""
         self.url = make_dialect_url(url)
-        self.engine = create_async_engine(
-            self.url,
-            pool_size=connections_max,
-            max_overflow=0,
-            pool_timeout=10,
-            pool_recycle=1800,
+        pool: dict[str, Any] = {
+            "pool_size": connections_max,
+            "max_overflow": 0,
+            "pool_timeout": 10,
+            "pool_recycle": 1800,
             # Errors are logged, and a log must not contain what a caller sent.
-            hide_parameters=True,
-            connect_args=_CONNECT | ({"options": _CONNECT["options"] + _READING} if reads else {}),
-        )
+            "hide_parameters": True,
+        }
+        self.engine = create_async_engine(self.url, **pool, connect_args=_CONNECT)
         self.committing = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        if reads:
+            options = {"options": _CONNECT["options"] + _READING}
+            self.committing = create_async_engine(
+                self.url, **pool, isolation_level="AUTOCOMMIT", connect_args=_CONNECT | options
+            )
 
     @property
     def location(self) -> str:
@@ -96,12 +102,19 @@ class Database:
 
     @asynccontextmanager
     async def _join(self, unit: UnitOfWork) -> AsyncIterator[AsyncConnection]:
+        if unit.connection is not None:
+            async with unit.connection.begin_nested():
+                yield unit.connection
+                await unit.connection.execute(_CHECK_NOW)
+            return
+        # The first one has nothing before it that a savepoint would keep.
         connection = await unit.begin(self.engine)
-        async with connection.begin_nested():
+        try:
             yield connection
-            # What is checked at a commit is refused here, where the caller can still be told.
-            for mode in _CHECK_NOW:
-                await connection.execute(mode)
+            await connection.execute(_CHECK_NOW)
+        except BaseException:
+            await unit.take_back()
+            raise
 
     @asynccontextmanager
     async def open_session(self) -> AsyncIterator[AsyncConnection]:
@@ -152,6 +165,7 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self.committing.dispose()
 
 
 @contextmanager

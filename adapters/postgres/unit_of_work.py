@@ -1,8 +1,8 @@
 """
 A unit of work: what one request writes becomes one transaction, which ends with the record of its answer.
 
-While one is active, each transaction of a use case is a savepoint in it. It is committed with the answer
-or not at all. Whoever is asked for something outside the database must see what is written so far:
+While one is active, each transaction of a use case is a part of it, and each after the first a savepoint. It
+is committed with the answer or not at all. Whoever is asked for something outside the database must see what is written so far:
 `conclude` commits it, and the rest of the request has transactions of its own.
 """
 
@@ -61,6 +61,10 @@ class UnitOfWork:
 
     async def roll_back(self) -> None:
         self.concluded = True
+        await self.take_back()
+
+    async def take_back(self) -> None:
+        """Undo what was written so far; the unit goes on."""
         connection, self._connection = self._connection, None
         self._deferred.clear()
         if connection is not None:

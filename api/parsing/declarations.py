@@ -27,21 +27,18 @@ def make_declaration(engine: Engine, outage: Outage, asked: Request) -> Declarat
 async def check_declaration(
     database: Database, declaration: Declaration, resolution: Resolution | None
 ) -> None:
-    """Refuse before anything begins: a workflow that refuses has already been started."""
+    """Refuse before anything is on record: an outage that cannot be resolved is not declared either."""
     now, outage = datetime.now(UTC), declaration.outage
     check_instant("detected_at", outage.detected_at, now)
-    if resolution is not None:
-        check_resolution(outage, resolution, now)
-    named = (outage.policy, outage.agreement, outage.customer)
-    if resolution is None and named == (None, None, None):
+    if resolution is None:
         return
+    check_resolution(outage, resolution, now)
     try:
         bindings = await read_bindings(database, declaration)
     except Invalid:
         if await read_declaration(database, declaration):
             return  # it is on record, and bound to what was in force then
         raise
-    if resolution is not None:
-        minutes = resolution.get_times(outage)[1]
-        for bound in bindings:
-            compute_payable(judge(bound.policy.terms[outage.severity], minutes))
+    minutes = resolution.get_times(outage)[1]
+    for bound in bindings:
+        compute_payable(judge(bound.policy.terms[outage.severity], minutes))

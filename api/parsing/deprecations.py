@@ -25,9 +25,12 @@ _DESCRIPTIONS = {
 async def add_deprecations(request: Request) -> None:
     """Let whatever is answered, a refusal too, bear both headers where the caller used such a spelling."""
     route, sent = request.scope["route"], request.query_params
-    if route.deprecated or any(
-        parameter.field_info.deprecated and parameter.alias in sent
-        for parameter in list_parameters(route.dependant)
+    if route.deprecated or (
+        sent
+        and any(
+            parameter.field_info.deprecated and parameter.alias in sent
+            for parameter in list_parameters(route.dependant)
+        )
     ):
         request.state.answer_headers.extend(
             (name.lower().encode(), value.encode()) for name, value in HEADERS.items()

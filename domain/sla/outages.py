@@ -94,7 +94,8 @@ class Outage:
 class Declaration:
     """
     An outage as it was declared, by whom, and what it is judged and paid by. The fingerprint is
-    hashed when the declaration is made, and travels with it from there on.
+    hashed when the declaration is made, and travels with it from there on. `recorded` is for the workflow that is
+    started by who has put the outage on record just now, and never for one that is started again.
     """
 
     outage: Outage
@@ -102,6 +103,7 @@ class Declaration:
     policy: str
     agreement: str
     fingerprint: str = ""
+    recorded: "RecordOutageResult | None" = None
 
     def __post_init__(self) -> None:
         if not self.fingerprint:

@@ -1,5 +1,6 @@
 """The workflow of an outage, seen by the answers that callers get and the activities that ran."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from domain.sla.disputes import Dispute, DisputeDecision
 from domain.sla.outages import (
     Cancellation,
     OutageStatus,
+    RecordOutageInput,
     Resolution,
 )
 from tests.workflows.conftest import FakeActivities, reaches
@@ -71,6 +73,23 @@ async def test_an_undisputed_outage_is_judged_and_paid_after_its_window(
         "close_outage",
     ]
     assert fakes.payments.asked[-1] == "confirm_payment"
+
+
+async def test_an_outage_that_its_caller_has_recorded_is_not_recorded_again(
+    environment: WorkflowEnvironment, fakes: FakeActivities
+) -> None:
+    said = declaration("recorded")
+    recorded = await fakes.outages.record_outage(RecordOutageInput(said, DETECTED))
+    fakes.outages.asked.clear()
+    handle = await environment.client.start_workflow(
+        OutageWorkflow.run,
+        replace(said, recorded=recorded),
+        id="outage/recorded",
+        task_queue="outages",
+    )
+    await handle.execute_update(OutageWorkflow.resolve, LATE)
+    assert await handle.result() is OutageStatus.CLOSED
+    assert fakes.outages.asked == ["judge_outage", "owe_payment", "close_outage"]
 
 
 async def test_no_money_moves_before_the_window_has_passed(

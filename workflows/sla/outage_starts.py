@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -54,6 +55,18 @@ async def start_workflows(client: Client, declarations: Sequence[Declaration]) -
     async with asyncio.TaskGroup() as group:
         for _ in range(STARTED_AT_ONCE):
             group.create_task(work())
+
+
+async def start_declared(
+    client: Client, declaration: Declaration, recorded: RecordOutageResult
+) -> None:
+    """Start the workflow of an outage that its caller has put on record just now, unless it runs."""
+    await client.start_workflow(
+        OutageWorkflow.run,
+        replace(declaration, recorded=recorded),
+        **_describe_start(declaration),
+        rpc_timeout=ANSWER_WITHIN,
+    )
 
 
 async def _start_recorded(client: Client, declaration: Declaration) -> None:

@@ -141,18 +141,22 @@ async def find_principal(connection: AsyncConnection, key: str) -> Principal | N
         & api_keys.c.revoked_at.is_(None)
         & (api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > func.now()))
     )
+    unused = api_keys.c.last_used_at.is_(None) | (
+        api_keys.c.last_used_at < func.now() - _USED_EVERY
+    )
+    person = (people.c.email, people.c.disabled, people.c.party.label("person_party"))
     wanted = (
-        select(api_keys, people.c.email, people.c.disabled, people.c.party.label("person_party"))
+        select(api_keys, *person, unused.label("unused"))
         .outerjoin(people, people.c.id == api_keys.c.person_id)
         .where(valid)
     )
     row = (await connection.execute(wanted)).one_or_none()
     if row is None or row.disabled:
         return None
-    stale = api_keys.c.last_used_at.is_(None) | (api_keys.c.last_used_at < func.now() - _USED_EVERY)
-    await connection.execute(
-        update(api_keys).where(api_keys.c.id == row.id, stale).values(last_used_at=func.now())
-    )
+    if row.unused:
+        await connection.execute(
+            update(api_keys).where(api_keys.c.id == row.id, unused).values(last_used_at=func.now())
+        )
     # A person's key follows them to another party.
     party = row.party if row.person_id is None else row.person_party
     return Principal(row.email or row.name, Role(row.role), _to_scopes(row.scopes), party=party)

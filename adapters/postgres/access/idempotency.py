@@ -1,8 +1,10 @@
 """Idempotency keys: who is carrying a request out, and what it was answered."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import bindparam, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import idempotency_keys
@@ -27,6 +29,20 @@ _CLAIM = text(
     RETURNING k.holder
     """
 )
+_KEEP = text(
+    """
+    UPDATE idempotency_keys
+    SET state = 'completed', response_status = :status, headers = :headers, body = :body
+    WHERE principal = :principal AND key_digest = :key_digest AND holder = :holder
+    """
+).bindparams(bindparam("headers", type_=JSONB))
+_RELEASE = text(
+    """
+    DELETE FROM idempotency_keys
+    WHERE principal = :principal AND key_digest = :key_digest AND holder = :holder
+      AND state = 'in_flight'
+    """
+)
 _PURGE = text(
     """
     DELETE FROM idempotency_keys WHERE (principal, key_digest) IN (
@@ -38,11 +54,8 @@ _PURGE = text(
 
 async def claim(connection: AsyncConnection, claim: IdempotencyClaim, at: datetime) -> bool:
     """Return whether the caller is the one who carries the request out."""
-    wanted = {
-        "principal": claim.principal,
-        "key_digest": claim.key_digest,
+    wanted = _name_claim(claim) | {
         "fingerprint": claim.fingerprint,
-        "holder": claim.holder,
         "claimed_until": claim.claimed_until,
         "expires_at": claim.expires_at,
         "at": at,
@@ -69,33 +82,26 @@ async def find(connection: AsyncConnection, claim: IdempotencyClaim) -> KnownReq
 
 async def keep(connection: AsyncConnection, claim: IdempotencyClaim, answer: KeptAnswer) -> bool:
     """Keep an answer; return False when the claim is another's by now."""
-    kept = await connection.execute(
-        update(idempotency_keys)
-        .where(
-            idempotency_keys.c.principal == claim.principal,
-            idempotency_keys.c.key_digest == claim.key_digest,
-            idempotency_keys.c.holder == claim.holder,
-        )
-        .values(
-            state="completed",
-            response_status=answer.status,
-            headers=[list(pair) for pair in answer.headers],
-            body=answer.body,
-        )
-    )
+    given = {
+        "status": answer.status,
+        "headers": [list(pair) for pair in answer.headers],
+        "body": answer.body,
+    }
+    kept = await connection.execute(_KEEP, _name_claim(claim) | given)
     return kept.rowcount == 1
 
 
 async def release(connection: AsyncConnection, claim: IdempotencyClaim) -> None:
     """Give a key back whose request has changed nothing."""
-    await connection.execute(
-        delete(idempotency_keys).where(
-            idempotency_keys.c.principal == claim.principal,
-            idempotency_keys.c.key_digest == claim.key_digest,
-            idempotency_keys.c.holder == claim.holder,
-            idempotency_keys.c.state == "in_flight",
-        )
-    )
+    await connection.execute(_RELEASE, _name_claim(claim))
+
+
+def _name_claim(claim: IdempotencyClaim) -> dict[str, Any]:
+    return {
+        "principal": claim.principal,
+        "key_digest": claim.key_digest,
+        "holder": claim.holder,
+    }
 
 
 async def purge(connection: AsyncConnection, at: datetime) -> int:

@@ -26,6 +26,8 @@ PAGE = 100
 LOCK_KEY = 4706052305
 # Whoever commits last began before this.
 _COMMIT_WITHIN = timedelta(seconds=30)
+# Who puts an outage on record starts its workflow after the commit; starting it once more does no harm.
+_DECLARED_WITHIN = timedelta(seconds=3)
 # A delivery's workflow is started a moment after the commit.
 _STARTED_WITHIN = timedelta(seconds=20)
 # The workflow of an outage has its payment made within half a minute, or starts a workflow for it.
@@ -78,7 +80,7 @@ def _take_page(
 async def list_outages(
     connection: AsyncConnection, after: str = "", only: Sequence[str] | None = None
 ) -> list[Unfinished]:
-    """Return a page of the outages that are not final; of those named by `only`, if it is given."""
+    """Return a page of the outages that are not final, but those of a moment ago; of those named by `only`, if given."""
     paid = (
         select(payments.c.id)
         .where(
@@ -89,7 +91,9 @@ async def list_outages(
         .exists()
     )
     due = literal_column(f"({_DUE})").label("due")
-    statement = select(outages, paid.label("paid"), due).where(_UNFINISHED)
+    statement = select(outages, paid.label("paid"), due).where(
+        _UNFINISHED, outages.c.declared_at < func.now() - _DECLARED_WITHIN
+    )
     page = _take_page(statement, outages.c.id, after, only)
     found = []
     for row in (await connection.execute(page)).mappings():

@@ -33,6 +33,7 @@ from domain.sla.outages import Declaration, Location, Outage, OutageStatus, Reco
 from domain.sla.policies import Policy
 from domain.sla.verdicts import PaymentType, Rating, Severity, SlaStatus, Verdict
 
+_ADD = insert(outages).on_conflict_do_nothing().returning(outages.c.id)
 # What every change of an outage, its verdict or its dispute sets.
 _ADVANCED: Any = {"version": outages.c.version + 1, "changed_at": func.now()}
 
@@ -49,32 +50,30 @@ async def add(
     outage = declaration.outage
     location = outage.location
     result = await connection.execute(
-        insert(outages)
-        .values(
-            id=outage.id,
-            status=OutageStatus.DECLARED,
-            severity=outage.severity,
-            site_name=outage.site_name,
-            site_id=outage.site_id,
-            description=outage.description,
-            affected_services=outage.affected_services,
-            affected_subscribers=outage.affected_subscribers,
-            assigned_to=outage.assigned_to,
-            location=None if location is None else asdict(location),
-            detected_at=outage.detected_at,
-            declared_at=at,
-            fingerprint=declaration.fingerprint,
-            correlation_id=declaration.request.correlation_id,
-            agreement=declaration.agreement,
-            agreement_version=agreement_version,
-            names_agreement=outage.agreement is not None,
-            customer=outage.customer,
-            part_of=part_of,
-            policy=policy.name,
-            policy_version=policy.version,
-        )
-        .on_conflict_do_nothing()
-        .returning(outages.c.id)
+        _ADD,
+        {
+            "id": outage.id,
+            "status": OutageStatus.DECLARED,
+            "severity": outage.severity,
+            "site_name": outage.site_name,
+            "site_id": outage.site_id,
+            "description": outage.description,
+            "affected_services": outage.affected_services,
+            "affected_subscribers": outage.affected_subscribers,
+            "assigned_to": outage.assigned_to,
+            "location": None if location is None else asdict(location),
+            "detected_at": outage.detected_at,
+            "declared_at": at,
+            "fingerprint": declaration.fingerprint,
+            "correlation_id": declaration.request.correlation_id,
+            "agreement": declaration.agreement,
+            "agreement_version": agreement_version,
+            "names_agreement": outage.agreement is not None,
+            "customer": outage.customer,
+            "part_of": part_of,
+            "policy": policy.name,
+            "policy_version": policy.version,
+        },
     )
     return result.one_or_none() is not None
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import RowMapping, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,14 +25,18 @@ def to_policy(row: RowMapping | Mapping[str, Any]) -> Policy:
     )
 
 
+# Built once, which takes longer than the server takes to answer.
+_IN_FORCE = (
+    select(policies)
+    .where(policies.c.name == bindparam("policy"), policies.c.effective_from <= bindparam("at"))
+    .order_by(policies.c.effective_from.desc())
+    .limit(1)
+)
+
+
 async def get_in_force(connection: AsyncConnection, name: str, at: datetime) -> Policy:
     """Return the version of a policy in force at an instant. Raises Invalid when there is none."""
-    rows = await connection.execute(
-        select(policies)
-        .where(policies.c.name == name, policies.c.effective_from <= at)
-        .order_by(policies.c.effective_from.desc())
-        .limit(1)
-    )
+    rows = await connection.execute(_IN_FORCE, {"policy": name, "at": at})
     row = rows.mappings().one_or_none()
     if row is None:
         raise Invalid("policy", f"no version of policy {name!r} is in force at {at.isoformat()}")

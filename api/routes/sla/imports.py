@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
-from adapters.postgres.sla import imports, outages
+from adapters.postgres import unit_of_work
+from adapters.postgres.sla import imports
 from api import commands
 from api.access.permissions import require
 from api.dependencies import Asked, CursorPaging, Database, Engine, Running
@@ -23,7 +24,6 @@ from api.parsing.multipart import declare_file_body, parse_file
 from api.protocol.next_cursors import GOES_ON, set_next_cursor
 from api.responses import declare_problems
 from domain.access.permissions import Permission
-from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict, Invalid, Refused
 from domain.requests import Request
 from domain.sla.bulk.known_outages import name_request
@@ -121,6 +121,7 @@ async def _import_all(
     for each in found:
         rows[each.outage.id].append(each)
     results, left = list[bool | RowProblem](), iter(rows.values())
+    await unit_of_work.conclude()  # each row is a transaction of its own
 
     async def work() -> None:
         for same in left:
@@ -157,14 +158,13 @@ async def _import(engine: Engine, item: ImportedOutage, asked: Request) -> bool:
     await check_declaration(engine.database, declaration, resolution)
     declared = await commands.declare(engine, declaration)
     if resolution is not None:
-        async with engine.database.autocommit() as connection:
-            known = await outages.get(connection, outage.id, EVERYTHING)
+        known = declared.outage
         if known.status is OutageStatus.DECLARED:
             await commands.resolve(engine, outage.id, resolution, name_request(outage.id))
             return True
         if known.resolved_at not in (None, resolution.resolved_at):
             raise Invalid("end_time", f"is on record as {known.resolved_at.isoformat()}")
-    return declared is not None and declared.correlation_id == asked.correlation_id
+    return declared.recorded.created
 
 
 async def find_imports(

@@ -21,6 +21,7 @@ from api.views import AttestationView, OutageView, PageView, SlaView
 from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict
+from domain.sla.outages import RecordedOutage
 from services.sla.outages.read_timeline import TimelineFilter, read_timeline
 from services.sla.outages.recompute_verdict import recompute_verdict
 
@@ -70,10 +71,10 @@ async def declare_outage(
     outage, resolution = body.outage(), body.resolution(asked, datetime.now(UTC))
     declaration = make_declaration(engine, outage, asked)
     await check_declaration(engine.database, declaration, resolution)
-    recorded = await commands.declare(engine, declaration)
-    if recorded is None:
+    declared = await commands.declare(engine, declaration)
+    if not declared.recorded.created:
         response.status_code = 200
-    shown = await show_outage(engine, outage.id, response, EVERYTHING)
+    shown = show_record(declared.outage, response)
     if resolution is None:
         return shown
     if shown.resolved_at is not None:
@@ -89,6 +90,10 @@ async def show_outage(
 ) -> OutageView:
     async with engine.database.autocommit() as connection:
         record = await outages.get(connection, outage_id, scope)
+    return show_record(record, response)
+
+
+def show_record(record: RecordedOutage, response: Response) -> OutageView:
     shown = OutageView.of(record)
     set_tag(response, shown, record.version)
     return shown

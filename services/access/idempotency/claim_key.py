@@ -15,7 +15,7 @@ async def claim_key(database: Database, claim: IdempotencyClaim, at: datetime) -
     Raises IdempotencyKeyReused for a key that came with other content, and RequestInFlight while somebody
     carries the same request out.
     """
-    async with database.transaction() as connection:
+    async with database.autocommit() as connection:
         if await idempotency.claim(connection, claim, at):
             return None
         known = await idempotency.find(connection, claim)

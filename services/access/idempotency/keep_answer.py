@@ -6,6 +6,6 @@ from domain.requests import IdempotencyClaim, KeptAnswer
 
 
 async def keep_answer(database: Database, claim: IdempotencyClaim, answer: KeptAnswer) -> bool:
-    """Return False when another one carries the request out by now; within the unit of work, if one is active."""
-    async with database.transaction() as connection:
+    """Return False when another one carries the request out by now; with what the unit of work has written, if it has."""
+    async with database.autocommit() as connection:
         return await idempotency.keep(connection, claim, answer)

@@ -6,5 +6,5 @@ from domain.requests import IdempotencyClaim
 
 
 async def release_key(database: Database, claim: IdempotencyClaim) -> None:
-    async with database.transaction() as connection:
+    async with database.autocommit() as connection:
         await idempotency.release(connection, claim)

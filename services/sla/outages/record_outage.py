@@ -25,24 +25,32 @@ async def record_outage(database: Database, declaring: RecordOutageInput) -> Rec
     Record an outage once, with its parts; its id is refused to a declaration of other content than the
     first. A part is recorded with the outage it is of, and only read here.
     """
-    declaration = declaring.declaration
     async with database.transaction() as connection:
-        if is_part(declaration.outage.id):
-            return await _read_recorded(connection, declaration)
-        try:
-            bindings = await bind_outage_within(connection, declaration)
-        except Invalid:
-            # Agreements may have changed since this very outage was recorded.
-            if await outages.find_fingerprint(connection, declaration.outage.id) is None:
-                raise
-            return await _read_recorded(connection, declaration)
-        first, *others = bindings
-        bound = replace(declaration, agreement=first.agreement)
-        if not await _add(connection, bound, first, declaring.at):
-            return await _read_recorded(connection, declaration)
-        parts = [await _add_part(connection, declaration, each, declaring.at) for each in others]
+        recorded, _ = await record_outage_within(connection, declaring)
+    return recorded
+
+
+async def record_outage_within(
+    connection: AsyncConnection, declaring: RecordOutageInput
+) -> tuple[RecordOutageResult, Binding | None]:
+    """Record an outage together with what else the caller writes; return what it is bound to, if it is new."""
+    declaration = declaring.declaration
+    if is_part(declaration.outage.id):
+        return await _read_recorded(connection, declaration), None
+    try:
+        bindings = await bind_outage_within(connection, declaration)
+    except Invalid:
+        # Agreements may have changed since this very outage was recorded.
+        if await outages.find_fingerprint(connection, declaration.outage.id) is None:
+            raise
+        return await _read_recorded(connection, declaration), None
+    first, *others = bindings
+    bound = replace(declaration, agreement=first.agreement)
+    if not await _add(connection, bound, first, declaring.at):
+        return await _read_recorded(connection, declaration), None
+    parts = [await _add_part(connection, declaration, each, declaring.at) for each in others]
     correlation_id = declaration.request.correlation_id
-    return _make_result(bound, correlation_id, first.policy, parts, created=True)
+    return _make_result(bound, correlation_id, first.policy, parts, created=True), first
 
 
 async def _add(

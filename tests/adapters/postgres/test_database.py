@@ -12,7 +12,7 @@ from adapters.postgres.database import Database, make_dialect_url
 from adapters.postgres.tables import metadata
 from devstack.environment.stack import Stack
 from domain.errors import Refused, Unavailable
-from tests.testkit.api_client import settle_outage
+from tests.testkit.api_client import settle_outage, wait_until
 
 IMMUTABLE = ("entries", "postings", "audit_entries", "events", "sla_results", "policies")
 
@@ -71,3 +71,23 @@ async def test_an_unreachable_database_is_reported_as_unavailable() -> None:
         async with nowhere.transaction():
             pass
     await nowhere.close()
+
+
+async def test_who_lists_things_has_lists_planned_anew_and_changes_as_they_were_planned_before(
+    stack: Stack, database: Database
+) -> None:
+    opened = Database(stack.environment["DATABASE_URL"], connections_max=1, reads=True)
+    shown = text("SELECT current_setting('plan_cache_mode'), pg_backend_pid()")
+    async with opened.autocommit() as reading, opened.transaction() as writing:
+        of_reads = (await reading.execute(shown)).one()
+        of_writes = (await writing.execute(shown)).one()
+    assert (of_reads[0], of_writes[0]) == ("force_custom_plan", "auto")
+    await opened.close()
+    still = text("SELECT count(*) FROM pg_stat_activity WHERE pid IN (:one, :other)")
+    pids = {"one": of_reads[1], "other": of_writes[1]}
+
+    async def are_gone() -> bool:
+        async with database.autocommit() as connection:
+            return await connection.scalar(still, pids) == 0
+
+    await wait_until(are_gone, "both connections are closed")

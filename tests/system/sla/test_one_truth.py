@@ -6,6 +6,8 @@ its task while the caller has left, a workflow server that has forgotten everyth
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,13 +21,16 @@ from adapters.postgres.accounting import invariants
 from adapters.postgres.database import Database
 from devstack.environment.services import is_seed
 from devstack.environment.stack import Stack
+from domain.requests import Request
+from domain.sla.outages import Declaration, Outage
+from domain.sla.verdicts import Severity
 from tests.testkit.access.second_person import open_second_person
 from tests.testkit.api_client import (
     BRIEF,
     TERMS,
-    build_outage,
     declare_outage,
     format_time_after,
+    make_unique_id,
     resolve_outage,
     settle_outage,
     wait_for_lifecycle,
@@ -39,6 +44,7 @@ from tests.testkit.truth import (
     read_outage,
     wait_for_agreement,
 )
+from workflows.sla import outage_starts
 
 KNOWN_WITHIN_SECONDS = 15
 LONG = {"site_name": "Mast 9"}
@@ -82,8 +88,7 @@ async def prepare(api: httpx.AsyncClient, point: str) -> tuple[str, str, str, An
     """Bring an outage to where a step can be asked for; return its id and the request."""
     resolution = {"resolved_at": format_time_after(25)}
     if point == "after_record":
-        body = build_outage()
-        return body["id"], "POST", "/outages", body
+        return make_unique_id("EPISODE"), "", "", None
     policy = "at-once" if point in ("after_owe", "after_close") else "standard"
     outage_id = await declare_outage(api, policy=policy)
     path = f"/outages/{outage_id}"
@@ -102,6 +107,15 @@ async def prepare(api: httpx.AsyncClient, point: str) -> tuple[str, str, str, An
     return outage_id, "PATCH", f"/sla/disputes/{filed['id']}", action
 
 
+async def declare_and_leave(client: Client, outage_id: str) -> None:
+    """As an episode of alerts is declared: not by the API, but by the outage's own workflow."""
+    outage = Outage(outage_id, "Tower 7", Severity.CRITICAL, datetime(2026, 1, 31, 12, tzinfo=UTC))
+    declaration = Declaration(outage, Request("a test", "episode"), "standard", "default")
+    with suppress(TimeoutError):
+        async with asyncio.timeout(1):
+            await outage_starts.declare_outage(client, declaration)
+
+
 async def test_a_worker_killed_after_a_commit_is_followed_by_one_that_knows(
     stack: Stack, api: httpx.AsyncClient, database: Database, client: Client, tmp_path: Path
 ) -> None:
@@ -113,8 +127,11 @@ async def test_a_worker_killed_after_a_commit_is_followed_by_one_that_knows(
             before = await read_outage(database, outage_id)
             # The next line ends the worker that is well, and starts the one that dies.
             await start_worker(process, point)
-            async with await open_second_person(api) as decider:
-                await ask_and_leave(decider, method, path, body)
+            if point == "after_record":
+                await declare_and_leave(client, outage_id)
+            else:
+                async with await open_second_person(api) as decider:
+                    await ask_and_leave(decider, method, path, body)
             assert await read_end(process) == ["gone", point, "9"]
             assert await read_outage(database, outage_id) != before, "it was committed"
             await start_worker(process, "none")
