@@ -65,6 +65,7 @@ class Stacks:
             ledger_seconds=ledger_seconds,
             signs=signs,
             durable=durable,
+            forks=not durable,
             settings=dict(settings or {}),
         )
         stack = Stack(options)
