@@ -198,7 +198,7 @@ def list_modules_of_facade() -> set[str]:
     code = "import sys, api.app, api.__main__; print(*sys.modules)"
     command = [sys.executable, "-c", code]
     ended = subprocess.run(
-        command, cwd=ROOT, timeout=60, check=True, capture_output=True, text=True
+        command, cwd=ROOT, timeout=120, check=True, capture_output=True, text=True
     )
     return set(ended.stdout.split())
 

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Coroutine
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from devstack.processes.forks import PYTHON_MODULE, ForkedProcess, get_fork_server, is_module
 from devstack.processes.process_groups import has_members, signal_group
@@ -110,9 +111,10 @@ class Process:
         with self._open_log() as log, ExitStack() as ends:
             if inherited is not None:
                 ends.callback(os.close, inherited)
-            spawning = asyncio.ensure_future(
+            starting: Coroutine[Any, Any, asyncio.subprocess.Process | ForkedProcess] = (
                 self._fork(log) if self._forks else self._execute(log, inherited)
             )
+            spawning = asyncio.ensure_future(starting)
             try:
                 await asyncio.shield(spawning)
             finally:

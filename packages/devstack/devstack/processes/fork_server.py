@@ -37,11 +37,11 @@ def serve(module: str, control: socket.socket) -> None:
     children: dict[int, socket.socket] = {}
     server = os.getpid()
     while True:
-        readable, _, _ = select.select([control, waking], [], [])
+        readable, _, _ = select.select([control.fileno(), waking], [], [])
         if waking in readable:
             os.read(waking, 4096)
             _report_ends(children)
-        if control in readable:
+        if control.fileno() in readable:
             message, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 2)
             if not message:
                 return
