@@ -1,4 +1,4 @@
-"""Says who it is, and waits; or ends as it is told: python -m tests.testkit.processes.telling_child [CODE | SENTENCE]"""
+"""Says who it is, and waits; or ends as it is known: python -m tests.testkit.processes.telling_child [CODE | SENTENCE]"""
 
 import json
 import os
@@ -7,7 +7,7 @@ import time
 
 
 def main() -> None:
-    told = {
+    known = {
         "name": __name__,
         "argv": sys.argv[1:],
         "environment": dict(os.environ),
@@ -16,7 +16,7 @@ def main() -> None:
         "stdin": sys.stdin.read(),
         "modules": sorted(sys.modules),
     }
-    print(json.dumps(told), flush=True)
+    print(json.dumps(known), flush=True)
     if len(sys.argv) > 1:
         sys.exit(int(sys.argv[1]) if sys.argv[1].isdigit() else sys.argv[1])
     print("ready", flush=True)
