@@ -1,4 +1,4 @@
-"""Says who it is, and waits; or ends as it is known: python -m tests.testkit.processes.telling_child [CODE | SENTENCE]"""
+"""Says who it is, and waits; or ends as it is asked to: python -m tests.testkit.processes.telling_child [CODE | SENTENCE]"""
 
 import json
 import os
