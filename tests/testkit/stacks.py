@@ -67,7 +67,7 @@ class Stacks:
             ledger_seconds=ledger_seconds,
             signs=signs,
             durable=durable,
-            forks=not durable,
+            forks=True,
             settings=dict(settings or {}),
         )
         stack = Stack(options)
