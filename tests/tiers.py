@@ -64,8 +64,12 @@ NOT_UNIT = (
     "devstack/environment/test_closed_folder.py",
     "devstack/replay/test_api_client.py",
     "devstack/processes/test_child_processes.py",
+    "devstack/processes/test_forks.py",
     "devstack/commands/test_replay.py",
     "devstack/bench/edge/test_peak_memory.py",
+)
+_UNIT, _NOT_UNIT = (
+    tuple(f"{(TESTS / part).resolve()}/" for part in parts) for parts in (UNIT, NOT_UNIT)
 )
 # Whoever asks for one of these has a server started.
 SERVERS = {"surroundings", "environment", "process", "supervisor", "running"}
@@ -159,24 +163,22 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     tier = config.getoption("--tier")
     if tier is None or config.args_source is pytest.Config.ArgsSource.ARGS:
         return None
-    within = collection_path.is_relative_to
-    if within(SOAK):
+    path = f"{collection_path}/"
+    if path.startswith(f"{SOAK}/"):
         return True
     if tier == "unit":
-        parts = [(TESTS / part).resolve() for part in UNIT]
-        wanted = any(within(part) or part.is_relative_to(collection_path) for part in parts)
-        unwanted = any(within((TESTS / part).resolve()) for part in NOT_UNIT)
-        return None if wanted and not unwanted else True
+        wanted = any(path.startswith(part) or part.startswith(path) for part in _UNIT)
+        return None if wanted and not path.startswith(_NOT_UNIT) else True
     if tier == "system":
-        return None if within(SYSTEM) or SYSTEM.is_relative_to(collection_path) else True
-    return True if within(SYSTEM) else None
+        return None if path.startswith(f"{SYSTEM}/") or f"{SYSTEM}/".startswith(path) else True
+    return True if path.startswith(f"{SYSTEM}/") else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--tier") == "unit":
-        idle = [item for item in items if not SERVERS & set(_fixtures(item))]
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(idle)])
-        items[:] = idle
+        idle = {item for item in items if SERVERS.isdisjoint(_fixtures(item))}
+        config.hook.pytest_deselected(items=[item for item in items if item not in idle])
+        items[:] = [item for item in items if item in idle]
     if config.getoption("--tier"):
         _put_longest_first(items, _known_seconds(config.getoption("--tier")))
 

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from importlib.metadata import version
 
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
@@ -29,6 +30,8 @@ def build(client: Client, queue: str, work: QueueSpec) -> Worker:
         workflows=work.workflows,
         activities=work.activities,
         interceptors=[LogContext(), ErrorInterceptor()],
+        # By itself the SDK would read and hash the code of every module that is loaded, at each start.
+        build_id=f"apexchainx-{version('apexchainx')}",
         # The tests run every workflow in a strict sandbox, which would load its files for each run.
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=2000,

@@ -6,13 +6,13 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from api.app import create_app
 from api.problems import OF_HTTP, STATUSES
 from api.responses import Problem
 from api.routes.health import UNAVAILABLE, ReadinessView
+from tests.testkit.described_app import get_document
 from tests.testkit.problem_checker import check_problem, find_declared_errors
 
-DOCUMENT: dict[str, Any] = create_app().openapi()
+DOCUMENT: dict[str, Any] = get_document()
 OPERATIONS = [
     pytest.param(operation, id=f"{method.upper()} {path}")
     for path, operations in DOCUMENT["paths"].items()

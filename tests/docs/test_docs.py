@@ -15,7 +15,6 @@ from adapters.settings import (
     WebhookSettings,
     WorkerSettings,
 )
-from api.app import create_app
 from api.problems import OF_HTTP
 from cli.main import find_commands
 from domain import errors
@@ -25,6 +24,7 @@ from domain.reasons import ReasonCode
 from domain.settlement.payments import STOPPED, PaymentStatus
 from tests.docs import write_example
 from tests.docs.test_pages import OF_THE_PAST, find_pages
+from tests.testkit.described_app import get_document
 
 ROOT = Path(__file__).parents[2]
 SETTINGS: list[type[BaseSettings]] = [
@@ -109,14 +109,14 @@ def test_every_status_is_the_one_documented() -> None:
     listed = re.findall(r"^\| `(\w+)` \| (\d+) \|", document, re.MULTILINE)
     shown = {
         (code, str(example["value"]["status"]))
-        for response in create_app().openapi()["components"]["responses"].values()
+        for response in get_document()["components"]["responses"].values()
         for code, example in response["content"]["application/problem+json"]["examples"].items()
     }
     assert sorted(listed) == sorted(shown)
 
 
 def test_every_route_is_explained() -> None:
-    paths: dict[str, dict[str, Any]] = create_app().openapi()["paths"]
+    paths: dict[str, dict[str, Any]] = get_document()["paths"]
     served = {
         f"{method.upper()} {path.removeprefix('/api/v1')}"
         for path, operations in paths.items()
@@ -134,7 +134,7 @@ def _present() -> list[tuple[str, str]]:
 def test_every_route_that_a_page_names_is_served() -> None:
     served = {
         (method.upper(), re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))))
-        for path, operations in create_app().openapi()["paths"].items()
+        for path, operations in get_document()["paths"].items()
         for method in operations
     }
     unknown = [

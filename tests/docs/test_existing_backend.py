@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from api.app import create_app
 from tests.docs.test_docs import read_document
+from tests.testkit.described_app import get_document
 
 ROW = re.compile(
     r"^\| (GET|POST|PUT|PATCH|DELETE) \| `(/[^`]*)` \| (?:`(\w+) (/[^`]*)`)? ?\| ?(.*?) ?\|$",
@@ -18,7 +18,7 @@ ROW = re.compile(
 ROWS = ROW.findall(read_document("docs/existing-backend.md"))
 SERVED = {
     (method.upper(), path.removeprefix("/api/v1"))
-    for path, operations in create_app().openapi()["paths"].items()
+    for path, operations in get_document()["paths"].items()
     for method in operations
 }
 

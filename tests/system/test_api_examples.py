@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from api.app import create_app
 from tests.conftest import KEY
 from tests.docs.examples.example_documents import FOLDER, SETTINGS, play, read_pages
 from tests.docs.examples.example_recorder import describe_shape
+from tests.testkit.described_app import get_document
 from tests.testkit.stacks import Stacks
 
 
@@ -32,7 +32,7 @@ def test_every_route_has_an_example() -> None:
     """What is missing here is asked in tests/docs/examples/."""
     served = {
         f"{method.upper()} {path.removeprefix('/api/v1')}"
-        for path, operations in create_app().openapi()["paths"].items()
+        for path, operations in get_document()["paths"].items()
         for method in operations
     }
     shown = set(read_pages())

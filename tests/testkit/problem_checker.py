@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 
-from api.app import create_app
 from api.responses import Problem
 from api.routes.health import ReadinessView
+from tests.testkit.described_app import get_document
 
 # Answered before a route is found, or for a path that none has.
 OF_NO_ROUTE = {404, 405}
@@ -17,7 +17,7 @@ OF_NO_ROUTE = {404, 405}
 @cache
 def _list_routes() -> list[tuple[str, re.Pattern[str], str, frozenset[int]]]:
     """Method, path, template and declared errors of each operation; plain paths before templates."""
-    document = create_app().openapi()
+    document = get_document()
     found = [
         (method.upper(), _compile_pattern(path), path, _list_errors(operation))
         for path, operations in document["paths"].items()

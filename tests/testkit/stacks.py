@@ -20,6 +20,7 @@ from sqlalchemy import make_url
 
 from adapters.postgres.database import Database
 from adapters.postgres.sla.agreements.agreements import add_agreement
+from devstack.environment import keypairs
 from devstack.environment.postgres import Postgres
 from devstack.environment.stack import Stack
 from devstack.environment.stack_options import StackOptions
@@ -59,12 +60,14 @@ class Stacks:
         """
         if not durable:
             await self._copy_cluster(directory)
+            keypairs.write(directory / "stellar-keys.json")
         options = StackOptions(
             directory,
             free(),
             ledger_seconds=ledger_seconds,
             signs=signs,
             durable=durable,
+            forks=True,
             settings=dict(settings or {}),
         )
         stack = Stack(options)

@@ -10,7 +10,6 @@ import pytest
 from stellar_sdk import Keypair
 
 from adapters.postgres.database import Database
-from api.app import create_app
 from domain.access.permissions import PERMISSIONS, Permission, Role
 from tests.testkit.access.browser import Browser, open_session
 from tests.testkit.access.ownership_rules import Kind, list_rules
@@ -23,6 +22,7 @@ from tests.testkit.access.two_parties import (
     save_key,
 )
 from tests.testkit.api_client import START
+from tests.testkit.described_app import get_app
 
 RULES = list_rules()
 MISSING = "not-there-0"
@@ -83,7 +83,7 @@ def claimant(
 
 def list_routes_of_api() -> list[ServedRoute]:
     """The pages of /console have rules of their own: tests/testkit/console/console_rules.py."""
-    found = list_routes(create_app())
+    found = list_routes(get_app())
     return [each for each in found if not each.path.startswith("/console")]
 
 

@@ -9,15 +9,15 @@ from fastapi import Depends, FastAPI
 from adapters.postgres.database import Database
 from api import problems
 from api.access.permissions import PUBLIC, deny_unmarked
-from api.app import create_app
 from api.middleware import PREFIX, Guards
 from domain.access.permissions import Role
 from domain.exports.datasets import Dataset
 from tests.testkit.access.browser import PASSWORD, Browser, add_person
 from tests.testkit.access.served_routes import ServedRoute, list_routes
 from tests.testkit.access.two_parties import add_party, save_key
+from tests.testkit.described_app import get_app
 
-ROUTES = list_routes(create_app())
+ROUTES = list_routes(get_app())
 # Sources prove themselves by their own tokens and signatures, whoever else they are.
 SENT_TO = {
     *(f"/intake/{kind}/{{source}}" for kind in ("alertmanager", "maintnote", "pagerduty")),

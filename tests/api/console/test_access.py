@@ -4,7 +4,6 @@ import httpx
 import pytest
 
 from adapters.postgres.database import Database
-from api.app import create_app
 from domain.access.permissions import Permission as P
 from domain.access.permissions import Role
 from tests.api.console.conftest import OpenPages
@@ -13,10 +12,11 @@ from tests.testkit.access.two_parties import PartyData, build_party
 from tests.testkit.api_client import declare_outage, resolve_outage
 from tests.testkit.console.console_rules import CONSOLE_RULES, list_pages
 from tests.testkit.console.page_browser import PageBrowser
+from tests.testkit.described_app import get_app
 
 ROUTES = {
     f"{each.method} {each.path}": each
-    for each in list_routes(create_app())
+    for each in list_routes(get_app())
     if each.path.startswith("/console")
 }
 NO_ACTION = {Role.VIEWER, Role.AUDITOR}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from api.app import create_app
+from tests.testkit.described_app import get_app
 
 
 async def ask(app: FastAPI, path: str) -> bytes:
@@ -31,7 +31,7 @@ async def ask(app: FastAPI, path: str) -> bytes:
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/docs/errors"])
 async def test_everybody_is_sent_the_same_bytes(path: str) -> None:
-    app = create_app()
+    app = get_app()
     first = await ask(app, path)
     assert len(first) > 5_000
     assert await ask(app, path) is first

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from adapters.settings import ApiSettings
 from api.app import create_app
@@ -13,8 +14,8 @@ PREFLIGHT = {"origin": ORIGIN, "access-control-request-method": "PUT"}
 ADDRESS = "GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7"
 
 
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
     settings = ApiSettings(
         database_url="postgresql://nobody@127.0.0.1:1/nothing",
         bootstrap_api_key="sixteen-letters-x",
@@ -27,7 +28,12 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
             for role in ("bond", "pool", "provider", "beneficiary")
         },
     )
-    transport = httpx.ASGITransport(create_app(settings), raise_app_exceptions=False)
+    return create_app(settings)
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://x/sla/v1") as client:
         yield client
 

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api.app import create_app
+from tests.testkit.described_app import get_app
 
-APP = create_app()
+APP = get_app()
 # What a caller writes today, and what it said before.
 OLDER = {
     "sort_field=severity&sort_order=asc": "sort=severity",

@@ -5,9 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api.app import create_app
+from tests.testkit.described_app import get_app
 
-APP = create_app()
+APP = get_app()
 OPERATIONS = [
     pytest.param(method.upper(), path, id=f"{method.upper()} {path}")
     for path, operations in APP.openapi()["paths"].items()

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from api.app import create_app
+from tests.testkit.described_app import get_app
 
 EXACT = {
     ("GET", "/wallets/create"): "POST",
@@ -15,7 +15,7 @@ EXACT = {
 
 @pytest.mark.parametrize(("method", "path"), EXACT)
 async def test_an_exact_path_takes_its_own_methods_alone(method: str, path: str) -> None:
-    transport, allowed = httpx.ASGITransport(app=create_app()), EXACT[method, path]
+    transport, allowed = httpx.ASGITransport(app=get_app()), EXACT[method, path]
     async with httpx.AsyncClient(transport=transport, base_url="http://x/api/v1") as client:
         refused = await client.request(method, path)
         assert (refused.status_code, refused.headers["allow"]) == (405, allowed)

@@ -26,11 +26,12 @@ from devstack.environment.stack import Stack
 from domain.access.scopes import Scope
 from domain.sla.listings import Ordering, OutageFilter, SortField
 from tests.conftest import KEY
+from tests.testkit.described_app import get_document
 from tests.testkit.reading.large_tables import WEBHOOK, open_large_database
 from tests.testkit.reading.statement_plans import list_faults, record_statements
 
 PREFIX = "/api/v1"
-DOCUMENT: dict[str, Any] = create_app().openapi()
+DOCUMENT: dict[str, Any] = get_document()
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ async def main(directory, roots, unambient):
     if unambient == "unambient":  # PR_SET_SECUREBITS, SECBIT_NO_CAP_AMBIENT_RAISE
         assert ctypes.CDLL(None).prctl(28, ctypes.c_ulong(1 << 6), 0, 0, 0) == 0
     placement.ROOTS = (Path(roots),)
-    postgres = Postgres(Path(directory), ports.free())
+    postgres = Postgres(Path(directory), ports.free(), durable=False)
     await postgres.make()
     process = Process(postgres.program(), Path(directory) / "logs")
     await process.start()

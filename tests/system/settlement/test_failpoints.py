@@ -104,7 +104,7 @@ class Signers:
 async def signers(stack: Stack, log: Path) -> AsyncIterator[Signers]:
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.testkit.worker_forkserver"),
+            *(sys.executable, "-m", "tests.testkit.processes.worker_forkserver"),
             env=stack.signing_environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -20,7 +20,7 @@ async def serve_outages(stack: Stack, log: Path) -> AsyncIterator[asyncio.subpro
             *(
                 sys.executable,
                 "-m",
-                "tests.testkit.worker_forkserver",
+                "tests.testkit.processes.worker_forkserver",
                 "outages,analytics,webhooks",
             ),
             env=environment,

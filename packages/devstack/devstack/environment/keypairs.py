@@ -39,5 +39,9 @@ def _contract_id(deployer: Keypair) -> str:
     return StrKey.encode_contract(sha256(b"sla calculator" + deployer.raw_public_key()).digest())
 
 
+def write(file: Path) -> None:
+    write_private(file, json.dumps(draw(), indent=1))
+
+
 if __name__ == "__main__":
-    write_private(Path(sys.argv[1]), json.dumps(draw(), indent=1))
+    write(Path(sys.argv[1]))

@@ -1,9 +1,10 @@
 """How the parts of a stack are started, one after what it stands on."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
+
+from devstack.processes.forks import PYTHON_MODULE
 
 
 async def start_after(
@@ -14,5 +15,4 @@ async def start_after(
 
 
 def make_module_command(name: str, *arguments: str) -> list[str]:
-    # -P: a folder called `api` or `worker` where the user happens to stand is not ours.
-    return [sys.executable, "-P", "-m", name, *arguments]
+    return [*PYTHON_MODULE, name, *arguments]

@@ -49,6 +49,7 @@ SETTINGS = {
 # whatever is killed, it is kept; only the kernel's own death would lose it. Its passwords are 24 random
 # bytes, so nobody guesses them at any speed, and a login need not take milliseconds.
 QUICK = {"fsync": "off", "full_page_writes": "off", "scram_iterations": "1"}
+QUICK_INITDB = ("--no-sync", "--set", f"scram_iterations={QUICK['scram_iterations']}")
 
 
 @dataclass(frozen=True)
@@ -148,11 +149,7 @@ class Postgres:
                 *(str(find_binary("initdb")), "-D", str(unfinished), "--username", OWNER),
                 *("--auth=scram-sha-256", f"--pwfile={password}"),
                 *("--encoding=UTF8", "--locale=C", "--no-instructions"),
-                *(
-                    ()
-                    if self.durable
-                    else ("--set", f"scram_iterations={QUICK['scram_iterations']}")
-                ),
+                *(() if self.durable else QUICK_INITDB),
             ],
             environment=make_environment(),
             user=self.user,

@@ -156,7 +156,9 @@ class Stack:
         return self._supervisor
 
     async def _start(self, services: Services) -> None:
-        supervisor = Supervisor(self.directory.logs, self._notify, self._write_record)
+        supervisor = Supervisor(
+            self.directory.logs, self._notify, self._write_record, forks=self._options.forks
+        )
         self._supervisor = supervisor
         self.directory.write(StackRecord(self.url, self._versions))
         # Each part starts as soon as what it stands on serves; on two cores that saves a second.

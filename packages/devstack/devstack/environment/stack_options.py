@@ -19,5 +19,8 @@ class StackOptions:
     durable: bool = True
     # False: whoever asked for the stack runs the settlement worker himself.
     signs: bool = True
+    # True: its processes of Python are forked from some that have imported them, which a process that starts many
+    # stacks keeps; on Linux.
+    forks: bool = False
     # Environment variables of the house, over those of the caller.
     settings: dict[str, str] = field(default_factory=dict)

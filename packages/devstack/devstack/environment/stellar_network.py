@@ -1,13 +1,13 @@
 """The Stellar network in a box: who holds what at its first ledger, and the process that closes ledgers."""
 
 import json
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from devstack.processes.child_processes import Process
+from devstack.processes.forks import PYTHON_MODULE
 from devstack.processes.ports import LOOPBACK
 from devstack.processes.programs import Program, says_ready
 
@@ -43,7 +43,7 @@ class StellarNetwork:
         return Program(
             name="stellar",
             command=[
-                *(sys.executable, "-P", "-m", "stellar_sandbox"),
+                *(*PYTHON_MODULE, "stellar_sandbox"),
                 *("--genesis", str(self._genesis_file)),
                 *("--data-dir", str(self.directory / "stellar")),
                 *("--port", str(self.port), "--close-seconds", str(self.ledger_seconds)),
@@ -100,13 +100,7 @@ class StellarNetwork:
         return json.loads(self._keys_file.read_text())
 
     async def _draw_keys(self) -> None:
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "devstack.environment.keypairs",
-            str(self._keys_file),
-        ]
+        command = [*PYTHON_MODULE, "devstack.environment.keypairs", str(self._keys_file)]
         process = Process(Program("treasury", command), self.directory / "logs")
         await process.finish()
 

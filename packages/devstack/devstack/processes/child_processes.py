@@ -11,10 +11,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Coroutine
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from devstack.processes.forks import PYTHON_MODULE, ForkedProcess, get_fork_server, is_module
 from devstack.processes.process_groups import has_members, signal_group
 from devstack.processes.programs import CannotStart, Program
 
@@ -25,13 +27,14 @@ POLL_SECONDS = 0.02
 
 
 class Process:
-    """A program that can be started again after it ended."""
+    """A program that can be started again after it ended; one that is a module of Python may be forked."""
 
-    def __init__(self, program: Program, logs: Path) -> None:
+    def __init__(self, program: Program, logs: Path, *, forks: bool = False) -> None:
         self.program = program
+        self._forks = forks and not WATCHED_BY_PIPE and is_module(program.command)
         self.log = logs / f"{program.name}.log"
         self._log_start = 0
-        self._child: asyncio.subprocess.Process | None = None
+        self._child: asyncio.subprocess.Process | ForkedProcess | None = None
         self._guard: int | None = None
 
     @property
@@ -108,23 +111,33 @@ class Process:
         with self._open_log() as log, ExitStack() as ends:
             if inherited is not None:
                 ends.callback(os.close, inherited)
-            spawning = asyncio.ensure_future(
-                asyncio.create_subprocess_exec(
-                    *self._guarded(inherited),
-                    env=self.program.environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    # Away from the terminal: a Ctrl-C there reaches only the stack, which stops its children in order.
-                    start_new_session=True,
-                    pass_fds=[] if inherited is None else [inherited],
-                )
+            starting: Coroutine[Any, Any, asyncio.subprocess.Process | ForkedProcess] = (
+                self._fork(log) if self._forks else self._execute(log, inherited)
             )
+            spawning = asyncio.ensure_future(starting)
             try:
                 await asyncio.shield(spawning)
             finally:
                 # Also when it is called off: asyncio would kill the child alone, and not what it has started.
                 self._child = await spawning
+
+    async def _fork(self, log: IO[bytes]) -> ForkedProcess:
+        module, *arguments = self.program.command[len(PYTHON_MODULE) :]
+        return await get_fork_server(module).fork(
+            arguments, self.program.environment, log.fileno(), self.program.death_signal
+        )
+
+    async def _execute(self, log: IO[bytes], inherited: int | None) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *self._guarded(inherited),
+            env=self.program.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # Away from the terminal: a Ctrl-C there reaches only the stack, which stops its children in order.
+            start_new_session=True,
+            pass_fds=[] if inherited is None else [inherited],
+        )
 
     def _guarded(self, pipe: int | None) -> list[str]:
         return [

@@ -33,12 +33,15 @@ class Supervisor:
         logs: Path,
         notify: Callable[[str], None],
         changed: Callable[[], None] = lambda: None,
+        *,
+        forks: bool = False,
     ) -> None:
         self.restarts: dict[str, int] = {}
         self.gave_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._logs = logs
         self._notify = notify
         self._changed = changed
+        self._forks = forks
         self._processes: dict[str, Process] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
 
@@ -47,7 +50,7 @@ class Supervisor:
         return {name: each.pid for name, each in self._processes.items() if each.pid}
 
     async def start(self, program: Program) -> None:
-        process = Process(program, self._logs)
+        process = Process(program, self._logs, forks=self._forks)
         self._processes[program.name] = process
         self.restarts[program.name] = 0
         await process.start()

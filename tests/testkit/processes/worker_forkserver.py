@@ -1,7 +1,7 @@
 """
 Settlement workers that start in a fraction of a second, to be killed in hundreds; or workers of other queues:
 
-    python -m tests.testkit.worker_forkserver [outages,analytics]
+    python -m tests.testkit.processes.worker_forkserver [outages,analytics]
 
 This process imports everything once and touches nothing. For each line on its input, such as
 "after_store:3", it forks a worker that is killed at that point; "none" asks for one that lives
