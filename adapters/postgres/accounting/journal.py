@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import CursorResult, bindparam, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import balances as rows_of_balances
@@ -92,6 +93,13 @@ async def accrue(connection: AsyncConnection, payment: Payment) -> None:
         await post_entry(connection, make_reversal(known), make_correction(known, entry.postings))
 
 
+async def keep_accrual(connection: AsyncConnection, payment: Payment) -> None:
+    """Have the accrual of a payment posted that was posted with its verdict: most are as they were then."""
+    known = await find_accrual(connection, payment.id)
+    if known is None or known.postings != make_accrual(payment).postings:
+        await accrue(connection, payment)
+
+
 async def replace_accrual(connection: AsyncConnection, payment: Payment, replaced_id: str) -> None:
     """Post the accrual of a payment, and reverse that of the payment whose verdict it replaces."""
     await take_back_accrual(connection, replaced_id)
@@ -106,31 +114,34 @@ async def take_back_accrual(connection: AsyncConnection, payment_id: str) -> boo
 
 async def find_accrual(connection: AsyncConnection, payment_id: str) -> Entry | None:
     """Return the accrual of a payment, or the last correction of it; None when it is taken back."""
-    reversal = entries.alias("reversal")
-    found = await connection.scalar(
-        select(entries.c.id).where(
-            entries.c.payment_id == payment_id,
-            entries.c.kind.in_([EntryKind.ACCRUAL, EntryKind.CORRECTION]),
-            ~exists().where(
-                reversal.c.corrects == entries.c.id, reversal.c.kind == EntryKind.REVERSAL
-            ),
-        )
-    )
-    return None if found is None else await get(connection, found)
+    return _to_entry(await connection.execute(_STANDING_ACCRUAL, {"payment_id": payment_id}))
 
 
 async def get(connection: AsyncConnection, entry_id: str) -> Entry | None:
-    rows = await connection.execute(
-        select(entries, postings.c.account, postings.c.amount_stroops)
-        .join(postings, postings.c.entry_id == entries.c.id)
-        .where(entries.c.id == entry_id)
-        .order_by(postings.c.line)
-    )
+    return _to_entry(await connection.execute(_ENTRY, {"entry_id": entry_id}))
+
+
+_LINES = (
+    select(entries, postings.c.account, postings.c.amount_stroops)
+    .join(postings, postings.c.entry_id == entries.c.id)
+    .order_by(entries.c.id, postings.c.line)
+)
+_ENTRY = _LINES.where(entries.c.id == bindparam("entry_id"))
+_REVERSAL = entries.alias("reversal")
+_STANDING_ACCRUAL = _LINES.where(
+    entries.c.payment_id == bindparam("payment_id"),
+    entries.c.kind.in_([EntryKind.ACCRUAL, EntryKind.CORRECTION]),
+    ~exists().where(_REVERSAL.c.corrects == entries.c.id, _REVERSAL.c.kind == EntryKind.REVERSAL),
+)
+
+
+def _to_entry(rows: CursorResult[Any]) -> Entry | None:
+    """Return the entry of these lines, the first of them where there are several."""
     found = rows.all()
     if not found:
         return None
-    lines = tuple(Posting(row.account, row.amount_stroops) for row in found)
     head = found[0]
+    lines = tuple(Posting(row.account, row.amount_stroops) for row in found if row.id == head.id)
     return Entry(
         *(head.id, head.kind, head.payment_id, lines),
         *(head.currency, head.corrects, head.transaction_hash),

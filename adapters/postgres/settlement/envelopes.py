@@ -44,10 +44,13 @@ _STORE = text(
         UPDATE payments SET {PAYMENTS.make_assignment(PaymentStatus.PREPARED)}
         FROM attempt JOIN allocations s ON s.lead_payment_id = attempt.payment_id AND s.n = attempt.n AND s.live
         WHERE payments.id = s.payment_id AND {PAYMENTS.make_condition(PaymentStatus.PREPARED)}
+        RETURNING payments.from_address, payments.to_address
     )
-    SELECT count(*) FROM attempt
+    SELECT payment.from_address, payment.to_address FROM attempt LEFT JOIN payment ON true
     """
 )
+# Between whom a payment is made.
+Addresses = tuple[str, str]
 
 
 async def store(connection: AsyncConnection, reserved: Reservation, envelope: Envelope) -> Envelope:
@@ -57,8 +60,19 @@ async def store(connection: AsyncConnection, reserved: Reservation, envelope: En
     When another run of the activity stored bytes meanwhile, those are returned and these are dropped:
     only stored bytes are ever sent.
     """
+    stored, _ = await store_alone(connection, reserved, envelope)
+    return stored
+
+
+async def store_alone(
+    connection: AsyncConnection, reserved: Reservation, envelope: Envelope
+) -> tuple[Envelope, Addresses | None]:
+    """
+    Store the signed bytes of one payment, as `store` does; return as well its addresses as they are, its row being
+    locked. None where this has not moved it to prepared.
+    """
     known = reserved.envelope.max_ledger if reserved.envelope else None
-    stored = await connection.scalar(
+    rows = await connection.execute(
         _STORE,
         _to_columns(reserved, envelope)
         | {
@@ -68,7 +82,9 @@ async def store(connection: AsyncConnection, reserved: Reservation, envelope: En
             "known_max_ledger": known,
         },
     )
-    return envelope if stored else await _get_newest(connection, reserved)
+    if (row := rows.first()) is None:
+        return await _get_newest(connection, reserved), None
+    return envelope, None if row.to_address is None else (row.from_address, row.to_address)
 
 
 def _to_columns(reserved: Reservation, envelope: Envelope) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping, and_, exists, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -81,18 +81,6 @@ async def get_agreement_at(
         bound,
         provider=paid_at.get(PayoutRole.PROVIDER, bound.provider),
         beneficiary=paid_at.get(PayoutRole.BENEFICIARY, bound.beneficiary),
-    )
-
-
-def make_moved_condition(
-    agreement: ColumnElement[str], since: ColumnElement[datetime], at: datetime
-) -> ColumnElement[bool]:
-    """Return the condition that a party of an agreement has another address since an instant."""
-    return exists().where(
-        payouts.c.agreement == agreement,
-        payouts.c.cancelled_at.is_(None),
-        payouts.c.effective_at > since,
-        payouts.c.effective_at <= at,
     )
 
 

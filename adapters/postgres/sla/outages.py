@@ -4,37 +4,29 @@ Outages in the database.
 Writes return whether they changed anything, because Temporal may run an activity twice.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Label, RowMapping, Select, func, select, true, update
+from sqlalchemy import CTE, Label, RowMapping, Select, bindparam, exists, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
 from adapters.postgres.access.scopes import list_outage_conditions
 from adapters.postgres.sla.agreements.parts import list_part_ids
-from adapters.postgres.sla.policies import to_policy
 from adapters.postgres.sla.verdicts import ATTESTATION_COLUMNS, to_attestation
-from adapters.postgres.tables import (
-    agreements,
-    attestations,
-    outages,
-    policies,
-    sla_results,
-)
+from adapters.postgres.tables import attestations, outages, sla_results
 from domain.access.scopes import Scope
 from domain.errors import NotFound
 from domain.money import STROOPS_PER_UNIT
-from domain.sla.agreements.agreements import Agreement
 from domain.sla.outages import Declaration, Location, Outage, OutageStatus, RecordedOutage
 from domain.sla.policies import Policy
 from domain.sla.verdicts import PaymentType, Rating, Severity, SlaStatus, Verdict
 
 # What every change of an outage, its verdict or its dispute sets.
-_ADVANCED: Any = {"version": outages.c.version + 1, "changed_at": func.now()}
+ADVANCED: Any = {"version": outages.c.version + 1, "changed_at": func.now()}
 
 
 async def add(
@@ -80,14 +72,20 @@ async def add(
 
 
 async def move(
-    connection: AsyncConnection, outage_id: str, to: OutageStatus, **changes: Any
+    connection: AsyncConnection,
+    outage_id: str,
+    to: OutageStatus,
+    added: CTE | None = None,
+    **changes: Any,
 ) -> int:
-    """Move an outage to its next status, unless it has that status already; return its version."""
-    moved = await connection.scalar(
-        transitions.OUTAGES.update(to, **changes, **_ADVANCED)
-        .where(outages.c.id == outage_id)
-        .returning(outages.c.version)
-    )
+    """
+    Move an outage to its next status, unless it has that status already; return its version. With `added`, only
+    together with the row that this inserts.
+    """
+    moving = transitions.OUTAGES.update(to, **changes, **ADVANCED).where(outages.c.id == outage_id)
+    if added is not None:
+        moving = moving.where(exists(select(added)))
+    moved = await connection.scalar(moving.returning(outages.c.version))
     if moved is None:
         await transitions.refuse(connection, transitions.OUTAGES, {"id": outage_id}, to)
         moved = await connection.scalar(select(outages.c.version).where(outages.c.id == outage_id))
@@ -99,90 +97,10 @@ async def advance(connection: AsyncConnection, outage_id: str, **changes: Any) -
     advanced = await connection.scalar(
         update(outages)
         .where(outages.c.id == outage_id)
-        .values(**changes, **_ADVANCED)
+        .values(**changes, **ADVANCED)
         .returning(outages.c.version)
     )
     return int(advanced or 0)
-
-
-@dataclass(frozen=True, slots=True)
-class OutageContext:
-    """All that an activity needs to know of one outage, whose row it has locked."""
-
-    outage: Outage
-    policy: Policy
-    agreement: Agreement
-    correlation_id: str
-    fingerprint: str
-    version: int
-    status: OutageStatus
-    resolution_key: str | None
-    resolved_at: datetime | None
-    dispute_deadline: datetime | None
-    # The outage that this is a part of; and the parts of this one, in the order of their ids.
-    part_of: str | None
-    parts: Sequence[str]
-    # The newest revision of the verdict.
-    judged: tuple[int, Verdict] | None
-    settled_elsewhere: bool = False
-
-
-async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
-    """
-    Lock an outage's row until the transaction ends, and return its context. Raises NotFound.
-
-    The lock is taken first and the rest is read in another statement, because a statement that waits
-    for a lock still sees the verdicts as they were before it waited.
-    """
-    await connection.execute(
-        select(outages.c.id).where(outages.c.id == outage_id).with_for_update()
-    )
-    bound_columns = (column.label(f"of_{column.name}") for column in _BOUND_COLUMNS)
-    statement = (
-        select_with_verdict(*bound_columns, list_part_ids())
-        .join(
-            policies,
-            (policies.c.name == outages.c.policy)
-            & (policies.c.version == outages.c.policy_version),
-        )
-        .join(agreements, agreements.c.name == outages.c.agreement)
-        .where(outages.c.id == outage_id)
-    )
-    row = _require((await connection.execute(statement)).mappings().one_or_none(), outage_id)
-    bound = {name.removeprefix("of_"): value for name, value in row.items()}
-    return OutageContext(
-        outage=to_outage(row),
-        policy=to_policy(bound | {"name": row["policy"], "version": row["policy_version"]}),
-        agreement=Agreement(row["agreement"], *(bound[each.name] for each in _AGREEMENT_COLUMNS)),
-        correlation_id=row["correlation_id"],
-        fingerprint=row["fingerprint"],
-        version=row["version"],
-        status=OutageStatus(row["status"]),
-        resolution_key=row["resolution_key"],
-        resolved_at=row["resolved_at"],
-        dispute_deadline=row["dispute_deadline"],
-        part_of=row["part_of"],
-        parts=row["parts"],
-        judged=to_verdict(row),
-        settled_elsewhere=row["settled_elsewhere"],
-    )
-
-
-_TERMS_COLUMNS = (
-    policies.c.effective_from,
-    policies.c.dispute_window_seconds,
-    policies.c.decision_window_seconds,
-    policies.c.terms,
-)
-_AGREEMENT_COLUMNS = (
-    agreements.c.bond,
-    agreements.c.pool,
-    agreements.c.provider,
-    agreements.c.beneficiary,
-    agreements.c.provider_party,
-    agreements.c.beneficiary_party,
-)
-_BOUND_COLUMNS = _TERMS_COLUMNS + _AGREEMENT_COLUMNS
 
 
 def to_outage(row: RowMapping) -> Outage:
@@ -190,7 +108,8 @@ def to_outage(row: RowMapping) -> Outage:
     return Outage(row["id"], row["site_name"], Severity(row["severity"]), row["detected_at"])
 
 
-def _require(row: RowMapping | None, outage_id: str) -> RowMapping:
+def require_row(row: RowMapping | None, outage_id: str) -> RowMapping:
+    """Raises NotFound where there is no row."""
     if row is None:
         raise NotFound(f"outage {outage_id!r} does not exist")
     return row
@@ -269,12 +188,16 @@ async def get(connection: AsyncConnection, outage_id: str, scope: Scope) -> Reco
     Raises NotFound, for an outage outside of the scope as for none. A party is not shown the other parts,
     which are of others' agreements.
     """
-    more = [list_part_ids()] if scope.party is None else []
-    wanted = select_with_verdict(*more).where(
-        outages.c.id == outage_id, *list_outage_conditions(scope)
-    )
-    rows = await connection.execute(wanted)
-    return to_record(_require(rows.mappings().one_or_none(), outage_id))
+    wanted = _select_one(shows_parts=scope.party is None).where(*list_outage_conditions(scope))
+    rows = await connection.execute(wanted, {"outage_id": outage_id})
+    return to_record(require_row(rows.mappings().one_or_none(), outage_id))
+
+
+@cache
+def _select_one(*, shows_parts: bool) -> Select[Any]:
+    """Select an outage by the parameter outage_id; built once, which takes longer than the server takes to answer."""
+    more = [list_part_ids()] if shows_parts else []
+    return select_with_verdict(*more).where(outages.c.id == bindparam("outage_id"))
 
 
 async def find_fingerprint(connection: AsyncConnection, outage_id: str) -> str | None:

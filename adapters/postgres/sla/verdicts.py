@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, exists, func, select, update
+from sqlalchemy import CTE, RowMapping, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,6 +24,29 @@ from domain.sla.verdicts import (
 )
 
 
+def make_insert(
+    outage: Outage,
+    revision: int,
+    verdict: Verdict,
+    basis: MttrBasis,
+    policy: Policy,
+    at: datetime,
+    payment_id: str,
+) -> CTE:
+    """
+    Return what inserts a verdict and the id of the payment it will owe, unless this revision exists: a part of the
+    statement that lets the outage's row say what it says.
+    """
+    said = _describe(verdict, basis, policy) | {"severity": outage.severity, "judged_at": at}
+    return (
+        insert(sla_results)
+        .values(outage_id=outage.id, revision=revision, payment_id=payment_id, **said)
+        .on_conflict_do_nothing()
+        .returning(sla_results.c.revision)
+        .cte("added")
+    )
+
+
 async def add(
     connection: AsyncConnection,
     outage: Outage,
@@ -34,18 +57,8 @@ async def add(
     at: datetime,
     payment_id: str,
 ) -> bool:
-    """
-    Insert a verdict and the id of the payment it will owe, and let the outage's row say what it says; False when this
-    revision exists.
-    """
-    said = _describe(verdict, basis, policy) | {"severity": outage.severity, "judged_at": at}
-    added = (
-        insert(sla_results)
-        .values(outage_id=outage.id, revision=revision, payment_id=payment_id, **said)
-        .on_conflict_do_nothing()
-        .returning(sla_results.c.revision)
-        .cte("added")
-    )
+    """Insert a verdict on an outage that is judged again; False when this revision exists."""
+    added = make_insert(outage, revision, verdict, basis, policy, at, payment_id)
     result = await connection.execute(
         update(outages)
         .where(outages.c.id == outage.id, exists(select(added.c.revision)))
@@ -70,14 +83,6 @@ def _describe(verdict: Verdict, basis: MttrBasis, policy: Policy) -> dict[str, A
         "policy_version": policy.version,
         "policy_digest": policy.digest(),
     }
-
-
-async def count_revisions(connection: AsyncConnection, outage_id: str) -> int:
-    """Return how many verdicts there were on an outage, those that were taken back included."""
-    found = await connection.scalar(
-        select(func.count()).select_from(sla_results).where(sla_results.c.outage_id == outage_id)
-    )
-    return found or 0
 
 
 async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[RecordedVerdict]:

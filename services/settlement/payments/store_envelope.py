@@ -19,12 +19,14 @@ async def store_envelope(
     pay an address that is not that of the payment any more.
     """
     async with database.transaction(durable=True) as connection:
-        stored = await envelopes.store(connection, reservation, envelope)
+        stored, addresses = await envelopes.store_alone(connection, reservation, envelope)
         # A reservation that was given back may have been made again, under the same name, after the payee
         # had moved: what is stored for it pays the present address.
         if stored is envelope and envelope.noop_reason_code is None:
-            known = (await payments.get(connection, payment.id, EVERYTHING)).payment
-            if (known.from_address, known.to_address) != (payment.from_address, payment.to_address):
+            if addresses is None:
+                known = (await payments.get(connection, payment.id, EVERYTHING)).payment
+                addresses = (known.from_address, known.to_address)
+            if addresses != (payment.from_address, payment.to_address):
                 raise TryAgain(f"payment {payment.id} has other addresses by now; read it again")
         await journal.post_entry(connection, make_reservation(payment, reservation.n))
     return stored

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
-from adapters.postgres.sla import outages
+from adapters.postgres.sla import outage_contexts, outages
 from adapters.postgres.sla.agreements.parts import list_parts
 from domain import payloads
 from domain.audit import AuditEntry, make_audit_entry
@@ -98,7 +98,7 @@ async def _read_recorded(
 ) -> RecordOutageResult:
     """Read back an outage that is on record: a workflow that begins again goes on from there."""
     outage_id = declaration.outage.id
-    known = await outages.lock(connection, outage_id)
+    known = await outage_contexts.lock(connection, outage_id)
     if known.fingerprint != declaration.fingerprint:
         raise Conflict(
             f"outage {outage_id!r} was declared before with different content; use another id"
