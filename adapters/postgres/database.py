@@ -67,6 +67,8 @@ class Database:
             max_overflow=0,
             pool_timeout=10,
             pool_recycle=1800,
+            # The one that was used last is warm: its statements are prepared, and so are its plans.
+            pool_use_lifo=True,
             # Errors are logged, and a log must not contain what a caller sent.
             hide_parameters=True,
             connect_args=_CONNECT | ({"options": _CONNECT["options"] + _READING} if reads else {}),

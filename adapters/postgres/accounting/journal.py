@@ -1,14 +1,17 @@
 """The double-entry journal in the database: entries, their postings, and every account's balance."""
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import CursorResult, bindparam, exists, func, select, text
+from sqlalchemy import CursorResult, RowMapping, TextClause, bindparam, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres import events
 from adapters.postgres.tables import balances as rows_of_balances
 from adapters.postgres.tables import entries, postings
+from adapters.postgres.transitions import Change
 from domain.accounting.journal import (
     Entry,
     EntryKind,
@@ -22,17 +25,17 @@ from domain.settlement.payments import Payment
 # One statement that always locks in the same order, so that no two can deadlock: entries by id, accounts
 # and balances by name. Each part reads the one before it, which fixes the order of execution.
 # A new balance is inserted with its final amount, and a trigger checks its floor afterwards.
-_POST = text(
-    """
-    WITH wanted AS (
+_POSTING = """
+    wanted AS (
         SELECT * FROM unnest(
             CAST(:ids AS text[]), CAST(:kinds AS text[]), CAST(:payment_ids AS text[]),
             CAST(:currencies AS text[]), CAST(:line_counts AS int[]), CAST(:slots AS int[]),
             CAST(:corrected AS text[]), CAST(:transaction_hashes AS text[])
         ) AS wanted
             (id, kind, payment_id, currency, lines, slot, corrects, transaction_hash)
+        WHERE {condition}
         ORDER BY id
-    ), entry AS (
+    ), posted AS (
         INSERT INTO entries
             (id, kind, payment_id, currency, lines, slot, corrects, transaction_hash)
         SELECT * FROM wanted
@@ -44,11 +47,11 @@ _POST = text(
         ) AS line (entry_id, line, account, amount_stroops)
     ), posting AS (
         INSERT INTO postings (entry_id, line, account, amount_stroops)
-        SELECT line.* FROM line JOIN entry ON entry.id = line.entry_id
+        SELECT line.* FROM line JOIN posted ON posted.id = line.entry_id
         RETURNING entry_id, account, amount_stroops
     ), moved AS MATERIALIZED (
         SELECT account, currency, slot, sum(amount_stroops) AS amount_stroops
-        FROM posting JOIN entry ON entry.id = posting.entry_id
+        FROM posting JOIN posted ON posted.id = posting.entry_id
         GROUP BY account, currency, slot
     ), known AS (
         INSERT INTO accounts (name, currency, kind, floor_stroops)
@@ -62,15 +65,36 @@ _POST = text(
           )
         ORDER BY 1, 2
         ON CONFLICT DO NOTHING RETURNING 1
+    ), balance AS (
+        INSERT INTO balances AS b (account, currency, slot, amount_stroops)
+        SELECT account, currency, slot, amount_stroops
+        FROM moved, (SELECT count(*) FROM known) AS _
+        ORDER BY account, currency, slot
+        ON CONFLICT (account, currency, slot)
+        DO UPDATE SET amount_stroops = b.amount_stroops + excluded.amount_stroops
     )
-    INSERT INTO balances AS b (account, currency, slot, amount_stroops)
-    SELECT account, currency, slot, amount_stroops
-    FROM moved, (SELECT count(*) FROM known) AS _
-    ORDER BY account, currency, slot
-    ON CONFLICT (account, currency, slot)
-    DO UPDATE SET amount_stroops = b.amount_stroops + excluded.amount_stroops
+"""
+_POST = text(f"WITH {_POSTING.format(condition='true')} SELECT count(*) FROM posted")
+_AFTER_CHANGE = _POSTING.format(condition="EXISTS (SELECT FROM changed)")
+
+
+@cache
+def _compose(ctes: str) -> TextClause:
+    return text(f"WITH {ctes}, {_AFTER_CHANGE}, {events.PUBLICATION} SELECT * FROM changed")
+
+
+async def change(
+    connection: AsyncConnection,
+    made: Change,
+    posted: Sequence[Entry],
+    published: events.Published = (),
+) -> RowMapping | None:
     """
-)
+    Change a row, post entries and publish that, in one statement; return what the change returns. Nothing is posted
+    or published when it changes nothing, and None returned.
+    """
+    values = {**made.values, **_describe(posted), **events.describe(published)}
+    return (await connection.execute(_compose(made.ctes), values)).mappings().one_or_none()
 
 
 async def post_entry(connection: AsyncConnection, *entries: Entry) -> bool:
@@ -154,6 +178,11 @@ async def post_entries(connection: AsyncConnection, posted: Sequence[Entry]) -> 
 
     Balances stay locked until the transaction ends, so post late in it, and post everything together.
     """
+    return bool(await connection.scalar(_POST, _describe(posted)))
+
+
+def _describe(posted: Sequence[Entry]) -> dict[str, Any]:
+    """Return entries as the values of a statement that posts them."""
     lines = [
         (entry.id, line, posting)
         for entry in posted
@@ -163,28 +192,24 @@ async def post_entries(connection: AsyncConnection, posted: Sequence[Entry]) -> 
         {*chain.from_iterable(entry.accounts for entry in posted)},
         key=lambda account: (account.name, account.currency),
     )
-    moved = await connection.execute(
-        _POST,
-        {
-            "ids": [entry.id for entry in posted],
-            "kinds": [entry.kind for entry in posted],
-            "payment_ids": [entry.payment_id for entry in posted],
-            "currencies": [entry.currency for entry in posted],
-            "line_counts": [len(entry.postings) for entry in posted],
-            "slots": [entry.slot for entry in posted],
-            "corrected": [entry.corrects for entry in posted],
-            "transaction_hashes": [entry.transaction_hash for entry in posted],
-            "entry_ids": [entry_id for entry_id, _, _ in lines],
-            "lines": [line for _, line, _ in lines],
-            "accounts": [posting.account for _, _, posting in lines],
-            "amounts": [posting.amount_stroops for _, _, posting in lines],
-            "names": [account.name for account in accounts],
-            "account_currencies": [account.currency for account in accounts],
-            "account_kinds": [account.kind for account in accounts],
-            "floors": [account.floor_stroops for account in accounts],
-        },
-    )
-    return moved.rowcount > 0
+    return {
+        "ids": [entry.id for entry in posted],
+        "kinds": [entry.kind for entry in posted],
+        "payment_ids": [entry.payment_id for entry in posted],
+        "currencies": [entry.currency for entry in posted],
+        "line_counts": [len(entry.postings) for entry in posted],
+        "slots": [entry.slot for entry in posted],
+        "corrected": [entry.corrects for entry in posted],
+        "transaction_hashes": [entry.transaction_hash for entry in posted],
+        "entry_ids": [entry_id for entry_id, _, _ in lines],
+        "lines": [line for _, line, _ in lines],
+        "accounts": [posting.account for _, _, posting in lines],
+        "amounts": [posting.amount_stroops for _, _, posting in lines],
+        "names": [account.name for account in accounts],
+        "account_currencies": [account.currency for account in accounts],
+        "account_kinds": [account.kind for account in accounts],
+        "floors": [account.floor_stroops for account in accounts],
+    }
 
 
 async def list_balances(connection: AsyncConnection) -> list[Balance]:

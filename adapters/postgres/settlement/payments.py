@@ -16,6 +16,7 @@ from adapters.postgres.access.scopes import list_conditions
 from adapters.postgres.settlement.wallets import get_agreement_at
 from adapters.postgres.sla.outage_contexts import OutageContext
 from adapters.postgres.tables import allocations, attempts, payments
+from adapters.postgres.transitions import Change
 from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict, NotFound
 from domain.reasons import Reason, ReasonCode
@@ -237,6 +238,22 @@ async def record_disagreement(
     key = {"lead_payment_id": attempt.payment_id, "n": attempt.n}
     rows = await connection.execute(_RECORD_DISAGREEMENT, key | noted)
     return [to_payment(row) for row in rows.mappings()]
+
+
+_CONFIRM = f"""
+    changed AS (
+        UPDATE payments SET {transitions.PAYMENTS.make_assignment(PaymentStatus.CONFIRMED)},
+            transaction_hash = :transaction_hash, ledger = :ledger, confirmed_at = :confirmed_at
+        WHERE payments.id = :payment_id
+          AND {transitions.PAYMENTS.make_condition(PaymentStatus.CONFIRMED, SENT)}
+        RETURNING payments.id
+    )
+"""
+
+
+def make_confirmation(payment_id: str, **proof: Any) -> Change:
+    """Return what records the proof that the money of a payment moved, if it was sent and that is news."""
+    return Change(_CONFIRM, {"payment_id": payment_id} | proof)
 
 
 async def confirm(connection: AsyncConnection, payment_id: str, **proof: Any) -> bool:

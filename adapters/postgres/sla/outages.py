@@ -4,13 +4,11 @@ Outages in the database.
 Writes return whether they changed anything, because Temporal may run an activity twice.
 """
 
-from dataclasses import asdict
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CTE, Label, RowMapping, Select, bindparam, exists, func, select, true, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Label, RowMapping, Select, bindparam, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
@@ -18,78 +16,59 @@ from adapters.postgres.access.scopes import list_outage_conditions
 from adapters.postgres.sla.agreements.parts import list_part_ids
 from adapters.postgres.sla.verdicts import ATTESTATION_COLUMNS, to_attestation
 from adapters.postgres.tables import attestations, outages, sla_results
+from adapters.postgres.transitions import Change
 from domain.access.scopes import Scope
 from domain.errors import NotFound
 from domain.money import STROOPS_PER_UNIT
-from domain.sla.outages import Declaration, Location, Outage, OutageStatus, RecordedOutage
-from domain.sla.policies import Policy
+from domain.sla.outages import Location, Outage, OutageStatus, RecordedOutage
 from domain.sla.verdicts import PaymentType, Rating, Severity, SlaStatus, Verdict
 
 # What every change of an outage, its verdict or its dispute sets.
-ADVANCED: Any = {"version": outages.c.version + 1, "changed_at": func.now()}
-
-
-async def add(
-    connection: AsyncConnection,
-    declaration: Declaration,
-    agreement_version: int,
-    policy: Policy,
-    at: datetime,
-    part_of: str | None = None,
-) -> bool:
-    """Insert a declared outage, or a part of one; False when the id exists."""
-    outage = declaration.outage
-    location = outage.location
-    result = await connection.execute(
-        insert(outages)
-        .values(
-            id=outage.id,
-            status=OutageStatus.DECLARED,
-            severity=outage.severity,
-            site_name=outage.site_name,
-            site_id=outage.site_id,
-            description=outage.description,
-            affected_services=outage.affected_services,
-            affected_subscribers=outage.affected_subscribers,
-            assigned_to=outage.assigned_to,
-            location=None if location is None else asdict(location),
-            detected_at=outage.detected_at,
-            declared_at=at,
-            fingerprint=declaration.fingerprint,
-            correlation_id=declaration.request.correlation_id,
-            agreement=declaration.agreement,
-            agreement_version=agreement_version,
-            names_agreement=outage.agreement is not None,
-            customer=outage.customer,
-            part_of=part_of,
-            policy=policy.name,
-            policy_version=policy.version,
-        )
-        .on_conflict_do_nothing()
-        .returning(outages.c.id)
-    )
-    return result.one_or_none() is not None
+_ADVANCED: Any = {"version": outages.c.version + 1, "changed_at": func.now()}
 
 
 async def move(
-    connection: AsyncConnection,
-    outage_id: str,
-    to: OutageStatus,
-    added: CTE | None = None,
-    **changes: Any,
+    connection: AsyncConnection, outage_id: str, to: OutageStatus, **changes: Any
 ) -> int:
+    """Move an outage to its next status, unless it has that status already; return its version."""
+    moved = await connection.scalar(
+        transitions.OUTAGES.update(to, **changes, **_ADVANCED)
+        .where(outages.c.id == outage_id)
+        .returning(outages.c.version)
+    )
+    return int(moved) if moved else await require(connection, outage_id, to)
+
+
+async def require(connection: AsyncConnection, outage_id: str, status: OutageStatus) -> int:
+    """Return the version of an outage that has this status; raise the reason why one does not move to it."""
+    await transitions.refuse(connection, transitions.OUTAGES, {"id": outage_id}, status)
+    version = await connection.scalar(select(outages.c.version).where(outages.c.id == outage_id))
+    return int(version or 0)
+
+
+def make_move(to: OutageStatus, more: str = "", *others: str) -> str:
     """
-    Move an outage to its next status, unless it has that status already; return its version. With `added`, only
-    together with the row that this inserts.
+    Return the move of an outage, whose id is the parameter outage_id, as SQL that returns its version; `more` is
+    assigned as well, and it is moved only together with what the tables `others` return.
     """
-    moving = transitions.OUTAGES.update(to, **changes, **ADVANCED).where(outages.c.id == outage_id)
-    if added is not None:
-        moving = moving.where(exists(select(added)))
-    moved = await connection.scalar(moving.returning(outages.c.version))
-    if moved is None:
-        await transitions.refuse(connection, transitions.OUTAGES, {"id": outage_id}, to)
-        moved = await connection.scalar(select(outages.c.version).where(outages.c.id == outage_id))
-    return int(moved or 0)
+    machine = transitions.OUTAGES
+    return f"""
+        UPDATE outages SET {machine.make_assignment(to)}{more}, version = outages.version + 1, changed_at = now()
+        {"FROM" if others else ""} {", ".join(others)}
+        WHERE outages.id = :outage_id AND {machine.make_condition(to)} RETURNING outages.version
+    """
+
+
+_CLOSE = f"changed AS ({make_move(OutageStatus.CLOSED, ', closed_at = :closed_at')})"
+_SETTLE = f"changed AS ({make_move(OutageStatus.SETTLING)})"
+
+
+def make_closing(outage_id: str, at: datetime) -> Change:
+    return Change(_CLOSE, {"outage_id": outage_id, "closed_at": at})
+
+
+def make_settling(outage_id: str) -> Change:
+    return Change(_SETTLE, {"outage_id": outage_id})
 
 
 async def advance(connection: AsyncConnection, outage_id: str, **changes: Any) -> int:
@@ -97,7 +76,7 @@ async def advance(connection: AsyncConnection, outage_id: str, **changes: Any) -
     advanced = await connection.scalar(
         update(outages)
         .where(outages.c.id == outage_id)
-        .values(**changes, **ADVANCED)
+        .values(**changes, **_ADVANCED)
         .returning(outages.c.version)
     )
     return int(advanced or 0)

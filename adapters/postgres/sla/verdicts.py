@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, RowMapping, exists, select, update
+from sqlalchemy import RowMapping, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,29 +24,6 @@ from domain.sla.verdicts import (
 )
 
 
-def make_insert(
-    outage: Outage,
-    revision: int,
-    verdict: Verdict,
-    basis: MttrBasis,
-    policy: Policy,
-    at: datetime,
-    payment_id: str,
-) -> CTE:
-    """
-    Return what inserts a verdict and the id of the payment it will owe, unless this revision exists: a part of the
-    statement that lets the outage's row say what it says.
-    """
-    said = _describe(verdict, basis, policy) | {"severity": outage.severity, "judged_at": at}
-    return (
-        insert(sla_results)
-        .values(outage_id=outage.id, revision=revision, payment_id=payment_id, **said)
-        .on_conflict_do_nothing()
-        .returning(sla_results.c.revision)
-        .cte("added")
-    )
-
-
 async def add(
     connection: AsyncConnection,
     outage: Outage,
@@ -58,7 +35,14 @@ async def add(
     payment_id: str,
 ) -> bool:
     """Insert a verdict on an outage that is judged again; False when this revision exists."""
-    added = make_insert(outage, revision, verdict, basis, policy, at, payment_id)
+    said = describe(outage, revision, verdict, basis, policy, at, payment_id)
+    added = (
+        insert(sla_results)
+        .values(**said)
+        .on_conflict_do_nothing()
+        .returning(sla_results.c.revision)
+        .cte("added")
+    )
     result = await connection.execute(
         update(outages)
         .where(outages.c.id == outage.id, exists(select(added.c.revision)))
@@ -68,8 +52,19 @@ async def add(
     return result.one_or_none() is not None
 
 
-def _describe(verdict: Verdict, basis: MttrBasis, policy: Policy) -> dict[str, Any]:
+def describe(
+    outage: Outage,
+    revision: int,
+    verdict: Verdict,
+    basis: MttrBasis,
+    policy: Policy,
+    at: datetime,
+    payment_id: str,
+) -> dict[str, Any]:
     return {
+        "outage_id": outage.id,
+        "revision": revision,
+        "severity": outage.severity,
         "status": verdict.status,
         "payment_type": verdict.payment_type,
         "rating": verdict.rating,
@@ -82,6 +77,8 @@ def _describe(verdict: Verdict, basis: MttrBasis, policy: Policy) -> dict[str, A
         "policy": policy.name,
         "policy_version": policy.version,
         "policy_digest": policy.digest(),
+        "judged_at": at,
+        "payment_id": payment_id,
     }
 
 

@@ -1,5 +1,9 @@
 """Owe what the last verdict on an outage says, once its dispute window has ended."""
 
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
@@ -8,7 +12,13 @@ from adapters.postgres.sla import disputes, outage_contexts, outages
 from domain import payloads
 from domain.audit import make_audit_entry, make_engine_request
 from domain.errors import Conflict
-from domain.settlement.payments import OwePaymentInput, OwePaymentResult, check_payment, redirect
+from domain.settlement.payments import (
+    OwePaymentInput,
+    OwePaymentResult,
+    Payment,
+    check_payment,
+    redirect,
+)
 from domain.sla.outages import OutageStatus
 
 
@@ -35,15 +45,18 @@ async def owe_payment(
             raise Conflict(f"the SLA contract has not confirmed revision {revision} yet")
         debt = redirect(judged, context.agreement)
         payment = await payments.add(connection, debt, passphrase, at, context.installation_id)
-        version = await outages.move(connection, outage_id, OutageStatus.SETTLING)
         await journal.keep_accrual(connection, payment)
-        request, payload = (
-            make_engine_request(payment.correlation_id),
-            payloads.describe_payment(payment),
-        )
-        subject = f"outage/{outage_id}"
-        await events.publish(
-            connection,
-            make_audit_entry(subject, "payment.owed", request, at, payload, str(revision)),
-        )
+        version = await _settle(connection, payment, at)
     return OwePaymentResult(payment, version)
+
+
+async def _settle(connection: AsyncConnection, payment: Payment, at: datetime) -> int:
+    """Have the outage settled by this payment; return its version."""
+    by, subject = make_engine_request(payment.correlation_id), f"outage/{payment.outage_id}"
+    payload, key = payloads.describe_payment(payment), str(payment.revision)
+    owed = make_audit_entry(subject, "payment.owed", by, at, payload, key)
+    settling = outages.make_settling(payment.outage_id)
+    if (changed := await events.change(connection, settling, [(owed, [])])) is not None:
+        return int(changed["version"])
+    await events.publish(connection, owed)
+    return await outages.require(connection, payment.outage_id, OutageStatus.SETTLING)

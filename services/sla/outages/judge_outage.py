@@ -6,16 +6,17 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
 from adapters.postgres.sla import attestations, outage_contexts, outages, verdicts
+from adapters.postgres.sla.judgements import make_judgement
 from adapters.postgres.sla.outage_contexts import OutageContext
 from domain import payloads
+from domain.accounting.journal import make_accrual
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
-from domain.errors import Conflict
+from domain.errors import Conflict, TryAgain
 from domain.events import Event, EventType, make_event
 from domain.settlement.payments import JudgeOutageResult, make_payment
 from domain.sla import outage_rules
@@ -91,28 +92,28 @@ async def _judge(
     debt = make_payment(
         network, context.agreement, outage.id, revision, verdict, context.correlation_id
     )
-    changes = resolution.get_notes() | {
-        "resolved_at": resolved_at,
-        "dispute_deadline": deadline,
-        "resolution_key": judging.key,
-        "verdict_status": verdict.status,
-    }
-    added = verdicts.make_insert(outage, revision, verdict, basis, policy, at, debt.id)
-    version = await outages.move(connection, outage.id, OutageStatus.DISPUTABLE, added, **changes)
-    attest = requires_attestation or context.attests
-    if attest:
-        await attestations.require_attestation(connection, outage.id, revision, at)
     payload = payloads.describe_verdict(outage, revision, verdict, policy, resolved_at, basis.name)
     payload["dispute_deadline"] = format_instant(deadline)
     subject, key = f"outage/{outage.id}", _make_key(revision)
-    await events.publish(
+    entry = make_audit_entry(subject, "outage.judged", by, at, payload, *key)
+    published = [(entry, _make_events(outage.id, verdict, at, payload, *key))]
+    resolved = {"resolved_at": resolved_at, "dispute_deadline": deadline}
+    judged = await journal.change(
         connection,
-        make_audit_entry(subject, "outage.judged", by, at, payload, *key),
-        *_make_events(outage.id, verdict, at, payload, *key),
+        make_judgement(
+            verdicts.describe(outage, revision, verdict, basis, policy, at, debt.id),
+            resolved | {"resolution_key": judging.key} | resolution.get_notes(),
+        ),
+        [make_accrual(debt)],
+        published,
     )
-    await journal.accrue(connection, debt)
+    if judged is None:  # which is refused here
+        await outages.require(connection, outage.id, OutageStatus.DISPUTABLE)
+        raise TryAgain(f"outage {outage.id!r} was judged by another process meanwhile")
+    if attest := requires_attestation or context.attests:
+        await attestations.require_attestation(connection, outage.id, revision, at)
     return JudgeOutageResult(
-        outage.id, revision, verdict, debt, resolved_at, deadline, attest, version
+        outage.id, revision, verdict, debt, resolved_at, deadline, attest, judged["version"]
     )
 
 

@@ -9,6 +9,7 @@ from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outage_contexts, outages
 from adapters.postgres.sla.agreements.parts import list_parts
+from adapters.postgres.sla.bulk.outage_rows import make_recording
 from domain import payloads
 from domain.audit import AuditEntry, make_audit_entry
 from domain.errors import Conflict, Invalid
@@ -38,7 +39,7 @@ async def record_outage(database: Database, declaring: RecordOutageInput) -> Rec
             return await _read_recorded(connection, declaration)
         first, *others = bindings
         bound = replace(declaration, agreement=first.agreement)
-        if not await _add(connection, bound, first, declaring.at):
+        if not await _add(connection, declaration, first, declaring.at):
             return await _read_recorded(connection, declaration)
         parts = [await _add_part(connection, declaration, each, declaring.at) for each in others]
     correlation_id = declaration.request.correlation_id
@@ -53,11 +54,9 @@ async def _add(
     part_of: str | None = None,
 ) -> bool:
     """Add a row with its audit entry and event; False when it is there."""
-    number, policy = bound.agreement_version, bound.policy
-    if not await outages.add(connection, declaration, number, policy, at, part_of):
-        return False
-    await events.publish(connection, *describe_recording(declaration, bound, at, part_of))
-    return True
+    entry, event = describe_recording(declaration, bound, at, part_of)
+    recording = make_recording(declaration, bound, at, part_of)
+    return await events.change(connection, recording, [(entry, [event])]) is not None
 
 
 def describe_recording(
