@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters import tracing
 from adapters.postgres.access.scopes import read_conditions
 from adapters.postgres.tables import events
-from adapters.postgres.transitions import Change
+from adapters.postgres.transitions import Change, Consequence
 from domain.access.scopes import Scope
 from domain.audit import AuditEntry, hash_leaf
 from domain.digests import format_instant
@@ -67,7 +67,7 @@ _PUBLICATION = """
         FROM published p JOIN webhooks w ON w.deleted_at IS NULL AND w.events @> to_jsonb(p.type)
     )
 """
-PUBLICATION = _PUBLICATION.format(condition="EXISTS (SELECT FROM changed)")
+_AFTER_CHANGE = _PUBLICATION.format(condition="EXISTS (SELECT FROM changed)")
 # One round trip.
 _PUBLISH = text(f"WITH {_PUBLICATION.format(condition='true')} SELECT 1")
 Published = Sequence[tuple[AuditEntry, Sequence[Event]]]
@@ -75,7 +75,7 @@ Published = Sequence[tuple[AuditEntry, Sequence[Event]]]
 
 @cache
 def _compose(ctes: str) -> TextClause:
-    return text(f"WITH {ctes}, {PUBLICATION} SELECT * FROM changed")
+    return text(f"WITH {ctes}, {_AFTER_CHANGE} SELECT * FROM changed")
 
 
 async def change(
@@ -85,8 +85,13 @@ async def change(
     Change a row, and publish that, in one statement; return what the change returns. Nothing is published when it
     changes nothing, and None returned.
     """
-    rows = await connection.execute(_compose(made.ctes), {**made.values, **describe(published)})
+    rows = await connection.execute(_compose(made.ctes), {**made.values, **_describe(published)})
     return rows.mappings().one_or_none()
+
+
+def make_consequence(published: Published) -> Consequence:
+    """Return what publishes a change in a statement that does more than that."""
+    return Consequence((_AFTER_CHANGE,), _describe(published))
 
 
 async def publish(connection: AsyncConnection, entry: AuditEntry, *published: Event) -> None:
@@ -96,10 +101,10 @@ async def publish(connection: AsyncConnection, entry: AuditEntry, *published: Ev
 
 async def publish_all(connection: AsyncConnection, changes: Published) -> None:
     """Write audit entries, each with its events, once, and the deliveries that they call for."""
-    await connection.execute(_PUBLISH, describe(changes))
+    await connection.execute(_PUBLISH, _describe(changes))
 
 
-def describe(changes: Published) -> dict[str, Any]:
+def _describe(changes: Published) -> dict[str, Any]:
     """Return audit entries and events as the values of a statement that publishes them."""
     contents = [entry.content() for entry, _ in changes]
     here = tracing.get_traceparent()

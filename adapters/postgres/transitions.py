@@ -98,6 +98,15 @@ class Change:
     values: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What is written as well where a change changes something: further parts of its statement."""
+
+    ctes: tuple[str, ...]
+    values: Mapping[str, Any]
+
+
+NO_CONSEQUENCE = Consequence((), {})
 OUTAGES = StateMachine("outage", tables.outages, outages.TRANSITIONS)
 DISPUTES = StateMachine("dispute", tables.disputes, disputes.TRANSITIONS)
 PAYMENTS = StateMachine(

@@ -8,10 +8,9 @@ from typing import Any
 from sqlalchemy import CursorResult, RowMapping, TextClause, bindparam, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import events
 from adapters.postgres.tables import balances as rows_of_balances
 from adapters.postgres.tables import entries, postings
-from adapters.postgres.transitions import Change
+from adapters.postgres.transitions import NO_CONSEQUENCE, Change, Consequence
 from domain.accounting.journal import (
     Entry,
     EntryKind,
@@ -79,22 +78,23 @@ _AFTER_CHANGE = _POSTING.format(condition="EXISTS (SELECT FROM changed)")
 
 
 @cache
-def _compose(ctes: str) -> TextClause:
-    return text(f"WITH {ctes}, {_AFTER_CHANGE}, {events.PUBLICATION} SELECT * FROM changed")
+def _compose(*ctes: str) -> TextClause:
+    return text(f"WITH {', '.join(ctes)} SELECT * FROM changed")
 
 
 async def change(
     connection: AsyncConnection,
     made: Change,
     posted: Sequence[Entry],
-    published: events.Published = (),
+    published: Consequence = NO_CONSEQUENCE,
 ) -> RowMapping | None:
     """
     Change a row, post entries and publish that, in one statement; return what the change returns. Nothing is posted
     or published when it changes nothing, and None returned.
     """
-    values = {**made.values, **_describe(posted), **events.describe(published)}
-    return (await connection.execute(_compose(made.ctes), values)).mappings().one_or_none()
+    values = {**made.values, **_describe(posted), **published.values}
+    statement = _compose(made.ctes, _AFTER_CHANGE, *published.ctes)
+    return (await connection.execute(statement, values)).mappings().one_or_none()
 
 
 async def post_entry(connection: AsyncConnection, *entries: Entry) -> bool:

@@ -32,7 +32,8 @@ async def confirm_payment(
         made = payments.make_confirmation(payment.id, **confirmed)
         settled = make_settled_entries(payment, transaction_hash, attempt.n, attempt.payment_id)
         paid = [describe_paid(payment, observed.at, proof, by)]
-        if await journal.change(connection, made, settled, paid) is None:
+        published = events.make_consequence(paid)
+        if await journal.change(connection, made, settled, published) is None:
             # It stands in the journal, perhaps as what was read from the chain; or it is refused.
             if await payments.confirm(connection, payment.id, **confirmed):
                 raise TryAgain(f"payment {payment.id} was changed meanwhile; read it again")

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
@@ -105,7 +106,7 @@ async def _judge(
             resolved | {"resolution_key": judging.key} | resolution.get_notes(),
         ),
         [make_accrual(debt)],
-        published,
+        events.make_consequence(published),
     )
     if judged is None:  # which is refused here
         await outages.require(connection, outage.id, OutageStatus.DISPUTABLE)
