@@ -58,9 +58,25 @@ _CHECK_NOW = (text("SET CONSTRAINTS ALL IMMEDIATE"), text("SET CONSTRAINTS ALL D
 _READING = " -c plan_cache_mode=force_custom_plan -c random_page_cost=1.1 -c jit=off"
 
 
+# Who does the same again and again has each statement prepared at once, and planned once for any values: it finds
+# rows by their keys. Planned for its values each time, a statement takes longer to plan than to run.
+_REPEATING = " -c plan_cache_mode=force_generic_plan"
+
+
 class Database:
-    def __init__(self, url: str, connections_max: int = 10, *, reads: bool = False) -> None:
+    """With `reads`, of whoever lists things; with `repeats`, of whoever takes the steps of many outages."""
+
+    def __init__(
+        self,
+        url: str,
+        connections_max: int = 10,
+        *,
+        reads: bool = False,
+        repeats: bool = False,
+    ) -> None:
         self.url = make_dialect_url(url)
+        options = _CONNECT["options"] + _READING * reads + _REPEATING * repeats
+        connect = _CONNECT | {"options": options} | ({"prepare_threshold": 0} if repeats else {})
         self.engine = create_async_engine(
             self.url,
             pool_size=connections_max,
@@ -71,7 +87,7 @@ class Database:
             pool_use_lifo=True,
             # Errors are logged, and a log must not contain what a caller sent.
             hide_parameters=True,
-            connect_args=_CONNECT | ({"options": _CONNECT["options"] + _READING} if reads else {}),
+            connect_args=connect,
         )
         self.committing = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
