@@ -38,10 +38,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class SigningCheck:
-    """
-    How a payment stands right before its signature: what stops it, and whether a transfer on the chain may be this
-    payment.
-    """
+    """How a payment stands before its signature: what stops it, and whether a transfer on the chain may be it."""
 
     record: PaymentRecord
     hold: OnHold | None
@@ -116,9 +113,8 @@ class SigningGate:
         """Check a payment once more after its reservation, and after the chain was read."""
         today = self.now().date()
         found = await read_signable(self.database, payment, self.allowed, today)
-        hold = None
-        if self.allowed.any() and not found.admitted:
-            hold = await self.find_hold(payment)
+        admitted = found.admitted or not self.allowed.any()
+        hold = None if admitted else await self.find_hold(payment)
         return SigningCheck(found.record, hold, found.named or self.nets)
 
     async def find_out_of_band(self, *payment_ids: str) -> dict[str, OutOfBandTransfer]:

@@ -67,12 +67,7 @@ class Database:
     """With `reads`, of whoever lists things; with `repeats`, of whoever takes the steps of many outages."""
 
     def __init__(
-        self,
-        url: str,
-        connections_max: int = 10,
-        *,
-        reads: bool = False,
-        repeats: bool = False,
+        self, url: str, connections_max: int = 10, *, reads: bool = False, repeats: bool = False
     ) -> None:
         self.url = make_dialect_url(url)
         options = _CONNECT["options"] + _READING * reads + _REPEATING * repeats

@@ -31,8 +31,8 @@ from domain.sla.agreements.agreements import Agreement
 
 
 def _to_payout(row: RowMapping) -> PayoutRecord:
-    values = {each.name: row[each.name] for each in fields(PayoutRecord)}
-    return PayoutRecord(**values | {"role": PayoutRole(row["role"])})
+    said = {each.name: row[each.name] for each in fields(PayoutRecord)}
+    return PayoutRecord(**said | {"role": PayoutRole(row["role"])})
 
 
 async def save_readiness(connection: AsyncConnection, read: Readiness) -> None:
@@ -96,10 +96,8 @@ async def request_payout_change(
     connection: AsyncConnection, payout_id: str, wanted: Payout, by: str, at: datetime
 ) -> bool:
     """Record a change of payout address from an instant on; False when it was recorded before."""
-    known = await connection.scalar(
-        select(agreements.c.name).where(agreements.c.name == wanted.agreement).with_for_update()
-    )
-    if known is None:
+    named = agreements.c.name == wanted.agreement
+    if await connection.scalar(select(agreements.c.name).where(named).with_for_update()) is None:
         raise NotFound(f"agreement {wanted.agreement!r} does not exist")
     pending = await find_pending_payout(connection, wanted.agreement, wanted.role, at)
     if pending is not None and pending.id != payout_id:

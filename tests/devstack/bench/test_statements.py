@@ -6,6 +6,7 @@ from pathlib import Path
 from devstack.bench.lifecycle.statements import (
     BACKGROUND,
     Step,
+    add_up,
     count_by_step,
     read_statements,
     read_steps,
@@ -46,6 +47,9 @@ def test_statements_are_counted_by_what_their_process_did_then() -> None:
     ]
     # What only begins or ends a transaction is none of them.
     assert costs[0].statements == {"SELECT id FROM outages": 1, "SELECT 'alone'": 1}
+    assert add_up(costs, 1) == (3, 3)
+    # Of five outages, what was asked once is no part of any.
+    assert add_up(costs, 5) == (0, 0)
 
 
 def test_steps_are_read_from_the_log_of_a_process(tmp_path: Path) -> None:

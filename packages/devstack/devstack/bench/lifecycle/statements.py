@@ -7,7 +7,7 @@ that. What it asks at other times is background: it looks for deliveries, reads 
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -54,12 +54,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class StepCost:
-    """What one step asks of the database, of every outage together."""
+    """What one step asks of the database, of every outage together, and in which transactions."""
 
     process: str
     name: str
-    transactions: int
     statements: Counter[str]
+    asked_in: Mapping[str, set[str]]
+
+    @property
+    def transactions(self) -> int:
+        return len(self.asked_in)
 
 
 @asynccontextmanager
@@ -122,15 +126,31 @@ def count_by_step(
     statements: Iterable[LoggedStatement], steps: Sequence[Step], began: datetime
 ) -> list[StepCost]:
     """Add up what each kind of step asked since an instant, in the order in which they first came."""
-    transactions: dict[tuple[str, str], set[str]] = {}
-    texts: dict[tuple[str, str], Counter[str]] = {}
+    costs: dict[tuple[str, str], StepCost] = {}
+    asked_in: dict[tuple[str, str], dict[str, set[str]]] = {}
     for each in statements:
-        if each.process not in PROCESSES or each.at < began:
+        if each.process not in PROCESSES or each.at < began or each.is_bracket:
             continue
         key = each.process, _find_step(each, steps)
-        transactions.setdefault(key, set()).add(each.transaction)
-        texts.setdefault(key, Counter()).update([] if each.is_bracket else [each.text])
-    return [StepCost(*key, len(transactions[key]), texts[key]) for key in texts]
+        found = asked_in.setdefault(key, {})
+        found.setdefault(each.transaction, set()).add(each.text)
+        costs.setdefault(key, StepCost(*key, Counter(), found)).statements[each.text] += 1
+    return list(costs.values())
+
+
+def add_up(costs: Iterable[StepCost], outages: int) -> tuple[int, float]:
+    """
+    Return how many statements each outage costs, and in how many transactions: those that were asked about as often
+    as there were outages. What was asked less often, or by nobody's step, only happened to be asked meanwhile.
+    """
+    statements, transactions = 0, 0
+    for cost in costs:
+        if cost.name == BACKGROUND:
+            continue
+        times = {text: round(count / outages) for text, count in cost.statements.items()}
+        statements += sum(times.values())
+        transactions += sum(any(times[text] for text in texts) for texts in cost.asked_in.values())
+    return statements, round(transactions / outages, 1)
 
 
 def _find_step(statement: LoggedStatement, steps: Sequence[Step]) -> str:

@@ -11,6 +11,7 @@ from devstack.bench.lifecycle.statements import (
     BACKGROUND,
     PROCESSES,
     StepCost,
+    add_up,
     count_by_step,
     log_statements,
     read_statements,
@@ -37,7 +38,13 @@ async def run_measurement(
         costs = await found.during(_measured(found, caller, window, outages))
     if not quiet:
         _show(costs, outages)
-    return {"outages": outages, "steps": [_summarize(each, outages) for each in costs]}
+    statements, transactions = add_up(costs, outages)
+    return {
+        "outages": outages,
+        "statements": statements,
+        "transactions": transactions,
+        "steps": [_summarize(each, outages) for each in costs],
+    }
 
 
 async def _measured(
@@ -82,9 +89,5 @@ def _show(costs: Sequence[StepCost], outages: int) -> None:
             for text, times in cost.statements.items():
                 shown = text[:SHOWN_CHARACTERS]
                 console.print(f"    {times / outages:5.2f}  {shown}", markup=False)
-    named = [each for each in costs if each.name != BACKGROUND]
-    statements = sum(each.statements.total() for each in named) / outages
-    transactions = sum(each.transactions for each in named) / outages
-    console.print(
-        f"an outage, of {outages}: {statements:.1f} statements in {transactions:.1f} transactions"
-    )
+    statements, transactions = add_up(costs, outages)
+    console.print(f"each outage: {statements} statements in {transactions:g} transactions")
