@@ -83,7 +83,7 @@ class KeyedRequest:
         """Call the route unless its answer is on record; then return that."""
         principal = self.scope["state"].get("principal")
         key, now = self.read_key(), datetime.now(UTC)
-        if principal is None:
+        if principal is None or is_upload(self.scope):
             return await endpoint(**values)  # whoever logs in has no keys yet
         claim = make_idempotency_claim(principal, key, self.compute_fingerprint(), uuid4().hex, now)
         if (known := await claim_key(self.database, claim, now)) is not None:
@@ -176,13 +176,14 @@ class Idempotency:
         if scope["type"] == "http" and scope["method"] in UNSAFE:
             wanted = HEADER.lower().encode()
             keys = [value for name, value in scope["headers"] if name == wanted]
-        # A file is not kept to be compared: the same one again is the same import, with a key or without.
-        if not keys or is_upload(scope):
+        if not keys:
             return await self.app(scope, receive, send)
         keyed = KeyedRequest(scope, receive, send, keys)
         token = _CURRENT.set(keyed)
         try:
-            await self.app(scope, keyed.receive, keyed.send)
+            # A file is not kept to be compared: the same one again is the same import, with a key or without.
+            heard = receive if is_upload(scope) else keyed.receive
+            await self.app(scope, heard, keyed.send)
         finally:
             _CURRENT.reset(token)
             await keyed.abandon()

@@ -28,7 +28,7 @@ from devstack.bench import seed_payments
 from domain.access.scopes import EVERYTHING
 from domain.errors import TryAgain
 from domain.settlement.attempts import Attempt
-from domain.settlement.payments import BlockPaymentInput, PaymentStatus, Treasury
+from domain.settlement.payments import BlockPaymentInput, Treasury
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.faults.fault_plan import Fault
 from stellar_sandbox.ledger.entries import AccountEntry
@@ -169,13 +169,15 @@ class SimulatedWorld:
             return True
         asked = run.command
         try:
-            run.answer(await self._answer(asked, runs, strike or _strike(crash_at)))
+            answer = await self._answer(asked, runs, strike or _strike(crash_at))
+            run.answer(answer)
         except TryAgain:
             run.fail()
             return True
         except Crash:
             return False
-        if asked.step == "block_payment":
+        # It says no where somebody else drives the payment as well, and has signed meanwhile.
+        if asked.step == "block_payment" and (answer or not run.is_shared):
             await self.check_reason(run, asked.message)
         if run.command is not None and isinstance(run.command.message, Attempt):
             self.noop_reason += bool(run.command.message.noop_reason)
@@ -195,8 +197,6 @@ class SimulatedWorld:
             row = await payments.get(connection, blocking.payment.id, EVERYTHING)
         if blocking.payment.id in self.voided:
             return  # in the middle of that, somebody voided it
-        if run.is_shared and row.status is PaymentStatus.SUBMITTED:
-            return  # who drives it as well has signed meanwhile
         reported = (row.status, row.reason_code, row.status_reason)
         said = (blocking.status, blocking.reason.code, blocking.reason.sentence)
         assert reported == said, f"waits without its reason: {reported}"

@@ -198,3 +198,16 @@ async def test_the_command_sends_a_file_and_sees_it_through(
     assert (found["imported"], found["wrong"]) == (2, 1)
     assert problems.read_text().splitlines()[1].startswith("3,4,end_time,")
     assert b"import [" in stderr
+
+
+@pytest.mark.parametrize("key", ["", "k" * 201])
+async def test_a_key_that_is_none_is_refused_and_no_file_is_taken(
+    api: httpx.AsyncClient, key: str
+) -> None:
+    content = make_csv(make_rows(make_prefix(), 1))
+    name = f"{make_prefix()}.csv"
+    headers = {"Content-Type": "text/csv", "Idempotency-Key": key}
+    answer = await api.post("/imports", content=content, headers=headers, params={"filename": name})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
+    assert name not in (await api.get("/imports")).text
