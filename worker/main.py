@@ -76,12 +76,14 @@ async def main(
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url, connections_max=20)
         stack.push_async_callback(database.close)
+        steps = Database(settings.database_url, connections_max=20, repeats=True)
+        stack.push_async_callback(steps.close)
         await _await_durability(database, settings.stellar_network)
         client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)
         guards = []
         for queue in queues:
             work = await build_queue_spec(
-                queue, settings, database, client, stack, takes_over=takes_over
+                queue, settings, database, steps, stack, takes_over=takes_over
             )
             guards += [work.guard] if work.guard else []
             if work.workflows:

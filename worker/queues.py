@@ -81,21 +81,24 @@ async def build_queue_spec(
     queue: str,
     settings: WorkerSettings,
     database: Database,
-    client: Client,
+    steps: Database,
     stack: AsyncExitStack,
     *,
     takes_over: bool = False,
 ) -> QueueSpec:
-    """Build what a queue runs, and no more: seeds are read for the settlement queue alone."""
+    """
+    Build what a queue runs, and no more: seeds are read for the settlement queue alone. `steps` is the database of
+    those who take the steps of many outages.
+    """
     if queue == "outages":
-        return _build_outages_spec(settings, database, stack)
+        return _build_outages_spec(settings, database, steps, stack)
     if queue == "settlement":
         activities, claiming = await build_settlement_activities(
-            database, stack, takes_over=takes_over
+            database, steps, stack, takes_over=takes_over
         )
         return replace(_build_settlement_spec(*activities), guard=claiming)
     if queue == "webhooks":
-        return _build_webhooks_spec(load(WebhookSettings), database, stack)
+        return _build_webhooks_spec(load(WebhookSettings), steps, stack)
     if queue == "analytics":
         return _build_analytics_spec(load(AnalyticsSettings), database, stack)
     raise SystemExit(f"there is no queue {queue!r}; choose from {', '.join(temporal.QUEUES)}")
@@ -190,18 +193,18 @@ def _build_settlement_spec(
 
 
 def _build_outages_spec(
-    settings: WorkerSettings, database: Database, stack: AsyncExitStack
+    settings: WorkerSettings, database: Database, steps: Database, stack: AsyncExitStack
 ) -> QueueSpec:
     """Build the workflow of outages, activities of outages and disputes, relay and episode driver."""
     requires_attestation = settings.contract_execution_mode is ExecutionMode.SOROBAN
     outages = OutageActivitiesImpl(
-        database,
+        steps,
         settings.stellar_network,
         settings.get_passphrase(),
         requires_attestation=requires_attestation,
     )
     disputes = DisputeActivitiesImpl(
-        database, settings.stellar_network, requires_attestation=requires_attestation
+        steps, settings.stellar_network, requires_attestation=requires_attestation
     )
     return QueueSpec(
         WORKFLOWS["outages"],

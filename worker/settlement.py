@@ -49,7 +49,7 @@ BEHIND = (
 
 
 async def build_settlement_activities(
-    database: Database, stack: AsyncExitStack, *, takes_over: bool = False
+    database: Database, steps: Database, stack: AsyncExitStack, *, takes_over: bool = False
 ) -> tuple[SettlementActivities, asyncio.Task[None]]:
     """
     Connect to the network, check that it is the right one, claim the channels and build the activities.
@@ -74,12 +74,12 @@ async def build_settlement_activities(
     stack.push_async_callback(readings.close)
     claim = build_claim(settings, database, rail, readings, takes_over=takes_over)
     plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
-    gate = await _build_gate(settings, database, readings, claim)
+    gate = await _build_gate(settings, steps, readings, claim)
     stack.push_async_callback(_stop, asyncio.create_task(monitor.run(gate.hold, readings, claim)))
     claiming = await hold_channels(claim, stack)
     accounts = WalletAccounts(rail.nodes, rail.asset, rail.keys.operator)
     activities = (
-        PaymentActivitiesImpl(database, rail, gate, batches_payments=plan.batches_payments),
+        PaymentActivitiesImpl(steps, rail, gate, batches_payments=plan.batches_payments),
         BatchActivitiesImpl(database, rail, plan, gate),
         AttestationActivitiesImpl(database, calculator, gate),
         WalletActivitiesImpl(database, accounts, settings.stellar_friendbot_url),

@@ -4,6 +4,7 @@ confirmed put payments on hold.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from activities.networks import ChainReadings
@@ -25,13 +26,23 @@ from domain.settlement.limits import (
     hold_while_unread,
 )
 from domain.settlement.manual_matches import OutOfBandTransfer
-from domain.settlement.payments import Payment
+from domain.settlement.payments import Payment, PaymentRecord
+from services.settlement.checks.read_payment import read_signable
 from services.settlement.limits.admit_payment import admit_payment
 from services.settlement.payments.read_receipt import read_is_unsigned
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningCheck:
+    """How a payment stands before its signature: what stops it, and whether a transfer on the chain may be it."""
+
+    record: PaymentRecord
+    hold: OnHold | None
+    may_be_made: bool
 
 
 class SigningGate:
@@ -97,6 +108,14 @@ class SigningGate:
         asked = [payment for payment in payments if payment.id not in kept]
         found = {payment.id: await self.find_hold(payment) for payment in asked}
         return {payment_id: hold for payment_id, hold in found.items() if hold is not None}
+
+    async def check_again(self, payment: Payment) -> SigningCheck:
+        """Check a payment once more after its reservation, and after the chain was read."""
+        today = self.now().date()
+        found = await read_signable(self.database, payment, self.allowed, today)
+        admitted = found.admitted or not self.allowed.any()
+        hold = None if admitted else await self.find_hold(payment)
+        return SigningCheck(found.record, hold, found.named or self.nets)
 
     async def find_out_of_band(self, *payment_ids: str) -> dict[str, OutOfBandTransfer]:
         """Return the out-of-band transfers of payments, by payment; nothing is signed for those."""

@@ -84,10 +84,15 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
-        current = await redirect_payment(self.database, payment.id, self.gate.now())
+        now = self.gate.now()
+        known = await read_payment(self.database, payment.id, now)
+        current, made = known.record, None
+        if known.moved:
+            current = await redirect_payment(self.database, payment.id, now)
         if (changed := _find_change(payment, current)) is not None:
             return changed
-        made = (await self.gate.find_out_of_band(payment.id)).get(payment.id)
+        if known.named or self.gate.nets:
+            made = (await self.gate.find_out_of_band(payment.id)).get(payment.id)
         if made is not None and (made.matched or await self._confirm_from_chain(payment, made)):
             return AlreadyPaid(await read_receipt(self.database, payment))
         if (hold := await self.gate.find_hold(payment)) is not None:
@@ -112,22 +117,21 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
     async def _sign_anew(
         self, payment: Payment, reservation: Reservation, times_signed: int
     ) -> PreparePaymentResult:
-        # Checked again after the reservation: an approval voided before it no longer counts, and
-        # none is voided after it.
-        again = await self.gate.find_holds_again([payment])
-        # While a channel is reserved for it, a payment is neither voided nor redirected.
-        current = await read_payment(self.database, payment.id)
-        if (changed := _find_change(payment, current)) is not None:
+        paused = await self.gate.pause(after_failure=reservation.n > 1)
+        # Read after the reservation, and after the chain. An approval voided before it no longer counts, and none is
+        # voided after it. While a channel is reserved for it, a payment is neither voided nor redirected. And whoever
+        # matches a transfer sees the reservation, or is seen here.
+        again, made = await self.gate.check_again(payment), None
+        if (changed := _find_change(payment, again.record)) is not None:
             await self._release(reservation)
             return changed
-        hold = again.get(payment.id) or await self.gate.pause(after_failure=reservation.n > 1)
-        # Read after the reservation, and after the chain: whoever matches a transfer sees the reservation,
-        # or is seen here.
-        if made := (await self.gate.find_out_of_band(payment.id)).get(payment.id):
+        if again.may_be_made:
+            made = (await self.gate.find_out_of_band(payment.id)).get(payment.id)
+        if made is not None:
             if await self._confirm_from_chain(payment, made, reservation):
                 return AlreadyPaid(await read_receipt(self.database, payment))
             return await self._give_back(reservation, Blocked(make_obstacle(payment, made)))
-        if hold is not None:
+        if (hold := again.hold or paused) is not None:
             return await self._give_back(reservation, hold)
         try:
             envelope = await self.sign(

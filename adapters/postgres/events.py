@@ -3,42 +3,45 @@ The transactional outbox: the audit entry, the events and the deliveries of a ch
 the transaction of that change, once, however often it is repeated.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import bindparam, literal_column, select, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import RowMapping, TextClause, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters import tracing
 from adapters.postgres.access.scopes import read_conditions
 from adapters.postgres.tables import events
+from adapters.postgres.transitions import Change, Consequence
 from domain.access.scopes import Scope
 from domain.audit import AuditEntry, hash_leaf
 from domain.digests import format_instant
 from domain.errors import Invalid
 from domain.events import Event, FeedEvent
 
-# One round trip: the audit entries; the events of each new one, numbered within their outage; and a delivery of
-# each event to every subscription for its type, paused ones too, which whoever dispatches finds due.
-_PUBLISH = text(
-    """
-    WITH entry AS (
+# The audit entries; the events of each new one, numbered within their outage; and a delivery of each event to every
+# subscription for its type, paused ones too, which whoever dispatches finds due.
+_PUBLICATION = """
+    entry AS (
         INSERT INTO audit_entries (
             id, subject, action, actor, correlation_id, recorded_at, content, hash
         )
         SELECT * FROM unnest(
-            CAST(:ids AS text[]), CAST(:subjects AS text[]), CAST(:actions AS text[]),
+            CAST(:audit_ids AS text[]), CAST(:subjects AS text[]), CAST(:actions AS text[]),
             CAST(:actors AS text[]), CAST(:correlation_ids AS text[]),
             CAST(:instants AS timestamptz[]), CAST(:contents AS bytea[]), CAST(:hashes AS bytea[])
         )
+        WHERE {condition}
         ON CONFLICT (id) DO NOTHING RETURNING id
     ), new AS (
         SELECT e.*,
                row_number() OVER (PARTITION BY e.outage_id ORDER BY e.place) AS number,
                count(*) OVER (PARTITION BY e.outage_id) AS numbers
-        FROM entry JOIN jsonb_to_recordset(:events) AS e (
+        FROM entry JOIN jsonb_to_recordset(CAST(:events AS jsonb)) AS e (
             place int, entry_id text, id text, type text, outage_id text, occurred_at timestamptz,
             data jsonb
         ) ON e.entry_id = entry.id
@@ -57,13 +60,38 @@ _PUBLISH = text(
         FROM new LEFT JOIN counted USING (outage_id)
         ORDER BY new.place
         RETURNING id, type
+    ), due AS (
+        INSERT INTO deliveries (id, event_id, webhook_id, status, due_at)
+        SELECT 'dlv_' || substr(encode(sha256((p.id || w.id)::bytea), 'hex'), 1, 24),
+               p.id, w.id, 'pending', now()
+        FROM published p JOIN webhooks w ON w.deleted_at IS NULL AND w.events @> to_jsonb(p.type)
     )
-    INSERT INTO deliveries (id, event_id, webhook_id, status, due_at)
-    SELECT 'dlv_' || substr(encode(sha256((p.id || w.id)::bytea), 'hex'), 1, 24),
-           p.id, w.id, 'pending', now()
-    FROM published p JOIN webhooks w ON w.deleted_at IS NULL AND w.events @> to_jsonb(p.type)
+"""
+_AFTER_CHANGE = _PUBLICATION.format(condition="EXISTS (SELECT FROM changed)")
+# One round trip.
+_PUBLISH = text(f"WITH {_PUBLICATION.format(condition='true')} SELECT 1")
+Published = Sequence[tuple[AuditEntry, Sequence[Event]]]
+
+
+@cache
+def _compose(ctes: str) -> TextClause:
+    return text(f"WITH {ctes}, {_AFTER_CHANGE} SELECT * FROM changed")
+
+
+async def change(
+    connection: AsyncConnection, made: Change, published: Published
+) -> RowMapping | None:
     """
-).bindparams(bindparam("events", type_=JSONB))
+    Change a row, and publish that, in one statement; return what the change returns. Nothing is published when it
+    changes nothing, and None returned.
+    """
+    rows = await connection.execute(_compose(made.ctes), {**made.values, **_describe(published)})
+    return rows.mappings().one_or_none()
+
+
+def make_consequence(published: Published) -> Consequence:
+    """Return what publishes a change in a statement that does more than that."""
+    return Consequence((_AFTER_CHANGE,), _describe(published))
 
 
 async def publish(connection: AsyncConnection, entry: AuditEntry, *published: Event) -> None:
@@ -71,39 +99,40 @@ async def publish(connection: AsyncConnection, entry: AuditEntry, *published: Ev
     await publish_all(connection, [(entry, published)])
 
 
-async def publish_all(
-    connection: AsyncConnection, changes: Sequence[tuple[AuditEntry, Sequence[Event]]]
-) -> None:
+async def publish_all(connection: AsyncConnection, changes: Published) -> None:
     """Write audit entries, each with its events, once, and the deliveries that they call for."""
+    await connection.execute(_PUBLISH, _describe(changes))
+
+
+def _describe(changes: Published) -> dict[str, Any]:
+    """Return audit entries and events as the values of a statement that publishes them."""
     contents = [entry.content() for entry, _ in changes]
     here = tracing.get_traceparent()
     written = [(entry, event) for entry, published in changes for event in published]
-    await connection.execute(
-        _PUBLISH,
+    said = [
         {
-            "ids": [entry.id for entry, _ in changes],
-            "subjects": [entry.subject for entry, _ in changes],
-            "actions": [entry.action for entry, _ in changes],
-            "actors": [entry.actor for entry, _ in changes],
-            "correlation_ids": [entry.correlation_id for entry, _ in changes],
-            "instants": [entry.at for entry, _ in changes],
-            "contents": contents,
-            "hashes": [hash_leaf(content) for content in contents],
-            "trace": None if here is None else str(here),
-            "events": [
-                {
-                    "place": place,
-                    "entry_id": entry.id,
-                    "id": event.id,
-                    "type": event.type,
-                    "outage_id": event.outage_id,
-                    "occurred_at": format_instant(event.occurred_at),
-                    "data": event.data,
-                }
-                for place, (entry, event) in enumerate(written)
-            ],
-        },
-    )
+            "place": place,
+            "entry_id": entry.id,
+            "id": event.id,
+            "type": event.type,
+            "outage_id": event.outage_id,
+            "occurred_at": format_instant(event.occurred_at),
+            "data": event.data,
+        }
+        for place, (entry, event) in enumerate(written)
+    ]
+    return {
+        "audit_ids": [entry.id for entry, _ in changes],
+        "subjects": [entry.subject for entry, _ in changes],
+        "actions": [entry.action for entry, _ in changes],
+        "actors": [entry.actor for entry, _ in changes],
+        "correlation_ids": [entry.correlation_id for entry, _ in changes],
+        "instants": [entry.at for entry, _ in changes],
+        "contents": contents,
+        "hashes": [hash_leaf(content) for content in contents],
+        "trace": None if here is None else str(here),
+        "events": json.dumps(said),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,26 @@ class StateMachine(Generic[State]):
         return and_(sa.true(), *(self.table.c[name] == value for name, value in key.items()))
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """
+    The change of a row as a part of a larger statement: `ctes` are the SQL of its common table expressions, of which
+    the last is called `changed` and returns nothing when nothing is changed; then the rest is not done either.
+    """
+
+    ctes: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What is written as well where a change changes something: further parts of its statement."""
+
+    ctes: tuple[str, ...]
+    values: Mapping[str, Any]
+
+
+NO_CONSEQUENCE = Consequence((), {})
 OUTAGES = StateMachine("outage", tables.outages, outages.TRANSITIONS)
 DISPUTES = StateMachine("dispute", tables.disputes, disputes.TRANSITIONS)
 PAYMENTS = StateMachine(

@@ -65,6 +65,15 @@ def writes_itself(node: ast.AST, constants: Mapping[str, str], imported: Mapping
     return False
 
 
+def resolve_constants(constants: Mapping[str, str]) -> dict[str, str]:
+    """Return the source of each constant, with that of the constants it is made of."""
+    found = dict(constants)
+    for name, source in constants.items():  # each stands below those it is made of
+        parts = {each.id for each in ast.walk(ast.parse(source)) if isinstance(each, ast.Name)}
+        found[name] = "\n".join([source, *(found[part] for part in sorted(parts & set(found)))])
+    return found
+
+
 def find_writing(sources: Mapping[str, str]) -> set[Function]:
     """Return the functions of modules, by dotted name, that write or call one that does."""
     calls: dict[Function, set[Function]] = {}
@@ -79,6 +88,7 @@ def find_writing(sources: Mapping[str, str]) -> set[Function]:
             for target in node.targets
             if isinstance(target, ast.Name)
         }
+        constants = resolve_constants(constants)
         for function in list_functions(tree):
             called = (each for each in ast.walk(function) if isinstance(each, ast.Call))
             calls[module, function.name] = {resolve_call(each, module, imported) for each in called}

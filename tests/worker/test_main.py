@@ -49,7 +49,7 @@ def test_every_activity_of_an_outage_is_served() -> None:
         stellar_network="sandbox",
         get_passphrase=lambda: "a network",
     )
-    build_queue_spec = _build_outages_spec(cast(Any, settings), NOTHING, NOTHING)
+    build_queue_spec = _build_outages_spec(cast(Any, settings), NOTHING, NOTHING, NOTHING)
     assert served(build_queue_spec) == declared(OutageActivities, DisputeActivities)
 
 

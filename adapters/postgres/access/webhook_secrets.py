@@ -1,9 +1,8 @@
 """The secrets of webhooks in the database, all of them encrypted."""
 
-from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -86,22 +85,3 @@ async def list_records(connection: AsyncConnection, webhook_id: str) -> list[Sec
         )
         for row in rows
     ]
-
-
-async def load(
-    connection: AsyncConnection, webhook_ids: Collection[str]
-) -> dict[str, list[SigningSecret]]:
-    """Return the secrets of subscriptions to sign with now, the newest first."""
-    rows = await connection.execute(
-        select(webhook_secrets)
-        .where(
-            webhook_secrets.c.webhook_id.in_(webhook_ids),
-            or_(webhook_secrets.c.expires_at.is_(None), webhook_secrets.c.expires_at > func.now()),
-        )
-        .order_by(webhook_secrets.c.number.desc())
-    )
-    found = dict[str, list[SigningSecret]]()
-    for row in rows:
-        secret = SigningSecret(SignatureScheme(row.scheme), row.secret, row.public_key)
-        found.setdefault(row.webhook_id, []).append(secret)
-    return found

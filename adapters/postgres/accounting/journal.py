@@ -1,13 +1,16 @@
 """The double-entry journal in the database: entries, their postings, and every account's balance."""
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import chain
+from typing import Any
 
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import CursorResult, RowMapping, TextClause, bindparam, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import balances as rows_of_balances
 from adapters.postgres.tables import entries, postings
+from adapters.postgres.transitions import NO_CONSEQUENCE, Change, Consequence
 from domain.accounting.journal import (
     Entry,
     EntryKind,
@@ -21,17 +24,17 @@ from domain.settlement.payments import Payment
 # One statement that always locks in the same order, so that no two can deadlock: entries by id, accounts
 # and balances by name. Each part reads the one before it, which fixes the order of execution.
 # A new balance is inserted with its final amount, and a trigger checks its floor afterwards.
-_POST = text(
-    """
-    WITH wanted AS (
+_POSTING = """
+    wanted AS (
         SELECT * FROM unnest(
             CAST(:ids AS text[]), CAST(:kinds AS text[]), CAST(:payment_ids AS text[]),
             CAST(:currencies AS text[]), CAST(:line_counts AS int[]), CAST(:slots AS int[]),
             CAST(:corrected AS text[]), CAST(:transaction_hashes AS text[])
         ) AS wanted
             (id, kind, payment_id, currency, lines, slot, corrects, transaction_hash)
+        WHERE {condition}
         ORDER BY id
-    ), entry AS (
+    ), posted AS (
         INSERT INTO entries
             (id, kind, payment_id, currency, lines, slot, corrects, transaction_hash)
         SELECT * FROM wanted
@@ -43,11 +46,11 @@ _POST = text(
         ) AS line (entry_id, line, account, amount_stroops)
     ), posting AS (
         INSERT INTO postings (entry_id, line, account, amount_stroops)
-        SELECT line.* FROM line JOIN entry ON entry.id = line.entry_id
+        SELECT line.* FROM line JOIN posted ON posted.id = line.entry_id
         RETURNING entry_id, account, amount_stroops
     ), moved AS MATERIALIZED (
         SELECT account, currency, slot, sum(amount_stroops) AS amount_stroops
-        FROM posting JOIN entry ON entry.id = posting.entry_id
+        FROM posting JOIN posted ON posted.id = posting.entry_id
         GROUP BY account, currency, slot
     ), known AS (
         INSERT INTO accounts (name, currency, kind, floor_stroops)
@@ -61,15 +64,37 @@ _POST = text(
           )
         ORDER BY 1, 2
         ON CONFLICT DO NOTHING RETURNING 1
+    ), balance AS (
+        INSERT INTO balances AS b (account, currency, slot, amount_stroops)
+        SELECT account, currency, slot, amount_stroops
+        FROM moved, (SELECT count(*) FROM known) AS _
+        ORDER BY account, currency, slot
+        ON CONFLICT (account, currency, slot)
+        DO UPDATE SET amount_stroops = b.amount_stroops + excluded.amount_stroops
     )
-    INSERT INTO balances AS b (account, currency, slot, amount_stroops)
-    SELECT account, currency, slot, amount_stroops
-    FROM moved, (SELECT count(*) FROM known) AS _
-    ORDER BY account, currency, slot
-    ON CONFLICT (account, currency, slot)
-    DO UPDATE SET amount_stroops = b.amount_stroops + excluded.amount_stroops
+"""
+_POST = text(f"WITH {_POSTING.format(condition='true')} SELECT count(*) FROM posted")
+_AFTER_CHANGE = _POSTING.format(condition="EXISTS (SELECT FROM changed)")
+
+
+@cache
+def _compose(*ctes: str) -> TextClause:
+    return text(f"WITH {', '.join(ctes)} SELECT * FROM changed")
+
+
+async def change(
+    connection: AsyncConnection,
+    made: Change,
+    posted: Sequence[Entry],
+    published: Consequence = NO_CONSEQUENCE,
+) -> RowMapping | None:
     """
-)
+    Change a row, post entries and publish that, in one statement; return what the change returns. Nothing is posted
+    or published when it changes nothing, and None returned.
+    """
+    values = {**made.values, **_describe(posted), **published.values}
+    statement = _compose(made.ctes, _AFTER_CHANGE, *published.ctes)
+    return (await connection.execute(statement, values)).mappings().one_or_none()
 
 
 async def post_entry(connection: AsyncConnection, *entries: Entry) -> bool:
@@ -92,6 +117,13 @@ async def accrue(connection: AsyncConnection, payment: Payment) -> None:
         await post_entry(connection, make_reversal(known), make_correction(known, entry.postings))
 
 
+async def keep_accrual(connection: AsyncConnection, payment: Payment) -> None:
+    """Have the accrual of a payment posted that was posted with its verdict: most are as they were then."""
+    known = await find_accrual(connection, payment.id)
+    if known is None or known.postings != make_accrual(payment).postings:
+        await accrue(connection, payment)
+
+
 async def replace_accrual(connection: AsyncConnection, payment: Payment, replaced_id: str) -> None:
     """Post the accrual of a payment, and reverse that of the payment whose verdict it replaces."""
     await take_back_accrual(connection, replaced_id)
@@ -106,31 +138,34 @@ async def take_back_accrual(connection: AsyncConnection, payment_id: str) -> boo
 
 async def find_accrual(connection: AsyncConnection, payment_id: str) -> Entry | None:
     """Return the accrual of a payment, or the last correction of it; None when it is taken back."""
-    reversal = entries.alias("reversal")
-    found = await connection.scalar(
-        select(entries.c.id).where(
-            entries.c.payment_id == payment_id,
-            entries.c.kind.in_([EntryKind.ACCRUAL, EntryKind.CORRECTION]),
-            ~exists().where(
-                reversal.c.corrects == entries.c.id, reversal.c.kind == EntryKind.REVERSAL
-            ),
-        )
-    )
-    return None if found is None else await get(connection, found)
+    return _to_entry(await connection.execute(_STANDING_ACCRUAL, {"payment_id": payment_id}))
 
 
 async def get(connection: AsyncConnection, entry_id: str) -> Entry | None:
-    rows = await connection.execute(
-        select(entries, postings.c.account, postings.c.amount_stroops)
-        .join(postings, postings.c.entry_id == entries.c.id)
-        .where(entries.c.id == entry_id)
-        .order_by(postings.c.line)
-    )
+    return _to_entry(await connection.execute(_ENTRY, {"entry_id": entry_id}))
+
+
+_LINES = (
+    select(entries, postings.c.account, postings.c.amount_stroops)
+    .join(postings, postings.c.entry_id == entries.c.id)
+    .order_by(entries.c.id, postings.c.line)
+)
+_ENTRY = _LINES.where(entries.c.id == bindparam("entry_id"))
+_REVERSAL = entries.alias("reversal")
+_STANDING_ACCRUAL = _LINES.where(
+    entries.c.payment_id == bindparam("payment_id"),
+    entries.c.kind.in_([EntryKind.ACCRUAL, EntryKind.CORRECTION]),
+    ~exists().where(_REVERSAL.c.corrects == entries.c.id, _REVERSAL.c.kind == EntryKind.REVERSAL),
+)
+
+
+def _to_entry(rows: CursorResult[Any]) -> Entry | None:
+    """Return the entry of these lines, the first of them where there are several."""
     found = rows.all()
     if not found:
         return None
-    lines = tuple(Posting(row.account, row.amount_stroops) for row in found)
     head = found[0]
+    lines = tuple(Posting(row.account, row.amount_stroops) for row in found if row.id == head.id)
     return Entry(
         *(head.id, head.kind, head.payment_id, lines),
         *(head.currency, head.corrects, head.transaction_hash),
@@ -143,6 +178,11 @@ async def post_entries(connection: AsyncConnection, posted: Sequence[Entry]) -> 
 
     Balances stay locked until the transaction ends, so post late in it, and post everything together.
     """
+    return bool(await connection.scalar(_POST, _describe(posted)))
+
+
+def _describe(posted: Sequence[Entry]) -> dict[str, Any]:
+    """Return entries as the values of a statement that posts them."""
     lines = [
         (entry.id, line, posting)
         for entry in posted
@@ -152,28 +192,24 @@ async def post_entries(connection: AsyncConnection, posted: Sequence[Entry]) -> 
         {*chain.from_iterable(entry.accounts for entry in posted)},
         key=lambda account: (account.name, account.currency),
     )
-    moved = await connection.execute(
-        _POST,
-        {
-            "ids": [entry.id for entry in posted],
-            "kinds": [entry.kind for entry in posted],
-            "payment_ids": [entry.payment_id for entry in posted],
-            "currencies": [entry.currency for entry in posted],
-            "line_counts": [len(entry.postings) for entry in posted],
-            "slots": [entry.slot for entry in posted],
-            "corrected": [entry.corrects for entry in posted],
-            "transaction_hashes": [entry.transaction_hash for entry in posted],
-            "entry_ids": [entry_id for entry_id, _, _ in lines],
-            "lines": [line for _, line, _ in lines],
-            "accounts": [posting.account for _, _, posting in lines],
-            "amounts": [posting.amount_stroops for _, _, posting in lines],
-            "names": [account.name for account in accounts],
-            "account_currencies": [account.currency for account in accounts],
-            "account_kinds": [account.kind for account in accounts],
-            "floors": [account.floor_stroops for account in accounts],
-        },
-    )
-    return moved.rowcount > 0
+    return {
+        "ids": [entry.id for entry in posted],
+        "kinds": [entry.kind for entry in posted],
+        "payment_ids": [entry.payment_id for entry in posted],
+        "currencies": [entry.currency for entry in posted],
+        "line_counts": [len(entry.postings) for entry in posted],
+        "slots": [entry.slot for entry in posted],
+        "corrected": [entry.corrects for entry in posted],
+        "transaction_hashes": [entry.transaction_hash for entry in posted],
+        "entry_ids": [entry_id for entry_id, _, _ in lines],
+        "lines": [line for _, line, _ in lines],
+        "accounts": [posting.account for _, _, posting in lines],
+        "amounts": [posting.amount_stroops for _, _, posting in lines],
+        "names": [account.name for account in accounts],
+        "account_currencies": [account.currency for account in accounts],
+        "account_kinds": [account.kind for account in accounts],
+        "floors": [account.floor_stroops for account in accounts],
+    }
 
 
 async def list_balances(connection: AsyncConnection) -> list[Balance]:

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
-from adapters.postgres.access import webhook_secrets
-from adapters.postgres.tables import audit_entries, deliveries, events, webhooks
-from domain.access.webhook_secrets import SigningSecret
+from domain.access.webhook_secrets import SignatureScheme, SigningSecret
 from domain.deliveries import (
     CONCURRENT_POSTS,
     CONCURRENT_POSTS_FAILING,
@@ -50,10 +48,31 @@ class PendingDelivery:
     failures: int
 
 
+def _make_secrets(column: str) -> str:
+    """Return the SQL for a column of the secrets that are signed with now, the newest first."""
+    return f"""ARRAY(
+        SELECT {column} FROM webhook_secrets s
+        WHERE s.webhook_id = d.webhook_id AND (s.expires_at IS NULL OR s.expires_at > now())
+        ORDER BY s.number DESC
+    )"""
+
+
+def _make_pending(found: str, wanted: str = "true") -> str:
+    """Return the SQL for all that is needed to post the deliveries of a table, the oldest first."""
+    return f"""
+        SELECT d.*, w.url, w.active, w.deleted_at, w.failures, e.type, e.outage_id, e.outage_sequence,
+               e.occurred_at, e.data, e.trace, a.correlation_id, {_make_secrets("scheme")} AS schemes,
+               {_make_secrets("secret")} AS secrets, {_make_secrets("public_key")} AS public_keys
+        FROM {found} d JOIN webhooks w ON w.id = d.webhook_id JOIN events e ON e.id = d.event_id
+        JOIN audit_entries a ON a.id = e.entry_id
+        WHERE {wanted} ORDER BY e.sequence, d.id
+    """
+
+
 # Of each receiver as many as it may have at once, the oldest first, and of all of them by turns: so those of one
 # that answers slowly, or that many are due to, are never in the way of another's. A receiver that is disabled is probed by one of what waits for it.
 _CLAIM = text(
-    """
+    f"""
     WITH busy AS (
         SELECT * FROM unnest(
             CAST(:webhook_ids AS text[]), CAST(:counts AS int[]), CAST(:rates AS int[])
@@ -89,12 +108,14 @@ _CLAIM = text(
     ), probed AS (
         UPDATE webhooks SET probe_at = now() + :probe_pause
         WHERE NOT active AND deleted_at IS NULL AND id IN (SELECT webhook_id FROM picked)
+    ), claimed AS (
+        UPDATE deliveries SET leased_until = now() + :lease
+        FROM picked WHERE deliveries.id = picked.id RETURNING deliveries.*
     )
-    UPDATE deliveries SET leased_until = now() + :lease
-    FROM picked WHERE deliveries.id = picked.id
-    RETURNING deliveries.id
+    {_make_pending("claimed")}
     """
 )
+_LOAD = text(_make_pending("deliveries", "d.id = ANY(:ids)"))
 
 
 async def claim(
@@ -118,46 +139,21 @@ async def claim(
             "probe_pause": PROBE_PAUSE,
         },
     )
-    return await load(connection, list(rows.scalars()))
-
-
-_PENDING = (
-    select(
-        deliveries,
-        webhooks.c.url,
-        webhooks.c.active,
-        webhooks.c.deleted_at,
-        webhooks.c.failures,
-        events.c.type,
-        events.c.outage_id,
-        events.c.outage_sequence,
-        events.c.occurred_at,
-        events.c.data,
-        events.c.trace,
-        audit_entries.c.correlation_id,
-    )
-    .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
-    .join(events, events.c.id == deliveries.c.event_id)
-    .join(audit_entries, audit_entries.c.id == events.c.entry_id)
-)
+    return [_to_pending(row) for row in rows]
 
 
 async def load(connection: AsyncConnection, ids: Sequence[str]) -> list[PendingDelivery]:
     """Return what to post for these deliveries, the oldest first; nothing for those that do not exist."""
-    if not ids:
-        return []
-    chosen = _PENDING.where(deliveries.c.id.in_(ids)).order_by(events.c.sequence, deliveries.c.id)
-    rows = (await connection.execute(chosen)).all()
-    secrets = await webhook_secrets.load(connection, {row.webhook_id for row in rows})
-    return [_to_pending(row, secrets.get(row.webhook_id, [])) for row in rows]
+    return [_to_pending(row) for row in await connection.execute(_LOAD, {"ids": ids})]
 
 
-def _to_pending(row: Row[Any], secrets: list[SigningSecret]) -> PendingDelivery:
+def _to_pending(row: Row[Any]) -> PendingDelivery:
+    sealed = zip(row.schemes, row.secrets, row.public_keys, strict=True)
     return PendingDelivery(
         id=row.id,
         webhook_id=row.webhook_id,
         url=row.url,
-        secrets=secrets,
+        secrets=[SigningSecret(SignatureScheme(scheme), *rest) for scheme, *rest in sealed],
         event_id=row.event_id,
         type=row.type,
         outage_id=row.outage_id,

@@ -8,11 +8,14 @@ for, payer before payee, and then those of an earlier day.
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
+from typing import Any
 
 from sqlalchemy import exists, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
+from adapters.postgres.settlement.manual_matches import NAMED
+from adapters.postgres.settlement.payments import require_record
 from adapters.postgres.tables import allocations, payments
 from domain.errors import NotFound
 from domain.settlement.admissions import (
@@ -23,7 +26,7 @@ from domain.settlement.admissions import (
 )
 from domain.settlement.approvals import APPROVERS, compute_digest
 from domain.settlement.limits import Limits
-from domain.settlement.payments import Payment, PaymentStatus
+from domain.settlement.payments import Payment, PaymentRecord, PaymentStatus
 
 _LOCK = text("SELECT status FROM payments WHERE id = :payment FOR NO KEY UPDATE")
 # A statement of its own, so that it sees what was committed while this transaction waited for the lock.
@@ -53,17 +56,26 @@ _CHARGE = text(
     WHERE day = :day AND side = :side AND account = :account
     """
 )
-_AUTHORISE = text(
-    """
+_AUTHORISATION = """
     INSERT INTO authorisations (payment_id, day, to_address, amount_stroops, digest, admitted_at)
     VALUES (:payment, :day, :payee, :amount, :digest, clock_timestamp())
     ON CONFLICT (payment_id) DO UPDATE SET
         day = excluded.day, to_address = excluded.to_address, digest = excluded.digest,
         admitted_at = excluded.admitted_at
+"""
+_AUTHORISE = text(_AUTHORISATION)
+# Both rows of the day grow, payer before payee, and are locked by that; what they hold then is returned.
+_ADMIT_FIRST = text(
+    f"""
+    WITH authorised AS ({_AUTHORISATION})
+    INSERT INTO spending (day, side, account, spent_stroops)
+    VALUES (:day, 'payer', :payer, :amount), (:day, 'payee', :payee, :amount)
+    ON CONFLICT (day, side, account)
+    DO UPDATE SET spent_stroops = spending.spent_stroops + excluded.spent_stroops
+    RETURNING side, spent_stroops
     """
 )
-_ADMITTED = text(
-    """
+_ADMITTED = """
     SELECT a.payment_id
     FROM unnest(CAST(:payments AS text[]), CAST(:digests AS text[])) AS asked (payment_id, digest)
     JOIN authorisations a USING (payment_id, digest)
@@ -77,7 +89,10 @@ _ADMITTED = text(
            OR EXISTS (SELECT FROM approvals v
                WHERE v.payment_id = a.payment_id AND v.digest = a.digest AND v.voided_at IS NULL))
       AND NOT EXISTS (SELECT FROM circuit_breakers WHERE name = 'settlement' AND is_open)
-    """
+"""
+_LIST_ADMITTED = text(_ADMITTED)
+_SIGNABLE = text(
+    f"SELECT p.*, {NAMED}, EXISTS ({_ADMITTED}) AS admitted FROM payments p WHERE p.id = :payment_id"
 )
 
 
@@ -101,19 +116,32 @@ async def list_admitted(
 
     Nothing is locked: ask when each of them has its reservation, after which no approval is voided.
     """
-    rows = await connection.scalars(
-        _ADMITTED,
-        {
-            "payments": [payment.id for payment in payments],
-            "digests": [compute_digest(payment) for payment in payments],
-            "today": today,
-            "cap": allowed.cap_per_payment,
-            "above": allowed.approval_above,
-            "above_stated": allowed.approval_above_stated,
-            "approvers": APPROVERS,
-        },
-    )
-    return set(rows)
+    return set(await connection.scalars(_LIST_ADMITTED, _describe_all(payments, allowed, today)))
+
+
+def _describe_all(payments: Sequence[Payment], allowed: Limits, today: date) -> dict[str, Any]:
+    return {
+        "payments": [payment.id for payment in payments],
+        "digests": [compute_digest(payment) for payment in payments],
+        "today": today,
+        "cap": allowed.cap_per_payment,
+        "above": allowed.approval_above,
+        "above_stated": allowed.approval_above_stated,
+        "approvers": APPROVERS,
+    }
+
+
+async def get_signable(
+    connection: AsyncConnection, payment: Payment, allowed: Limits, today: date
+) -> tuple[PaymentRecord, bool, bool]:
+    """
+    Return a payment that has its reservation, whether it is admitted exactly as it is given, and whether the chain
+    shows any transfer under its number. Raises NotFound.
+    """
+    asked = _describe_all([payment], allowed, today) | {"payment_id": payment.id}
+    row = (await connection.execute(_SIGNABLE, asked)).mappings().one_or_none()
+    record = require_record(row, payment.id)
+    return record, bool(row and row["admitted"]), bool(row and row["named"])
 
 
 async def lock_day(connection: AsyncConnection, payment: Payment, day: date) -> Spent:
@@ -121,6 +149,17 @@ async def lock_day(connection: AsyncConnection, payment: Payment, day: date) -> 
     asked = {"day": day, "payer": payment.from_address, "payee": payment.to_address}
     rows = (await connection.execute(_LOCK_DAY, asked)).all()
     spent = {row.side: int(row.spent_stroops) for row in rows}
+    return Spent(spent["payer"], spent["payee"])
+
+
+async def admit_first(connection: AsyncConnection, payment: Payment, day: date) -> Spent:
+    """
+    Charge a day with a payment that was never admitted, and authorise it. Return what the sums of the day were
+    before: the caller rolls back where the payment does not fit.
+    """
+    asked = _describe(payment, day) | {"payer": payment.from_address}
+    rows = (await connection.execute(_ADMIT_FIRST, asked)).all()
+    spent = {row.side: int(row.spent_stroops) - payment.amount_stroops for row in rows}
     return Spent(spent["payer"], spent["payee"])
 
 
@@ -132,16 +171,17 @@ async def charge(connection: AsyncConnection, moved: Sequence[Charge]) -> None:
 
 async def authorise(connection: AsyncConnection, payment: Payment, day: date) -> None:
     """Record for which day and payee a payment counts, and the digest that was approved."""
-    await connection.execute(
-        _AUTHORISE,
-        {
-            "payment": payment.id,
-            "day": day,
-            "payee": payment.to_address,
-            "amount": payment.amount_stroops,
-            "digest": compute_digest(payment),
-        },
-    )
+    await connection.execute(_AUTHORISE, _describe(payment, day))
+
+
+def _describe(payment: Payment, day: date) -> dict[str, Any]:
+    return {
+        "payment": payment.id,
+        "day": day,
+        "payee": payment.to_address,
+        "amount": payment.amount_stroops,
+        "digest": compute_digest(payment),
+    }
 
 
 async def release_stopped(connection: AsyncConnection, payment_id: str) -> None:

@@ -83,13 +83,18 @@ _RESERVED = text(
     _ATTEMPT.format(found="attempts a", wanted="a.payment_id = :lead_payment_id AND a.n = :n")
 )
 
-# One statement takes the channel and opens the attempt, so that neither happens without the other.
+# One statement takes the channel and opens the attempt, so that neither happens without the other; it does neither
+# for a payment that is a member of an attempt already.
 _RESERVE = text(
     """
     WITH free AS (
         SELECT address FROM channels
         WHERE address = ANY(:ours)
           AND payment_id IS NULL AND sequence IS NOT NULL AND NOT quarantined
+          AND NOT EXISTS (
+              SELECT FROM allocations s JOIN attempts a ON a.payment_id = s.lead_payment_id AND a.n = s.n
+              WHERE s.payment_id = :payment_id AND s.live AND a.status <> 'failed'
+          )
         ORDER BY used_at NULLS FIRST LIMIT 1 FOR UPDATE SKIP LOCKED
     ), held AS (
         UPDATE channels SET payment_id = :payment_id, used_at = now()
@@ -120,9 +125,6 @@ async def reserve(
     `ours` are the channels whose keys this worker has; None when each of them serves another payment.
     Raises TryAgain when another process has reserved one for it at this moment.
     """
-    found = await get_reservation(connection, payment_id)
-    if found is not None:
-        return found
     try:
         rows = await connection.execute(_RESERVE, {"payment_id": payment_id, "ours": ours})
     except IntegrityError as error:
@@ -134,7 +136,7 @@ async def reserve(
         raise
     row = rows.one_or_none()
     if row is None:
-        return None
+        return await get_reservation(connection, payment_id)
     return Reservation(payment_id, row.n, row.channel, row.sequence, None)
 
 

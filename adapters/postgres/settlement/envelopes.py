@@ -14,7 +14,7 @@ from adapters.postgres.settlement import attempts
 from adapters.postgres.settlement.attempts import Reservation
 from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.tables import envelopes, submissions
-from adapters.postgres.transitions import PAYMENTS
+from adapters.postgres.transitions import PAYMENTS, Change
 from domain.errors import TryAgain
 from domain.settlement.attempts import Attempt
 from domain.settlement.envelopes import Envelope, SendAnswer, SendStatus
@@ -23,9 +23,8 @@ from domain.settlement.payments import Payment, PaymentStatus
 # The attempt's ledger bound is a compare-and-set: of two runs that signed at the same time, one finds
 # it changed and stores nothing. So does a run whose attempt was released and begun on another channel,
 # or whose batch lost a member meanwhile.
-_STORE = text(
-    f"""
-    WITH attempt AS (
+_STORE = f"""
+    attempt AS (
         UPDATE attempts SET max_ledger = :max_ledger
         WHERE payment_id = :payment_id AND n = :n AND status = 'open'
           AND channel = :channel AND sequence = :sequence AND members = :members
@@ -44,10 +43,27 @@ _STORE = text(
         UPDATE payments SET {PAYMENTS.make_assignment(PaymentStatus.PREPARED)}
         FROM attempt JOIN allocations s ON s.lead_payment_id = attempt.payment_id AND s.n = attempt.n AND s.live
         WHERE payments.id = s.payment_id AND {PAYMENTS.make_condition(PaymentStatus.PREPARED)}
+        RETURNING payments.from_address, payments.to_address
+    ), changed AS (
+        SELECT payment.from_address, payment.to_address FROM attempt LEFT JOIN payment ON true
     )
-    SELECT count(*) FROM attempt
+"""
+_STORE_ALONE = text(f"WITH {_STORE} SELECT 1 FROM changed LIMIT 1")
+
+
+def make_storing(reserved: Reservation, envelope: Envelope) -> Change:
     """
-)
+    Return what stores signed bytes before they are sent, and moves their payments to prepared: one row for each,
+    with its addresses as they are, the payment being locked; empty ones where none was moved. It changes nothing
+    where another run of the activity has stored bytes meanwhile.
+    """
+    values = _to_columns(reserved, envelope) | {
+        "channel": reserved.channel,
+        "sequence": reserved.sequence,
+        "members": reserved.members,
+        "known_max_ledger": reserved.envelope.max_ledger if reserved.envelope else None,
+    }
+    return Change(_STORE, values)
 
 
 async def store(connection: AsyncConnection, reserved: Reservation, envelope: Envelope) -> Envelope:
@@ -57,25 +73,16 @@ async def store(connection: AsyncConnection, reserved: Reservation, envelope: En
     When another run of the activity stored bytes meanwhile, those are returned and these are dropped:
     only stored bytes are ever sent.
     """
-    known = reserved.envelope.max_ledger if reserved.envelope else None
-    stored = await connection.scalar(
-        _STORE,
-        _to_columns(reserved, envelope)
-        | {
-            "channel": reserved.channel,
-            "sequence": reserved.sequence,
-            "members": reserved.members,
-            "known_max_ledger": known,
-        },
-    )
-    return envelope if stored else await _get_newest(connection, reserved)
+    storing = make_storing(reserved, envelope)
+    stored = await connection.scalar(_STORE_ALONE, storing.values)
+    return envelope if stored else await get_newest(connection, reserved)
 
 
 def _to_columns(reserved: Reservation, envelope: Envelope) -> dict[str, object]:
     return {"payment_id": reserved.payment_id, "n": reserved.n} | asdict(envelope)
 
 
-async def _get_newest(connection: AsyncConnection, reserved: Reservation) -> Envelope:
+async def get_newest(connection: AsyncConnection, reserved: Reservation) -> Envelope:
     """Return the newest bytes of a (channel, sequence); raise TryAgain when the attempt has it no more."""
     now = await attempts.get_attempt(connection, reserved.payment_id, reserved.n)
     pair = reserved.channel, reserved.sequence
@@ -113,7 +120,7 @@ async def store_bid(
 ) -> Envelope:
     """Store a higher bid before it is sent; return the highest bid that is stored."""
     await connection.execute(_STORE_BID, _to_columns(reserved, envelope))
-    return await _get_newest(connection, reserved)
+    return await get_newest(connection, reserved)
 
 
 async def get_bids(connection: AsyncConnection, attempt: Attempt) -> tuple[int, list[SendAnswer]]:

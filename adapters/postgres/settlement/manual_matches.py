@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CursorResult, exists, select, text
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
 from adapters.postgres.access.scopes import list_conditions
-from adapters.postgres.settlement.payments import to_record
+from adapters.postgres.settlement.payments import require_record, to_record
 from adapters.postgres.tables import allocations, manual_matches, payments
 from domain.access.scopes import Scope
 from domain.errors import NotFound
@@ -54,6 +55,20 @@ _OUT_OF_BAND = text(
           WHERE b.subject = 'transfer/' || t.position AND b.adjustment = 'suspense'
       ))
     ORDER BY a.payment_id IS NULL, t.position
+    """
+)
+
+
+# A number that no transfer bears is that of no out-of-band transfer either.
+NAMED = "EXISTS (SELECT FROM chain_transfers t WHERE t.number = p.number::numeric) AS named"
+_STANDING = text(
+    f"""
+    SELECT p.*, {NAMED}, EXISTS (
+        SELECT FROM payouts u JOIN outages o ON o.agreement = u.agreement
+        WHERE o.id = p.outage_id AND u.cancelled_at IS NULL
+          AND u.effective_at > p.created_at AND u.effective_at <= :at
+    ) AS moved
+    FROM payments p WHERE p.id = :payment_id
     """
 )
 
@@ -143,6 +158,18 @@ def _to_transfers(rows: CursorResult[Any]) -> list[OutOfBandTransfer]:
         OutOfBandTransfer(**{each.name: row[each.name] for each in fields(OutOfBandTransfer)})
         for row in rows.mappings()
     ]
+
+
+async def get_standing(
+    connection: AsyncConnection, payment_id: str, at: datetime
+) -> tuple[PaymentRecord, bool, bool]:
+    """
+    Return a payment, whether a party of its agreement has moved since it is owed, and whether the chain, as far as it
+    is read, shows any transfer under its number. Raises NotFound.
+    """
+    rows = await connection.execute(_STANDING, {"payment_id": payment_id, "at": at})
+    row = rows.mappings().one_or_none()
+    return require_record(row, payment_id), bool(row and row["moved"]), bool(row and row["named"])
 
 
 async def lock(connection: AsyncConnection, payment_id: str) -> tuple[PaymentRecord, bool]:

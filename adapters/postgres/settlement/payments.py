@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 from sqlalchemy import RowMapping, exists, select, text, true, update
@@ -12,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import installation, transitions
 from adapters.postgres.access.scopes import list_conditions
-from adapters.postgres.settlement.wallets import get_agreement_at, make_moved_condition
-from adapters.postgres.sla.outages import OutageContext
-from adapters.postgres.tables import allocations, attempts, outages, payments
+from adapters.postgres.settlement.wallets import get_agreement_at
+from adapters.postgres.sla.outage_contexts import OutageContext
+from adapters.postgres.tables import allocations, attempts, payments
+from adapters.postgres.transitions import Change
 from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict, NotFound
 from domain.reasons import Reason, ReasonCode
@@ -57,17 +59,19 @@ async def redirect_payment(
 
 
 async def add(
-    connection: AsyncConnection, payment: Payment, passphrase: str, at: datetime
+    connection: AsyncConnection,
+    payment: Payment,
+    passphrase: str,
+    at: datetime,
+    installation_id: UUID | None = None,
 ) -> Payment:
     """
-    Insert a payment and give it its number on the network of this passphrase.
-
-    If one exists for this outage and revision, it is returned and nothing is inserted. Raises Conflict
+    Insert a payment and give it its number on the network of this passphrase; the id of the installation is read
+    unless the caller has read it. If one exists for this outage and revision, it is returned and nothing is inserted. Raises Conflict
     when another payment has the number, which is for all purposes impossible.
     """
-    number = derive_number(
-        passphrase, await installation.get_id(connection), payment.outage_id, payment.revision
-    )
+    here = installation_id or await installation.get_id(connection)
+    number = derive_number(passphrase, here, payment.outage_id, payment.revision)
     statement = insert(payments).values(
         id=payment.id,
         number=number,
@@ -236,6 +240,22 @@ async def record_disagreement(
     return [to_payment(row) for row in rows.mappings()]
 
 
+_CONFIRM = f"""
+    changed AS (
+        UPDATE payments SET {transitions.PAYMENTS.make_assignment(PaymentStatus.CONFIRMED)},
+            transaction_hash = :transaction_hash, ledger = :ledger, confirmed_at = :confirmed_at
+        WHERE payments.id = :payment_id
+          AND {transitions.PAYMENTS.make_condition(PaymentStatus.CONFIRMED, SENT)}
+        RETURNING payments.id
+    )
+"""
+
+
+def make_confirmation(payment_id: str, **proof: Any) -> Change:
+    """Return what records the proof that the money of a payment moved, if it was sent and that is news."""
+    return Change(_CONFIRM, {"payment_id": payment_id} | proof)
+
+
 async def confirm(connection: AsyncConnection, payment_id: str, **proof: Any) -> bool:
     """
     Record the proof that the money moved; False when this transaction has confirmed it before.
@@ -256,26 +276,14 @@ async def get(connection: AsyncConnection, payment_id: str, scope: Scope) -> Pay
     """Raises NotFound, for a payment outside of the scope as for none."""
     own = list_conditions(scope, payments.c.outage_id)
     rows = await connection.execute(select(payments).where(payments.c.id == payment_id, *own))
-    row = rows.mappings().one_or_none()
+    return require_record(rows.mappings().one_or_none(), payment_id)
+
+
+def require_record(row: RowMapping | None, payment_id: str) -> PaymentRecord:
+    """Raises NotFound where there is no row."""
     if row is None:
         raise NotFound(f"payment {payment_id!r} does not exist")
     return to_record(row)
-
-
-async def get_with_move(
-    connection: AsyncConnection, payment_id: str, at: datetime
-) -> tuple[PaymentRecord, bool]:
-    """Return a payment, and whether a party of its agreement has moved since it is owed. Raises NotFound."""
-    moved = make_moved_condition(outages.c.agreement, payments.c.created_at, at)
-    rows = await connection.execute(
-        select(payments, moved.label("moved"))
-        .join(outages, outages.c.id == payments.c.outage_id)
-        .where(payments.c.id == payment_id)
-    )
-    row = rows.mappings().one_or_none()
-    if row is None:
-        raise NotFound(f"payment {payment_id!r} does not exist")
-    return to_record(row), row["moved"]
 
 
 async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[PaymentRecord]:

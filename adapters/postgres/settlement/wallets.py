@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping, and_, exists, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,8 +31,8 @@ from domain.sla.agreements.agreements import Agreement
 
 
 def _to_payout(row: RowMapping) -> PayoutRecord:
-    values = {each.name: row[each.name] for each in fields(PayoutRecord)}
-    return PayoutRecord(**values | {"role": PayoutRole(row["role"])})
+    said = {each.name: row[each.name] for each in fields(PayoutRecord)}
+    return PayoutRecord(**said | {"role": PayoutRole(row["role"])})
 
 
 async def save_readiness(connection: AsyncConnection, read: Readiness) -> None:
@@ -84,18 +84,6 @@ async def get_agreement_at(
     )
 
 
-def make_moved_condition(
-    agreement: ColumnElement[str], since: ColumnElement[datetime], at: datetime
-) -> ColumnElement[bool]:
-    """Return the condition that a party of an agreement has another address since an instant."""
-    return exists().where(
-        payouts.c.agreement == agreement,
-        payouts.c.cancelled_at.is_(None),
-        payouts.c.effective_at > since,
-        payouts.c.effective_at <= at,
-    )
-
-
 async def get_payout_address(
     connection: AsyncConnection, agreement: str, role: PayoutRole, at: datetime
 ) -> str:
@@ -108,10 +96,8 @@ async def request_payout_change(
     connection: AsyncConnection, payout_id: str, wanted: Payout, by: str, at: datetime
 ) -> bool:
     """Record a change of payout address from an instant on; False when it was recorded before."""
-    known = await connection.scalar(
-        select(agreements.c.name).where(agreements.c.name == wanted.agreement).with_for_update()
-    )
-    if known is None:
+    named = agreements.c.name == wanted.agreement
+    if await connection.scalar(select(agreements.c.name).where(named).with_for_update()) is None:
         raise NotFound(f"agreement {wanted.agreement!r} does not exist")
     pending = await find_pending_payout(connection, wanted.agreement, wanted.role, at)
     if pending is not None and pending.id != payout_id:

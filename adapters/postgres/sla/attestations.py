@@ -56,12 +56,6 @@ async def is_required(connection: AsyncConnection, outage_id: str, revision: int
     return await _get_status(connection, outage_id, revision) is not None
 
 
-async def is_lacking(connection: AsyncConnection, outage_id: str, revision: int) -> bool:
-    """Tell whether a verdict needs the contract's confirmation and does not have it yet."""
-    status = await _get_status(connection, outage_id, revision)
-    return status is not None and status != AttestationStatus.ATTESTED
-
-
 async def find_problem(connection: AsyncConnection, outage_id: str, revision: int) -> str:
     """Return why the contract does not confirm a verdict, while a person has to act; empty otherwise."""
     wanted = select(attestations.c.problem).filter_by(

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, exists, func, select, update
+from sqlalchemy import RowMapping, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,17 +34,11 @@ async def add(
     at: datetime,
     payment_id: str,
 ) -> bool:
-    """
-    Insert a verdict and the id of the payment it will owe, and let the outage's row say what it says; False when this
-    revision exists.
-    """
-    said = make_verdict_values(verdict, basis, policy, policy.digest()) | {
-        "severity": outage.severity,
-        "judged_at": at,
-    }
+    """Insert a verdict on an outage that is judged again; False when this revision exists."""
+    said = describe(outage, revision, verdict, basis, policy, at, payment_id)
     added = (
         insert(sla_results)
-        .values(outage_id=outage.id, revision=revision, payment_id=payment_id, **said)
+        .values(**said)
         .on_conflict_do_nothing()
         .returning(sla_results.c.revision)
         .cte("added")
@@ -56,6 +50,25 @@ async def add(
         .returning(outages.c.id)
     )
     return result.one_or_none() is not None
+
+
+def describe(
+    outage: Outage,
+    revision: int,
+    verdict: Verdict,
+    basis: MttrBasis,
+    policy: Policy,
+    at: datetime,
+    payment_id: str,
+) -> dict[str, Any]:
+    """Return the row of one revision."""
+    return make_verdict_values(verdict, basis, policy, policy.digest()) | {
+        "outage_id": outage.id,
+        "revision": revision,
+        "severity": outage.severity,
+        "judged_at": at,
+        "payment_id": payment_id,
+    }
 
 
 def make_verdict_values(
@@ -76,14 +89,6 @@ def make_verdict_values(
         "policy_version": policy.version,
         "policy_digest": digest,
     }
-
-
-async def count_revisions(connection: AsyncConnection, outage_id: str) -> int:
-    """Return how many verdicts there were on an outage, those that were taken back included."""
-    found = await connection.scalar(
-        select(func.count()).select_from(sla_results).where(sla_results.c.outage_id == outage_id)
-    )
-    return found or 0
 
 
 async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[RecordedVerdict]:

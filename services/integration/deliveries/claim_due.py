@@ -15,5 +15,5 @@ async def claim_due(
     Return up to `total` deliveries that nobody else tries for a while. `busy` says of receivers what this
     process has on its way to them, and how much more may leave now.
     """
-    async with database.transaction() as connection:
+    async with database.autocommit() as connection:
         return await due_deliveries.claim(connection, busy, total)

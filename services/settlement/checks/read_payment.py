@@ -1,11 +1,41 @@
-"""Read a payment as it stands."""
+"""Read a payment as it stands: before anything is reserved for it, and once more before anything is signed."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import payments
-from domain.access.scopes import EVERYTHING
-from domain.settlement.payments import PaymentRecord
+from adapters.postgres.settlement import admissions, manual_matches
+from domain.settlement.limits import Limits
+from domain.settlement.payments import Payment, PaymentRecord
 
 
-async def read_payment(database: Database, payment_id: str) -> PaymentRecord:
+@dataclass(frozen=True, slots=True)
+class StandingPayment:
+    """Whether a party has moved since it is owed, and whether any transfer on the chain bears its number."""
+
+    record: PaymentRecord
+    moved: bool
+    named: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignablePayment:
+    """Whether it is admitted as it was asked for, and whether any transfer on the chain bears its number."""
+
+    record: PaymentRecord
+    admitted: bool
+    named: bool
+
+
+async def read_payment(database: Database, payment_id: str, at: datetime) -> StandingPayment:
     async with database.autocommit() as connection:
-        return await payments.get(connection, payment_id, EVERYTHING)
+        return StandingPayment(*await manual_matches.get_standing(connection, payment_id, at))
+
+
+async def read_signable(
+    database: Database, payment: Payment, allowed: Limits, today: date
+) -> SignablePayment:
+    """Read a payment for which a channel is reserved: nothing of it is voided or redirected from then on."""
+    async with database.autocommit() as connection:
+        found = await admissions.get_signable(connection, payment, allowed, today)
+    return SignablePayment(*found)

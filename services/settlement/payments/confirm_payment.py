@@ -7,7 +7,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, payments
 from domain import payloads
 from domain.accounting.journal import make_settled_entries
-from domain.errors import IllegalTransition
+from domain.errors import IllegalTransition, TryAgain
 from domain.requests import Request
 from domain.settlement.attempts import AttemptStatus, ObservedAttempt
 from domain.settlement.payments import Receipt
@@ -21,6 +21,11 @@ async def confirm_payment(
     payment, attempt, seen = observed.payment, observed.attempt, observed.observation
     confirmed_at = seen.closed_at or observed.at
     transaction_hash = seen.hash or attempt.newest_hash
+    confirmed = {
+        "transaction_hash": transaction_hash,
+        "ledger": seen.ledger,
+        "confirmed_at": confirmed_at,
+    }
     proof = payloads.describe_receipt(transaction_hash, seen.ledger, seen.fee_stroops, confirmed_at)
     async with database.transaction(durable=True) as connection:
         finished = await attempts.finish(connection, attempt, AttemptStatus.SUCCEEDED)
@@ -28,16 +33,14 @@ async def confirm_payment(
             raise IllegalTransition(
                 f"attempt {attempt.n} of payment {payment.id} is on record with another channel or sequence"
             )
-        confirmed = await payments.confirm(
-            connection,
-            payment.id,
-            transaction_hash=transaction_hash,
-            ledger=seen.ledger,
-            confirmed_at=confirmed_at,
-        )
-        if confirmed:  # or it stands in the journal, perhaps as what was read from the chain
-            settled = make_settled_entries(payment, transaction_hash, attempt.n, attempt.payment_id)
-            await journal.post_entries(connection, settled)
-        await events.publish_all(connection, [describe_paid(payment, observed.at, proof, by)])
+        made = payments.make_confirmation(payment.id, **confirmed)
+        settled = make_settled_entries(payment, transaction_hash, attempt.n, attempt.payment_id)
+        paid = [describe_paid(payment, observed.at, proof, by)]
+        published = events.make_consequence(paid)
+        if await journal.change(connection, made, settled, published) is None:
+            # It stands in the journal, perhaps as what was read from the chain; or it is refused.
+            if await payments.confirm(connection, payment.id, **confirmed):
+                raise TryAgain(f"payment {payment.id} was changed meanwhile; read it again")
+            await events.publish_all(connection, paid)
         reach("in_booking")
     return Receipt(payment.id, transaction_hash, seen.ledger, payment.amount_stroops, confirmed_at)

@@ -1,14 +1,24 @@
 """Owe what the last verdict on an outage says, once its dispute window has ended."""
 
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
-from adapters.postgres.sla import attestations, disputes, outages
+from adapters.postgres.sla import disputes, outage_contexts, outages
 from domain import payloads
 from domain.audit import make_audit_entry, make_engine_request
 from domain.errors import Conflict
-from domain.settlement.payments import OwePaymentInput, OwePaymentResult, check_payment
+from domain.settlement.payments import (
+    OwePaymentInput,
+    OwePaymentResult,
+    Payment,
+    check_payment,
+    redirect,
+)
 from domain.sla.outages import OutageStatus
 
 
@@ -25,25 +35,28 @@ async def owe_payment(
     judged, at = settling.payment, settling.at
     outage_id, revision = judged.outage_id, judged.revision
     async with database.transaction() as connection:
-        context = await outages.lock(connection, outage_id)
+        context = await outage_contexts.lock(connection, outage_id, at)
         if context.judged is None:
             raise Conflict(f"outage {outage_id!r} has no verdict to pay for")
-        if (dispute := await disputes.find_undecided(connection, outage_id)) is not None:
+        if context.disputed and (dispute := await disputes.find_undecided(connection, outage_id)):
             raise Conflict(f"{dispute.describe_decision()}; nothing is paid until it is decided")
         check_payment(judged, *context.judged)
-        if await attestations.is_lacking(connection, outage_id, revision):
+        if context.unattested:
             raise Conflict(f"the SLA contract has not confirmed revision {revision} yet")
-        debt = await payments.redirect_payment(connection, judged, context.agreement, at)
-        payment = await payments.add(connection, debt, passphrase, at)
-        version = await outages.move(connection, outage_id, OutageStatus.SETTLING)
-        await journal.accrue(connection, payment)
-        request, payload = (
-            make_engine_request(payment.correlation_id),
-            payloads.describe_payment(payment),
-        )
-        subject = f"outage/{outage_id}"
-        await events.publish(
-            connection,
-            make_audit_entry(subject, "payment.owed", request, at, payload, str(revision)),
-        )
+        debt = redirect(judged, context.agreement)
+        payment = await payments.add(connection, debt, passphrase, at, context.installation_id)
+        await journal.keep_accrual(connection, payment)
+        version = await _settle(connection, payment, at)
     return OwePaymentResult(payment, version)
+
+
+async def _settle(connection: AsyncConnection, payment: Payment, at: datetime) -> int:
+    """Have the outage settled by this payment; return its version."""
+    by, subject = make_engine_request(payment.correlation_id), f"outage/{payment.outage_id}"
+    payload, key = payloads.describe_payment(payment), str(payment.revision)
+    owed = make_audit_entry(subject, "payment.owed", by, at, payload, key)
+    settling = outages.make_settling(payment.outage_id)
+    if (changed := await events.change(connection, settling, [(owed, [])])) is not None:
+        return int(changed["version"])
+    await events.publish(connection, owed)
+    return await outages.require(connection, payment.outage_id, OutageStatus.SETTLING)

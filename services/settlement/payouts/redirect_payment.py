@@ -18,6 +18,7 @@ from domain.settlement.approvals import UNSIGNED
 from domain.settlement.payments import Payment, PaymentRecord
 from services.settlement.approvals.void_approvals import void_approvals_within
 from services.settlement.checks.find_unread import find_unread_within
+from services.settlement.checks.read_payment import read_payment
 
 
 async def redirect_payment(database: Database, payment_id: str, at: datetime) -> PaymentRecord:
@@ -25,9 +26,9 @@ async def redirect_payment(database: Database, payment_id: str, at: datetime) ->
     Return a payment as it is to be made from now on. It keeps its address while bytes may be applied that
     pay it, and while the chain may show that it was paid.
     """
-    record, moved_since = await _read_known(database, payment_id, at)
-    if record.status not in UNSIGNED or not moved_since:
-        return record
+    known = await read_payment(database, payment_id, at)
+    if known.record.status not in UNSIGNED or not known.moved:
+        return known.record
     async with database.transaction() as connection:
         record, in_attempt = await manual_matches.lock(connection, payment_id)
         if in_attempt or record.status not in UNSIGNED:
@@ -37,14 +38,6 @@ async def redirect_payment(database: Database, payment_id: str, at: datetime) ->
             return record
         await _redirect(connection, record.payment, moved, at)
         return await payments.get(connection, payment_id, EVERYTHING)
-
-
-async def _read_known(
-    database: Database, payment_id: str, at: datetime
-) -> tuple[PaymentRecord, bool]:
-    """Return the payment, and whether its payee may have moved: most have not, and nothing is locked."""
-    async with database.autocommit() as connection:
-        return await payments.get_with_move(connection, payment_id, at)
 
 
 async def _find_move(

@@ -8,8 +8,8 @@ from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals, manual_matches, payments
-from adapters.postgres.sla import disputes, outages
-from adapters.postgres.sla.outages import OutageContext
+from adapters.postgres.sla import disputes, outage_contexts, outages
+from adapters.postgres.sla.outage_contexts import OutageContext
 from domain import payloads
 from domain.audit import make_audit_entry
 from domain.errors import Conflict, NotFound
@@ -40,7 +40,7 @@ async def void_debt(database: Database, voiding: VoidDebtInput, network: str) ->
     """
     outage_id = voiding.outage_id
     async with database.transaction(durable=True) as connection:
-        context = await outages.lock(connection, outage_id)
+        context = await outage_contexts.lock(connection, outage_id)
         debt = await _find_debt(connection, context, voiding, network)
         if context.status is OutageStatus.VOIDED:
             return CloseOutageResult(outage_id, context.version)

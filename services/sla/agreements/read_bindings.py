@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres.database import Database
 from adapters.postgres.sla import policies
 from adapters.postgres.sla.agreements import agreements
-from adapters.postgres.sla.agreements.coverages import find_matches
+from adapters.postgres.sla.agreements.coverages import find_bound_matches
 from domain.sla.agreements.bindings import (
     Binding,
     check_customer_of,
@@ -31,7 +31,7 @@ async def bind_outage_within(
     one of the settings. Raises Invalid where the outage contradicts one.
     """
     outage, bindings, known = declaration.outage, list[Binding](), dict[str, Policy]()
-    for found in await _find(connection, declaration):
+    for found in await _find(connection, declaration, known):
         check_policy_of(outage, found)
         name = found.policy or declaration.policy
         if name not in known:
@@ -40,19 +40,25 @@ async def bind_outage_within(
     return bindings
 
 
-async def _find(connection: AsyncConnection, declaration: Declaration) -> list[Match]:
+async def _find(
+    connection: AsyncConnection, declaration: Declaration, known: dict[str, Policy]
+) -> list[Match]:
+    """Return the agreements of an outage; what is read of their policies beside them is added to `known`."""
     outage = declaration.outage
     if outage.agreement is not None:
         named = await agreements.get_in_force(connection, outage.agreement, outage.detected_at)
         check_customer_of(outage, named)
         return [named]
-    matches = await find_matches(
+    bound = await find_bound_matches(
         connection,
         outage.site_id,
         outage.affected_services,
         outage.detected_at,
         declaration.agreement,
+        declaration.policy,
     )
+    known |= {policy.name: policy for _, policy in bound if policy is not None}
+    matches = [match for match, _ in bound]
     if found := choose_agreements(matches, declaration.agreement, outage.customer):
         return found
     if outage.customer is None:

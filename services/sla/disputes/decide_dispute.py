@@ -14,10 +14,11 @@ from adapters.postgres.sla import (
     attestations,
     disputes,
     execution_modes,
+    outage_contexts,
     outages,
     verdicts,
 )
-from adapters.postgres.sla.outages import OutageContext
+from adapters.postgres.sla.outage_contexts import OutageContext
 from domain import payloads
 from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry, make_engine_request
@@ -47,7 +48,7 @@ async def decide_dispute(
 ) -> JudgeOutageResult:
     """Return the verdict that holds then. Raises Conflict when the dispute was decided in another way before."""
     async with database.transaction() as connection:
-        context = await outages.lock(connection, deciding.outage_id)
+        context = await outage_contexts.lock(connection, deciding.outage_id)
         dispute = await disputes.get(connection, deciding.dispute_id, EVERYTHING)
         if deciding.decision is not None:
             check_withdrawal(dispute, deciding.decision)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
-from adapters.postgres.sla import disputes, outages
+from adapters.postgres.sla import disputes, outage_contexts, outages
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.errors import Conflict
@@ -24,7 +24,7 @@ async def file_dispute(database: Database, filing: FileDisputeInput) -> FileDisp
         "decision_deadline": format_instant(deadline),
     }
     async with database.transaction() as connection:
-        context = await outages.lock(connection, dispute.outage_id)
+        context = await outage_contexts.lock(connection, dispute.outage_id)
         known = await disputes.find_undecided(connection, dispute.outage_id)
         if known is not None:
             if known.id != dispute.id:

@@ -2,7 +2,7 @@
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
-from adapters.postgres.sla import disputes, outages
+from adapters.postgres.sla import disputes, outage_contexts, outages
 from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.errors import Conflict
@@ -18,7 +18,7 @@ async def review_dispute(database: Database, reviewing: ReviewDisputeInput) -> i
     """
     dispute_id, by, at = reviewing.review.dispute_id, reviewing.review.request, reviewing.at
     async with database.transaction() as connection:
-        context = await outages.lock(connection, reviewing.outage_id)
+        context = await outage_contexts.lock(connection, reviewing.outage_id)
         if not await disputes.start_review(connection, dispute_id, by.actor, at):
             known = await disputes.get(connection, dispute_id, EVERYTHING)
             if known.reviewed_by != by.actor:

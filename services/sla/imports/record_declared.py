@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
-from adapters.postgres.sla import outages
+from adapters.postgres.sla import outage_contexts
 from adapters.postgres.sla.bulk.outage_rows import add_outages, make_outage_row
 from domain.audit import AuditEntry
 from domain.errors import Invalid, Refused, TryAgain
@@ -98,6 +98,6 @@ async def _judge(connection: AsyncConnection, row: PlannedRow, at: datetime, net
     if row.bindings:
         window = row.bindings[0].policy.dispute_window_seconds
     else:
-        window = (await outages.lock(connection, outage_id)).policy.dispute_window_seconds
+        window = (await outage_contexts.lock(connection, outage_id)).policy.dispute_window_seconds
     judging = JudgeOutageInput(outage_id, row.resolution, window, at, name_request(outage_id))
     await judge_outage_within(connection, judging, network)

@@ -2,7 +2,7 @@
 
 from adapters.postgres import audit, events
 from adapters.postgres.database import Database
-from adapters.postgres.sla import outages
+from adapters.postgres.sla import outage_contexts, outages
 from domain.audit import make_audit_entry
 from domain.events import Event, EventType, make_event
 from domain.sla import outage_rules
@@ -21,7 +21,7 @@ async def amend_outage(database: Database, amending: AmendOutageInput) -> int:
     action = ("outage.amended", amendment.request, at, changes, amending.key)
     entry = make_audit_entry(f"outage/{outage_id}", *action)
     async with database.transaction() as connection:
-        context = await outages.lock(connection, outage_id)
+        context = await outage_contexts.lock(connection, outage_id)
         if await audit.is_recorded(connection, entry.id):
             return context.version
         check_whole(outage_id, context.part_of)

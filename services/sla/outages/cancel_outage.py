@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
-from adapters.postgres.sla import outages
+from adapters.postgres.sla import outage_contexts, outages
 from domain.audit import make_audit_entry
 from domain.events import EventType, make_event
 from domain.sla import outage_rules
@@ -15,7 +15,7 @@ from domain.sla.outages import CancelOutageInput, CloseOutageResult, OutageStatu
 async def cancel_outage(database: Database, cancelling: CancelOutageInput) -> CloseOutageResult:
     outage_id, expected = cancelling.outage_id, cancelling.cancellation.expected_version
     async with database.transaction() as connection:
-        context = await outages.lock(connection, outage_id)
+        context = await outage_contexts.lock(connection, outage_id)
         check_whole(outage_id, context.part_of)
         if context.status is not OutageStatus.CANCELLED:
             outage_rules.check_version(outage_id, expected, context.version)

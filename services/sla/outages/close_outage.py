@@ -10,6 +10,7 @@ from domain.sla.outages import CloseOutageResult, OutageStatus
 
 
 async def close_outage(database: Database, closing: CloseOutageInput) -> CloseOutageResult:
+    """Close it once, in one statement, with its audit entry and its event."""
     outage_id, at = closing.outage_id, closing.at
     payload = {
         "outage_id": outage_id,
@@ -17,12 +18,13 @@ async def close_outage(database: Database, closing: CloseOutageInput) -> CloseOu
         "transaction_hash": closing.receipt.transaction_hash,
         "amount_stroops": str(closing.receipt.amount_stroops),
     }
-    async with database.transaction() as connection:
-        version = await outages.move(connection, outage_id, OutageStatus.CLOSED, closed_at=at)
-        request = make_engine_request(closing.correlation_id)
-        await events.publish(
-            connection,
-            make_audit_entry(f"outage/{outage_id}", "outage.closed", request, at, payload),
-            make_event(EventType.OUTAGE_CLOSED, outage_id, at, payload),
-        )
+    request = make_engine_request(closing.correlation_id)
+    entry = make_audit_entry(f"outage/{outage_id}", "outage.closed", request, at, payload)
+    event = make_event(EventType.OUTAGE_CLOSED, outage_id, at, payload)
+    async with database.autocommit() as connection:
+        made = outages.make_closing(outage_id, at)
+        closed = await events.change(connection, made, [(entry, [event])])
+        if closed is not None:
+            return CloseOutageResult(outage_id, closed["version"])
+        version = await outages.require(connection, outage_id, OutageStatus.CLOSED)
     return CloseOutageResult(outage_id, version)

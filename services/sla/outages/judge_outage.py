@@ -10,19 +10,16 @@ from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
-from adapters.postgres.sla import (
-    attestations,
-    execution_modes,
-    outages,
-    verdicts,
-)
-from adapters.postgres.sla.outages import OutageContext
+from adapters.postgres.sla import attestations, outage_contexts, outages, verdicts
+from adapters.postgres.sla.judgements import make_judgement
+from adapters.postgres.sla.outage_contexts import OutageContext
 from domain import payloads
+from domain.accounting.journal import make_accrual
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
-from domain.errors import Conflict
+from domain.errors import Conflict, TryAgain
 from domain.events import Event, EventType, make_event
-from domain.settlement.payments import JudgeOutageResult
+from domain.settlement.payments import JudgeOutageResult, make_payment
 from domain.sla import outage_rules
 from domain.sla.agreements.parts import check_whole
 from domain.sla.outages import JudgeOutageInput, OutageStatus
@@ -56,7 +53,7 @@ async def judge_outage_within(
     requires_attestation: bool = False,
 ) -> JudgeOutageResult:
     """Judge an outage and its parts together with what else the caller writes."""
-    context = await outages.lock(connection, judging.outage_id)
+    context = await outage_contexts.lock(connection, judging.outage_id, judging.at)
     check_whole(judging.outage_id, context.part_of)
     if context.judged is not None:
         if (context.resolution_key or "") != judging.key:
@@ -70,7 +67,7 @@ async def judge_outage_within(
         connection, context, judging, network, requires_attestation=requires_attestation
     )
     for part_id in context.parts:
-        part = await outages.lock(connection, part_id)
+        part = await outage_contexts.lock(connection, part_id, judging.at)
         if part.status is not OutageStatus.DECLARED:
             continue
         # By its own agreement's terms, and open to disputes for as long as those say.
@@ -87,32 +84,37 @@ async def _judge(
     *,
     requires_attestation: bool,
 ) -> JudgeOutageResult:
-    outage, policy = context.outage, context.policy
-    resolution, at = judging.resolution, judging.at
+    outage, policy, resolution = context.outage, context.policy, judging.resolution
+    at, by, revision = judging.at, resolution.request, context.revisions + 1
     deadline = at + timedelta(seconds=judging.dispute_window_seconds)
     resolved_at, mttr = resolution.get_times(outage)
     verdict = judge(policy.terms[outage.severity], mttr)
     basis = _find_basis(context, judging, verdict)
-    times: dict[str, Any] = {"resolved_at": resolved_at, "dispute_deadline": deadline}
-    revision = await verdicts.count_revisions(connection, outage.id) + 1
-    changes = times | resolution.get_notes() | {"resolution_key": judging.key}
-    version = await outages.move(connection, outage.id, OutageStatus.DISPUTABLE, **changes)
-    debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
-    await verdicts.add(connection, outage, revision, verdict, basis, policy, at, debt.id)
-    attest = requires_attestation or await execution_modes.requires_attestation(connection)
-    if attest:
-        await attestations.require_attestation(connection, outage.id, revision, at)
+    debt = make_payment(
+        network, context.agreement, outage.id, revision, verdict, context.correlation_id
+    )
     payload = payloads.describe_verdict(outage, revision, verdict, policy, resolved_at, basis.name)
     payload["dispute_deadline"] = format_instant(deadline)
-    by, subject, key = resolution.request, f"outage/{outage.id}", _make_key(revision)
-    await events.publish(
+    subject, key = f"outage/{outage.id}", _make_key(revision)
+    entry = make_audit_entry(subject, "outage.judged", by, at, payload, *key)
+    published = [(entry, _make_events(outage.id, verdict, at, payload, *key))]
+    resolved = {"resolved_at": resolved_at, "dispute_deadline": deadline}
+    judged = await journal.change(
         connection,
-        make_audit_entry(subject, "outage.judged", by, at, payload, *key),
-        *_make_events(outage.id, verdict, at, payload, *key),
+        make_judgement(
+            verdicts.describe(outage, revision, verdict, basis, policy, at, debt.id),
+            resolved | {"resolution_key": judging.key} | resolution.get_notes(),
+        ),
+        [make_accrual(debt)],
+        events.make_consequence(published),
     )
-    await journal.accrue(connection, debt)
+    if judged is None:  # which is refused here
+        await outages.require(connection, outage.id, OutageStatus.DISPUTABLE)
+        raise TryAgain(f"outage {outage.id!r} was judged by another process meanwhile")
+    if attest := requires_attestation or context.attests:
+        await attestations.require_attestation(connection, outage.id, revision, at)
     return JudgeOutageResult(
-        outage.id, revision, verdict, debt, resolved_at, deadline, attest, version
+        outage.id, revision, verdict, debt, resolved_at, deadline, attest, judged["version"]
     )
 
 

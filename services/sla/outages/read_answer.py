@@ -9,7 +9,7 @@ from datetime import datetime
 
 from adapters.postgres import audit
 from adapters.postgres.database import Database
-from adapters.postgres.sla import outages, verdicts
+from adapters.postgres.sla import outage_contexts, outages, verdicts
 from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.errors import Conflict
@@ -75,7 +75,7 @@ async def _read_judgement(
 ) -> JudgeOutageResult | None:
     """Return the verdict that a request brought about, if it still stands."""
     async with database.transaction() as connection:
-        context = await outages.lock(connection, outage_id)
+        context = await outage_contexts.lock(connection, outage_id)
         if context.judged is None or (context.resolution_key or "") != key:
             return None
         return await read_judgement_within(connection, context, network, at)

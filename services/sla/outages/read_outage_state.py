@@ -4,7 +4,7 @@ from datetime import datetime
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement.listings import payments
-from adapters.postgres.sla import attestations, disputes, outages
+from adapters.postgres.sla import attestations, disputes, outage_contexts
 from domain.settlement.payments import OutageState
 from domain.sla.disputes import UNDECIDED, FileDisputeResult
 from services.sla.outages.judge_outage import read_judgement_within
@@ -15,7 +15,7 @@ async def read_outage_state(
 ) -> OutageState:
     """Return how an outage stands, read while nobody changes it. Raises NotFound."""
     async with database.transaction() as connection:
-        context = await outages.lock(connection, outage_id)
+        context = await outage_contexts.lock(connection, outage_id)
         dispute = await disputes.find_newest(connection, outage_id)
         judgement, halted = None, ""
         if context.judged is not None:

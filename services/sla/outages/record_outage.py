@@ -7,8 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
-from adapters.postgres.sla import outages
+from adapters.postgres.sla import outage_contexts, outages
 from adapters.postgres.sla.agreements.parts import list_parts
+from adapters.postgres.sla.bulk.outage_rows import make_recording
 from domain import payloads
 from domain.audit import AuditEntry, make_audit_entry
 from domain.errors import Conflict, Invalid
@@ -61,11 +62,9 @@ async def _add(
     part_of: str | None = None,
 ) -> bool:
     """Add a row with its audit entry and event; False when it is there."""
-    number, policy = bound.agreement_version, bound.policy
-    if not await outages.add(connection, declaration, number, policy, at, part_of):
-        return False
-    await events.publish(connection, *describe_recording(declaration, bound, at, part_of))
-    return True
+    entry, event = describe_recording(declaration, bound, at, part_of)
+    recording = make_recording(declaration, bound, at, part_of)
+    return await events.change(connection, recording, [(entry, [event])]) is not None
 
 
 def describe_recording(
@@ -106,7 +105,7 @@ async def _read_recorded(
 ) -> RecordOutageResult:
     """Read back an outage that is on record: a workflow that begins again goes on from there."""
     outage_id = declaration.outage.id
-    known = await outages.lock(connection, outage_id)
+    known = await outage_contexts.lock(connection, outage_id)
     if known.fingerprint != declaration.fingerprint:
         raise Conflict(
             f"outage {outage_id!r} was declared before with different content; use another id"

@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import audit, events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
-from adapters.postgres.sla import outages, verdicts
-from adapters.postgres.sla.outages import OutageContext
+from adapters.postgres.sla import outage_contexts, outages, verdicts
+from adapters.postgres.sla.outage_contexts import OutageContext
 from domain.audit import AuditEntry, make_audit_entry
 from domain.events import EventType, make_event
 from domain.sla import outage_rules
@@ -24,14 +24,14 @@ async def reopen_outage(database: Database, reopening: ReopenOutageInput) -> Clo
     """
     outage_id, asked = reopening.outage_id, reopening.asked
     async with database.transaction() as connection:
-        context = await outages.lock(connection, outage_id)
+        context = await outage_contexts.lock(connection, outage_id)
         check_whole(outage_id, context.part_of)
         if await audit.is_recorded(connection, _make_entry(outage_id, reopening, {}).id):
             return CloseOutageResult(outage_id, context.version)
         outage_rules.check_version(outage_id, asked.expected_version, context.version)
         version = await _reopen(connection, context, reopening)
         for part_id in context.parts:
-            part = await outages.lock(connection, part_id)
+            part = await outage_contexts.lock(connection, part_id)
             await _reopen(connection, part, reopening)
     return CloseOutageResult(outage_id, version)
 

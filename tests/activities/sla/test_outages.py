@@ -15,7 +15,7 @@ from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.accounting import invariants
 from adapters.postgres.database import Database
 from domain.accounting.integrity_checks import has_violation
-from domain.settlement.payments import derive_payment_id
+from domain.settlement.payments import Payment, derive_payment_id, redirect
 from domain.sla.agreements.agreements import Agreement
 from domain.sla.disputes import (
     DecideDisputeInput,
@@ -120,10 +120,11 @@ async def test_concurrent_runs_of_an_activity_post_once(
 
     settling = await make_owe_input(database, outage_id)
 
-    async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
-        return Agreement(bound.name, bound.bond, bound.pool, bound.beneficiary, bound.provider)
+    def elsewhere(payment: Payment, bound: Agreement) -> Payment:
+        moved = replace(bound, provider=bound.beneficiary, beneficiary=bound.provider)
+        return redirect(payment, moved)
 
-    monkeypatch.setattr("adapters.postgres.settlement.payments.get_agreement_at", elsewhere)
+    monkeypatch.setattr("services.settlement.payments.owe_payment.redirect", elsewhere)
     await _run_thrice(activities.owe_payment, settling)
     kinds = [Counter(row[0] for row in await list_posted(database, outage_id, n)) for n in (1, 2)]
     assert kinds == [

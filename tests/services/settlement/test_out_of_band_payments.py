@@ -1,11 +1,13 @@
 """Nothing is signed beside a payment that was made out of band."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
 from activities.settlement.batches import BatchActivitiesImpl
+from activities.settlement.limits import SigningCheck
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, batches
@@ -15,7 +17,7 @@ from domain.errors import TryAgain
 from domain.settlement.attempts import Blocked, InBatch
 from domain.settlement.batches import Plan
 from domain.settlement.manual_matches import OutOfBandTransfer, make_obstacle
-from domain.settlement.payments import PaymentStatus
+from domain.settlement.payments import Payment, PaymentStatus
 from tests.testkit import stacks
 from tests.testkit.accounting.fake_chain_history import FakeChainHistory, ReconciliationDriver
 from tests.testkit.settlement.batch_factory import CLASSIC, NETTED
@@ -108,8 +110,14 @@ async def test_an_expired_envelope_is_not_followed_beside_an_out_of_band_payment
     async def find_out_of_band(*payment_ids: str) -> dict[str, OutOfBandTransfer]:
         return {payment.id: made}
 
+    check = activities.gate.check_again
+
+    async def check_again(asked: Payment) -> SigningCheck:
+        return replace(await check(asked), may_be_made=True)
+
     with monkeypatch.context() as patch:
         patch.setattr(activities.gate, "find_out_of_band", find_out_of_band)
+        patch.setattr(activities.gate, "check_again", check_again)
         why = await activities.prepare_payment(payment)
         assert why == Blocked(make_obstacle(payment, made), dead_after=expired.max_ledger)
         await activities.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))

@@ -9,7 +9,7 @@ from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
-from adapters.postgres.sla import outages
+from adapters.postgres.sla import outage_contexts
 from adapters.stellar.rail import Rail
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing.keys import load_keys
@@ -76,7 +76,7 @@ async def owe_payment(
 async def make_owe_input(database: Database, outage_id: str) -> OwePaymentInput:
     """Ask for the payment of the newest verdict on an outage, as its judgement carries it."""
     async with database.transaction() as connection:
-        context = await outages.lock(connection, outage_id)
+        context = await outage_contexts.lock(connection, outage_id)
         assert context.judged is not None
         payment = await payments.preview_payment(
             connection, "sandbox", context, *context.judged, NOW

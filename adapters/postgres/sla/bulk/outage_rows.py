@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.sla.verdicts import make_verdict_values
 from adapters.postgres.tables import outages, sla_results
+from adapters.postgres.transitions import Change
 from domain.sla.agreements.bindings import Binding
 from domain.sla.outages import Declaration, OutageStatus, Resolution
 from domain.sla.policies import Policy
@@ -36,14 +37,13 @@ def _list_types(table: Table, names: Iterable[str]) -> str:
     return ", ".join(f"{name} {table.c[name].type.compile(dialect)}" for name in names)
 
 
-_ADD = text(
-    f"""
+_RECORDING = f"""
     INSERT INTO outages ({", ".join(_DECLARED)})
     SELECT {", ".join(_DECLARED)}
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r ({_list_types(outages, _DECLARED)})
     ON CONFLICT (id) DO NOTHING RETURNING id
-    """
-)
+"""
+_ADD = text(_RECORDING)
 _ADD_SETTLED = text(
     f"""
     WITH added AS (
@@ -125,6 +125,14 @@ def make_verdict_row(
         "severity": declaration.outage.severity,
         "judged_at": at,
     }
+
+
+def make_recording(
+    declaration: Declaration, bound: Binding, at: datetime, part_of: str | None = None
+) -> Change:
+    """Return what inserts a declared outage, or a part of one, unless its id exists."""
+    row = make_outage_row(declaration, bound, at, part_of)
+    return Change(f"changed AS ({_RECORDING})", {"rows": orjson.dumps([row]).decode()})
 
 
 async def add_outages(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> set[str]:

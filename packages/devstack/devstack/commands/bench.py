@@ -28,6 +28,7 @@ from devstack.commands.benchmarks import (
     read_benchmark,
     restore_benchmark,
     settlement_benchmark,
+    statement_benchmark,
     webhook_benchmark,
 )
 from devstack.commands.stacks import Found, find_engine
@@ -65,6 +66,7 @@ class Benchmark(StrEnum):
     EXPORT = "export"
     IMPORTS = "imports"
     API = "api"
+    STATEMENTS = "statements"
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def command(
     benchmark: Annotated[
         Benchmark,
         typer.Argument(
-            help="Whole outages, declarations alone, the rails, a check of the journal, a restore, webhooks, strangers, reads, or files of many rows."
+            help="Whole outages, declarations alone, the rails, a check of the journal, a restore, webhooks, strangers, reads, files of many rows, or the SQL of one outage."
         ),
     ],
     in_flight: Annotated[int, typer.Option(min=1, help="Outages at a time.")] = 20,
@@ -145,6 +147,9 @@ def _choose(
         case Benchmark.API:
             rows = sizes.rows or ROWS
             return read_benchmark.run_measurement(data_dir, rows, sizes.baseline, quiet=quiet)
+        case Benchmark.STATEMENTS:
+            window, lives = sizes.dispute_window, rounds
+            return statement_benchmark.run_measurement(data_dir, window, lives, quiet=quiet)
         case Benchmark.LIFECYCLE:
             return _lifecycle(data_dir, pace, sizes, quiet)
 

@@ -43,7 +43,7 @@ SETTINGS = {
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    "log_line_prefix": "%m [%p] ",
+    "log_line_prefix": "%m [%p] %a ",
 }
 # For a cluster that nobody wants back after a power cut. A commit is still written out to the kernel, so
 # whatever is killed, it is kept; only the kernel's own death would lose it. Its passwords are 24 random

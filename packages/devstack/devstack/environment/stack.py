@@ -186,6 +186,7 @@ class Stack:
             command=make_module_command("worker", "--queues", QUEUES[name]),
             ready=says_ready,
             environment=self._house_environment(signs=name == SIGNER)
+            | {"PGAPPNAME": name}
             | ({} if name == SIGNER else self._shared_secrets),
         )
 
@@ -195,7 +196,8 @@ class Stack:
         async def ready(output: str) -> bool:
             return await serves(port, READINESS)
 
-        address = {"API_HOST": LOOPBACK, "API_PORT": str(port)}
+        # By its last variable the database knows whom a session serves.
+        address = {"API_HOST": LOOPBACK, "API_PORT": str(port), "PGAPPNAME": "api"}
         return Program(
             name="api",
             command=make_module_command("api"),
