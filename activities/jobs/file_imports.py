@@ -24,6 +24,7 @@ from domain.sla.bulk.row_streams import RowStream
 from domain.sla.bulk.settled_outages import SETTLED_COLUMNS
 from domain.sla.bulk.source_rows import SourceRow
 from domain.sla.imports import COLUMNS
+from domain.sla.outages import Declaration
 from services.jobs.imports.check_portion import check_portion
 from services.jobs.imports.conclude_import import ConcludeImport, conclude_import
 from services.jobs.imports.find_repeated import find_repeated

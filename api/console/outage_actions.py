@@ -176,8 +176,7 @@ async def match_transfer(payment_id: PaymentId, sent: Sent) -> Response:
         body, key = sent.read(ManualMatchBody), sent.update_id
         await manual_matches.match_transfer(payment_id, body, sent.engine, sent.asked, key)
 
-    show = await _show_on_outage_of(payment_id, sent)
-    return await sent.carry_out(act, Done.MATCHED, show)
+    return await _act_on_payment(payment_id, sent, act, Done.MATCHED)
 
 
 @router.post("/payments/{payment_id}/compare", dependencies=RETRY)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select, text
+from sqlalchemy import ColumnElement, Label, Select, func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.jobs.jobs import to_job
@@ -90,7 +90,7 @@ async def list_outages(
         )
         .exists()
     )
-    due = literal_column(f"({_DUE})").label("due")
+    due: Label[bool] = literal_column(f"({_DUE})").label("due")
     statement = select(outages, paid.label("paid"), due).where(
         _UNFINISHED, outages.c.declared_at < func.now() - _DECLARED_WITHIN
     )

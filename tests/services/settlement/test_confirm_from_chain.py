@@ -17,7 +17,6 @@ from adapters.postgres.settlement import (
 )
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
-from domain.accounting.reconciliation import Extent
 from domain.errors import ChainUnavailable, TryAgain
 from domain.settlement.attempts import (
     Attempt,
