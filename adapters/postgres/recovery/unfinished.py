@@ -24,7 +24,7 @@ LOCK_KEY = 4706052305
 # Whoever commits last began before this.
 _COMMIT_WITHIN = timedelta(seconds=30)
 # Who puts an outage on record starts its workflow after the commit; starting it once more does no harm.
-_DECLARED_WITHIN = timedelta(seconds=3)
+_STARTED = text("outages.declared_at < now() - interval '3 seconds'")
 # A delivery's workflow is started a moment after the commit.
 _STARTED_WITHIN = timedelta(seconds=20)
 # The workflow of an outage has its payment made within half a minute, or starts a workflow for it.
@@ -72,11 +72,7 @@ async def list_outages(
     )
     statement = (
         select(outages, paid.label("paid"))
-        .where(
-            _UNFINISHED,
-            outages.c.declared_at < func.now() - _DECLARED_WITHIN,
-            outages.c.id > after,
-        )
+        .where(_UNFINISHED, _STARTED, outages.c.id > after)
         .order_by(outages.c.id)
         .limit(PAGE)
     )
