@@ -93,9 +93,7 @@ class Outage:
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """
-    An outage as it was declared, by whom, and what it is judged and paid by. The fingerprint is
-    hashed when the declaration is made, and travels with it from there on. `recorded` is for the workflow that is
-    started by who has put the outage on record just now, and never for one that is started again.
+    An outage as it was declared, by whom, and what it is judged and paid by. The fingerprint, hashed when it is made, travels with it.
     """
 
     outage: Outage
@@ -103,7 +101,7 @@ class Declaration:
     policy: str
     agreement: str
     fingerprint: str = ""
-    recorded: "RecordOutageResult | None" = None
+    recorded: "RecordOutageResult | None" = None  # just now, by who starts its workflow
 
     def __post_init__(self) -> None:
         if not self.fingerprint:

@@ -27,7 +27,7 @@ LOCK_KEY = 4706052305
 # Whoever commits last began before this.
 _COMMIT_WITHIN = timedelta(seconds=30)
 # Who puts an outage on record starts its workflow after the commit; starting it once more does no harm.
-_DECLARED_WITHIN = timedelta(seconds=3)
+_STARTED = text("outages.declared_at < now() - interval '3 seconds'")
 # A delivery's workflow is started a moment after the commit.
 _STARTED_WITHIN = timedelta(seconds=20)
 # The workflow of an outage has its payment made within half a minute, or starts a workflow for it.
@@ -91,9 +91,7 @@ async def list_outages(
         .exists()
     )
     due: Label[bool] = literal_column(f"({_DUE})").label("due")
-    statement = select(outages, paid.label("paid"), due).where(
-        _UNFINISHED, outages.c.declared_at < func.now() - _DECLARED_WITHIN
-    )
+    statement = select(outages, paid.label("paid"), due).where(_UNFINISHED, _STARTED)
     page = _take_page(statement, outages.c.id, after, only)
     found = []
     for row in (await connection.execute(page)).mappings():
