@@ -23,7 +23,7 @@ from tests.testkit.api_client import (
     wait_until,
 )
 from tests.testkit.sla.agreement_factory import make_agreement, make_payee
-from worker.recovery.recovery import Recovery
+from worker.recovery.recovery import Lost, Recovery
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,13 @@ async def test_a_part_whose_workflow_is_lost_goes_on_from_the_database(
     await wait_for_lifecycle(api, outage_id, "closed")
     assert (await api.get(f"/outages/{part_id}")).json()["lifecycle"] == "disputable"
     recovery = Recovery(database, temporal)
-    lost = [each async for each in recovery.find_lost()]
-    (part,) = [each for each in lost if each.unfinished.workflow_id == f"outage/{part_id}"]
-    assert await recovery.start(part)
+
+    async def find_part() -> Lost | None:
+        lost = [each async for each in recovery.find_lost()]
+        return next((each for each in lost if each.unfinished.id == part_id), None)
+
+    # What was declared a moment ago is not looked for yet.
+    assert await recovery.start(await wait_until(find_part, "the part is lost"))
     await wait_for_lifecycle(api, part_id, "closed")
     assert (await read_payment(api, part_id))["to_address"] == payees[1].public_key
 
