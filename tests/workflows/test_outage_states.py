@@ -133,7 +133,7 @@ async def test_a_dispute_that_only_the_database_knows_stops_the_payment_until_it
     assert await handle.result() is OutageStatus.CLOSED
 
 
-async def test_an_outage_that_was_refused_its_debt_asks_again_as_soon_as_it_is_told(
+async def test_an_outage_that_was_refused_its_debt_asks_again_as_soon_as_it_is_notified(
     environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
     fakes.outages.on_record = on_record("refused", OutageStatus.DISPUTABLE)

@@ -1,9 +1,8 @@
 """
-Brings outages in line with the episodes of alerts: what was taken from a source becomes an outage, whatever
-dies meanwhile.
+Brings outages in line with the episodes of alerts: what a source sent becomes one, whatever dies meanwhile.
 
-Episodes that are due are taken from the database by whichever worker looks first, for so long that it can
-ask the workflow. What it asks has the same ids each time, so that whoever asks again reaches the same.
+Due episodes are taken by whichever worker looks first, for so long that it can ask the workflow. What it asks
+has the same ids each time, so that whoever asks again reaches the same.
 """
 
 import asyncio
@@ -107,12 +106,10 @@ class EpisodeDriver:
             if isinstance(error.cause, ApplicationError) and error.cause.type in _FINAL:
                 return _refuse(episode, known, tries, error.cause)
             return _postpone(tries, error)
-        except Conflict as error:
-            return _postpone(tries, error)  # it was changed a moment ago: look again
         except Refused as error:
             return _refuse(episode, known, tries, error)
         except (ApexError, RPCError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
-            return _postpone(tries, error)
+            return _postpone(tries, error)  # where it was changed a moment ago, as well: look again
 
     async def _align(self, episode: Episode, known: OutageStanding | None) -> Concluded:
         """Do the next thing that is missing."""

@@ -22,7 +22,7 @@ from domain.recovery.standing_payments import StandingPayment
 from worker.recovery.shown_workflows import ShownWorkflows, to_shown
 
 log = logging.getLogger(__name__)
-# What was told and is not shown is told again after this long, and then after twice as long, and so on.
+# What was notified and is not shown is notified again after this long, and then after twice as long, and so on.
 AGAIN_SECONDS, AGAIN_SECONDS_MAX = 10.0, 300.0
 FORGET_SECONDS = 3600.0
 Rule = Callable[[WaitsFor | None], bool]
@@ -35,24 +35,24 @@ class PaymentNotices:
         self.database = database
         self.workflows = ShownWorkflows(client)
         self.now = now
-        # What was told to whom: when last, and how long until it is told again.
-        self._told: dict[tuple[str, str], tuple[float, float]] = {}
+        # What was notified to whom: when last, and how long until it is notified again.
+        self._signalled: dict[tuple[str, str], tuple[float, float]] = {}
         # Payments of ended outages that were compared, and need not be again.
         self._ended = set[str]()
 
     async def look(self, since: datetime, grace: timedelta) -> int:
-        """Compare the payments at work, those just made, and those of outages that ended; return how many were told."""
+        """Compare the payments at work, those just made, and those of outages that ended; return how many were notified."""
         async with self.database.autocommit() as connection:
             at_work = await records.list_at_work(connection)
             unreceived = await records.list_unreceived(connection)
             ended = await records.list_ended(connection, since, grace)
         news = [each for each in ended if each.id not in self._ended]
-        told = await self.compare([*at_work, *unreceived, *news])
+        notified = await self.compare([*at_work, *unreceived, *news])
         self._ended = {each.id for each in ended}
-        return told
+        return notified
 
     async def compare_named(self, payment_ids: Sequence[str]) -> int:
-        """Compare these payments; return how many were told."""
+        """Compare these payments; return how many were notified."""
         if not payment_ids:
             return 0
         async with self.database.autocommit() as connection:
@@ -60,18 +60,18 @@ class PaymentNotices:
         return await self.compare(found)
 
     async def compare(self, found: Sequence[StandingPayment]) -> int:
-        """Tell each workflow that shows less than is on record; return how many were told."""
+        """Tell each workflow that shows less than is on record; return how many were notified."""
         if not found:
             return 0
         names = {name for each in found for name in (each.workflow_id, each.outage_workflow_id)}
         shown = await self.workflows.list_named(sorted(names))
-        told = 0
+        notified = 0
         for each in found:
             for name, signal, is_unknown in _list_rules(each):
                 known = shown.get(name)
                 if known is not None and known.running and is_unknown(known.waits_for):
-                    told += await self.tell(name, each.describe(), signal, is_unknown)
-        return told
+                    notified += await self.notify(name, each.describe(), signal, is_unknown)
+        return notified
 
     async def tell_idle_batches(self) -> int:
         """Tell the workflow of a batch that waits for a person, who has released its channel; return how many."""
@@ -80,17 +80,17 @@ class PaymentNotices:
             return 0
         async with self.database.autocommit() as connection:
             at_work = {f"batch/{each.id}" for each in await batches.list_open(connection)}
-        told = 0
+        notified = 0
         for name in sorted(set(waiting) - at_work):
-            told += await self.tell(name, "its attempt has ended", "retry")
-        return told
+            notified += await self.notify(name, "its attempt has ended", "retry")
+        return notified
 
-    async def tell(
+    async def notify(
         self, name: str, what: str, signal: str, is_unknown: Rule = lambda _shown: True
     ) -> bool:
-        """Signal a workflow that has missed what is said; False when it knows by now, or was told a moment ago."""
+        """Signal a workflow that has missed what is said; False when it knows by now, or was notified a moment ago."""
         key = (name, what)
-        at, again = self._told.get(key, (-AGAIN_SECONDS_MAX, AGAIN_SECONDS / 2))
+        at, again = self._signalled.get(key, (-AGAIN_SECONDS_MAX, AGAIN_SECONDS / 2))
         if self.now() - at < again:
             return False
         # The list may lag behind.
@@ -101,15 +101,17 @@ class PaymentNotices:
         if not shown.running or not is_unknown(shown.waits_for):
             return False
         self._remember(key, min(again * 2, AGAIN_SECONDS_MAX))
-        log.info("%s does not show that %s; it is told", name, what)
+        log.info("%s does not show that %s; it is notified", name, what)
         return await self.workflows.signal(name, signal)
 
     def _remember(self, key: tuple[str, str], again: float) -> None:
         now = self.now()
-        self._told = {
-            name: told for name, told in self._told.items() if now - told[0] < FORGET_SECONDS
+        self._signalled = {
+            name: notified
+            for name, notified in self._signalled.items()
+            if now - notified[0] < FORGET_SECONDS
         }
-        self._told[key] = (now, again)
+        self._signalled[key] = (now, again)
 
 
 def _list_rules(payment: StandingPayment) -> list[tuple[str, str, Rule]]:

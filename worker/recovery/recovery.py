@@ -117,7 +117,7 @@ class Recovery:
             for each in page:
                 if each.due_signal:
                     what = f"it stands at {each.status}, and may go on"
-                    count += await self.notices.tell(each.workflow_id, what, each.due_signal)
+                    count += await self.notices.notify(each.workflow_id, what, each.due_signal)
             owed = [each.id for each in page if isinstance(each.subject, Payment)]
             count += await self.notices.compare_named(owed)
         count += await self.notices.tell_idle_batches()

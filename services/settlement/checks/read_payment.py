@@ -10,7 +10,7 @@ from domain.settlement.payments import Payment, PaymentRecord
 
 
 @dataclass(frozen=True, slots=True)
-class StandingPayment:
+class StandingRecord:
     """Whether a party has moved since it is owed, and whether any transfer on the chain bears its number."""
 
     record: PaymentRecord
@@ -27,9 +27,9 @@ class SignablePayment:
     named: bool
 
 
-async def read_payment(database: Database, payment_id: str, at: datetime) -> StandingPayment:
+async def read_payment(database: Database, payment_id: str, at: datetime) -> StandingRecord:
     async with database.autocommit() as connection:
-        return StandingPayment(*await manual_matches.get_standing(connection, payment_id, at))
+        return StandingRecord(*await manual_matches.get_standing(connection, payment_id, at))
 
 
 async def read_signable(

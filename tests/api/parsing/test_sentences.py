@@ -86,7 +86,7 @@ def test_every_sentence_is_of_an_error_that_exists() -> None:
     assert set(SENTENCES) - set(get_args(ErrorType)) == set()
 
 
-def test_every_pattern_that_a_field_is_held_to_is_said_in_words() -> None:
+def test_every_pattern_that_a_field_must_match_is_said_in_words() -> None:
     """A pattern without words would be a defect (500); those that only the document has are the domain's."""
     known = {
         pattern

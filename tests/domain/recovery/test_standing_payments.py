@@ -42,7 +42,7 @@ def stand(
         (stand("voided", outage=OutageStatus.VOIDED), WaitsFor.APPROVAL, True),
     ],
 )
-def test_a_payment_that_shows_less_than_is_on_record_is_told(
+def test_a_payment_that_shows_less_than_is_on_record_is_notified(
     standing: StandingPayment, shown: WaitsFor | None, unknown: bool
 ) -> None:
     assert standing.is_unknown_to_payment(shown) is unknown
@@ -64,13 +64,13 @@ def test_a_payment_that_shows_less_than_is_on_record_is_told(
         (stand("pending", outage=OutageStatus.DISPUTED), WaitsFor.DECISION, False),
     ],
 )
-def test_an_outage_that_shows_less_than_is_on_record_is_told(
+def test_an_outage_that_shows_less_than_is_on_record_is_notified(
     standing: StandingPayment, shown: WaitsFor | None, unknown: bool
 ) -> None:
     assert standing.is_unknown_to_outage(shown) is unknown
 
 
-def test_what_is_told_names_the_payment_and_why_it_waits() -> None:
+def test_what_is_notified_names_the_payment_and_why_it_waits() -> None:
     assert (
         stand("blocked", NO_TRUSTLINE).describe() == "payment pay-1 is blocked, payee_no_trustline"
     )

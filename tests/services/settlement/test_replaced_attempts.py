@@ -56,7 +56,7 @@ async def test_the_failure_of_a_forgotten_attempt_does_not_free_the_payment_for_
     await assert_goes_on(scratch, payment, current)
 
 
-async def test_the_success_of_a_forgotten_attempt_is_not_booked_on_its_namesake(
+async def test_the_success_of_a_forgotten_attempt_is_not_recorded_on_its_namesake(
     scratch: Database, rail: Rail
 ) -> None:
     """It is booked from the chain, by its own transaction: activities/settlement/payments.py."""

@@ -45,13 +45,13 @@ def count_round_trips(database: Database) -> Iterator[list[str]]:
         if not commits(connection):
             sent.append("COMMIT")
 
-    told = {"before_cursor_execute": note, "begin": begin, "commit": commit}
-    for name, listener in told.items():
+    said = {"before_cursor_execute": note, "begin": begin, "commit": commit}
+    for name, listener in said.items():
         event.listen(engine, name, listener)
     try:
         yield sent
     finally:
-        for name, listener in told.items():
+        for name, listener in said.items():
             event.remove(engine, name, listener)
 
 

@@ -63,7 +63,7 @@ async def test_no_debt_is_due_while_the_verdict_may_be_disputed(database: Databa
     assert not await is_due(database, outage_id)
 
 
-async def test_a_job_is_told_that_it_is_to_be_cancelled(database: Database) -> None:
+async def test_a_job_is_notified_that_it_is_to_be_cancelled(database: Database) -> None:
     now = datetime.now(UTC)
     job = await add_job(database, parameters=EVERY_OUTAGE, at=now - timedelta(minutes=1))
     signals = []

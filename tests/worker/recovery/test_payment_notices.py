@@ -135,7 +135,7 @@ async def list_signals(handle: Handle) -> list[str]:
     ]
 
 
-async def test_what_is_told_and_still_not_shown_is_told_again_after_a_while(
+async def test_what_is_notified_and_still_not_shown_is_notified_again_after_a_while(
     database: Database, temporal: Client
 ) -> None:
     clock = [0.0]
@@ -148,11 +148,11 @@ async def test_what_is_told_and_still_not_shown_is_told_again_after_a_while(
     reason = Reason(ReasonCode.APPROVAL_REQUIRED, "two must approve it")
     await stop_payment(database, BlockPaymentInput(payment, reason, NOW, PaymentStatus.ON_HOLD))
 
-    async def is_told() -> bool:
+    async def is_notified() -> bool:
         await notices.compare_named([payment.id])
         return [await list_signals(alone), await list_signals(outage)] == [["retry"], ["catch_up"]]
 
-    await wait_until(is_told, "both are told that it waits for an approval")
+    await wait_until(is_notified, "both are told that it waits for an approval")
     assert await notices.compare_named([payment.id]) == 0
     clock[0] += AGAIN_SECONDS + 1
     assert await notices.compare_named([payment.id]) == 2
@@ -162,16 +162,16 @@ async def test_what_is_told_and_still_not_shown_is_told_again_after_a_while(
     assert await notices.compare_named([payment.id]) == 0
 
 
-async def test_a_batch_that_waits_for_a_person_is_told_that_its_attempt_has_ended(
+async def test_a_batch_that_waits_for_a_person_is_notified_that_its_attempt_has_ended(
     temporal: Client, notices: PaymentNotices
 ) -> None:
     handle = await start_unserved(
         temporal, "BatchWorkflow", f"batch/{make_unique_id('released')}/1", WaitsFor.REVIEW
     )
 
-    async def is_told() -> bool:
+    async def is_notified() -> bool:
         await notices.tell_idle_batches()
         return await list_signals(handle) == ["retry"]
 
-    await wait_until(is_told, "the workflow of the batch is told")
+    await wait_until(is_notified, "the workflow of the batch is told")
     await handle.terminate()

@@ -13,7 +13,7 @@ FAILED = Observation(AttemptOutcome.FAILED_RETRY, 42, reason="in a ledger withou
 
 
 @pytest.mark.parametrize("waits", ["refused", "failed"])
-async def test_a_payment_that_is_told_to_try_again_does_not_wait_for_its_timer(
+async def test_a_payment_that_is_notified_to_try_again_does_not_wait_for_its_timer(
     environment: WorkflowEnvironment, fakes: FakeActivities, waits: str
 ) -> None:
     """A minute after a refusal; a while that doubles, of four seconds and more here, after failures."""

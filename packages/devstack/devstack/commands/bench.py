@@ -148,8 +148,8 @@ def _choose(
             rows = sizes.rows or ROWS
             return read_benchmark.run_measurement(data_dir, rows, sizes.baseline, quiet=quiet)
         case Benchmark.STATEMENTS:
-            window, lives = sizes.dispute_window, rounds
-            return statement_benchmark.run_measurement(data_dir, window, lives, quiet=quiet)
+            window, count = sizes.dispute_window, rounds
+            return statement_benchmark.run_measurement(data_dir, window, count, quiet=quiet)
         case Benchmark.LIFECYCLE:
             return _lifecycle(data_dir, pace, sizes, quiet)
 
