@@ -80,12 +80,10 @@ class EpisodeDriver:
 
     async def _rest(self) -> None:
         """Wait for the next look; while there is no room, only until there is some."""
-        if len(self.running) >= AT_ONCE:
-            await asyncio.wait(
-                self.running, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
-        else:
-            await asyncio.sleep(LOOK_SECONDS)
+        if len(self.running) < AT_ONCE:
+            return await asyncio.sleep(LOOK_SECONDS)
+        ended = asyncio.FIRST_COMPLETED
+        await asyncio.wait(self.running, timeout=LOOK_SECONDS, return_when=ended)
 
     async def _drive(self, episode: Episode, tries: int) -> None:
         with logs.replace_context(correlation_id=episode.id, outage_id=episode.id):
@@ -106,10 +104,12 @@ class EpisodeDriver:
             if isinstance(error.cause, ApplicationError) and error.cause.type in _FINAL:
                 return _refuse(episode, known, tries, error.cause)
             return _postpone(tries, error)
+        except Conflict as error:
+            return _postpone(tries, error)  # it was changed a moment ago: look again
         except Refused as error:
             return _refuse(episode, known, tries, error)
         except (ApexError, RPCError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
-            return _postpone(tries, error)  # where it was changed a moment ago, as well: look again
+            return _postpone(tries, error)
 
     async def _align(self, episode: Episode, known: OutageStanding | None) -> Concluded:
         """Do the next thing that is missing."""
