@@ -126,7 +126,9 @@ class ImportTask:
         try:
             async for rows, read in self._read_portions(size):
                 command = self._plan(rows)
-                following = ParsedPortion(command, read, asyncio.create_task(parse_rows(command)))
+                following = ParsedPortion(
+                    command, read, asyncio.create_task(asyncio.to_thread(parse_rows, command))
+                )
                 if waiting is not None:
                     yield waiting
                 waiting = following

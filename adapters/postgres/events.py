@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import RowMapping, TextClause, literal_column, select, text
+from sqlalchemy import TextClause, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters import tracing
@@ -80,13 +80,14 @@ def _compose(ctes: str) -> TextClause:
 
 async def change(
     connection: AsyncConnection, made: Change, published: Published
-) -> RowMapping | None:
+) -> dict[str, Any] | None:
     """
     Change a row, and publish that, in one statement; return what the change returns. Nothing is published when it
     changes nothing, and None returned.
     """
     rows = await connection.execute(_compose(made.ctes), {**made.values, **_describe(published)})
-    return rows.mappings().one_or_none()
+    changed = rows.mappings().one_or_none()
+    return None if changed is None else dict(changed)
 
 
 def make_consequence(published: Published) -> Consequence:

@@ -97,7 +97,9 @@ class SignsForWhoIsLeftOut(BatchActivitiesImpl):
             now = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
             assert now is not None
             stored = await envelopes.store(connection, now, self.signed_first[batch.id][0])
-        return replace(preparation, state=Prepared(make_attempt(now, stored, resumed=False)))
+        return replace(
+            preparation, state=Prepared(make_attempt(now, stored.envelope, resumed=False))
+        )
 
     async def fail_batch(self, observed: ObservedBatch) -> FailBatchResult:
         """Count only the failed operations of payments that are still in the batch."""

@@ -110,7 +110,7 @@ class StoredAfterSending(PaymentActivitiesImpl):
         reach("after_sign")
         async with self.database.autocommit() as connection:
             stored = await envelopes.store(connection, reservation, envelope)
-        return Prepared(make_attempt(reservation, stored, resumed=False))
+        return Prepared(make_attempt(reservation, stored.envelope, resumed=False))
 
 
 class UnknownBytesMeanRetry(PaymentActivitiesImpl):

@@ -5,7 +5,7 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import CursorResult, RowMapping, TextClause, bindparam, exists, func, select, text
+from sqlalchemy import CursorResult, TextClause, bindparam, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import balances as rows_of_balances
@@ -87,14 +87,15 @@ async def change(
     made: Change,
     posted: Sequence[Entry],
     published: Consequence = NO_CONSEQUENCE,
-) -> RowMapping | None:
+) -> dict[str, Any] | None:
     """
     Change a row, post entries and publish that, in one statement; return what the change returns. Nothing is posted
     or published when it changes nothing, and None returned.
     """
     values = {**made.values, **_describe(posted), **published.values}
     statement = _compose(made.ctes, _AFTER_CHANGE, *published.ctes)
-    return (await connection.execute(statement, values)).mappings().one_or_none()
+    changed = (await connection.execute(statement, values)).mappings().one_or_none()
+    return None if changed is None else dict(changed)
 
 
 async def post_entry(connection: AsyncConnection, *entries: Entry) -> bool:

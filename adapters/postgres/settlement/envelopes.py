@@ -5,7 +5,7 @@ One (channel, sequence) may have several: a higher bid is another envelope aroun
 transaction, and bytes that are proven expired are followed by others on the same pair.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +14,7 @@ from adapters.postgres.settlement import attempts
 from adapters.postgres.settlement.attempts import Reservation
 from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.tables import envelopes, submissions
-from adapters.postgres.transitions import PAYMENTS, Change
+from adapters.postgres.transitions import PAYMENTS
 from domain.errors import TryAgain
 from domain.settlement.attempts import Attempt
 from domain.settlement.envelopes import Envelope, SendAnswer, SendStatus
@@ -23,8 +23,9 @@ from domain.settlement.payments import Payment, PaymentStatus
 # The attempt's ledger bound is a compare-and-set: of two runs that signed at the same time, one finds
 # it changed and stores nothing. So does a run whose attempt was released and begun on another channel,
 # or whose batch lost a member meanwhile.
-_STORE = f"""
-    attempt AS (
+_STORE = text(
+    f"""
+    WITH attempt AS (
         UPDATE attempts SET max_ledger = :max_ledger
         WHERE payment_id = :payment_id AND n = :n AND status = 'open'
           AND channel = :channel AND sequence = :sequence AND members = :members
@@ -44,18 +45,32 @@ _STORE = f"""
         FROM attempt JOIN allocations s ON s.lead_payment_id = attempt.payment_id AND s.n = attempt.n AND s.live
         WHERE payments.id = s.payment_id AND {PAYMENTS.make_condition(PaymentStatus.PREPARED)}
         RETURNING payments.from_address, payments.to_address
-    ), changed AS (
-        SELECT payment.from_address, payment.to_address FROM attempt LEFT JOIN payment ON true
     )
-"""
-_STORE_ALONE = text(f"WITH {_STORE} SELECT 1 FROM changed LIMIT 1")
-
-
-def make_storing(reserved: Reservation, envelope: Envelope) -> Change:
+    SELECT payment.from_address, payment.to_address FROM attempt LEFT JOIN payment ON true LIMIT 1
     """
-    Return what stores signed bytes before they are sent, and moves their payments to prepared: one row for each,
-    with its addresses as they are, the payment being locked; empty ones where none was moved. It changes nothing
-    where another run of the activity has stored bytes meanwhile.
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEnvelope:
+    """
+    The bytes on record. Of new ones that moved a payment to prepared, `addresses` are between whom it is made, the
+    payment being locked from then on.
+    """
+
+    envelope: Envelope
+    is_new: bool
+    addresses: tuple[str, str] | None = None
+
+
+async def store(
+    connection: AsyncConnection, reserved: Reservation, envelope: Envelope
+) -> StoredEnvelope:
+    """
+    Store signed bytes before they are sent, and move their payments to prepared.
+
+    When another run of the activity stored bytes meanwhile, those are returned and these are dropped:
+    only stored bytes are ever sent.
     """
     values = _to_columns(reserved, envelope) | {
         "channel": reserved.channel,
@@ -63,26 +78,17 @@ def make_storing(reserved: Reservation, envelope: Envelope) -> Change:
         "members": reserved.members,
         "known_max_ledger": reserved.envelope.max_ledger if reserved.envelope else None,
     }
-    return Change(_STORE, values)
-
-
-async def store(connection: AsyncConnection, reserved: Reservation, envelope: Envelope) -> Envelope:
-    """
-    Store signed bytes before they are sent, and move their payments to prepared.
-
-    When another run of the activity stored bytes meanwhile, those are returned and these are dropped:
-    only stored bytes are ever sent.
-    """
-    storing = make_storing(reserved, envelope)
-    stored = await connection.scalar(_STORE_ALONE, storing.values)
-    return envelope if stored else await get_newest(connection, reserved)
+    row = (await connection.execute(_STORE, values)).one_or_none()
+    if row is None:
+        return StoredEnvelope(await _get_newest(connection, reserved), False)
+    return StoredEnvelope(envelope, True, None if row.to_address is None else (row[0], row[1]))
 
 
 def _to_columns(reserved: Reservation, envelope: Envelope) -> dict[str, object]:
     return {"payment_id": reserved.payment_id, "n": reserved.n} | asdict(envelope)
 
 
-async def get_newest(connection: AsyncConnection, reserved: Reservation) -> Envelope:
+async def _get_newest(connection: AsyncConnection, reserved: Reservation) -> Envelope:
     """Return the newest bytes of a (channel, sequence); raise TryAgain when the attempt has it no more."""
     now = await attempts.get_attempt(connection, reserved.payment_id, reserved.n)
     pair = reserved.channel, reserved.sequence
@@ -120,7 +126,7 @@ async def store_bid(
 ) -> Envelope:
     """Store a higher bid before it is sent; return the highest bid that is stored."""
     await connection.execute(_STORE_BID, _to_columns(reserved, envelope))
-    return await get_newest(connection, reserved)
+    return await _get_newest(connection, reserved)
 
 
 async def get_bids(connection: AsyncConnection, attempt: Attempt) -> tuple[int, list[SendAnswer]]:

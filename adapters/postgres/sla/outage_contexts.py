@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.sla.execution_modes import NAME
-from adapters.postgres.sla.outages import require_row, to_outage, to_verdict
+from adapters.postgres.sla.outages import require_found, to_outage, to_verdict
 from adapters.postgres.sla.policies import to_policy
 from domain.sla.agreements.agreements import Agreement
 from domain.sla.attestations import AttestationStatus
@@ -104,7 +104,7 @@ async def lock(
     """
     wanted = {"outage_id": outage_id, "at": at}
     rows = await connection.execute(_LOCK, wanted)
-    row = require_row(rows.mappings().one_or_none(), outage_id)
+    row = require_found(rows.mappings().one_or_none(), outage_id)
     if row["seen_version"] != row["version"]:
         row = (await connection.execute(_READ, wanted)).mappings().one()
     return _to_context(row)

@@ -6,7 +6,7 @@ Writes return whether they changed anything, because Temporal may run an activit
 
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Label, RowMapping, Select, bindparam, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,6 +23,7 @@ from domain.money import STROOPS_PER_UNIT
 from domain.sla.outages import Location, Outage, OutageStatus, RecordedOutage
 from domain.sla.verdicts import PaymentType, Rating, Severity, SlaStatus, Verdict
 
+Found = TypeVar("Found")
 # What every change of an outage, its verdict or its dispute sets.
 _ADVANCED: Any = {"version": outages.c.version + 1, "changed_at": func.now()}
 
@@ -87,7 +88,7 @@ def to_outage(row: RowMapping) -> Outage:
     return Outage(row["id"], row["site_name"], Severity(row["severity"]), row["detected_at"])
 
 
-def require_row(row: RowMapping | None, outage_id: str) -> RowMapping:
+def require_found(row: Found | None, outage_id: str) -> Found:
     """Raises NotFound where there is no row."""
     if row is None:
         raise NotFound(f"outage {outage_id!r} does not exist")
@@ -169,7 +170,7 @@ async def get(connection: AsyncConnection, outage_id: str, scope: Scope) -> Reco
     """
     wanted = _select_one(shows_parts=scope.party is None).where(*list_outage_conditions(scope))
     rows = await connection.execute(wanted, {"outage_id": outage_id})
-    return to_record(require_row(rows.mappings().one_or_none(), outage_id))
+    return to_record(require_found(rows.mappings().one_or_none(), outage_id))
 
 
 @cache

@@ -10,9 +10,8 @@ async def fold_changes(database: Database, many: int = FOLDED_MAX) -> FoldResult
     Fold the oldest changes, once each. It changes no figure that is shown, for those are read with what is
     not folded yet; so it is neither audited nor announced.
     """
-    async with database.autocommit() as connection:
+    async with database.transaction() as connection:
         if not await rollups.has_changes(connection):
             return FoldResult(0, many)
-    async with database.transaction() as connection:
         await rollups.lock(connection)
         return FoldResult(await rollups.fold(connection, many), many)

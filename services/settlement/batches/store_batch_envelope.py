@@ -27,7 +27,7 @@ async def store_batch_envelope(
         # A released attempt may have been formed again, under the same name, for
         # others: what is stored for it pays its present members.
         if (
-            stored is envelope
+            stored.is_new
             and envelope.noop_reason_code is None
             and current_transfers != list(transfers)
         ):
@@ -36,4 +36,4 @@ async def store_batch_envelope(
             make_reservation(member, batch.n, batch.lead_payment_id) for member in members.values()
         ]
         await journal.post_entries(connection, reserved)
-    return stored
+    return stored.envelope

@@ -1,7 +1,5 @@
 """Store signed bytes, and reserve the money, before the first of them leaves the process."""
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import envelopes, payments
@@ -20,26 +18,16 @@ async def store_envelope(
     Return what is stored: these bytes, or those that another run stored meanwhile. Raises TryAgain when they
     pay an address that is not that of the payment any more.
     """
-    reserved = make_reservation(payment, reservation.n)
     async with database.transaction(durable=True) as connection:
-        made = envelopes.make_storing(reservation, envelope)
-        stored = await journal.change(connection, made, [reserved])
-        if stored is None:
-            newest = await envelopes.get_newest(connection, reservation)
-            await journal.post_entry(connection, reserved)
-            return newest
+        stored = await envelopes.store(connection, reservation, envelope)
         # A reservation that was given back may have been made again, under the same name, after the payee
         # had moved: what is stored for it pays the present address.
-        if envelope.noop_reason_code is None:
-            known = (stored["from_address"], stored["to_address"])
-            if known == (None, None):
-                known = await _read_addresses(connection, payment.id)
+        if stored.is_new and envelope.noop_reason_code is None:
+            known = stored.addresses
+            if known is None:  # it was prepared before
+                now = (await payments.get(connection, payment.id, EVERYTHING)).payment
+                known = now.from_address, now.to_address
             if known != (payment.from_address, payment.to_address):
                 raise TryAgain(f"payment {payment.id} has other addresses by now; read it again")
-    return envelope
-
-
-async def _read_addresses(connection: AsyncConnection, payment_id: str) -> tuple[str, str]:
-    """Return between whom a payment is made, of which this envelope is not the first."""
-    found = (await payments.get(connection, payment_id, EVERYTHING)).payment
-    return found.from_address, found.to_address
+        await journal.post_entry(connection, make_reservation(payment, reservation.n))
+    return stored.envelope

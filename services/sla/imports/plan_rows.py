@@ -68,16 +68,11 @@ class PlanRows:
     at: datetime
 
 
-async def parse_rows(command: PlanRows) -> RowPlan:
-    """Judge rows by themselves, while others are recorded; nobody else in this process waits for it."""
-    return await asyncio.to_thread(_parse_rows, command)
-
-
 async def plan_rows(
     database: Database, command: PlanRows, parsed: RowPlan | None = None
 ) -> RowPlan:
     """Judge rows by what is on record; nothing is written. `parsed` is what `parse_rows` made of the same rows."""
-    found = parsed or await parse_rows(command)
+    found = await asyncio.to_thread(parse_rows, command) if parsed is None else parsed
     declarations = [each.declaration for each in found.rows]
     async with database.autocommit() as connection:
         known = await find_known(connection, [each.outage.id for each in declarations])
@@ -104,7 +99,7 @@ def _make_problem(source: SourceRow, error: Invalid) -> FileProblem:
     return FileProblem(source, name_column(error.field), error.rule)
 
 
-def _parse_rows(command: PlanRows) -> RowPlan:
+def parse_rows(command: PlanRows) -> RowPlan:
     """Parse rows until one is about an outage that an earlier row is about, and says more of it."""
     found, seen = RowPlan(), dict[str, PlannedRow]()
     for source in command.rows:

@@ -78,8 +78,8 @@ async def test_what_is_refused_at_the_last_moment_keeps_no_other_row_out(
     await run_import(scratch, make_file(*make_rows(2, ended=False)), mode=DECLARE)
     cancelled = CancelOutageInput("row-0", Cancellation(BY, "none"), datetime.now(UTC))
 
-    async def plan(database: Database, command: PlanRows) -> RowPlan:
-        planned = await plan_rows(database, command)
+    async def plan(database: Database, command: PlanRows, parsed: RowPlan | None) -> RowPlan:
+        planned = await plan_rows(database, command, parsed)
         await cancel_outage(scratch, cancelled)
         return planned
 

@@ -41,12 +41,12 @@ def test_statements_are_counted_by_what_their_process_did_then() -> None:
     ]
     costs = count_by_step(read_statements(LOG), steps, BEGAN)
     assert [(each.process, each.name, each.transactions) for each in costs] == [
-        ("worker", "judge_outage", 2),
         ("api", "POST /outages", 1),
+        ("worker", "judge_outage", 2),
         ("worker", BACKGROUND, 1),
     ]
     # What only begins or ends a transaction is none of them.
-    assert costs[0].statements == {"SELECT id FROM outages": 1, "SELECT 'alone'": 1}
+    assert costs[1].statements == {"SELECT id FROM outages": 1, "SELECT 'alone'": 1}
     assert add_up(costs, 1) == (3, 3)
     # Of five outages, what was asked once is no part of any.
     assert add_up(costs, 5) == (0, 0)

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from adapters.postgres import audit
 from adapters.postgres.database import Database
+from adapters.postgres.exports.copies import BLOCK_BYTES
 from devstack.environment.stack import Stack
 from domain.errors import NotFound, Unavailable
 from domain.exports.datasets import COLUMNS, Dataset, ExportFormat
@@ -131,4 +132,4 @@ async def test_an_empty_file_is_a_file_in_every_format(many: Database) -> None:
 async def test_memory_does_not_grow_with_the_rows(many: Database) -> None:
     sizes = [len(piece) async for piece in open_export(many, Dataset.OUTAGES)]
     assert len(sizes) > 50
-    assert max(sizes) < 100_000
+    assert max(sizes) < 2 * BLOCK_BYTES

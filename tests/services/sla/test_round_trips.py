@@ -76,8 +76,8 @@ async def test_a_declaration_under_a_key_is_one_transaction_of_few_statements(
             declared = await declare_outage(database, declaring)
             assert await keep_answer(database, claim, ANSWER)
         await unit.commit()
-    # What it falls under, its policy, its row, its trail; and the answer to its caller.
-    written = ["BEGIN", "WITH", "SELECT", "INSERT", "WITH", "SET", "UPDATE", "COMMIT"]
+    # What it falls under with its policy, its row with its trail; and the answer to its caller.
+    written = ["BEGIN", "WITH", "WITH", "SET", "UPDATE", "COMMIT"]
     assert sent == ["INSERT", *written]
     shown = (await api.get(f"/outages/{declaring.declaration.outage.id}")).json()
     assert shown["agreement"] == declared.outage.agreement

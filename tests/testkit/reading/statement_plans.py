@@ -30,17 +30,22 @@ class StatementLog:
 
 @contextmanager
 def record_statements(database: Database) -> Iterator[StatementLog]:
-    log, engine = StatementLog(), database.engine.sync_engine
+    log = StatementLog()
+    engines = [database.engine.sync_engine]
+    if database.committing.pool is not database.engine.pool:
+        engines.append(database.committing.sync_engine)  # what lists has connections of its own
 
     def note(_c: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
         if statement.lstrip().upper().startswith(("SELECT", "WITH")):
             log.statements.append((statement, values))
 
-    event.listen(engine, "before_cursor_execute", note)
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
     try:
         yield log
     finally:
-        event.remove(engine, "before_cursor_execute", note)
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)
 
 
 def list_faults(connection: psycopg.Connection[Any], statement: str, values: Any) -> list[str]:

@@ -8,6 +8,8 @@ import pytest
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
+from adapters.postgres.sla import outage_contexts
+from adapters.postgres.sla.outage_contexts import OutageContext
 from domain.errors import Conflict
 from domain.sla.agreements.agreements import Agreement
 from domain.sla.verdicts import PaymentType
@@ -27,10 +29,15 @@ async def test_a_payout_address_changed_meanwhile_is_owed_instead(
     ((_, expense, owed), (_, old_payee, _)) = await list_posted(database, outage_id, 1)
     settling = await make_owe_input(database, outage_id)
 
-    async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
-        return Agreement(bound.name, bound.bond, bound.pool, bound.provider, bound.provider)
+    lock = outage_contexts.lock
 
-    monkeypatch.setattr("adapters.postgres.settlement.payments.get_agreement_at", elsewhere)
+    async def elsewhere(*asked: Any) -> OutageContext:
+        context = await lock(*asked)
+        bound = context.agreement
+        moved = Agreement(bound.name, bound.bond, bound.pool, bound.provider, bound.provider)
+        return replace(context, agreement=moved)
+
+    monkeypatch.setattr(outage_contexts, "lock", elsewhere)
     for _ in range(2):
         owed_now = await activities.owe_payment(settling)
     new_payee = f"payable:{owed_now.payment.to_address}"
@@ -64,12 +71,14 @@ async def test_nothing_is_owed_but_what_the_newest_verdict_says(database: Databa
 async def test_a_verdict_without_an_accrual_is_accrued_when_owed(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def unknown(*_: Any) -> None:
-        """As an older engine judged."""
+    change = journal.change
+
+    async def unposted(connection: Any, made: Any, _posted: Any, published: Any) -> Any:
+        return await change(connection, made, [], published)
 
     outage_id = make_unique_id("OLDER")
     with monkeypatch.context() as patch:
-        patch.setattr(journal, "accrue", unknown)
+        patch.setattr(journal, "change", unposted)
         activities = await judge_outage(database, outage_id, 25)
     assert await list_posted(database, outage_id, 1) == []
     await activities.owe_payment(await make_owe_input(database, outage_id))

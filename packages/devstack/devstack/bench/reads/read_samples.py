@@ -69,6 +69,7 @@ _FIXED: Mapping[str, list[str]] = {
     "action": ["outage.judged"],
     "actor": ["engine", "team-07"],
     "older_than_seconds": ["60"],
+    "in_suspense": ["true"],
     "invariant": ["entries_balance"],
     "overdue": ["true"],
     "unresolved": ["true"],
