@@ -152,6 +152,7 @@ class WorkflowRun:
 
     def begin(self) -> None:
         """Replay: run from the start on what is remembered."""
+        self.quarantined = False
         self.workflow = self.kind(self.subject)
         self.run = self.workflow.run(self.subject)
         self.command = self.run.send(None)
@@ -209,6 +210,7 @@ class PaymentRun(WorkflowRun):
     def begin(self) -> None:
         if self.has_workflow:
             return super().begin()
+        self.quarantined = False
         self.workflow = self.kind(self.subject)
         self.run = make_payment_directly(cast(Any, YieldedSteps()), self.payment)
         self.command = self.run.send(None)
