@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 # What was notified and is not shown is notified again after this long, and then after twice as long, and so on.
 AGAIN_SECONDS, AGAIN_SECONDS_MAX = 10.0, 300.0
 FORGET_SECONDS = 3600.0
+# For so long the list of workflows may lack one that has begun.
+LAG_SECONDS = 15.0
 Rule = Callable[[WaitsFor | None], bool]
 
 
@@ -37,8 +39,8 @@ class PaymentNotices:
         self.now = now
         # What was notified to whom: when last, and how long until it is notified again.
         self._signalled: dict[tuple[str, str], tuple[float, float]] = {}
-        # Payments of ended outages that were compared, and need not be again.
-        self._ended = set[str]()
+        # Payments of ended outages, and when each was compared first.
+        self._ended: dict[str, float] = {}
 
     async def look(self, since: datetime, grace: timedelta) -> int:
         """Compare the payments at work, those just made, and those of outages that ended; return how many were notified."""
@@ -46,10 +48,10 @@ class PaymentNotices:
             at_work = await records.list_at_work(connection)
             unreceived = await records.list_unreceived(connection)
             ended = await records.list_ended(connection, since, grace)
-        news = [each for each in ended if each.id not in self._ended]
-        notified = await self.compare([*at_work, *unreceived, *news])
-        self._ended = {each.id for each in ended}
-        return notified
+        now = self.now()
+        self._ended = {each.id: self._ended.get(each.id, now) for each in ended}
+        news = [each for each in ended if now - self._ended[each.id] < LAG_SECONDS]
+        return await self.compare([*at_work, *unreceived, *news])
 
     async def compare_named(self, payment_ids: Sequence[str]) -> int:
         """Compare these payments; return how many were notified."""
