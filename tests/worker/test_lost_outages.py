@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import httpx
+import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -18,6 +19,7 @@ from domain.sla.outages import Declaration, Outage, RecordOutageInput
 from domain.sla.verdicts import Severity
 from services.sla.outages.record_outage import record_outage
 from tests.testkit.api_client import AT_ONCE, make_unique_id, resolve_outage, wait_for_lifecycle
+from worker.recovery import relay
 from worker.recovery.recovery import MISSING, Lost, Recovery
 
 BY = Request("a test", "lost-outages")
@@ -61,6 +63,25 @@ async def test_an_outage_whose_workflow_was_never_started_is_found_and_sees_its_
     await resolve_outage(api, lost.outage.id)
     await wait_for_lifecycle(api, lost.outage.id, "closed")
     assert await find_lost(recovery, lost.outage.id) is None
+
+
+async def test_the_relay_starts_within_seconds_what_was_never_started(
+    api: httpx.AsyncClient,
+    database: Database,
+    temporal: Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It does not wait until everything unfinished is gone through."""
+    monkeypatch.setattr(relay, "GRACE", timedelta(0))
+    began, lost = datetime.now(UTC), make_declaration()
+    await record_outage(database, RecordOutageInput(lost, began - timedelta(minutes=1)))
+    looking = relay.Relay(database, temporal)
+    looking.since = began
+    async with database.autocommit() as connection:
+        await looking.look(connection)
+    assert await runs(temporal, lost.outage.id)
+    await resolve_outage(api, lost.outage.id)
+    await wait_for_lifecycle(api, lost.outage.id, "closed")
 
 
 async def test_an_outage_is_declared_while_the_workflow_server_is_away(

@@ -110,7 +110,7 @@ class Recovery:
                 if each.version is not None and not each.awaits_receipt
             ]
             paid = [each.workflow_id for each in page if each.awaits_receipt]
-            late = await self.find_behind(known)
+            late, _ = await self.find_behind(known)
             behind |= {*late}
             for workflow_id in [*late, *paid]:
                 count += await self.catch_up(workflow_id)
@@ -161,17 +161,24 @@ class Recovery:
         log.info("%s knows less than the database; it catches up", workflow_id)
         return True
 
-    async def find_behind(self, changed: Sequence[ChangedOutage]) -> list[str]:
-        """Return which workflows of outages run, and do not know the version on record."""
+    async def find_behind(self, changed: Sequence[ChangedOutage]) -> tuple[list[str], list[str]]:
+        """Return which workflows of outages run and do not know the version on record, and which there never were."""
         shown = await self.workflows.list_named([each.workflow_id for each in changed])
-        behind = []
+        behind, absent = list[str](), list[str]()
         for each in changed:
             if each.workflow_id in shown and shown[each.workflow_id].version == each.version:
                 continue
             described = await self.workflows.describe(each.workflow_id)
-            if _is_running(described) and _get_version(described) != each.version:
+            if described is None:
+                absent.append(each.workflow_id)
+            elif _is_running(described) and _get_version(described) != each.version:
                 behind.append(each.workflow_id)
-        return behind
+        return behind, absent
+
+    async def start_absent(self, outage_ids: Sequence[str]) -> int:
+        """Start the workflows of outages whose declarers died before they did; return how many."""
+        found = await self._read(records.list_outages, "", outage_ids)
+        return sum([await self.start(Lost(each, MISSING)) for each in found])
 
     async def _read_pages(self, *, deliveries: bool) -> AsyncIterator[list[Unfinished]]:
         reads: list[Pages] = [records.list_outages, records.list_payments, records.list_jobs]

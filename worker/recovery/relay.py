@@ -3,8 +3,8 @@ The relay: within seconds of a commit the workflow of an outage knows it, or is 
 
 A step is committed by an activity, and its result can be lost on the way to the workflow: the worker is
 killed, or the server drops the task of an update whose caller has given up. The relay compares the
-versions of outages that changed not long ago with the versions that their workflows show, and signals
-`catch_up` to those that know less; and every few seconds what payments at work wait for on record with what
+versions of outages that changed not long ago with the versions that their workflows show, signals
+`catch_up` to those that know less, and starts those that were never started; and every few seconds what payments at work wait for on record with what
 their workflows show: payment_notices.py. Twice a minute it goes through everything unfinished, and starts
 workflows that are missing; once an hour it purges idempotency keys and jobs that have expired. One process of many does it,
 which holds a lock in the database.
@@ -103,11 +103,14 @@ class Relay:
 
     async def _compare(self, page: list[ChangedOutage], known: dict[str, int]) -> None:
         news = [each for each in page if self.acknowledged.get(each.outage_id) != each.version]
-        behind = set(await self.recovery.find_behind(news)) if news else set[str]()
-        for workflow_id in sorted(behind):
+        behind, absent = await self.recovery.find_behind(news) if news else ([], [])
+        for workflow_id in behind:
             await self.recovery.catch_up(workflow_id)
+        if unstarted := [each.outage_id for each in news if each.workflow_id in absent]:
+            await self.recovery.start_absent(unstarted)
+        late = {*behind, *absent}
         known.update(
-            {each.outage_id: each.version for each in page if each.workflow_id not in behind}
+            {each.outage_id: each.version for each in page if each.workflow_id not in late}
         )
 
 
