@@ -29,7 +29,9 @@ class Receiver(BaseHTTPRequestHandler):
         genuine = is_genuine(self.headers, body)
         if genuine:
             event = json.loads(body)
-            print("verified", event["type"], event["data"], flush=True)
+            # In one piece: two events may arrive in the same moment.
+            sys.stdout.write(f"verified {event['type']} {event['data']}\n")
+            sys.stdout.flush()
         self.send_response(204 if genuine else 401)
         self.end_headers()
 
