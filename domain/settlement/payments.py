@@ -110,7 +110,7 @@ STOPPED = frozenset({PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED, PaymentStatus
 
 
 class Treasury(StrEnum):
-    """The two accounts this engine signs for."""
+    """Which of an agreement's two treasuries pays: its bond a penalty, its pool a reward."""
 
     BOND = "bond"
     POOL = "pool"
@@ -287,10 +287,16 @@ def check_payment(payment: Payment, revision: int, verdict: Verdict) -> None:
         )
 
 
-def redirect(payment: Payment, agreement: Agreement) -> Payment:
-    """Return the payment between the addresses that the agreement names by now."""
+def bind_payment(payment: Payment, agreement: Agreement) -> Payment:
+    """Return a payment that is about to be owed, from the treasury and to the address that the agreement names."""
     from_address, to_address = _find_addresses(payment.type, agreement)
     return replace(payment, from_address=from_address, to_address=to_address)
+
+
+def redirect(payment: Payment, agreement: Agreement) -> Payment:
+    """Return the payment to the address that its payee has by now; its treasury stays the one that owes it."""
+    _, to_address = _find_addresses(payment.type, agreement)
+    return replace(payment, to_address=to_address)
 
 
 def _find_addresses(type_: PaymentType, agreement: Agreement) -> tuple[str, str]:

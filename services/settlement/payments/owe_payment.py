@@ -16,8 +16,8 @@ from domain.settlement.payments import (
     OwePaymentInput,
     OwePaymentResult,
     Payment,
+    bind_payment,
     check_payment,
-    redirect,
 )
 from domain.sla.outages import OutageStatus
 
@@ -26,8 +26,8 @@ async def owe_payment(
     database: Database, settling: OwePaymentInput, passphrase: str
 ) -> OwePaymentResult:
     """
-    Owe the payment that came with the judgement, at the address its party is paid at by now. Return
-    it with its number on the network of this passphrase; one already owed for this outage and revision is answered again.
+    Owe the payment that came with the judgement, from the treasury of the version of the agreement that binds the
+    outage, and at the address its party is paid at by now. Return it with its number on the network of this passphrase; one already owed for this outage and revision is answered again.
 
     Raises Conflict when it is not what the newest verdict owes, when that is not confirmed yet, or while
     a dispute of the outage is open, whoever asks.
@@ -43,7 +43,7 @@ async def owe_payment(
         check_payment(judged, *context.judged)
         if context.unattested:
             raise Conflict(f"the SLA contract has not confirmed revision {revision} yet")
-        debt = redirect(judged, context.agreement)
+        debt = bind_payment(judged, context.agreement)
         payment = await payments.add(connection, debt, passphrase, at, context.installation_id)
         await journal.keep_accrual(connection, payment)
         version = await _settle(connection, payment, at)

@@ -1,0 +1,12 @@
+"""Store what was read of a treasury that was named later than others, until it is read as far as they are."""
+
+from adapters.postgres.accounting import reconciliation
+from adapters.postgres.database import Database
+from adapters.postgres.sla.agreements import treasuries
+from domain.accounting.reconciliation import ChainPage
+
+
+async def follow_treasury(database: Database, address: str, page: ChainPage) -> None:
+    async with database.transaction() as connection:
+        await reconciliation.save_transfers(connection, page)
+        await treasuries.follow(connection, address, page.ledger)
