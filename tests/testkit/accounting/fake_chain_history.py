@@ -1,6 +1,6 @@
 """A chain history that a test fills page by page, and the driver that reads and compares it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,7 +19,7 @@ from domain.accounting.reconciliation import (
 )
 from domain.errors import ChainUnavailable
 from domain.networks import NetworkState
-from domain.settlement.payments import Payment, Treasury
+from domain.settlement.payments import Payment
 from tests.testkit.accounting.break_factory import tamper
 
 PAYER = "GBOND"  # as in a scratch database
@@ -32,6 +32,7 @@ class FakeChainHistory:
     def __init__(self, passphrase: str = "a network of this test", latest: int = 1) -> None:
         self.identity = SimpleNamespace(passphrase=passphrase)
         self.known_extent = Extent(1, latest)
+        self.treasuries = [PAYER]
         self.transfers: list[ChainTransfer] = []
         self.unavailable = False
         self.closed_at = BEGAN  # the newest ledger
@@ -46,7 +47,9 @@ class FakeChainHistory:
     async def get_extent(self) -> Extent:
         return self.known_extent
 
-    async def read_pages(self, first_ledger: int) -> AsyncIterator[ChainPage]:
+    async def read_pages(
+        self, first_ledger: int, treasuries: Sequence[str] = ()
+    ) -> AsyncIterator[ChainPage]:
         if self.unavailable:
             raise ChainUnavailable("no RPC node answers")
         latest = self.known_extent.latest
@@ -63,7 +66,7 @@ class ReconciliationDriver:
         self.fake_history = fake_history or FakeChainHistory()
         shown: Any = self.fake_history
         history = cast(TreasuryHistory, shown)
-        self.activities = ReconciliationActivitiesImpl(database, history, {PAYER: Treasury.BOND})
+        self.activities = ReconciliationActivitiesImpl(database, history)
 
     async def read_chain(self) -> int:
         return await self.activities.read_chain(ReconciliationRun(datetime.now(UTC)))
