@@ -103,25 +103,28 @@ async def read_transfers(database: Database, history: TreasuryHistory) -> ChainR
             # Several questions may be needed for one step.
             if page.ledger >= begin.ledger and (count >= PAGES_MAX or time.monotonic() > end):
                 break
+    joined = {*cursor.joined}
     for address, ledger in cursor.waiting.items():
-        if ledger < extent.latest:
-            await _follow_treasury(database, history, address, max(ledger + 1, extent.oldest))
-    return ChainReading(read or 0, extent.latest, treasuries=frozenset(cursor.joined))
+        first = max(ledger + 1, extent.oldest)
+        if first <= extent.latest and await _follow_treasury(database, history, address, first):
+            joined.add(address)
+    return ChainReading(read or 0, extent.latest, treasuries=frozenset(joined))
 
 
 async def _follow_treasury(
     database: Database, history: TreasuryHistory, address: str, first_ledger: int
-) -> None:
-    """Read a treasury that waits on, for a while; a failure lets it wait, and none of the others."""
-    count, end = 0, time.monotonic() + READ_FOR_SECONDS
+) -> bool:
+    """Read a treasury that waits on, for a while; True once it has joined. A failure lets none of the others wait."""
+    count, end, joined = 0, time.monotonic() + READ_FOR_SECONDS, False
     try:
         async for page in history.read_pages(first_ledger, [address]):
-            await follow_treasury(database, address, page)
+            joined = await follow_treasury(database, address, page)
             count += 1
-            if count >= PAGES_MAX or time.monotonic() > end:
-                return
+            if joined or count >= PAGES_MAX or time.monotonic() > end:
+                break
     except ChainUnavailable as error:
         log.warning("treasury %s is not read yet: %s", address, error)
+    return joined
 
 
 def _alarm(new: Sequence[Break]) -> None:

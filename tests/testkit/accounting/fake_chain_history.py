@@ -37,6 +37,8 @@ class FakeChainHistory:
         self.unavailable = False
         self.closed_at = BEGAN  # the newest ledger
         self.ledgers_a_page = 10**9
+        # How many more pages are shown before no node answers; None for ever.
+        self.unavailable_after: int | None = None
 
     async def is_corroborated(self, transaction_hash: str, ledger: int) -> bool:
         return any(each.transaction_hash == transaction_hash for each in self.transfers)
@@ -54,8 +56,17 @@ class FakeChainHistory:
             raise ChainUnavailable("no RPC node answers")
         latest = self.known_extent.latest
         for start in range(first_ledger, latest + 1, self.ledgers_a_page):
+            if self.unavailable_after is not None:
+                if self.unavailable_after == 0:
+                    raise ChainUnavailable("no RPC node answers any more")
+                self.unavailable_after -= 1
             last = min(start + self.ledgers_a_page - 1, latest)
-            shown = [each for each in self.transfers if start <= each.ledger <= last]
+            shown = [
+                each
+                for each in self.transfers
+                if start <= each.ledger <= last
+                if not treasuries or {each.from_address, each.to_address} & {*treasuries}
+            ]
             yield ChainPage(tuple(shown), last, self.closed_at if last == latest else None)
 
 

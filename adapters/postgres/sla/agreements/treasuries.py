@@ -58,15 +58,15 @@ _FOLLOW = text(
     """
     UPDATE treasuries SET read_to = greatest(read_to, CAST(:ledger AS bigint)),
            joined = joined OR :ledger >= (SELECT ledger FROM chain_cursor)
-    WHERE address = :address
+    WHERE address = :address RETURNING joined
     """
 )
 
 
-async def follow(connection: AsyncConnection, address: str, ledger: int) -> None:
-    """Record how far a treasury that waits is read; it joins the others where they are not further."""
+async def follow(connection: AsyncConnection, address: str, ledger: int) -> bool:
+    """Record how far a treasury that waits is read; it joins the others, and True is returned, where they are not further."""
     await lock(connection)
-    await connection.execute(_FOLLOW, {"address": address, "ledger": ledger})
+    return bool(await connection.scalar(_FOLLOW, {"address": address, "ledger": ledger}))
 
 
 async def save_seen(
