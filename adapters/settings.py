@@ -199,9 +199,8 @@ class SettlementSettings(JudgingSettings, ChannelSettings):
     stellar_usdc_issuer: Address = Field(description="account that issues USDC")
     stellar_bond_seed: SecretStr = Field(description="seed (S...) of the bond account")
     stellar_pool_seed: SecretStr = Field(description="seed (S...) of the sponsor pool account")
-    stellar_treasury_seeds: SecretStr = Field(
-        SecretStr(""),
-        description="seeds (S...) of the treasuries that agreements have of their own",
+    stellar_treasury_seeds: SecretStr | None = Field(
+        None, description="seeds (S...) of the treasuries that agreements have of their own"
     )
     stellar_fees_seed: SecretStr = Field(description="seed (S...) of the account that pays fees")
     stellar_operator_seed: SecretStr = Field(

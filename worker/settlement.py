@@ -179,6 +179,7 @@ async def start_batching(client: Client) -> None:
 
 def load_signing_keys(settings: SettlementSettings) -> Keys:
     """Return the signing keys of the seeds in the settings; they are never shown."""
+    further = settings.stellar_treasury_seeds
     return load_keys(
         bond_seed=settings.stellar_bond_seed.get_secret_value(),
         pool_seed=settings.stellar_pool_seed.get_secret_value(),
@@ -186,7 +187,7 @@ def load_signing_keys(settings: SettlementSettings) -> Keys:
         fees_seed=settings.stellar_fees_seed.get_secret_value(),
         operator_seed=settings.stellar_operator_seed.get_secret_value(),
         channels=settings.stellar_channels,
-        treasury_seeds=split_seeds(settings.stellar_treasury_seeds.get_secret_value()),
+        treasury_seeds=split_seeds(further.get_secret_value()) if further else (),
     )
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from sqlalchemy import select
+from sqlalchemy.engine import make_url
 from stellar_sdk import Keypair
 
 from activities.networks import ChainReadings
@@ -73,6 +74,11 @@ def make_monitor(
 async def scratch(stack: Stack) -> AsyncIterator[Database]:
     """A database of its own: that of the stack knows the transfers of another network."""
     async with stacks.open_scratch_database(stack.environment["DATABASE_URL"], PAID_BY) as database:
+        name = make_url(database.url).database
+        async with database.autocommit() as connection:
+            # Otherwise it is a trouble itself.
+            keeping = f'ALTER DATABASE "{name}" SET synchronous_commit = on'
+            await connection.exec_driver_sql(keeping)
         yield database
 
 

@@ -92,12 +92,6 @@ class StellarNetwork:
         }
 
     @property
-    def second_treasuries(self) -> dict[str, str]:
-        """A bond and a pool that no agreement has at first: whose seeds the treasurer has all the same."""
-        addresses = self._keys["addresses"]
-        return {"bond": addresses["second_bond"], "pool": addresses["second_pool"]}
-
-    @property
     def _keys_file(self) -> Path:
         return self.directory / "stellar-keys.json"
 
