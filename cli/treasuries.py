@@ -47,7 +47,7 @@ async def _read(data_dir: Path | None) -> list[TreasuryRecord]:
 
 def is_lacking(treasury: TreasuryRecord) -> bool:
     """Tell whether one in use lacks a seed or money, or was never looked at."""
-    return treasury.is_used and (not treasury.held or bool(treasury.missing_stroops))
+    return treasury.is_used and (not treasury.signable or bool(treasury.missing_stroops))
 
 
 def render_lines(found: Sequence[TreasuryRecord]) -> list[str]:
@@ -56,7 +56,7 @@ def render_lines(found: Sequence[TreasuryRecord]) -> list[str]:
         COLUMNS.format("ADDRESS", "SEED", "BALANCE", "WAITS", "MISSING", "AGREEMENTS").rstrip()
     ]
     for each in found:
-        seed = {None: "-", True: "held", False: "missing"}[each.held]
+        seed = {None: "-", True: "held", False: "missing"}[each.signable]
         balance = "-" if each.balance_stroops is None else format_amount(each.balance_stroops)
         waits, missing = map(format_amount, (each.unsigned_stroops, each.missing_stroops))
         named = ", ".join(each.named_by[:3]) or "none any more"

@@ -142,24 +142,24 @@ class ChainMonitor:
         if it can pay nobody, it still observes what was sent before.
         """
         owed, unheld = await self._find_treasuries()
-        survey = await assets.survey_treasuries(self.rail.nodes, self.rail.asset, owed)
+        report = await assets.read_treasuries(self.rail.nodes, self.rail.asset, owed)
         seen = [
             await self._check_commits(),
             *self.unproven,
             self._check_channels(existing),
             await self._check_fees(),
             await self._check_frozen([*existing, *owed]),
-            *survey.found,
+            *report.found,
             *unheld,
             *self._find_doubts(),
         ]
         found = [trouble for trouble in seen if trouble is not None]
         for trouble in found:
             log.error("ALARM: %s", trouble)
-        held = [*self.rail.keys.treasuries]
+        signable = [*self.rail.keys.treasuries]
         await report_network(
             self.database,
-            ReportNetwork(standing, found, datetime.now(UTC), survey.balances, held),
+            ReportNetwork(standing, found, datetime.now(UTC), report.balances, signable),
         )
 
     async def _find_treasuries(self) -> tuple[dict[str, int], list[Trouble]]:

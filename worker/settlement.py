@@ -37,7 +37,7 @@ from services.settlement.channels.begin_settlement import BeginSettlement, begin
 from services.settlement.limits.set_limits import set_limits
 from worker.chain_monitor import ChainMonitor
 from worker.claims import build_claim, hold_channels
-from worker.recovery.held_treasuries import make_resumption
+from worker.recovery.unheld_treasuries import make_resumption
 from workflows.batches import BatchingWorkflow
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from domain.accounting.breaks import Break
 from domain.accounting.reconciliation import Comparison, ReconciliationRun, find_start
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.networks import ChainReading
+from services.accounting.reconciliation.advance_treasury import advance_treasury
 from services.accounting.reconciliation.compare_chain import CompareChain, compare_chain
 from services.accounting.reconciliation.confirm_own_bytes import confirm_own_bytes
-from services.accounting.reconciliation.follow_treasury import follow_treasury
 from services.accounting.reconciliation.read_cursor import read_cursor
 from services.accounting.reconciliation.read_unconfirmed import read_unconfirmed
 from services.accounting.reconciliation.store_page import store_page
@@ -106,19 +106,19 @@ async def read_transfers(database: Database, history: TreasuryHistory) -> ChainR
     joined = {*cursor.joined}
     for address, ledger in cursor.waiting.items():
         first = max(ledger + 1, extent.oldest)
-        if first <= extent.latest and await _follow_treasury(database, history, address, first):
+        if first <= extent.latest and await _read_treasury(database, history, address, first):
             joined.add(address)
     return ChainReading(read or 0, extent.latest, treasuries=frozenset(joined))
 
 
-async def _follow_treasury(
+async def _read_treasury(
     database: Database, history: TreasuryHistory, address: str, first_ledger: int
 ) -> bool:
     """Read a treasury that waits on, for a while; True once it has joined. A failure lets none of the others wait."""
     count, end, joined = 0, time.monotonic() + READ_FOR_SECONDS, False
     try:
         async for page in history.read_pages(first_ledger, [address]):
-            joined = await follow_treasury(database, address, page)
+            joined = await advance_treasury(database, address, page)
             count += 1
             if joined or count >= PAGES_MAX or time.monotonic() > end:
                 break

@@ -287,16 +287,9 @@ def check_payment(payment: Payment, revision: int, verdict: Verdict) -> None:
         )
 
 
-def bind_payment(payment: Payment, agreement: Agreement) -> Payment:
-    """Return a payment that is about to be owed, from the treasury and to the address that the agreement names."""
-    from_address, to_address = _find_addresses(payment.type, agreement)
-    return replace(payment, from_address=from_address, to_address=to_address)
-
-
 def redirect(payment: Payment, agreement: Agreement) -> Payment:
-    """Return the payment to the address that its payee has by now; its treasury stays the one that owes it."""
-    _, to_address = _find_addresses(payment.type, agreement)
-    return replace(payment, to_address=to_address)
+    """Return the payment to the address that its payee has by now; the treasury that owes it stays."""
+    return replace(payment, to_address=_find_addresses(payment.type, agreement)[1])
 
 
 def _find_addresses(type_: PaymentType, agreement: Agreement) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_ae7d358db81a"
+revision = "0001_b40e0a0f94ea"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -642,7 +642,7 @@ def upgrade() -> None:
         sa.Column("since_ledger", sa.BigInteger(), nullable=False),
         sa.Column("joined", sa.Boolean(), nullable=False),
         sa.Column("read_to", sa.BigInteger(), nullable=True),
-        sa.Column("held", sa.Boolean(), nullable=True),
+        sa.Column("signable", sa.Boolean(), nullable=True),
         sa.Column("balance_stroops", sa.BigInteger(), nullable=True),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("address", name=op.f("pk_treasuries")),

@@ -26,8 +26,9 @@ def test_a_line_says_what_a_treasury_holds_and_lacks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "balance", "lacks"), [(True, USDC, False), (True, USDC - 1, True), (False, USDC, True)]
+    ("signable", "balance", "lacks"),
+    [(True, USDC, False), (True, USDC - 1, True), (False, USDC, True)],
 )
-def test_a_treasury_lacks_a_seed_or_money(held: bool, balance: int, lacks: bool) -> None:
-    owing = TreasuryRecord("GOLD", [], USDC, True, held, balance, SEEN)
+def test_a_treasury_lacks_a_seed_or_money(signable: bool, balance: int, lacks: bool) -> None:
+    owing = TreasuryRecord("GOLD", [], USDC, True, signable, balance, SEEN)
     assert is_lacking(owing) is lacks

@@ -188,7 +188,7 @@ async def test_a_treasury_without_a_trustline_is_reported(
     assert f"the issuer has frozen the treasury {PAYER.public_key}" in said
     async with database.autocommit() as connection:
         seen = {each.address: each for each in await list_records(connection, datetime.now(UTC))}
-    assert (seen[STRANGER.public_key].held, seen[PAYER.public_key].held) == (False, True)
+    assert (seen[STRANGER.public_key].signable, seen[PAYER.public_key].signable) == (False, True)
     assert seen[STRANGER.public_key].balance_stroops is None
     assert seen[PAYER.public_key].balance_stroops == 1_000_000 * 10_000_000
     plan_faults(box)

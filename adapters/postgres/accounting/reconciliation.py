@@ -96,10 +96,17 @@ async def save_page(
     if page.ledger < begin.ledger:
         return True  # the first ledger itself is not complete yet
     await treasuries.lock(connection)
-    if not {*read} >= {*await treasuries.list_joined(connection)}:
+    if {*await treasuries.list_joined(connection)} - {*read}:
         return False
     if begin.gap is not None:
         await _save_gap(connection, begin.gap)
+    await _move_cursor(connection, passphrase, begin, page)
+    return True
+
+
+async def _move_cursor(
+    connection: AsyncConnection, passphrase: str, begin: Start, page: ChainPage
+) -> None:
     statement = upsert(chain_cursor).values(
         one=True,
         first_ledger=begin.ledger,
@@ -118,7 +125,6 @@ async def save_page(
             where=chain_cursor.c.ledger < statement.excluded.ledger,
         )
     )
-    return True
 
 
 async def find_transfer(

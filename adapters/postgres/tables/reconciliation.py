@@ -59,7 +59,7 @@ treasuries = Table(
     Column("joined", sa.Boolean, nullable=False),
     Column("read_to", sa.BigInteger),
     # What the settlement worker saw last: whether it has the seed, and what the account holds; NULL before it looked.
-    Column("held", sa.Boolean),
+    Column("signable", sa.Boolean),
     Column("balance_stroops", sa.BigInteger),
     Column("seen_at", Instant),
 )

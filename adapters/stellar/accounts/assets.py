@@ -18,14 +18,14 @@ ACCOUNTS_AT_ONCE = 99
 
 
 @dataclass(frozen=True, slots=True)
-class TreasurySurvey:
+class TreasuryReport:
     """What prevents payments, and how much of the asset each account may send; None where it holds none."""
 
     found: Sequence[Trouble]
     balances: Mapping[str, int | None]
 
 
-async def survey_treasuries(nodes: Nodes, asset: Asset, owed: Mapping[str, int]) -> TreasurySurvey:
+async def read_treasuries(nodes: Nodes, asset: Asset, owed: Mapping[str, int]) -> TreasuryReport:
     """
     Return what prevents payments by our treasuries; `owed` is what each address is to pay.
 
@@ -50,7 +50,7 @@ async def survey_treasuries(nodes: Nodes, asset: Asset, owed: Mapping[str, int])
             address: known.lines[address].spendable_stroops if address in known.lines else None
             for address in some
         }
-    return TreasurySurvey(found, balances)
+    return TreasuryReport(found, balances)
 
 
 async def _read_entries(

@@ -9,14 +9,14 @@ from datetime import datetime
 class TreasuryRecord:
     """
     A treasury as it stands. `named_by` are the agreements that pay from it now or later; `unsigned_stroops` is what
-    it owes by payments for which nothing is signed. `held` and the balance are what the settlement worker saw last.
+    it owes by payments for which nothing is signed. `signable` and the balance are what the settlement worker saw last.
     """
 
     address: str
     named_by: Sequence[str]
     unsigned_stroops: int
     joined: bool
-    held: bool | None
+    signable: bool | None
     balance_stroops: int | None
     seen_at: datetime | None
 

@@ -6,7 +6,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement.listings import payments
 
 
-async def read_unheld(database: Database, held: Collection[str]) -> list[str]:
-    """Return the workflows of those whose treasuries are among the `held` by now."""
+async def read_unheld(database: Database, signable: Collection[str]) -> list[str]:
+    """Return the workflows of those whose treasuries are among the `signable` by now."""
     async with database.autocommit() as connection:
-        return await payments.list_unheld(connection, held)
+        return await payments.list_unheld(connection, signable)

@@ -16,14 +16,14 @@ from domain.networks import NetworkState
 class ReportNetwork:
     """
     The newest ledger that was seen, and all that is wrong now; what is not named is over. `balances` are what the
-    treasuries may send, and `held` are those whose seeds the worker has.
+    treasuries may send, and `signable` are those whose seeds the worker has.
     """
 
     state: NetworkState
     found: Sequence[Trouble]
     at: datetime
     balances: Mapping[str, int | None] = field(default_factory=dict)
-    held: Sequence[str] = ()
+    signable: Sequence[str] = ()
 
 
 async def report_network(database: Database, command: ReportNetwork) -> None:
@@ -32,5 +32,5 @@ async def report_network(database: Database, command: ReportNetwork) -> None:
     async with database.transaction() as connection:
         await networks.save_state(connection, command.state)
         await troubles.save_troubles(connection, passphrase, command.found, command.at)
-        await treasuries.save_seen(connection, command.balances, command.held, command.at)
+        await treasuries.save_seen(connection, command.balances, command.signable, command.at)
         await networks.save_monitored_at(connection, passphrase, command.at)

@@ -1,5 +1,6 @@
 """Owe what the last verdict on an outage says, once its dispute window has ended."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,8 +17,8 @@ from domain.settlement.payments import (
     OwePaymentInput,
     OwePaymentResult,
     Payment,
-    bind_payment,
     check_payment,
+    redirect,
 )
 from domain.sla.outages import OutageStatus
 
@@ -43,7 +44,8 @@ async def owe_payment(
         check_payment(judged, *context.judged)
         if context.unattested:
             raise Conflict(f"the SLA contract has not confirmed revision {revision} yet")
-        debt = bind_payment(judged, context.agreement)
+        payer = context.agreement.treasuries[judged.payer]
+        debt = replace(redirect(judged, context.agreement), from_address=payer)
         payment = await payments.add(connection, debt, passphrase, at, context.installation_id)
         await journal.keep_accrual(connection, payment)
         version = await _settle(connection, payment, at)

@@ -26,9 +26,9 @@ from tests.testkit.api_client import (
     wait_until,
 )
 from tests.testkit.processes.commands import run_command
-from tests.testkit.settlement.second_treasuries import read_second_seeds, read_second_treasuries
 from tests.testkit.settlement.signers import running_signer
 from tests.testkit.sla.agreement_factory import make_agreement, make_payee
+from tests.testkit.sla.second_treasuries import read_second_seeds, read_second_treasuries
 from tests.testkit.stacks import Stacks
 
 SIGNER = "settlement-worker"
@@ -60,62 +60,69 @@ async def list_outflows(stack: Stack) -> dict[str, int]:
     return sent
 
 
-async def test_a_missing_seed_stops_its_agreement_alone_until_it_is_there(
-    unheld: Stack, tmp_path: Path
-) -> None:
-    own = read_second_treasuries(unheld)
-    first = unheld.environment["STELLAR_BOND_ADDRESS"]
+@pytest.fixture
+async def client(unheld: Stack) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(
         base_url=f"{unheld.url}/api/v1", headers={"X-API-Key": KEY}, timeout=30, trust_env=False
-    ) as api:
+    ) as opened:
         policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "decision_window_seconds": 1}
-        (await api.post("/sla/policies", json=policy | {"terms": TERMS})).raise_for_status()
-        payee = (await make_payee(api, unheld)).public_key
-        theirs = (await make_agreement(api, payee, payee, **own))["name"]
-        waiting, going = [
-            [await declare_outage(api, agreement=name, policy=AT_ONCE) for _ in range(3)]
-            for name in (theirs, "default")
-        ]
-        for outage_id in (*waiting, *going):
-            await resolve_outage(api, outage_id)
-        for outage_id in going:
-            await wait_for_lifecycle(api, outage_id, "closed", 60)
+        (await opened.post("/sla/policies", json=policy | {"terms": TERMS})).raise_for_status()
+        yield opened
 
-        async def blocked() -> bool:
-            found = [await read_payment(api, each) for each in waiting]
-            return {each.get("reason_code") for each in found} == {"key_not_held"}
 
-        await wait_until(blocked, "the payments wait for the seed", 60)
+async def wait_for_seed(api: httpx.AsyncClient, waiting: list[str]) -> None:
+    """Wait until each of these outages says that its payment waits for a seed, and readiness does."""
 
-        async def missing() -> bool:
-            troubles = (await api.get("/health/readiness")).text
-            return "treasury_key_not_held" in troubles
+    async def blocked() -> bool:
+        found = [await read_payment(api, each) for each in waiting]
+        return {each.get("reason_code") for each in found} == {"key_not_held"}
 
-        await wait_until(missing, "readiness names the treasury", 60)
-        code, known = await list_treasuries(unheld)
-        assert (code, known[own["bond"]]["held"], known[first]["held"]) == (1, False, True)
-        assert known[own["bond"]]["unsigned_stroops"] == 3 * 1000 * 10_000_000
-        assert (await list_outflows(unheld)).keys() == {first}
-        await unheld.stop_part(SIGNER)
-        seeds = {"STELLAR_TREASURY_SEEDS": read_second_seeds(unheld)}
-        async with running_signer(unheld, tmp_path / "signer.log", settings=seeds):
-            for outage_id in waiting:
-                await wait_for_lifecycle(api, outage_id, "closed", 90)
-            later = [
-                await declare_outage(api, agreement=name, policy=AT_ONCE)
-                for name in (theirs, "default") * 3
-            ]
-            await asyncio.gather(*(resolve_outage(api, each) for each in later))
-            for outage_id in later:
-                await wait_for_lifecycle(api, outage_id, "closed", 60)
-            paid = [await read_payment(api, each) for each in (*waiting, *going, *later)]
-            await wait_until(partial(is_reconciled, api, len(paid)), "the chain is compared", 60)
+    async def missing() -> bool:
+        return "treasury_key_not_held" in (await api.get("/health/readiness")).text
+
+    await wait_until(blocked, "the payments wait for the seed", 60)
+    await wait_until(missing, "readiness names the treasury", 60)
+
+
+async def settle_all(api: httpx.AsyncClient, outages: list[str]) -> list[dict[str, Any]]:
+    """Wait until these outages are closed, and return their payments."""
+    for outage_id in outages:
+        await wait_for_lifecycle(api, outage_id, "closed", 90)
+    return [await read_payment(api, each) for each in outages]
+
+
+async def test_a_missing_seed_stops_its_agreement_alone_until_it_is_there(
+    unheld: Stack, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    own, first = read_second_treasuries(unheld), unheld.environment["STELLAR_BOND_ADDRESS"]
+    payee = (await make_payee(client, unheld)).public_key
+    names = [(await make_agreement(client, payee, payee, **own))["name"], "default"]
+    waiting, going, again = [
+        [await declare_outage(client, agreement=name, policy=AT_ONCE) for _ in range(3)]
+        for name in (*names, names[0])
+    ]
+    await asyncio.gather(*(resolve_outage(client, each) for each in (*waiting, *going)))
+    paid = await settle_all(client, going)
+    await wait_for_seed(client, waiting)
+    code, known = await list_treasuries(unheld)
+    assert (code, known[own["bond"]]["signable"], known[first]["signable"]) == (1, False, True)
+    assert known[own["bond"]]["unsigned_stroops"] == 3 * 1000 * 10_000_000
+    assert (await list_outflows(unheld)).keys() == {first}
+    await unheld.stop_part(SIGNER)
+    seeds = {"STELLAR_TREASURY_SEEDS": read_second_seeds(unheld)}
+    async with running_signer(unheld, tmp_path / "signer.log", settings=seeds):
+        paid += await settle_all(client, waiting)
+        # Both at once, and so in the same transactions.
+        further = [await declare_outage(client, policy=AT_ONCE) for _ in range(3)]
+        await asyncio.gather(*(resolve_outage(client, each) for each in (*again, *further)))
+        paid += await settle_all(client, [*again, *further])
+        await wait_until(partial(is_reconciled, client, len(paid)), "the chain is compared", 60)
     owed = defaultdict[str, int](int)
     for payment in paid:
         owed[payment["from_address"]] += int(payment["amount_stroops"])
     assert await list_outflows(unheld) == owed == {first: 6 * 10**10, own["bond"]: 6 * 10**10}
     code, known = await list_treasuries(unheld)
-    assert (code, known[own["bond"]]["held"]) == (0, True)
+    assert (code, known[own["bond"]]["signable"]) == (0, True)
 
 
 async def read_payment(api: httpx.AsyncClient, outage_id: str) -> dict[str, Any]:

@@ -106,13 +106,13 @@ async def find_waits(
     }
 
 
-async def list_unheld(connection: AsyncConnection, held: Collection[str]) -> list[str]:
+async def list_unheld(connection: AsyncConnection, signable: Collection[str]) -> list[str]:
     """Return the workflows of payments that are blocked for want of a seed, from treasuries whose seeds are held."""
     c = payments.c
     rows = await connection.execute(
         select(payments)
         .where(c.status == PaymentStatus.BLOCKED, c.reason_code == ReasonCode.KEY_NOT_HELD)
-        .where(c.from_address.in_(held))
+        .where(c.from_address.in_(signable))
         .order_by(c.created_at)
     )
     return [to_record(row).payment.workflow_id for row in rows.mappings()]

@@ -54,7 +54,7 @@ async def list_waiting(connection: AsyncConnection) -> dict[str, int]:
     return {row.address: row.read_to or 0 for row in rows}
 
 
-_FOLLOW = text(
+_ADVANCE = text(
     """
     UPDATE treasuries SET read_to = greatest(read_to, CAST(:ledger AS bigint)),
            joined = joined OR :ledger >= (SELECT ledger FROM chain_cursor)
@@ -63,21 +63,21 @@ _FOLLOW = text(
 )
 
 
-async def follow(connection: AsyncConnection, address: str, ledger: int) -> bool:
+async def advance(connection: AsyncConnection, address: str, ledger: int) -> bool:
     """Record how far a treasury that waits is read; it joins the others, and True is returned, where they are not further."""
     await lock(connection)
-    return bool(await connection.scalar(_FOLLOW, {"address": address, "ledger": ledger}))
+    return bool(await connection.scalar(_ADVANCE, {"address": address, "ledger": ledger}))
 
 
 async def save_seen(
     connection: AsyncConnection,
     balances: Mapping[str, int | None],
-    held: Collection[str],
+    signable: Collection[str],
     at: datetime,
 ) -> None:
     """Save what a settlement worker saw: what each account may send, and which of them it has the seeds of."""
     for address, balance in sorted(balances.items()):
-        seen = {"held": address in held, "balance_stroops": balance, "seen_at": at}
+        seen = {"signable": address in signable, "balance_stroops": balance, "seen_at": at}
         await connection.execute(
             update(treasuries).where(treasuries.c.address == address).values(seen)
         )
@@ -100,7 +100,7 @@ _RECORDS = text(
         WHERE status IN ('pending', 'on_hold', 'blocked') GROUP BY from_address
     )
     SELECT t.address, coalesce(n.named_by, '{}') AS named_by, coalesce(o.stroops, 0) AS unsigned_stroops,
-           t.joined, t.held, t.balance_stroops, t.seen_at
+           t.joined, t.signable, t.balance_stroops, t.seen_at
     FROM treasuries t LEFT JOIN naming n ON n.address = t.address LEFT JOIN owing o ON o.address = t.address
     ORDER BY t.added_at, t.address
     """

@@ -13,8 +13,8 @@ from tests.testkit.api_client import (
     settle_outage,
     wait_for_lifecycle,
 )
-from tests.testkit.settlement.second_treasuries import read_second_treasuries
 from tests.testkit.sla.agreement_factory import build_agreement, make_agreement, make_payee
+from tests.testkit.sla.second_treasuries import read_second_treasuries
 
 MUXED = "MA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVAAAAAAAAAAAAAJLK"
 

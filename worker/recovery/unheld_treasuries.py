@@ -14,10 +14,10 @@ log = logging.getLogger(__name__)
 
 
 def make_resumption(
-    database: Database, held: Collection[str]
+    database: Database, signable: Collection[str]
 ) -> Callable[[Client], Awaitable[None]]:
     async def resume(client: Client) -> None:
-        found = await read_unheld(database, held)
+        found = await read_unheld(database, signable)
         for name in found:
             # One whose workflow is lost is started again by the relay, and then tries by itself.
             with suppress(RPCError):

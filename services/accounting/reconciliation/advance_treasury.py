@@ -6,8 +6,8 @@ from adapters.postgres.sla.agreements import treasuries
 from domain.accounting.reconciliation import ChainPage
 
 
-async def follow_treasury(database: Database, address: str, page: ChainPage) -> bool:
+async def advance_treasury(database: Database, address: str, page: ChainPage) -> bool:
     """True once it has joined them."""
     async with database.transaction() as connection:
         await reconciliation.save_transfers(connection, page)
-        return await treasuries.follow(connection, address, page.ledger)
+        return await treasuries.advance(connection, address, page.ledger)
