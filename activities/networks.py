@@ -64,6 +64,17 @@ class ChainReadings:
             await self._read_patiently()
         return self._find()
 
+    async def find_unread_of(self, treasury: str) -> str | None:
+        """Return that the transfers of a treasury, named later than others, are not read as far; None once they are."""
+        if treasury not in self.reading.treasuries:
+            await self._read_patiently()
+        if treasury in self.reading.treasuries:
+            return None
+        return (
+            f"the transfers of treasury {treasury} are not read on the chain yet, and nothing is signed for it "
+            "before it is known what it paid"
+        )
+
     async def find_unread_by_now(self) -> str | None:
         """Return that the newest ledger is not read, after a try to read it; None once it is."""
         wanted, end = self.newest_ledger(), time.monotonic() + PATIENCE_SECONDS
@@ -135,7 +146,9 @@ class ChainReadings:
             self.bound = self.bound.raised_to(required)
             subjects = tuple(gap.subject for gap in gaps)
             latest = max(found.latest, newest)
-            self.reading = ChainReading(found.ledger, latest, subjects, restored_at)
+            self.reading = ChainReading(
+                found.ledger, latest, subjects, restored_at, found.treasuries
+            )
             if self.reading.is_current:
                 self.current_at = began
         finally:

@@ -9,7 +9,7 @@ HIDDEN = "***"
 # Shorter values also occur in harmless words, so that they are not redacted.
 SECRET_CHARACTERS_MIN = 6
 SHORT_MAX = 100
-_SECRET_NAME = re.compile(r"(_SEED|_KEY|_PASSWORD|_SECRET|_TOKEN)$|^PGPASSWORD$")
+_SECRET_NAME = re.compile(r"(_SEEDS?|_KEY|_PASSWORD|_SECRET|_TOKEN)$|^PGPASSWORD$")
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     # the database's messages about a row, whose values a caller sent
     (re.compile(r"\[parameters: .*?\](?=\n|$)", re.DOTALL), f"[parameters: {HIDDEN}]"),
@@ -42,6 +42,8 @@ def find_secrets(environment: Mapping[str, str]) -> frozenset[str]:
     for name, value in environment.items():
         if name.endswith("_URL"):
             found |= _find_passwords(value)
+        if name.endswith("_SEEDS"):
+            found |= {*re.split(r"[,\s]+", value)}
     return frozenset(secret for secret in found if len(secret) >= SECRET_CHARACTERS_MIN)
 
 

@@ -199,6 +199,9 @@ class SettlementSettings(JudgingSettings, ChannelSettings):
     stellar_usdc_issuer: Address = Field(description="account that issues USDC")
     stellar_bond_seed: SecretStr = Field(description="seed (S...) of the bond account")
     stellar_pool_seed: SecretStr = Field(description="seed (S...) of the sponsor pool account")
+    stellar_treasury_seeds: SecretStr | None = Field(
+        None, description="seeds (S...) of the treasuries that agreements have of their own"
+    )
     stellar_fees_seed: SecretStr = Field(description="seed (S...) of the account that pays fees")
     stellar_operator_seed: SecretStr = Field(
         description="seed (S...) of the operator, which sponsors channels and holds no funds"
@@ -215,15 +218,10 @@ class SettlementSettings(JudgingSettings, ChannelSettings):
         description="most that one transaction may cost, in stroops of XLM",
     )
     stellar_clock_drift_seconds: Whole = Field(
-        30,
-        ge=5,
-        le=3600,
-        description="seconds this clock may differ from the ledgers' without alarm",
+        30, ge=5, le=3600, description="seconds this clock may differ from the ledgers'"
     )
     stellar_friendbot_url: Friendbot = Field(
-        None,
-        pattern=r"^https?://[^,\s]+$",
-        description="friendbot of a test network, which funds accounts",
+        None, pattern=r"^https?://[^,\s]+$", description="friendbot of a test network"
     )
     settlement_rail: SettlementRail = Field(
         SettlementRail.SOROBAN, description="how money moves: soroban, or classic batches"
@@ -272,7 +270,9 @@ class SettlementSettings(JudgingSettings, ChannelSettings):
     )
 
 
-SEEDS = [name.upper() for name in SettlementSettings.model_fields if name.endswith("_seed")]
+SEEDS = [
+    name.upper() for name in SettlementSettings.model_fields if name.endswith(("_seed", "_seeds"))
+]
 
 
 def refuse_seeds() -> None:

@@ -114,7 +114,13 @@ def find_owner_url(data_dir: Path | None) -> str:
 def read_seeds(data_dir: Path | None) -> dict[str, str]:
     """Return the signing seeds of a sandbox by their settings; none where there is no sandbox."""
     seeds = _read(choose_directory(data_dir) / SEEDS).get("seeds", {})
-    return {f"STELLAR_{purpose.upper()}_SEED": seed for purpose, seed in seeds.items()}
+    own = [seed for purpose, seed in seeds.items() if purpose.startswith("second_")]
+    named = {
+        f"STELLAR_{purpose.upper()}_SEED": seed
+        for purpose, seed in seeds.items()
+        if seed not in own
+    }
+    return named | ({"STELLAR_TREASURY_SEEDS": ",".join(own)} if own else {})
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ COMMANDS = {
     "journal": "Check that the journal keeps its invariants.",
     "payments": "Explain a payment: every attempt, envelope, answer, proof and posting; or reopen it.",
     "channels": "List, create or release the accounts that payments are sent on.",
+    "treasuries": "List the accounts that agreements pay from, and whether each can.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",
     "polling": "Tell whether the workers of this host are polling.",

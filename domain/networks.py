@@ -31,13 +31,15 @@ class ChainReading:
     """
     How far the transfers on the chain are read: the last ledger read in full, the newest one that was
     known at that time, and the ledgers that nobody can read any more and nobody has accepted as lost.
-    `restored_at` is when the database was restored, while no ledger that closed since is read.
+    `restored_at` is when the database was restored, while no ledger that closed since is read. All of it is of the
+    `treasuries`: one that was named a moment ago may not be among them yet.
     """
 
     ledger: int = 0
     latest: int = 0
     gaps: tuple[str, ...] = ()
     restored_at: datetime | None = None
+    treasuries: frozenset[str] = frozenset()
 
     @property
     def is_current(self) -> bool:

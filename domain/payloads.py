@@ -44,6 +44,8 @@ def describe_agreement_version(version: AgreementVersion) -> dict[str, Any]:
         "policy": version.policy,
         "sites": version.coverage.sites,
         "services": version.coverage.services,
+        "bond": version.bond,
+        "pool": version.pool,
         "digest": version.digest(),
     }
 

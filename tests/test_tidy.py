@@ -218,4 +218,4 @@ def test_seeds_belong_to_one_process_alone() -> None:
     for settings in (ApiSettings, WorkerSettings, AnalyticsSettings):
         assert [name for name in settings.model_fields if is_seed(name.upper())] == []
     seeds = [name for name in SettlementSettings.model_fields if is_seed(name.upper())]
-    assert len(seeds) == 5
+    assert len(seeds) == 6

@@ -11,7 +11,6 @@ from activities.accounting.reconciliation import ReconciliationActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.settings import AnalyticsSettings
 from adapters.stellar.rpc.treasury_history import connect
-from domain.settlement.payments import Treasury
 from worker import scheduled_workflows
 from worker.scheduled_workflows import ScheduledWorkflow
 from workflows.analytics.snapshots import SnapshotWorkflow
@@ -22,19 +21,15 @@ from workflows.reconciliation import ReconciliationWorkflow
 def build_reconciliation_activities(
     settings: AnalyticsSettings, database: Database, stack: AsyncExitStack
 ) -> ReconciliationActivitiesImpl:
-    treasuries = {
-        settings.stellar_bond_address: Treasury.BOND,
-        settings.stellar_pool_address: Treasury.POOL,
-    }
     history = connect(
         settings.stellar_rpc_url,
         settings.stellar_network_passphrase,
         settings.stellar_usdc_issuer,
-        list(treasuries),
+        [settings.stellar_bond_address, settings.stellar_pool_address],
     )
     stack.push_async_callback(history.close)
     stops = settings.reconciliation_opens_circuit_breaker
-    return ReconciliationActivitiesImpl(database, history, treasuries, stops=stops)
+    return ReconciliationActivitiesImpl(database, history, stops=stops)
 
 
 def build_integrity_check_activities(

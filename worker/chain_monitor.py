@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from activities.networks import ChainReadings
 from activities.settlement.channels import ChannelClaim
 from adapters.postgres import networks
-from adapters.postgres.accounting import troubles
 from adapters.postgres.database import Database
 from adapters.postgres.durability import read_durability
+from adapters.postgres.sla.agreements import treasuries
 from adapters.stellar.accounts import assets
 from adapters.stellar.accounts.channels import ChannelAccounts
 from adapters.stellar.rail import Rail
@@ -141,23 +141,39 @@ class ChainMonitor:
         Log and record what is missing. The worker goes on: with too few channels it is slower, and
         if it can pay nobody, it still observes what was sent before.
         """
-        pairs = self.rail.keys.treasuries.items()
-        treasuries = {treasury: pair.public_key for treasury, pair in pairs}
-        async with self.database.autocommit() as connection:
-            owed = await troubles.sum_unsigned(connection)
+        owed, unheld = await self._find_treasuries()
+        report = await assets.read_treasuries(self.rail.nodes, self.rail.asset, owed)
         seen = [
             await self._check_commits(),
             *self.unproven,
             self._check_channels(existing),
             await self._check_fees(),
-            await self._check_frozen([*existing, *treasuries.values()]),
-            *await assets.find_troubles(self.rail.nodes, self.rail.asset, treasuries, owed),
+            await self._check_frozen([*existing, *owed]),
+            *report.found,
+            *unheld,
             *self._find_doubts(),
         ]
         found = [trouble for trouble in seen if trouble is not None]
         for trouble in found:
             log.error("ALARM: %s", trouble)
-        await report_network(self.database, ReportNetwork(standing, found, datetime.now(UTC)))
+        signable = [*self.rail.keys.treasuries]
+        await report_network(
+            self.database,
+            ReportNetwork(standing, found, datetime.now(UTC), report.balances, signable),
+        )
+
+    async def _find_treasuries(self) -> tuple[dict[str, int], list[Trouble]]:
+        """Return what each treasury in use owes without a signature, and those whose seed this worker does not have."""
+        async with self.database.autocommit() as connection:
+            known = await treasuries.list_records(connection, datetime.now(UTC))
+        keys = self.rail.keys
+        owed = dict.fromkeys(keys.default_treasuries, 0)
+        owed |= {each.address: each.unsigned_stroops for each in known if each.is_used}
+        return owed, [
+            Trouble(TroubleCode.TREASURY_KEY_NOT_HELD, keys.describe_unheld(each), each)
+            for each in owed
+            if each not in keys.treasuries
+        ]
 
     def _notice_unproven(self, unclaimed: str, unread: str) -> bool:
         """Remember what stops every signature; true when one of them begins or ends."""

@@ -93,10 +93,11 @@ async def build_queue_spec(
     if queue == "outages":
         return _build_outages_spec(settings, database, steps, stack)
     if queue == "settlement":
-        activities, claiming = await build_settlement_activities(
+        activities, claiming, resume = await build_settlement_activities(
             database, steps, stack, takes_over=takes_over
         )
-        return replace(_build_settlement_spec(*activities), guard=claiming)
+        begin = _begin_all(start_batching, resume)
+        return replace(_build_settlement_spec(*activities), begin=begin, guard=claiming)
     if queue == "webhooks":
         return _build_webhooks_spec(load(WebhookSettings), steps, stack)
     if queue == "analytics":
@@ -188,7 +189,6 @@ def _build_settlement_spec(
             batches.fail_batch,
             batches.quarantine_batch,
         ],
-        start_batching,
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 
@@ -24,7 +25,7 @@ from adapters.stellar.finality.sla_contract import SlaContract
 from adapters.stellar.rail import Rail
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.rpc.treasury_history import TreasuryHistory
-from adapters.stellar.signing.keys import Keys, load_keys
+from adapters.stellar.signing.keys import Keys, load_keys, split_seeds
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
 from domain.errors import ChainUnavailable, ContractMismatch
 from domain.networks import ReadingBound
@@ -36,12 +37,14 @@ from services.settlement.channels.begin_settlement import BeginSettlement, begin
 from services.settlement.limits.set_limits import set_limits
 from worker.chain_monitor import ChainMonitor
 from worker.claims import build_claim, hold_channels
+from worker.recovery.unheld_treasuries import make_resumption
 from workflows.batches import BatchingWorkflow
 
 log = logging.getLogger(__name__)
 SettlementActivities = tuple[
     PaymentActivitiesImpl, BatchActivitiesImpl, AttestationActivitiesImpl, WalletActivitiesImpl
 ]
+Begin = Callable[[Client], Awaitable[None]]
 BEHIND = (
     "ALARM: %d channels made transactions that this database does not know: it was restored or copied, and "
     "nothing is signed before the chain is read past ledger %d"
@@ -50,11 +53,12 @@ BEHIND = (
 
 async def build_settlement_activities(
     database: Database, steps: Database, stack: AsyncExitStack, *, takes_over: bool = False
-) -> tuple[SettlementActivities, asyncio.Task[None]]:
+) -> tuple[SettlementActivities, asyncio.Task[None], Begin]:
     """
     Connect to the network, check that it is the right one, claim the channels and build the activities.
 
-    The task looks after the claim; it ends with ChannelsClaimed when another engine has the channels.
+    The task looks after the claim; it ends with ChannelsClaimed when another engine has the channels. The last is to
+    be called once the queue is served.
     """
     settings = load(SettlementSettings)
     rail = _open_rail(settings)
@@ -84,7 +88,8 @@ async def build_settlement_activities(
         AttestationActivitiesImpl(database, calculator, gate),
         WalletActivitiesImpl(database, accounts, settings.stellar_friendbot_url),
     )
-    return activities, claiming
+    resume = make_resumption(database, rail.keys.treasuries)
+    return activities, claiming, resume
 
 
 def _open_rail(settings: SettlementSettings) -> Rail:
@@ -101,8 +106,9 @@ async def _read_chain(
     settings: SettlementSettings, database: Database, rail: Rail, started_at: int
 ) -> ChainReadings:
     """Read what the chain remembers of our treasuries; what is not read in a while is read later."""
-    treasuries = [pair.public_key for pair in rail.keys.treasuries.values()]
-    history = TreasuryHistory(rail.nodes, rail.passphrase, settings.stellar_usdc_issuer, treasuries)
+    # Beside these, those of all agreements are read, whether this worker has their seeds or not.
+    own = rail.keys.default_treasuries
+    history = TreasuryHistory(rail.nodes, rail.passphrase, settings.stellar_usdc_issuer, own)
     bound = ReadingBound(started_at, timedelta(seconds=settings.chain_reading_max_age_seconds))
     readings = ChainReadings(database, history, bound, lambda: rail.nodes.highest)
     await readings.find_unread()
@@ -173,6 +179,7 @@ async def start_batching(client: Client) -> None:
 
 def load_signing_keys(settings: SettlementSettings) -> Keys:
     """Return the signing keys of the seeds in the settings; they are never shown."""
+    further = settings.stellar_treasury_seeds
     return load_keys(
         bond_seed=settings.stellar_bond_seed.get_secret_value(),
         pool_seed=settings.stellar_pool_seed.get_secret_value(),
@@ -180,6 +187,7 @@ def load_signing_keys(settings: SettlementSettings) -> Keys:
         fees_seed=settings.stellar_fees_seed.get_secret_value(),
         operator_seed=settings.stellar_operator_seed.get_secret_value(),
         channels=settings.stellar_channels,
+        treasury_seeds=split_seeds(further.get_secret_value()) if further else (),
     )
 
 

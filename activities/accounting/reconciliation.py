@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from temporalio import activity
 
@@ -13,7 +13,7 @@ from domain.accounting.breaks import Break
 from domain.accounting.reconciliation import Comparison, ReconciliationRun, find_start
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.networks import ChainReading
-from domain.settlement.payments import Treasury
+from services.accounting.reconciliation.advance_treasury import advance_treasury
 from services.accounting.reconciliation.compare_chain import CompareChain, compare_chain
 from services.accounting.reconciliation.confirm_own_bytes import confirm_own_bytes
 from services.accounting.reconciliation.read_cursor import read_cursor
@@ -34,14 +34,12 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
         self,
         database: Database,
         history: TreasuryHistory,
-        treasuries: Mapping[str, Treasury],
         *,
         stops: bool = True,
     ) -> None:
         """`stops` lets money that nothing explains open the circuit breaker."""
         self.database = database
         self.history = history
-        self.treasuries = treasuries
         self.stops = stops
 
     @activity.defn
@@ -59,9 +57,7 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
     async def compare_journal(self, run: ReconciliationRun) -> Comparison:
         if confirmed := await self._confirm_own_bytes(run):
             log.warning("confirmed what the chain has shown for long: %s", ", ".join(confirmed))
-        compared = await compare_chain(
-            self.database, CompareChain(run, self.treasuries, self.stops)
-        )
+        compared = await compare_chain(self.database, CompareChain(run, self.stops))
         _alarm(compared.new)
         return compared.comparison
 
@@ -82,10 +78,11 @@ async def read_transfers(database: Database, history: TreasuryHistory) -> ChainR
     Read the transfers of the treasuries on from where anybody stopped, for a while.
 
     Several processes may do so at the same time: each stores the same rows, and the cursor never goes
-    back. Raises ChainUnavailable while no node answers, ChainMismatch for another network's nodes.
+    back. A treasury that was named later is read up to there beside them, and then with them. Raises
+    ChainUnavailable while no node answers, ChainMismatch for another network's nodes.
     """
     extent = await history.get_extent()
-    cursor = await read_cursor(database)
+    cursor = await read_cursor(database, history.treasuries)
     read, network = cursor.ledger, history.identity.passphrase
     if cursor.passphrase not in (None, network):
         raise ChainMismatch(
@@ -97,15 +94,37 @@ async def read_transfers(database: Database, history: TreasuryHistory) -> ChainR
         raise ChainUnavailable(
             "an RPC node that does not answer may have history the others have dropped; it is asked again"
         )
-    if begin.ledger > extent.latest:
-        return ChainReading(read or 0, extent.latest)  # nothing new, or a node that lags
     count, end = 0, time.monotonic() + READ_FOR_SECONDS
-    async for page in history.read_pages(begin.ledger):
-        await store_page(database, network, begin, page)
-        read, count = max(page.ledger, read or 0), count + 1
-        if count >= PAGES_MAX or time.monotonic() > end:
-            break
-    return ChainReading(read or 0, extent.latest)
+    if begin.ledger <= extent.latest:  # or nothing is new, or a node lags
+        async for page in history.read_pages(begin.ledger, cursor.joined):
+            if not await store_page(database, network, begin, page, cursor.joined):
+                break
+            read, count = max(page.ledger, read or 0), count + 1
+            # Several questions may be needed for one step.
+            if page.ledger >= begin.ledger and (count >= PAGES_MAX or time.monotonic() > end):
+                break
+    joined = {*cursor.joined}
+    for address, ledger in cursor.waiting.items():
+        first = max(ledger + 1, extent.oldest)
+        if first <= extent.latest and await _read_treasury(database, history, address, first):
+            joined.add(address)
+    return ChainReading(read or 0, extent.latest, treasuries=frozenset(joined))
+
+
+async def _read_treasury(
+    database: Database, history: TreasuryHistory, address: str, first_ledger: int
+) -> bool:
+    """Read a treasury that waits on, for a while; True once it has joined. A failure lets none of the others wait."""
+    count, end, joined = 0, time.monotonic() + READ_FOR_SECONDS, False
+    try:
+        async for page in history.read_pages(first_ledger, [address]):
+            joined = await advance_treasury(database, address, page)
+            count += 1
+            if joined or count >= PAGES_MAX or time.monotonic() > end:
+                break
+    except ChainUnavailable as error:
+        log.warning("treasury %s is not read yet: %s", address, error)
+    return joined
 
 
 def _alarm(new: Sequence[Break]) -> None:

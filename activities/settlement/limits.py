@@ -84,7 +84,7 @@ class SigningGate:
         first admitted. A payment that was signed before is always admitted: it must be observed.
         """
         stopped = await self.circuit_breaker.reason() is not None
-        if not stopped and (unproven := await self._find_unproven()) is not None:
+        if not stopped and (unproven := await self._find_unproven_of(payment)) is not None:
             # One with bytes of its own is observed, whatever is read of others.
             return unproven if await read_is_unsigned(self.database, payment.id) else None
         if not stopped and not self.allowed.any():
@@ -153,6 +153,13 @@ class SigningGate:
         unread = await self.readings.find_unread()
         if unread is None and after_failure:
             unread = await self.readings.find_unread_by_now()
+        return None if unread is None else hold_while_unread(unread, self.now())
+
+    async def _find_unproven_of(self, payment: Payment) -> OnHold | None:
+        """The same, and that the treasury of a payment is read as far as the others."""
+        if (unproven := await self._find_unproven()) is not None or self.readings is None:
+            return unproven
+        unread = await self.readings.find_unread_of(payment.from_address)
         return None if unread is None else hold_while_unread(unread, self.now())
 
     async def has_read(self, ledger: int) -> bool:

@@ -177,17 +177,11 @@ class Rail:
         return key
 
     def _get_treasury_keys(self, batch_transfers: Sequence[Transfer]) -> list[Keypair]:
-        """Return the treasury keys of transfers; raises Obstructed for an account that is not ours."""
-        signers = {}
-        for transfer in batch_transfers:
-            treasury = self.keys.treasuries[transfer.payer]
-            if treasury.public_key != transfer.from_address:
-                raise Obstructed(
-                    f"the settlement worker has no signing seed for {transfer.from_address}",
-                    ReasonCode.KEY_NOT_HELD,
-                )
-            signers[treasury.public_key] = treasury
-        return list(signers.values())
+        """Return the treasury keys of transfers; raises Obstructed when this worker does not have one."""
+        for why in self.keys.find_unheld(batch_transfers).values():
+            raise Obstructed(why.sentence, why.code)
+        payers = sorted({transfer.from_address for transfer in batch_transfers})
+        return [self.keys.treasuries[payer] for payer in payers]
 
     async def _refuse_frozen(self, channel: str, batch_transfers: Sequence[Transfer] = ()) -> None:
         """Raise Obstructed when an account is frozen by the validators: no ledger would include it."""
@@ -238,6 +232,7 @@ class Rail:
         frozen = await self.frozen_keys.find_frozen(payees)
         found = await self.memo_requirements.find_obstacles(batch_transfers)
         found |= ledger_entries.parse_accounts(reply).find_obstacles(batch_transfers)
+        found |= self.keys.find_unheld(batch_transfers)
         return found | {
             transfer.number: Reason(ReasonCode.ACCOUNT_FROZEN, f"{FROZEN} {transfer.to_address}")
             for transfer in batch_transfers

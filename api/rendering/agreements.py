@@ -1,6 +1,6 @@
 """What callers send and see of agreements and their versions."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated
 
@@ -25,12 +25,17 @@ class CoverageBody(Body):
 
 
 class VersionBody(Body):
-    """A version to publish: it holds until the next one does, or until `effective_until`."""
+    """
+    A version to publish: it holds until the next one does, or until `effective_until`. `bond` and `pool` are the
+    accounts that pay for its outages; what is left out stays as in the version before.
+    """
 
     effective_from: Instant | None = None
     effective_until: Instant | None = None
     policy: str | None = Field(None, min_length=1, max_length=100)
     coverage: CoverageBody = Field(default_factory=CoverageBody)
+    bond: Address | None = None
+    pool: Address | None = None
 
     def version(self, agreement: str, beginning: datetime) -> AgreementVersion:
         return AgreementVersion(
@@ -40,13 +45,15 @@ class VersionBody(Body):
             self.effective_until,
             self.policy,
             Coverage(sorted(set(self.coverage.sites)), sorted(set(self.coverage.services))),
+            None if self.bond is None else check_address(self.bond, "bond"),
+            None if self.pool is None else check_address(self.pool, "pool"),
         )
 
 
 class AgreementBody(VersionBody):
     """
-    An agreement to make, with its first version. The payees are proven wallets; the treasuries are those
-    that the engine signs for, and may be left out.
+    An agreement to make, with its first version. The payees are proven wallets; the treasuries `bond` and `pool` are
+    accounts of its own, or left out those of the settings.
     """
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -54,8 +61,10 @@ class AgreementBody(VersionBody):
     beneficiary_party: PartyId
     provider: Address
     beneficiary: Address
-    bond: Address | None = None
-    pool: Address | None = None
+
+    def first_version(self, beginning: datetime) -> AgreementVersion:
+        """The treasuries are those of the agreement itself."""
+        return replace(self.version(self.name, beginning), bond=None, pool=None)
 
     def agreement(self, default: Agreement) -> Agreement:
         return Agreement(
@@ -78,12 +87,14 @@ class AgreementVersionView(BaseModel):
     effective_until: datetime | None
     policy: str | None
     coverage: CoverageBody
+    bond: str
+    pool: str
     digest: str
     created_by: str
     created_at: datetime
 
     @classmethod
-    def of(cls, published: PublishedVersion) -> "AgreementVersionView":
+    def of(cls, published: PublishedVersion, made: Agreement) -> "AgreementVersionView":
         version = published.version
         since, covered = version.effective_from, version.coverage
         return cls(
@@ -93,6 +104,8 @@ class AgreementVersionView(BaseModel):
             effective_until=version.effective_until,
             policy=version.policy,
             coverage=CoverageBody(sites=covered.sites, services=covered.services),
+            bond=version.bond or made.bond,
+            pool=version.pool or made.pool,
             digest=version.digest(),
             created_by=published.created_by,
             created_at=published.created_at,
@@ -100,7 +113,9 @@ class AgreementVersionView(BaseModel):
 
 
 class AgreementView(BaseModel):
-    """The payout addresses are those of now; `newest` is the version that was published last."""
+    """
+    The payout addresses are those of now; `newest` is the version that was published last, and the treasuries are its.
+    """
 
     name: str
     provider_party: str
@@ -113,4 +128,5 @@ class AgreementView(BaseModel):
 
     @classmethod
     def of(cls, agreement: Agreement, newest: PublishedVersion) -> "AgreementView":
-        return cls(**asdict(agreement), newest=AgreementVersionView.of(newest))
+        last = AgreementVersionView.of(newest, agreement)
+        return cls(**asdict(agreement) | {"bond": last.bond, "pool": last.pool}, newest=last)

@@ -26,7 +26,8 @@ async def read_since(contents: DatabaseContents) -> TransfersSince | None:
         raise ChainMismatch(
             "the backup is of another network than STELLAR_NETWORK_PASSPHRASE names; check the settings"
         )
-    treasuries = (settings.stellar_bond_address, settings.stellar_pool_address)
+    own = {settings.stellar_bond_address, settings.stellar_pool_address}
+    treasuries = tuple(sorted(own | {*contents.treasuries}))
     history = connect(
         settings.stellar_rpc_url, passphrase, settings.stellar_usdc_issuer, treasuries
     )

@@ -1,6 +1,9 @@
 """Permissions: what may be done, by name, and which role may do it. What is not listed is denied."""
 
+from collections.abc import Collection
 from enum import StrEnum
+
+from domain.errors import Invalid
 
 
 class Role(StrEnum):
@@ -96,3 +99,14 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         }
     ),
 }
+
+
+def check_scopes(role: Role, scopes: Collection[Permission] | None) -> None:
+    """Refuse scopes that the role does not have: a key with them could not do what it was made for."""
+    beyond = sorted({*(scopes or ())} - PERMISSIONS[role])
+    if beyond:
+        raise Invalid(
+            "scopes",
+            f"{', '.join(beyond)} is beyond the role {role!s}, and scopes only narrow a role: choose among "
+            f"{', '.join(sorted(PERMISSIONS[role]))}, or give the key another role",
+        )

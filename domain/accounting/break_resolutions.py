@@ -11,7 +11,6 @@ from domain.accounting.journal import Entry, EntryKind
 from domain.accounting.postings import Posting
 from domain.digests import derive_id
 from domain.errors import Conflict, Invalid
-from domain.settlement.payments import Treasury
 
 LOSSES = "expense:reconciliation"
 NOTE_MAX = 1000
@@ -48,7 +47,7 @@ class BreakResolutionRecord:
 
 
 def make_resolution_entry(
-    resolution: BreakResolution, closing: Entry | None, treasury: Treasury | None
+    resolution: BreakResolution, closing: Entry | None, treasury: str | None
 ) -> Entry:
     """Take out of suspense what `closing` the break put there; refused where that was no loss."""
     if closing is None or treasury is None:

@@ -18,7 +18,6 @@ from typing import Any
 from domain.accounting.journal import Entry
 from domain.accounting.postings import Posting
 from domain.digests import derive_id
-from domain.settlement.payments import Treasury
 
 NOTE_MAX, OWNER_MAX = 1000, 100
 SUSPENSE = "suspense:reconciliation"
@@ -68,7 +67,7 @@ class Break:
     payment_id: str | None = None
     number: int | None = None
     transaction_hash: str | None = None
-    treasury: Treasury | None = None
+    treasury: str | None = None
     journal_stroops: int = 0
     chain_stroops: int = 0
     owed_to: str | None = None

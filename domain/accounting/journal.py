@@ -7,7 +7,7 @@ A debit is positive, a credit negative, in stroops. Accounts:
     expense:reconciliation            what breaks have cost, once it is given up
     payable:G...                      owed to a payee, and no signed bytes could pay it
     reserved:G...                     owed to a payee, and signed bytes may pay it at any moment
-    treasury:bond, treasury:pool      our accounts on the chain
+    treasury:GABC...                  an account of ours on the chain, a bond or a pool
     suspense:reconciliation           differences between journal and chain that a person closed, until they
                                       come back or are written off
 
@@ -107,7 +107,9 @@ def make_settlement(payment: Payment, transaction_hash: str) -> Entry:
         derive_id("ent", payment.id, "settlement", transaction_hash),
         EntryKind.SETTLEMENT,
         payment.id,
-        _make_postings(payment, f"reserved:{payment.to_address}", f"treasury:{payment.payer}"),
+        _make_postings(
+            payment, f"reserved:{payment.to_address}", f"treasury:{payment.from_address}"
+        ),
         transaction_hash=transaction_hash,
     )
 

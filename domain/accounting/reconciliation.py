@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.accounting.breaks import Break, BreakKind
-from domain.settlement.payments import Treasury
 
 GRACE_LEDGERS = 120
 # What our own bytes moved so many ledgers ago, and nobody has booked, reconciliation books itself.
@@ -133,7 +132,7 @@ class JournalSide:
     payment_id: str  # the lead payment
     amount_stroops: int
     allocations_stroops: int
-    treasury: Treasury
+    treasury: str
     from_address: str
     to_address: str
 
@@ -143,7 +142,6 @@ class ChainSide:
     """A transfer out of a treasury, and what the journal knows of it."""
 
     transfer: ChainTransfer
-    treasury: Treasury
     nth: int  # among the transfers of its number; the one in the journal comes first
     payment_id: str | None  # that the number was given to
     ours: bool  # made by bytes that we stored before they were sent
@@ -245,7 +243,7 @@ def _make_outflow_break(chain: ChainSide, kind: BreakKind, detail: str) -> Break
         chain.payment_id,
         seen.number,
         seen.transaction_hash,
-        chain.treasury,
+        seen.from_address,
         chain_stroops=seen.amount_stroops,
         unexplained=kind is not BreakKind.MISSING_IN_JOURNAL or not chain.ours,
     )
@@ -285,7 +283,7 @@ def _find_difference(journal: JournalSide, chain: ChainSide) -> Break | None:
         journal.payment_id,
         journal.number,
         seen.transaction_hash,
-        chain.treasury,
+        seen.from_address,
         journal.amount_stroops,
         seen.amount_stroops,
         journal.to_address if journal.to_address != seen.to_address else None,

@@ -45,7 +45,7 @@ class DatabaseContents:
 
     `server_id` is the identity of the server's files, `transaction` the next transaction id it gives;
     `networks` are SHA-256 of passphrases, `known_hashes` the transactions of later ledgers by which
-    confirmed payments were made.
+    confirmed payments were made. `treasuries` are the addresses that agreements pay from.
     """
 
     at: datetime
@@ -60,6 +60,7 @@ class DatabaseContents:
     tables: Mapping[str, TableSummary]
     journal: JournalTotals
     violated: Sequence[str] = ()
+    treasuries: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from domain.settlement.payments import Payment
 
 # The most operations the network takes in one transaction.
 OPERATIONS_MAX = 100
+# The most treasuries that one transaction pays from: it takes 20 signatures, and one is its channel's.
+PAYERS_MAX = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,17 @@ class Plan:
     def transfers(self, ready: Sequence[Payment]) -> list[Transfer]:
         """Put payments that are ready into as few transfers as the plan allows."""
         return net_payments(ready) if self.netting_window_seconds else transfer_each(ready)
+
+    def choose_transfers(self, ready: Sequence[Payment]) -> list[Transfer]:
+        """Return what goes into one batch of all that is ready; the rest goes into the next ones."""
+        chosen, payers = list[Transfer](), set[str]()
+        for transfer in self.transfers(ready):
+            if len(chosen) == self.transfers_max:
+                break
+            if len(payers | {transfer.from_address}) <= PAYERS_MAX:
+                chosen.append(transfer)
+                payers.add(transfer.from_address)
+        return chosen
 
     def window_began(self, now: datetime) -> datetime:
         """Return the instant before which a payment must have been ready; windows are of UTC."""

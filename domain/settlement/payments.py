@@ -110,7 +110,7 @@ STOPPED = frozenset({PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED, PaymentStatus
 
 
 class Treasury(StrEnum):
-    """The two accounts this engine signs for."""
+    """Which of an agreement's two treasuries pays: its bond a penalty, its pool a reward."""
 
     BOND = "bond"
     POOL = "pool"
@@ -288,9 +288,8 @@ def check_payment(payment: Payment, revision: int, verdict: Verdict) -> None:
 
 
 def redirect(payment: Payment, agreement: Agreement) -> Payment:
-    """Return the payment between the addresses that the agreement names by now."""
-    from_address, to_address = _find_addresses(payment.type, agreement)
-    return replace(payment, from_address=from_address, to_address=to_address)
+    """Return the payment to the address that its payee has by now; the treasury that owes it stays."""
+    return replace(payment, to_address=_find_addresses(payment.type, agreement)[1])
 
 
 def _find_addresses(type_: PaymentType, agreement: Agreement) -> tuple[str, str]:

@@ -180,6 +180,12 @@ def check_payout(proven_at: datetime | None, readiness: Readiness) -> None:
         raise Conflict(f"{readiness.address} cannot be paid: {readiness.obstacle}")
 
 
+def check_payer(role: str, readiness: Readiness) -> None:
+    """Refuse a treasury that could pay nobody: it does not exist, or cannot hold the asset."""
+    if not readiness.funded or not readiness.trustline or not readiness.authorised:
+        raise Conflict(f"{readiness.address} cannot pay as {role}: {readiness.obstacle}")
+
+
 def compute_effective_at(now: datetime, cool_off_hours: int) -> datetime:
     """Return when a change of payout takes effect: late enough to notice a stolen key."""
     return now + timedelta(hours=cool_off_hours)

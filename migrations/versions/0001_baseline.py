@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_790ab5794a4c"
+revision = "0001_b40e0a0f94ea"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -634,6 +634,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("day", "side", "account", name=op.f("pk_spending")),
     )
     op.create_table(
+        "treasuries",
+        sa.Column("address", sa.String(length=56), nullable=False),
+        sa.Column(
+            "added_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.Column("since_ledger", sa.BigInteger(), nullable=False),
+        sa.Column("joined", sa.Boolean(), nullable=False),
+        sa.Column("read_to", sa.BigInteger(), nullable=True),
+        sa.Column("signable", sa.Boolean(), nullable=True),
+        sa.Column("balance_stroops", sa.BigInteger(), nullable=True),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("address", name=op.f("pk_treasuries")),
+    )
+    op.create_table(
         "troubles",
         sa.Column("passphrase", sa.String(length=200), nullable=False),
         sa.Column("code", sa.String(length=40), nullable=False),
@@ -916,6 +930,8 @@ def upgrade() -> None:
         sa.Column("effective_from", sa.DateTime(timezone=True), nullable=False),
         sa.Column("effective_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("policy", sa.String(length=100), nullable=True),
+        sa.Column("bond", sa.String(length=56), nullable=True),
+        sa.Column("pool", sa.String(length=56), nullable=True),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("created_by", sa.String(length=200), nullable=False),
         sa.Column(
@@ -1635,7 +1651,7 @@ def upgrade() -> None:
         sa.Column("payment_id", sa.String(length=64), nullable=True),
         sa.Column("number", sa.Numeric(precision=20, scale=0), nullable=True),
         sa.Column("transaction_hash", sa.String(length=64), nullable=True),
-        sa.Column("treasury", sa.String(length=20), nullable=True),
+        sa.Column("treasury", sa.String(length=56), nullable=True),
         sa.Column("journal_stroops", sa.BigInteger(), nullable=False),
         sa.Column("chain_stroops", sa.BigInteger(), nullable=False),
         sa.Column("owed_to", sa.String(length=56), nullable=True),

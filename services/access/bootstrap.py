@@ -6,7 +6,7 @@ from datetime import datetime
 from adapters.postgres import events
 from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
-from adapters.postgres.sla.agreements import agreements
+from adapters.postgres.sla.agreements import agreements, treasuries
 from domain.access.permissions import Role
 from domain.audit import make_audit_entry, make_engine_request
 from domain.digests import format_instant
@@ -22,8 +22,8 @@ async def bootstrap(database: Database, key: str, wanted: Agreement, at: datetim
             payload, when = {"name": "admin", "role": Role.ADMIN}, format_instant(at)
             entry = make_audit_entry("key/admin", "key.given", by, at, payload, when)
             await events.publish(connection, entry)
-        check_payees(wanted, await agreements.list_treasuries(connection))
-        check_unpaid(wanted, await agreements.list_payees(connection))
+        check_payees(wanted, await treasuries.list_addresses(connection))
+        check_unpaid(wanted.treasuries, await agreements.list_payees(connection))
         check_agreement(wanted, await agreements.add_agreement(connection, wanted))
         subject = f"agreement/{wanted.name}"
         # The same entry at each start, so that it is written with the first.

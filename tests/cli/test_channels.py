@@ -44,7 +44,12 @@ async def run(stack: Stack, *arguments: str, **changes: str | None) -> tuple[int
     environment = surroundings(stack, **changes)
     command = partial(run_command, environment=environment, merged=True)
     ended = await asyncio.to_thread(command, "cli.main", "channels", *arguments)
-    seeds = [value for name, value in environment.items() if name.endswith("_SEED")]
+    seeds = [
+        seed
+        for name, value in environment.items()
+        if name.endswith(("_SEED", "_SEEDS"))
+        for seed in value.split(",")
+    ]
     assert not any(seed in ended.stdout for seed in seeds)
     return ended.returncode, ended.stdout
 

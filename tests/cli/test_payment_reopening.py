@@ -25,7 +25,7 @@ from services.accounting.reconciliation.compare_chain import CompareChain, compa
 from stellar_sandbox.faults.fault_plan import Fault
 from tests.simulation.scratch_databases import ScratchDatabase, make_scratch_database
 from tests.simulation.world import PASSPHRASE
-from tests.testkit.settlement.channel_release_scenario import TREASURIES, Scene, scene
+from tests.testkit.settlement.channel_release_scenario import Scene, scene
 
 SHOWS = ("sendTransaction", "getTransaction", "getTransactions", "getLedgerEntries")
 
@@ -82,7 +82,7 @@ async def compare(here: Scene) -> list[str]:
     """Read the chain and compare; return the kinds of new breaks."""
     await here.reconciled()
     run = ReconciliationRun(datetime.now(UTC))
-    found = await compare_chain(here.scratch.database, CompareChain(run, TREASURIES, True))
+    found = await compare_chain(here.scratch.database, CompareChain(run, True))
     return [each.kind for each in found.new if each.payment_id == here.payment.id]
 
 

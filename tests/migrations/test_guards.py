@@ -26,7 +26,7 @@ from tests.testkit.accounting.fake_chain_history import (
 from tests.testkit.settlement.payment_factory import owe_payment
 
 HASH = "aa" * 32
-BETWEEN_TREASURIES = (Posting("treasury:bond", 1), Posting("treasury:pool", -1))
+BETWEEN_TREASURIES = (Posting("treasury:GBOND", 1), Posting("treasury:GPOOL", -1))
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ async def test_temporary_tables_do_not_hide_the_journal_from_its_guards(
             "CREATE TEMP TABLE entries (id text, lines int) ON COMMIT DROP",
             "INSERT INTO public.entries (id, kind, currency, lines, slot)"
             " VALUES ('ent_hidden', 'adjustment', 'USDC', 1, 0)",
-            "INSERT INTO public.postings VALUES ('ent_hidden', 1, 'treasury:bond', 5)",
+            "INSERT INTO public.postings VALUES ('ent_hidden', 1, 'treasury:GBOND', 5)",
             "INSERT INTO postings VALUES ('ent_hidden', 0)",
         )
 

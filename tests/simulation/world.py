@@ -28,7 +28,7 @@ from devstack.bench import seed_payments
 from domain.access.scopes import EVERYTHING
 from domain.errors import TryAgain
 from domain.settlement.attempts import Attempt
-from domain.settlement.payments import BlockPaymentInput, Treasury
+from domain.settlement.payments import BlockPaymentInput
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.faults.fault_plan import Fault
 from stellar_sandbox.ledger.entries import AccountEntry
@@ -51,7 +51,7 @@ BOND, POOL, FEES, OPERATOR = key("bond"), key("pool"), key("fees"), key("operato
 PROVIDER, BENEFICIARY, ISSUER = key("provider"), key("beneficiary"), key("issuer")
 CHANNEL_KEYS = [key(f"channel {number}") for number in range(CHANNELS)]
 KEYS = Keys(
-    {Treasury.BOND: BOND, Treasury.POOL: POOL},
+    {pair.public_key: pair for pair in (BOND, POOL)},
     {channel.public_key: channel for channel in CHANNEL_KEYS},
     FEES,
     OPERATOR,

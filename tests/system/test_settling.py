@@ -177,7 +177,7 @@ async def test_each_trouble_shows_while_it_lasts(house: Stack, caller: httpx.Asy
     outage_id = await owe(caller)
     found = await wait_for_codes(caller, "breaks_open", "payments_blocked", "treasury_short")
     assert found["treasury_short"]["missing"] == "900"
-    assert found["treasury_short"]["subject"] == "bond"
+    assert found["treasury_short"]["subject"] == bond
     assert found["payments_blocked"]["count"] == 1
     assert all(trouble["since"] for trouble in found.values())
     await wait_for_payment(caller, outage_id, reason_code="treasury_underfunded")

@@ -148,16 +148,19 @@ async def hold_scratch_database(server_url: str) -> AsyncIterator[str]:
         await asyncio.to_thread(_drop_database, server_url, name)
 
 
+NOBODY = Agreement("default", "GBOND", "GPOOL", "GPROVIDER", "GBENEFICIARY")
+
+
 @asynccontextmanager
-async def open_scratch_database(server_url: str) -> AsyncIterator[Database]:
-    """Open a scratch database with an agreement of parties that exist on no chain."""
+async def open_scratch_database(
+    server_url: str, agreement: Agreement = NOBODY
+) -> AsyncIterator[Database]:
+    """Open a scratch database with an agreement, of parties that exist on no chain unless it is said."""
     async with hold_scratch_database(server_url) as url:
         database = Database(url, connections_max=12)
         try:
             async with database.transaction() as connection:
-                await add_agreement(
-                    connection, Agreement("default", "GBOND", "GPOOL", "GPROVIDER", "GBENEFICIARY")
-                )
+                await add_agreement(connection, agreement)
             yield database
         finally:
             await database.close()

@@ -10,12 +10,15 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from sqlalchemy import select
+from sqlalchemy.engine import make_url
 from stellar_sdk import Keypair
 
 from activities.networks import ChainReadings
 from activities.settlement.channels import ChannelClaim
 from adapters.postgres import networks
 from adapters.postgres.database import Database
+from adapters.postgres.sla.agreements.treasuries import list_records
+from adapters.postgres.sla.agreements.versions import add_version
 from adapters.postgres.tables import troubles as table_of_troubles
 from adapters.stellar.accounts.channels import ChannelAccounts
 from adapters.stellar.accounts.claims import ClaimAccount
@@ -25,7 +28,8 @@ from adapters.stellar.signing.keys import derive_channel_keypairs
 from devstack.environment.stack import Stack
 from domain.networks import ReadingBound
 from domain.settlement.channels import ClaimTimes
-from domain.settlement.payments import Treasury
+from domain.sla.agreements.agreements import Agreement
+from domain.sla.agreements.versions import AgreementVersion
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import FEES, ISSUER, PAYER, STRANGER
 from tests.adapters.stellar.conftest import (
@@ -42,6 +46,8 @@ from worker import chain_monitor
 from worker.chain_monitor import ChainMonitor
 
 OWN = "A network of its own"
+# One account may be both: a sentence names it once.
+PAID_BY = Agreement("default", PAYER.public_key, PAYER.public_key, "GPROVIDER", "GBENEFICIARY")
 SIX = {pair.public_key: pair for pair in derive_channel_keypairs(MASTER.secret, 6)}
 
 
@@ -67,8 +73,18 @@ def make_monitor(
 @pytest.fixture
 async def scratch(stack: Stack) -> AsyncIterator[Database]:
     """A database of its own: that of the stack knows the transfers of another network."""
-    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"], PAID_BY) as database:
+        name = make_url(database.url).database
+        async with database.autocommit() as connection:
+            # Otherwise it is a trouble itself.
+            keeping = f'ALTER DATABASE "{name}" SET synchronous_commit = on'
+            await connection.exec_driver_sql(keeping)
         yield database
+
+
+@pytest.fixture
+def database(scratch: Database) -> Database:
+    return scratch
 
 
 def begin_rounds(monitor: ChainMonitor, scratch: Database) -> asyncio.Task[None]:
@@ -150,9 +166,8 @@ async def test_an_asset_without_an_issuer_is_reported(
     said = await troubles(database)
     assert "the asset's contract does not exist on this network" in said
     assert f"STELLAR_USDC_ISSUER is {STRANGER.public_key}" in said
-    assert f"the bond treasury {PAYER.public_key} has no trustline for the asset" in said
-    assert f"the pool treasury {PAYER.public_key} has no trustline for the asset" in said
-    assert caplog.text.count("ALARM") == 3
+    assert f"the treasury {PAYER.public_key} has no trustline for the asset" in said
+    assert caplog.text.count("ALARM") == 2
     await make_monitor(box, database).begin()
     assert await troubles(database) == ""
 
@@ -160,12 +175,22 @@ async def test_an_asset_without_an_issuer_is_reported(
 async def test_a_treasury_without_a_trustline_is_reported(
     api: httpx.AsyncClient, box: StellarSandbox, database: Database
 ) -> None:
-    treasuries = {Treasury.BOND: STRANGER, Treasury.POOL: PAYER}
+    async with database.transaction() as connection:
+        named = AgreementVersion(
+            "default", 2, datetime(2026, 1, 1, tzinfo=UTC), bond=STRANGER.public_key
+        )
+        await add_version(connection, named, "a test")
     plan_faults(box, {"kind": "frozen_trustline", "address": PAYER.public_key})
-    await make_monitor(box, database, treasuries=treasuries).begin()
+    await make_monitor(box, database).begin()
     said = await troubles(database)
-    assert f"the bond treasury {STRANGER.public_key} does not exist" in said
-    assert f"the issuer has frozen the pool treasury {PAYER.public_key}" in said
+    assert f"the treasury {STRANGER.public_key} does not exist" in said
+    assert f"no signing seed for treasury {STRANGER.public_key}" in said
+    assert f"the issuer has frozen the treasury {PAYER.public_key}" in said
+    async with database.autocommit() as connection:
+        seen = {each.address: each for each in await list_records(connection, datetime.now(UTC))}
+    assert (seen[STRANGER.public_key].signable, seen[PAYER.public_key].signable) == (False, True)
+    assert seen[STRANGER.public_key].balance_stroops is None
+    assert seen[PAYER.public_key].balance_stroops == 1_000_000 * 10_000_000
     plan_faults(box)
     await make_monitor(box, database).begin()
 

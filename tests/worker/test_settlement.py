@@ -28,6 +28,7 @@ def environment(stack: Stack, **changes: str | None) -> dict[str, str]:
         f"STELLAR_{name.upper()}_SEED": seeds[name]
         for name in ("bond", "pool", "channels", "fees", "operator")
     }
+    known["STELLAR_TREASURY_SEEDS"] = seeds["second_bond"]
     found: dict[str, str | None] = {**os.environ, **stack.environment, **known, **changes}
     return {name: value for name, value in found.items() if value is not None}
 
@@ -71,8 +72,8 @@ async def test_nobody_else_starts_with_a_seed(
 ) -> None:
     given = environment(stack)
     said = await refusal(given, module)
-    for name in ("BOND", "POOL", "CHANNELS", "FEES", "OPERATOR"):
-        variable = f"STELLAR_{name}_SEED"
+    for name in ("BOND_SEED", "TREASURY_SEEDS", "CHANNELS_SEED", "FEES_SEED", "OPERATOR_SEED"):
+        variable = f"STELLAR_{name}"
         assert f"{variable}: this process signs nothing and must not have a seed" in said
         assert given[variable] not in said
 
@@ -95,7 +96,9 @@ async def test_a_database_that_may_forget_is_refused(
     async with hold_scratch_database(stack.environment["DATABASE_URL"]) as url:
         given = environment(stack, DATABASE_URL=url) | {"BOOTSTRAP_API_KEY": "k" * 16}
         if module is not SIGNER:
-            given = {name: text for name, text in given.items() if not name.endswith("_SEED")}
+            given = {
+                name: text for name, text in given.items() if not name.endswith(("_SEED", "_SEEDS"))
+            }
         said = await refusal(given, module)
     name = make_url(url).database
     assert "PostgreSQL may forget what it has committed: synchronous_commit is off" in said

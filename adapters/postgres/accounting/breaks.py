@@ -23,7 +23,6 @@ from domain.accounting.breaks import (
 )
 from domain.accounting.reconciliation import Gap
 from domain.errors import NotFound
-from domain.settlement.payments import Treasury
 
 _COLUMNS = (
     *("id", "kind", "subject", "detail", "payment_id", "number", "transaction_hash", "treasury"),
@@ -173,7 +172,7 @@ def _to_break(row: RowMapping) -> Break:
         row["payment_id"],
         None if row["number"] is None else int(row["number"]),
         row["transaction_hash"],
-        None if row["treasury"] is None else Treasury(row["treasury"]),
+        row["treasury"],
         row["journal_stroops"],
         row["chain_stroops"],
         row["owed_to"],

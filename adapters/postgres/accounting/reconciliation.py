@@ -5,16 +5,15 @@ One statement joins both sides and returns only the rows where they are not plai
 domain/accounting/reconciliation.py decides what each of these is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import RowMapping, delete, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.sla.agreements import treasuries
 from adapters.postgres.tables import (
-    agreements,
     chain_cursor,
     chain_gaps,
     chain_transfers,
@@ -34,7 +33,6 @@ from domain.accounting.reconciliation import (
     Start,
     Suspect,
 )
-from domain.settlement.payments import Treasury
 
 RUNS_KEPT = timedelta(days=7)
 
@@ -70,25 +68,45 @@ async def list_gaps(connection: AsyncConnection) -> list[Gap]:
     return [Gap(row.first_ledger, row.last_ledger) for row in rows]
 
 
-async def save_page(
-    connection: AsyncConnection, passphrase: str, begin: Start, page: ChainPage
-) -> None:
-    """
-    Save the transfers of a page, the cursor after it, and the gap before it, in one transaction.
-
-    A gap is saved only when reading went on after it, because until then a node with a longer history
-    may come back. Another reader writes the same rows; the cursor never goes back.
-    """
+async def save_transfers(connection: AsyncConnection, page: ChainPage) -> None:
+    """Save the transfers of a page; another reader writes the same rows."""
     if page.transfers:
         rows = [
             {name: getattr(transfer, name) for name in ChainTransfer.__slots__}
             for transfer in page.transfers
         ]
         await connection.execute(upsert(chain_transfers).on_conflict_do_nothing(), rows)
+
+
+async def save_page(
+    connection: AsyncConnection,
+    passphrase: str,
+    begin: Start,
+    page: ChainPage,
+    read: Collection[str],
+) -> bool:
+    """
+    Save the transfers of a page, the cursor after it, and the gap before it, in one transaction. False when another
+    treasury than those `read` has joined meanwhile: then the cursor stays, and the caller reads anew.
+
+    A gap is saved only when reading went on after it, because until then a node with a longer history
+    may come back. The cursor never goes back.
+    """
+    await save_transfers(connection, page)
     if page.ledger < begin.ledger:
-        return  # the first ledger itself is not complete yet
+        return True  # the first ledger itself is not complete yet
+    await treasuries.lock(connection)
+    if {*await treasuries.list_joined(connection)} - {*read}:
+        return False
     if begin.gap is not None:
         await _save_gap(connection, begin.gap)
+    await _move_cursor(connection, passphrase, begin, page)
+    return True
+
+
+async def _move_cursor(
+    connection: AsyncConnection, passphrase: str, begin: Start, page: ChainPage
+) -> None:
     statement = upsert(chain_cursor).values(
         one=True,
         first_ledger=begin.ledger,
@@ -132,6 +150,15 @@ _IS_OURS = """(
     OR EXISTS (SELECT FROM envelopes e WHERE e.inner_hash = {hash})
 )"""
 
+# What an account sent before it was named as a treasury is nobody's to explain, but for what bears a payment's number.
+_IS_OUTFLOW = """
+    t.ledger <= :ledger AND t.amount_stroops > 0 AND EXISTS (
+        SELECT FROM treasuries y WHERE y.address = t.from_address AND y.joined AND (
+            t.ledger > y.since_ledger OR EXISTS (SELECT FROM payments q WHERE q.number::numeric = t.number)
+        )
+    )
+"""
+
 # The CTE `journal` is the journal's side, and the only part that knows the tables of payments. A transfer
 # of nothing is no outflow: anybody can make a treasury send it, since it needs no authorisation. A payment
 # in a ledger that was not read yet is left out, unless it was made well before the newest one closed.
@@ -145,7 +172,7 @@ _COMPARED = f"""
                     THEN min(p.from_address) ELSE 'several' END AS from_address,
                CASE WHEN min(p.to_address) = max(p.to_address)
                     THEN min(p.to_address) ELSE 'several' END AS to_address,
-               min(p.payer) AS payer
+               min(p.from_address) AS treasury
         FROM payments p LEFT JOIN allocations s ON s.payment_id = p.id AND s.live
         WHERE p.status = 'confirmed'
           AND coalesce(p.ledger, :first_ledger) >= :first_ledger
@@ -164,7 +191,7 @@ _COMPARED = f"""
         ) AS nth
         FROM chain_transfers t
         LEFT JOIN journal b ON b.number = t.number AND b.transaction_hash = t.transaction_hash
-        WHERE t.from_address = ANY(:treasuries) AND t.ledger <= :ledger AND t.amount_stroops > 0
+        WHERE {_IS_OUTFLOW}
     )
 """
 
@@ -173,7 +200,7 @@ SUSPECTS = text(
     + f"""
     SELECT b.number AS journal_number, b.transaction_hash AS journal_hash,
            b.payment_id AS journal_payment_id, b.amount_stroops AS journal_stroops,
-           b.allocations_stroops, b.payer, b.from_address AS journal_from, b.to_address AS journal_to,
+           b.allocations_stroops, b.treasury, b.from_address AS journal_from, b.to_address AS journal_to,
            o.*, p.id AS chain_payment_id,
            p.status = 'confirmed' AND l.number <> o.number AS paid_otherwise,
            {_IS_OURS.format(hash="o.transaction_hash")} AS ours
@@ -190,37 +217,17 @@ SUSPECTS = text(
 )
 
 
-async def list_suspects(
-    connection: AsyncConnection, reading: CursorRecord, treasuries: Mapping[str, Treasury]
-) -> list[Suspect]:
+async def list_suspects(connection: AsyncConnection, reading: CursorRecord) -> list[Suspect]:
     """Join journal and chain both ways; return every row where they are not plainly the same."""
-    rows = await connection.execute(SUSPECTS, _make_scope(reading, treasuries))
+    scope = {name: getattr(reading, name) for name in ("first_ledger", "ledger", "closed_at")}
+    rows = await connection.execute(SUSPECTS, scope)
     return [
         Suspect(
             None if row["journal_number"] is None else _to_journal_side(row),
-            None if row["position"] is None else _to_chain_side(row, treasuries),
+            None if row["position"] is None else _to_chain_side(row),
         )
         for row in rows.mappings()
     ]
-
-
-def _make_scope(reading: CursorRecord, treasuries: Mapping[str, Treasury]) -> dict[str, Any]:
-    return {
-        "first_ledger": reading.first_ledger,
-        "ledger": reading.ledger,
-        "closed_at": reading.closed_at,
-        "treasuries": list(treasuries),
-    }
-
-
-async def get_treasuries(connection: AsyncConnection) -> dict[str, Treasury]:
-    """Return the treasuries of all agreements, earlier ones too: the journal has their payments."""
-    rows = await connection.execute(select(agreements.c.bond, agreements.c.pool))
-    return {
-        address: treasury
-        for row in rows
-        for address, treasury in ((row.bond, Treasury.BOND), (row.pool, Treasury.POOL))
-    }
 
 
 def _to_journal_side(row: RowMapping) -> JournalSide:
@@ -230,13 +237,13 @@ def _to_journal_side(row: RowMapping) -> JournalSide:
         row["journal_payment_id"],
         int(row["journal_stroops"]),
         int(row["allocations_stroops"]),
-        Treasury(row["payer"]),
+        row["treasury"],
         row["journal_from"],
         row["journal_to"],
     )
 
 
-def _to_chain_side(row: RowMapping, treasuries: Mapping[str, Treasury]) -> ChainSide:
+def _to_chain_side(row: RowMapping) -> ChainSide:
     transfer = ChainTransfer(
         row["position"],
         row["kind"],
@@ -248,26 +255,21 @@ def _to_chain_side(row: RowMapping, treasuries: Mapping[str, Treasury]) -> Chain
         None if row["number"] is None else int(row["number"]),
         row["amount_stroops"],
     )
-    treasury = treasuries[row["from_address"]]
     by, otherwise = row["chain_payment_id"], bool(row["paid_otherwise"])
-    return ChainSide(transfer, treasury, row["nth"], by, row["ours"], otherwise)
+    return ChainSide(transfer, row["nth"], by, row["ours"], otherwise)
 
 
 _OUTFLOWS = text(
-    """
-    SELECT count(*) AS transfers, coalesce(sum(amount_stroops), 0) AS stroops
-    FROM chain_transfers
-    WHERE from_address = ANY(:treasuries) AND ledger <= :ledger AND amount_stroops > 0
+    f"""
+    SELECT count(*) AS transfers, coalesce(sum(t.amount_stroops), 0) AS stroops
+    FROM chain_transfers t WHERE {_IS_OUTFLOW}
     """
 )
 
 
-async def sum_outflows(
-    connection: AsyncConnection, reading: CursorRecord, treasuries: Mapping[str, Treasury]
-) -> tuple[int, int]:
+async def sum_outflows(connection: AsyncConnection, reading: CursorRecord) -> tuple[int, int]:
     """Return the number of transfers out of the treasuries and their sum in stroops, as far as read."""
-    scope = {"ledger": reading.ledger, "treasuries": list(treasuries)}
-    row = (await connection.execute(_OUTFLOWS, scope)).one()
+    row = (await connection.execute(_OUTFLOWS, {"ledger": reading.ledger})).one()
     return row.transfers, int(row.stroops)
 
 

@@ -138,17 +138,3 @@ async def find_write_obstacle(connection: AsyncConnection) -> Trouble | None:
     except DBAPIError as error:
         return Trouble(TroubleCode.WRITES_FAILING, f"PostgreSQL cannot write: {error.orig}".strip())
     return None
-
-
-_UNSIGNED = text(
-    """
-    SELECT from_address, sum(amount_stroops)::bigint AS stroops FROM payments
-    WHERE status IN ('pending', 'on_hold', 'blocked') GROUP BY from_address
-    """
-)
-
-
-async def sum_unsigned(connection: AsyncConnection) -> dict[str, int]:
-    """Return the stroops that each treasury owes by payments for which nothing is signed."""
-    rows = await connection.execute(_UNSIGNED)
-    return {row.from_address: row.stroops for row in rows}

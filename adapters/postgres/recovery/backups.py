@@ -92,6 +92,7 @@ async def read_contents(connection: AsyncConnection) -> DatabaseContents:
         networks=sorted(hash_passphrase(each) for each in passphrases),
         tables=await _summarize_tables(connection),
         journal=JournalTotals(**totals),
+        treasuries=sorted(await connection.scalars(text("SELECT address FROM treasuries"))),
     )
 
 

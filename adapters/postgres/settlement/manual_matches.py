@@ -45,7 +45,7 @@ _OUT_OF_BAND = text(
               AND coalesce(s.number, u.number)::numeric = t.number) AS receipt_of
     FROM payments p JOIN outages o ON o.id = p.outage_id
     JOIN chain_transfers t ON t.number = p.number::numeric AND t.amount_stroops > 0
-     AND t.from_address IN (SELECT bond FROM agreements UNION SELECT pool FROM agreements)
+     AND t.from_address IN (SELECT address FROM treasuries)
     LEFT JOIN manual_matches a ON a.payment_id = p.id AND a.position = t.position
     WHERE p.id = ANY(:payment_ids)
       AND NOT EXISTS (SELECT FROM known WHERE known.hash = t.transaction_hash)
@@ -119,7 +119,7 @@ _MADE_ELSEWHERE = text(
     FROM chain_transfers t JOIN payments p
       ON p.number = CASE WHEN t.number < 9223372036854775808 THEN t.number::bigint END
     WHERE t.position >= :first AND t.position < :after AND t.amount_stroops > 0
-      AND t.from_address IN (SELECT bond FROM agreements UNION SELECT pool FROM agreements)
+      AND t.from_address IN (SELECT address FROM treasuries)
       AND NOT EXISTS (SELECT FROM envelopes e WHERE e.hash = t.transaction_hash)
       AND NOT EXISTS (SELECT FROM envelopes e WHERE e.inner_hash = t.transaction_hash)
     ORDER BY t.transaction_hash LIMIT 100

@@ -61,7 +61,7 @@ def _make_payout(role: str) -> str:
 _CONTEXT = f"""
     SELECT o.id, o.site_name, o.severity, o.detected_at, o.policy AS name, o.policy_version AS version_bound,
            p.effective_from, p.dispute_window_seconds, p.decision_window_seconds, p.terms,
-           o.agreement, a.bond, a.pool, a.provider_party, a.beneficiary_party,
+           o.agreement, coalesce(b.bond, a.bond) AS bond, coalesce(b.pool, a.pool) AS pool, a.provider_party, a.beneficiary_party,
            {_make_payout("provider")}, {_make_payout("beneficiary")},
            o.correlation_id, o.fingerprint, o.version, o.status, o.resolution_key, o.resolved_at,
            o.dispute_deadline, o.part_of, o.settled_elsewhere,
@@ -81,6 +81,7 @@ _CONTEXT = f"""
     FROM outages o
     JOIN policies p ON p.name = o.policy AND p.version = o.policy_version
     JOIN agreements a ON a.name = o.agreement
+    JOIN agreement_versions b ON b.agreement = o.agreement AND b.version = o.agreement_version
     LEFT JOIN LATERAL (  -- the verdicts on one that is reopened are taken back
         SELECT * FROM sla_results r WHERE r.outage_id = o.id
           AND o.status NOT IN ('{OutageStatus.DECLARED}', '{OutageStatus.CANCELLED}')

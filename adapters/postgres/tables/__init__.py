@@ -72,6 +72,7 @@ from adapters.postgres.tables.reconciliation import (
     chain_transfers,
     manual_matches,
     reconciliation_runs,
+    treasuries,
 )
 from adapters.postgres.tables.sla.agreements import (
     agreement_coverages,
@@ -164,6 +165,7 @@ __all__ = [
     "sla_results",
     "spending",
     "submissions",
+    "treasuries",
     "troubles",
     "violations",
     "wallet_challenges",

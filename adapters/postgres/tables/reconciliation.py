@@ -47,6 +47,23 @@ chain_cursor = Table(
     sa.CheckConstraint("one", name="one"),
 )
 
+# The accounts that agreements pay from, each since it was named for the first time; none is ever taken out.
+treasuries = Table(
+    "treasuries",
+    metadata,
+    Column("address", String(56), primary_key=True),
+    Column("added_at", Instant, nullable=False, server_default=text("now()")),
+    # How far the chain was read when it was named: what it sent until then is not ours to explain.
+    Column("since_ledger", sa.BigInteger, nullable=False),
+    # Whether its transfers are read with those of the others, up to `chain_cursor`; until then, how far.
+    Column("joined", sa.Boolean, nullable=False),
+    Column("read_to", sa.BigInteger),
+    # What the settlement worker saw last: whether it has the seed, and what the account holds; NULL before it looked.
+    Column("signable", sa.Boolean),
+    Column("balance_stroops", sa.BigInteger),
+    Column("seen_at", Instant),
+)
+
 reconciliation_runs = Table(
     "reconciliation_runs",
     metadata,
@@ -89,7 +106,7 @@ breaks = Table(
     Column("payment_id", String(64), sa.ForeignKey("payments.id")),
     Column("number", sa.Numeric(20, 0)),
     Column("transaction_hash", String(64)),
-    Column("treasury", String(20)),
+    Column("treasury", String(56)),
     Column("journal_stroops", sa.BigInteger, nullable=False),
     Column("chain_stroops", sa.BigInteger, nullable=False),
     Column("owed_to", String(56)),

@@ -1,52 +1,72 @@
 """What must exist before anything can be paid: the asset's contract, and the treasuries' trustlines."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from stellar_sdk import Address, xdr
+from stellar_sdk.soroban_rpc import GetLedgerEntriesResponse
 
 from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing.soroban_transfers import Asset
 from domain.accounting.troubles import Trouble, TroubleCode
 from domain.money import format_amount
-from domain.settlement.payments import Treasury
+
+# A question takes 200 entries: the contract's, and two of each account.
+ACCOUNTS_AT_ONCE = 99
 
 
-async def find_troubles(
-    nodes: Nodes, asset: Asset, treasuries: Mapping[Treasury, str], owed: Mapping[str, int]
-) -> list[Trouble]:
+@dataclass(frozen=True, slots=True)
+class TreasuryReport:
+    """What prevents payments, and how much of the asset each account may send; None where it holds none."""
+
+    found: Sequence[Trouble]
+    balances: Mapping[str, int | None]
+
+
+async def read_treasuries(nodes: Nodes, asset: Asset, owed: Mapping[str, int]) -> TreasuryReport:
     """
-    Return what prevents payments by our treasuries, in one call; `owed` is what each address is to pay.
+    Return what prevents payments by our treasuries; `owed` is what each address is to pay.
 
     Raises ChainUnavailable when no node answers.
     """
-    addresses = sorted(set(treasuries.values()))
+    found, balances = list[Trouble](), dict[str, int | None]()
+    addresses = sorted(owed)
+    for start in range(0, max(len(addresses), 1), ACCOUNTS_AT_ONCE):
+        some = addresses[start : start + ACCOUNTS_AT_ONCE]
+        reply = await _read_entries(nodes, asset, some)
+        entries = [xdr.LedgerEntryData.from_xdr(result.xdr) for result in reply.entries or []]
+        if not start and not any(entry.contract_data is not None for entry in entries):
+            sentence = (
+                "the asset's contract does not exist on this network; STELLAR_USDC_ISSUER is "
+                f"{asset.classic.issuer}; correct it, or deploy the contract"
+            )
+            found.append(Trouble(TroubleCode.ASSET_MISSING, sentence))
+        known = ledger_entries.parse_accounts(reply)
+        seen = [_find_trouble(known, asset, address, owed[address]) for address in some]
+        found += [trouble for trouble in seen if trouble is not None]
+        balances |= {
+            address: known.lines[address].spendable_stroops if address in known.lines else None
+            for address in some
+        }
+    return TreasuryReport(found, balances)
+
+
+async def _read_entries(
+    nodes: Nodes, asset: Asset, addresses: Sequence[str]
+) -> GetLedgerEntriesResponse:
     question = [_make_instance_key(asset.contract), *ledger_entries.make_keys(addresses, asset)]
-    reply = await nodes.ask(
+    return await nodes.ask(
         lambda server: server.get_ledger_entries(question), at_least=nodes.highest
     )
-    entries = [xdr.LedgerEntryData.from_xdr(result.xdr) for result in reply.entries or []]
-    found: list[Trouble] = []
-    if not any(entry.contract_data is not None for entry in entries):
-        sentence = (
-            "the asset's contract does not exist on this network; STELLAR_USDC_ISSUER is "
-            f"{asset.classic.issuer}; correct it, or deploy the contract"
-        )
-        found.append(Trouble(TroubleCode.ASSET_MISSING, sentence))
-    known = ledger_entries.parse_accounts(reply)
-    for treasury, address in treasuries.items():
-        wanted = owed.get(address, 0)
-        if trouble := _find_trouble(known, asset, str(treasury), address, wanted):
-            found.append(trouble)
-    return found
 
 
 def _find_trouble(
-    known: ledger_entries.AccountEntries, asset: Asset, treasury: str, address: str, owed: int
+    known: ledger_entries.AccountEntries, asset: Asset, address: str, owed: int
 ) -> Trouble | None:
     """Return what prevents a treasury from paying what it owes; None if nothing does."""
-    name, about = f"{treasury} treasury {address}", partial(Trouble, subject=treasury)
+    name, about = f"treasury {address}", partial(Trouble, subject=address)
     if address not in known.accounts:
         return about(TroubleCode.TREASURY_MISSING, f"the {name} does not exist")
     if address == asset.classic.issuer:

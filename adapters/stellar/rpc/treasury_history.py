@@ -11,7 +11,7 @@ Nothing here signs or needs a seed.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from stellar_sdk import Asset as SdkAsset
@@ -35,6 +35,19 @@ from domain.networks import NetworkState
 log = logging.getLogger(__name__)
 PAGE_SIZE = 1000
 ANY = "*"
+# A node takes so many filters in a question, and an account needs one.
+FILTERS_MAX = 5
+
+
+@dataclass
+class _Question:
+    """The filters of some accounts, and how far their pages are read."""
+
+    filters: list[EventFilter]
+    ledger: int
+    closed_at: datetime | None = None
+    cursor: str | None = None
+    is_done: bool = False
 
 
 class TreasuryHistory:
@@ -46,7 +59,7 @@ class TreasuryHistory:
         self.nodes = nodes
         self.identity = NetworkMonitor(nodes, passphrase)
         self.contract = SdkAsset("USDC", usdc_issuer).contract_id(passphrase)
-        self.filters = [_make_filter(self.contract, address) for address in treasuries]
+        self.treasuries = list(treasuries)
         self.established = False
 
     async def close(self) -> None:
@@ -96,25 +109,41 @@ class TreasuryHistory:
         except Exception:
             return None  # the nodes have noted it
 
-    async def read_pages(self, first_ledger: int) -> AsyncIterator[ChainPage]:
-        """Read pages from a ledger to the newest one. A page that cannot be parsed raises ChainUnavailable."""
-        cursor: str | None = None
-        while True:
-            try:
-                answer, page = await self._read_page(first_ledger, cursor)
-            except ChainUnavailable:
-                raise
-            except Exception as error:
-                raise ChainUnavailable(
-                    _describe_error("returns events that cannot be read", error)
-                ) from error
-            yield page
-            if page.ledger >= answer.latest_ledger or answer.cursor == cursor:
-                return
-            cursor = answer.cursor
+    async def read_pages(
+        self, first_ledger: int, treasuries: Sequence[str] = ()
+    ) -> AsyncIterator[ChainPage]:
+        """
+        Read pages from a ledger to the newest one, of these accounts or else of the history's own. Many accounts take
+        several questions, each with pages of its own: the one that is read least far is read on, and a page says up to
+        which ledger all are. A page that cannot be parsed raises ChainUnavailable.
+        """
+        wanted = [_make_filter(self.contract, each) for each in treasuries or self.treasuries]
+        questions = [
+            _Question(wanted[start : start + FILTERS_MAX], first_ledger - 1)
+            for start in range(0, len(wanted), FILTERS_MAX)
+        ]
+        while going := [each for each in questions if not each.is_done]:
+            page = await self._read_on(min(going, key=lambda each: each.ledger), first_ledger)
+            least = min(questions, key=lambda each: each.ledger)
+            yield replace(page, ledger=least.ledger, closed_at=least.closed_at)
+
+    async def _read_on(self, asked: _Question, first_ledger: int) -> ChainPage:
+        """Read the next page of one question."""
+        try:
+            answer, page = await self._read_page(asked.filters, first_ledger, asked.cursor)
+        except ChainUnavailable:
+            raise
+        except Exception as error:
+            raise ChainUnavailable(
+                _describe_error("returns events that cannot be read", error)
+            ) from error
+        asked.ledger, asked.closed_at = page.ledger, page.closed_at
+        asked.is_done = page.ledger >= answer.latest_ledger or answer.cursor == asked.cursor
+        asked.cursor = answer.cursor
+        return page
 
     async def _read_page(
-        self, first_ledger: int, cursor: str | None
+        self, filters: list[EventFilter], first_ledger: int, cursor: str | None
     ) -> tuple[GetEventsResponse, ChainPage]:
         """
         Read a page from two nodes, as far as both have read: what one conceals would be paid again. From
@@ -125,7 +154,7 @@ class TreasuryHistory:
         async def question(server: SorobanServerAsync) -> GetEventsResponse:
             start = None if cursor else first_ledger
             return await server.get_events(
-                start_ledger=start, filters=self.filters, cursor=cursor, limit=PAGE_SIZE
+                start_ledger=start, filters=filters, cursor=cursor, limit=PAGE_SIZE
             )
 
         node, answer = await self.nodes.ask_any(question, at_least=begun)

@@ -21,6 +21,7 @@ from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING, Scope
 from domain.settlement.wallets import Readiness
 from domain.sla.policies import BEGINNING_OF_TIME
+from services.sla.agreements.check_treasuries import read_unknown
 from services.sla.agreements.create_agreement import CreateAgreement
 from services.sla.agreements.create_agreement import create_agreement as create
 from services.sla.agreements.publish_version import PublishVersion, publish_version
@@ -42,13 +43,15 @@ async def create_agreement(
     async with engine.database.autocommit() as connection:
         ours = await agreements.get_agreement(connection, default, EVERYTHING)
     wanted = body.agreement(ours)
-    first = body.version(wanted.name, BEGINNING_OF_TIME)
-    read = await _read_payees(engine, [wanted.provider, wanted.beneficiary])
-    await create(engine.database, CreateAgreement(wanted, first, read, default, asked, at))
+    first = body.first_version(BEGINNING_OF_TIME)
+    new = await read_unknown(engine.database, [wanted.bond, wanted.pool])
+    read = await _read_accounts(engine, [wanted.provider, wanted.beneficiary])
+    payers = await _read_accounts(engine, new)
+    await create(engine.database, CreateAgreement(wanted, first, read, payers, asked, at))
     return await _show(engine, wanted.name, response, EVERYTHING)
 
 
-async def _read_payees(engine: Engine, addresses: Sequence[str]) -> list[Readiness]:
+async def _read_accounts(engine: Engine, addresses: Sequence[str]) -> list[Readiness]:
     return [await wallet_commands.read_wallet(engine, each) for each in sorted(set(addresses))]
 
 
@@ -101,28 +104,36 @@ async def list_versions(
 ) -> list[AgreementVersionView]:
     """List every version of an agreement, the first one first."""
     async with database.autocommit() as connection:
-        await agreements.get_agreement(connection, agreement, scope)
+        made = await agreements.get_agreement(connection, agreement, scope)
         found = await versions.list_versions(connection, agreement)
-    return [AgreementVersionView.of(each) for each in found]
+    return [AgreementVersionView.of(each, made) for each in found]
 
 
 @router.post(
-    "/{agreement}/versions", dependencies=WRITE, status_code=201, responses=declare_problems(404)
+    "/{agreement}/versions",
+    dependencies=WRITE,
+    status_code=201,
+    responses=declare_problems(404, 409),
 )
 async def publish_agreement_version(
     agreement: AgreementName,
     body: VersionBody,
-    database: Database,
+    engine: Running,
     asked: Asked,
     condition: Condition,
 ) -> AgreementVersionView:
     """
     Publish the next version of an agreement, from now on unless `effective_from` says otherwise. Outages
-    on record keep theirs; `effective_until` ends the agreement then.
+    on record keep theirs, and are paid from the treasuries of theirs; `effective_until` ends the agreement then.
     """
     at = datetime.now(UTC)
-    wanted = PublishVersion(body.version(agreement, at), asked, at, condition.get_version())
-    added = await publish_version(database, wanted)
-    async with database.autocommit() as connection:
+    version = body.version(agreement, at)
+    payers = await _read_accounts(
+        engine, await read_unknown(engine.database, [version.bond, version.pool])
+    )
+    wanted = PublishVersion(version, asked, at, condition.get_version(), payers)
+    added = await publish_version(engine.database, wanted)
+    async with engine.database.autocommit() as connection:
+        made = await agreements.get_agreement(connection, agreement, EVERYTHING)
         found = await versions.list_versions(connection, agreement)
-    return AgreementVersionView.of(found[added.version - 1])
+    return AgreementVersionView.of(found[added.version - 1], made)

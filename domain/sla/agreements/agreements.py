@@ -1,9 +1,9 @@
 """Agreements: who pays whom, and which accounts may not be a payee or a treasury."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from domain.errors import Conflict, Invalid
+from domain.errors import Conflict
 from domain.sla.agreements.parties import DEFAULT_BENEFICIARY, DEFAULT_PROVIDER
 
 
@@ -22,17 +22,10 @@ class Agreement:
     provider_party: str = DEFAULT_PROVIDER
     beneficiary_party: str = DEFAULT_BENEFICIARY
 
-
-def check_treasuries(wanted: Agreement, signed_for: Agreement) -> None:
-    """Refuse treasuries that nobody here can pay from."""
-    for role in ("bond", "pool"):
-        said, known = getattr(wanted, role), getattr(signed_for, role)
-        if said != known:
-            raise Invalid(
-                role,
-                f"is {said}, and this engine signs for {known} alone, the {role} of agreement "
-                f"{signed_for.name!r}: send that address, or leave it out",
-            )
+    @property
+    def treasuries(self) -> dict[str, str]:
+        """The accounts that pay, by role."""
+        return {"bond": self.bond, "pool": self.pool}
 
 
 def check_payees(wanted: Agreement, treasuries: Collection[str]) -> None:
@@ -41,12 +34,13 @@ def check_payees(wanted: Agreement, treasuries: Collection[str]) -> None:
         check_payee(role, getattr(wanted, role), {*treasuries, wanted.bond, wanted.pool})
 
 
-def check_unpaid(wanted: Agreement, payees: Collection[str]) -> None:
-    """Refuse a treasury that an agreement pays."""
-    for role in ("bond", "pool"):
-        if getattr(wanted, role) in payees:
+def check_unpaid(treasuries: Mapping[str, str], payees: Collection[str]) -> None:
+    """Refuse a treasury, by its role, that an agreement pays."""
+    for role, address in treasuries.items():
+        if address in payees:
             raise Conflict(
-                f"{getattr(wanted, role)} cannot be the {role}: it is an account that an agreement pays"
+                f"{address} cannot be the {role}: it is an account that an agreement pays, so that the transfer "
+                "would be confirmed and nobody would be paid; name an account that only this engine pays from"
             )
 
 

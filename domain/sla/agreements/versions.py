@@ -19,7 +19,8 @@ class Coverage:
 class AgreementVersion:
     """
     One version of an agreement: it holds from `effective_from` until the next one does, or until
-    its own end. Without a policy an outage is judged by the one that it names, or by the default.
+    its own end. Without a policy an outage is judged by the one that it names, or by the default. `bond`
+    and `pool` pay for the outages of this version; None is the treasury that the agreement was made with.
     """
 
     agreement: str
@@ -28,6 +29,8 @@ class AgreementVersion:
     effective_until: datetime | None = None
     policy: str | None = None
     coverage: Coverage = field(default_factory=Coverage)
+    bond: str | None = None
+    pool: str | None = None
 
     def digest(self) -> str:
         """Return the SHA-256 of the whole version."""

@@ -11,7 +11,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.sla.agreements.parties import get_party
 from domain.access.api_keys import KeyRecord
 from domain.access.people import check_party
-from domain.access.permissions import Permission, Role
+from domain.access.permissions import Permission, Role, check_scopes
 from domain.audit import make_audit_entry
 from domain.errors import Invalid
 from domain.requests import Request
@@ -39,6 +39,7 @@ async def create_key(database: Database, command: CreateKey) -> KeyRecord:
     request, at = command.request, command.at
     if command.expires_at is not None and command.expires_at <= at:
         raise Invalid("expires_at", "must be an instant to come")
+    check_scopes(command.role, command.scopes)
     async with database.transaction() as connection:
         record = await _make_record(connection, command)
         replaced = 0

@@ -1,6 +1,6 @@
 """Compare the journal with what was read of the chain; announce new breaks, and halt on those that money hangs on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,16 +18,12 @@ from domain.accounting.reconciliation import (
 )
 from domain.audit import make_audit_entry, make_engine_request
 from domain.events import EventType, make_event
-from domain.settlement.payments import Treasury
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt_within
 
 
 @dataclass(frozen=True, slots=True)
 class CompareChain:
-    """`treasuries` are this process's own, besides those on record."""
-
     run: ReconciliationRun
-    treasuries: Mapping[str, Treasury]
     stops: bool  # lets money that nothing explains, or that no chain has moved, halt settlement
 
 
@@ -47,8 +43,7 @@ async def compare_chain(database: Database, command: CompareChain) -> CompareCha
         reading = await reconciliation.get_cursor(connection)
         if reading is None:
             return CompareChainOutcome(Comparison(0, 0, 0, 0, 0))
-        payers = await reconciliation.get_treasuries(connection) | dict(command.treasuries)
-        suspects = await reconciliation.list_suspects(connection, reading, payers)
+        suspects = await reconciliation.list_suspects(connection, reading)
         judged = [classify_suspect(suspect, reading.ledger) for suspect in suspects]
         found = [each for each in judged if each is not None]
         found += [gap.as_break() for gap in await reconciliation.list_gaps(connection)]
@@ -56,7 +51,7 @@ async def compare_chain(database: Database, command: CompareChain) -> CompareCha
         await _publish_breaks(connection, new, run)
         if command.stops:
             await _halt_settlement(connection, new, run)
-        comparison = await _make_comparison(connection, reading, payers, suspects, new)
+        comparison = await _make_comparison(connection, reading, suspects, new)
         await reconciliation.save_run(connection, run.at, reading, comparison)
     return CompareChainOutcome(comparison, new)
 
@@ -64,11 +59,10 @@ async def compare_chain(database: Database, command: CompareChain) -> CompareCha
 async def _make_comparison(
     connection: AsyncConnection,
     reading: CursorRecord,
-    payers: Mapping[str, Treasury],
     suspects: Sequence[Suspect],
     new: Sequence[Break],
 ) -> Comparison:
-    count, stroops = await reconciliation.sum_outflows(connection, reading, payers)
+    count, stroops = await reconciliation.sum_outflows(connection, reading)
     unexplained = [each.chain.transfer for each in suspects if each.chain is not None]
     return Comparison(
         reading.ledger,

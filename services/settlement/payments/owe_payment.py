@@ -1,5 +1,6 @@
 """Owe what the last verdict on an outage says, once its dispute window has ended."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,8 +27,8 @@ async def owe_payment(
     database: Database, settling: OwePaymentInput, passphrase: str
 ) -> OwePaymentResult:
     """
-    Owe the payment that came with the judgement, at the address its party is paid at by now. Return
-    it with its number on the network of this passphrase; one already owed for this outage and revision is answered again.
+    Owe the payment that came with the judgement, from the treasury of the version of the agreement that binds the
+    outage, and at the address its party is paid at by now. Return it with its number on the network of this passphrase; one already owed for this outage and revision is answered again.
 
     Raises Conflict when it is not what the newest verdict owes, when that is not confirmed yet, or while
     a dispute of the outage is open, whoever asks.
@@ -43,7 +44,8 @@ async def owe_payment(
         check_payment(judged, *context.judged)
         if context.unattested:
             raise Conflict(f"the SLA contract has not confirmed revision {revision} yet")
-        debt = redirect(judged, context.agreement)
+        payer = context.agreement.treasuries[judged.payer]
+        debt = replace(redirect(judged, context.agreement), from_address=payer)
         payment = await payments.add(connection, debt, passphrase, at, context.installation_id)
         await journal.keep_accrual(connection, payment)
         version = await _settle(connection, payment, at)

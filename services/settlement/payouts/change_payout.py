@@ -7,7 +7,7 @@ from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets
 from adapters.postgres.settlement.owners import registrations
-from adapters.postgres.sla.agreements import agreements
+from adapters.postgres.sla.agreements import treasuries
 from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.digests import derive_id, format_instant
@@ -38,7 +38,7 @@ async def change_payout(database: Database, command: ChangePayout) -> list[str]:
     async with database.transaction() as connection:
         proven_at = (await registrations.get(connection, address, EVERYTHING)).proven_at
         check_payout(proven_at, command.readiness)
-        check_payee(role, address, await agreements.list_treasuries(connection))
+        check_payee(role, address, await treasuries.list_addresses(connection))
         before = await wallets.get_payout_address(connection, agreement, role, at)
         await wallets.request_payout_change(connection, key, payout, command.request.actor, at)
         unsigned = await wallets.list_unsigned_to(connection, agreement, before)

@@ -34,7 +34,7 @@ async def redirect_payment(database: Database, payment_id: str, at: datetime) ->
         if in_attempt or record.status not in UNSIGNED:
             return record
         moved = await _find_move(connection, record, at)
-        if moved is None or await _may_be_made(connection, payment_id):
+        if moved is None or await _may_be_made(connection, record.payment):
             return record
         await _redirect(connection, record.payment, moved, at)
         return await payments.get(connection, payment_id, EVERYTHING)
@@ -50,11 +50,11 @@ async def _find_move(
     return None if moved == record.payment else moved
 
 
-async def _may_be_made(connection: AsyncConnection, payment_id: str) -> bool:
+async def _may_be_made(connection: AsyncConnection, payment: Payment) -> bool:
     """Tell whether the chain shows, or may show, a transfer that was this payment."""
-    if await find_unread_within(connection) is not None:
+    if await find_unread_within(connection, payment.from_address) is not None:
         return True
-    return bool(await manual_matches.find_out_of_band(connection, [payment_id]))
+    return bool(await manual_matches.find_out_of_band(connection, [payment.id]))
 
 
 async def _redirect(

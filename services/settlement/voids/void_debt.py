@@ -82,7 +82,7 @@ async def _check(connection: AsyncConnection, payment: Payment, actor: str) -> N
     dispute = await disputes.find_undecided(connection, payment.outage_id)
     if dispute is not None:
         raise Conflict(f"{dispute.describe_decision()}: decide it first")
-    if unread := await find_unread_within(connection):
+    if unread := await find_unread_within(connection, payment.from_address):
         raise Conflict(
             f"payment {payment.id} may have been made: {unread}; repeat the request then"
         )

@@ -9,34 +9,35 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement.owners import registrations
-from adapters.postgres.sla.agreements import agreements, parties, versions
+from adapters.postgres.sla.agreements import agreements, parties, treasuries, versions
 from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.errors import Conflict, Invalid, NotFound
 from domain.payloads import describe_agreement_version
 from domain.requests import Request
 from domain.settlement.wallets import Readiness, check_payout
-from domain.sla.agreements.agreements import Agreement, check_payees, check_treasuries
+from domain.sla.agreements.agreements import Agreement, check_payees
 from domain.sla.agreements.parties import PartyKind
 from domain.sla.agreements.versions import (
     AgreementVersion,
     check_agreement_version,
     has_same_content,
 )
+from services.sla.agreements.check_treasuries import check_treasuries_within
 from services.sla.agreements.publish_version import check_policy_within
 
 
 @dataclass(frozen=True, slots=True)
 class CreateAgreement:
     """
-    `readiness` is what the network said of the two payees a moment ago; `default` names the agreement of
-    the settings, whose treasuries are the ones that this engine signs for.
+    `readiness` is what the network said of the two payees a moment ago, and `payers` of the treasuries that no
+    agreement had before.
     """
 
     agreement: Agreement
     first: AgreementVersion
     readiness: Sequence[Readiness]
-    default: str
+    payers: Sequence[Readiness]
     request: Request
     at: datetime
 
@@ -49,9 +50,8 @@ async def create_agreement(database: Database, command: CreateAgreement) -> Agre
         if await _find_same(connection, wanted, first):
             return wanted
         await _check_parties(connection, wanted)
-        ours = await agreements.get_agreement(connection, command.default, EVERYTHING)
-        check_treasuries(wanted, ours)
-        check_payees(wanted, await agreements.list_treasuries(connection))
+        await check_treasuries_within(connection, wanted.treasuries, command.payers)
+        check_payees(wanted, await treasuries.list_addresses(connection))
         for read in command.readiness:
             check_payout(
                 (await registrations.get(connection, read.address, EVERYTHING)).proven_at, read
@@ -60,7 +60,7 @@ async def create_agreement(database: Database, command: CreateAgreement) -> Agre
         if not await agreements.put_agreement(connection, wanted):
             raise Conflict(f"agreement {wanted.name!r} was added a moment ago; read it first")
         await versions.add_version(connection, first, command.request.actor)
-        payload = asdict(wanted) | describe_agreement_version(first)
+        payload = describe_agreement_version(first) | asdict(wanted)
         subject, by = f"agreement/{wanted.name}", command.request
         await events.publish(
             connection, make_audit_entry(subject, "agreement.added", by, command.at, payload)

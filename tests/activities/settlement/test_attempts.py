@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from stellar_sdk import Keypair
 
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.database import Database
@@ -142,11 +141,11 @@ async def test_a_treasury_without_a_key_pays_nothing(
 ) -> None:
     payment = await owe_payment(database, "KEY-OTHER")
     activities = PaymentActivitiesImpl(database, rail)
-    another = {treasury: Keypair.random() for treasury in rail.keys.treasuries}
-    monkeypatch.setattr(rail, "keys", replace(rail.keys, treasuries=another))
+    monkeypatch.setattr(rail, "keys", replace(rail.keys, treasuries={}))
     why = await activities.prepare_payment(payment)
     assert get_reason(why).sentence == (
-        f"the settlement worker has no signing seed for {payment.from_address}"
+        f"the settlement worker has no signing seed for treasury {payment.from_address}: add it to "
+        "STELLAR_TREASURY_SEEDS, and start the worker anew"
     )
     async with database.autocommit() as connection:  # nothing was signed, and no channel is taken
         assert await reservations.get_reservation(connection, payment.id) is None

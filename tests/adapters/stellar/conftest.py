@@ -9,7 +9,6 @@ from stellar_sdk.soroban_server_async import SorobanServerAsync
 from adapters.stellar.rail import Rail
 from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from adapters.stellar.signing.keys import Keys, derive_channel_keypairs
-from domain.settlement.payments import Treasury
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.faults.fault_plan import parse_fault_plan
 from stellar_sandbox.network.fault_activation import start_fault_plan
@@ -27,7 +26,7 @@ from stellar_sandbox.testing.wallet import Wallet
 
 MASTER, OPERATOR = derive_keypair("master of channels"), derive_keypair("operator")
 CHANNELS = {pair.public_key: pair for pair in derive_channel_keypairs(MASTER.secret, 4)}
-KEYS = Keys({Treasury.BOND: PAYER, Treasury.POOL: PAYER}, CHANNELS, FEES, OPERATOR)
+KEYS = Keys({PAYER.public_key: PAYER}, CHANNELS, FEES, OPERATOR, [PAYER.public_key])
 
 
 def build_sandbox(passphrase: str = PASSPHRASE) -> StellarSandbox:

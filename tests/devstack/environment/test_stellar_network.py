@@ -20,13 +20,19 @@ async def network(tmp_path: Path) -> StellarNetwork:
     return each
 
 
-async def test_the_seeds_belong_to_the_addresses(network: StellarNetwork) -> None:
+async def test_the_seeds_belong_to_the_addresses(network: StellarNetwork, tmp_path: Path) -> None:
     seeds, known = network.seeds, network.environment
     for purpose in ("BOND", "POOL"):
         pair = Keypair.from_secret(seeds[f"STELLAR_{purpose}_SEED"])
         assert pair.public_key == known[f"STELLAR_{purpose}_ADDRESS"]
-    assert not [name for name in known if name.endswith("_SEED")]
+    assert not [name for name in known if name.endswith(("_SEED", "_SEEDS"))]
     assert known["STELLAR_NETWORK_PASSPHRASE"] == PASSPHRASE
+    further = [Keypair.from_secret(each) for each in seeds["STELLAR_TREASURY_SEEDS"].split(",")]
+    addresses = json.loads((tmp_path / "stellar-keys.json").read_text())["addresses"]
+    assert [each.public_key for each in further] == [
+        addresses["second_bond"],
+        addresses["second_pool"],
+    ]
 
 
 async def test_the_genesis_funds_everyone(network: StellarNetwork, tmp_path: Path) -> None:
@@ -38,7 +44,7 @@ async def test_the_genesis_funds_everyone(network: StellarNetwork, tmp_path: Pat
     channels = derive_channel_keypairs(network.seeds["STELLAR_CHANNELS_SEED"], CHANNELS)
     assert all(accounts[each.public_key]["usdc_stroops"] is None for each in channels)
     assert all(each["native_stroops"] > 0 for each in accounts.values())
-    assert len(accounts) == 4 + 3 + CHANNELS
+    assert len(accounts) == 6 + 3 + CHANNELS
     assert genesis["asset"] == {"code": "USDC", "issuer": known["STELLAR_USDC_ISSUER"]}
     assert sum(each["usdc_stroops"] or 0 for each in accounts.values()) < 2**63
     assert genesis["sla_contract"]["contract"] == known["STELLAR_SLA_CONTRACT"]

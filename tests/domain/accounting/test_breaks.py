@@ -9,13 +9,12 @@ from domain.accounting.breaks import (
     MoneyMoved,
     make_adjustment,
 )
-from domain.settlement.payments import Treasury
 
-FOUND = Break(BreakKind.AMOUNT_DIFFERS, "transfer/1", "said for people", treasury=Treasury.BOND)
-BOND, POOL, RIGHT = "treasury:bond", "treasury:pool", "payable:GRIGHT"
+FOUND = Break(BreakKind.AMOUNT_DIFFERS, "transfer/1", "said for people", treasury="GBOND")
+BOND, POOL, RIGHT = "treasury:GBOND", "treasury:GPOOL", "payable:GRIGHT"
 
 
-def make_sent(stroops: int, payee: str = "GRIGHT", treasury: str = "bond") -> MoneyMoved:
+def make_sent(stroops: int, payee: str = "GRIGHT", treasury: str = "GBOND") -> MoneyMoved:
     return MoneyMoved(treasury, payee, stroops)
 
 
@@ -30,7 +29,7 @@ def make_sent(stroops: int, payee: str = "GRIGHT", treasury: str = "bond") -> Mo
         ([make_sent(100)], make_sent(90, "GWRONG"), {BOND: 10, RIGHT: -100, SUSPENSE: 90}),
         ([make_sent(100)], make_sent(100, "GWRONG"), {RIGHT: -100, SUSPENSE: 100}),
         # The other treasury paid.
-        ([make_sent(100)], make_sent(100, treasury="pool"), {BOND: 100, POOL: -100}),
+        ([make_sent(100)], make_sent(100, treasury="GPOOL"), {BOND: 100, POOL: -100}),
     ],
 )
 def test_the_difference_between_entries_and_chain_goes_to_suspense(

@@ -58,7 +58,7 @@ def test_a_settled_accrual_leaves_nothing_payable(payment: Payment) -> None:
     assert len({entry.id for entry in life}) == 3
     assert compute_balances(life) == {
         f"expense:{payment.type}": payment.amount_stroops,
-        f"treasury:{payment.payer}": -payment.amount_stroops,
+        f"treasury:{payment.from_address}": -payment.amount_stroops,
     }
 
 
@@ -109,6 +109,6 @@ def test_an_unbalanced_entry_cannot_be_made() -> None:
 def test_payable_accounts_have_a_floor_and_chain_accounts_have_none() -> None:
     assert make_account("payable:GTO").kind is AccountKind.LIABILITY
     assert make_account("payable:GTO").floor_stroops == 0
-    assert make_account("treasury:bond").floor_stroops is None
+    assert make_account("treasury:GBOND").floor_stroops is None
     with pytest.raises(KeyError):
         make_account("elsewhere:GTO")

@@ -18,15 +18,14 @@ from domain.accounting.reconciliation import (
     classify_suspect,
     find_start,
 )
-from domain.settlement.payments import Treasury
 
 LEDGER = 1000
 SEEN = ChainTransfer(
     *("0004294967296-0000000000", "transfer", "aa", LEDGER, datetime(2026, 2, 1, tzinfo=UTC)),
     *("GBOND", "GPAYEE", 7, 500),
 )
-CHAIN = ChainSide(SEEN, Treasury.BOND, 1, "pay_7", True)
-JOURNAL = JournalSide(7, "aa", "pay_7", 500, 500, Treasury.BOND, "GBOND", "GPAYEE")
+CHAIN = ChainSide(SEEN, 1, "pay_7", True)
+JOURNAL = JournalSide(7, "aa", "pay_7", 500, 500, "GBOND", "GBOND", "GPAYEE")
 
 
 def find_kind(journal: JournalSide | None, chain: ChainSide | None) -> BreakKind | None:

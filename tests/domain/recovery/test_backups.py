@@ -32,6 +32,7 @@ CONTENTS = DatabaseContents(
     # More than a double holds exactly.
     journal=JournalTotals(1, 2, 2**60 + 1, 1, 5, 2**60 + 1),
     violated=["entries_balance"],
+    treasuries=["GBOND"],
 )
 MANIFEST = BackupManifest("0.5.0", CONTENTS, 10, "cd" * 32)
 TARGET = RestoreTarget("engine", True, {}, 0, None, None)

@@ -118,7 +118,7 @@ async def redirect(database: Database, outage_id: str) -> None:
 async def write_off(database: Database) -> None:
     """Let a break cost something: belonging to no payment, and so to no agreement."""
     lost = 70_000_000
-    taken = (Posting("suspense:reconciliation", lost), Posting("treasury:bond", -lost))
+    taken = (Posting("suspense:reconciliation", lost), Posting("treasury:GBOND", -lost))
     given_up = (Posting("expense:reconciliation", lost), Posting("suspense:reconciliation", -lost))
     async with database.transaction() as connection:
         await journal.post_entry(

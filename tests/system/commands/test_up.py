@@ -101,7 +101,7 @@ def test_the_record_is_private_and_leads_to_everything(running: Running) -> None
     assert all(alive(pid) for pid in found.pids.values())
     assert set(found.versions) == {"apexchainx", "postgres", "temporal"}
     assert set(found.urls) == {"api", "temporal-ui", "stellar"}
-    assert not any(name.endswith("_SEED") for name in found.environment)
+    assert not any(name.endswith(("_SEED", "_SEEDS")) for name in found.environment)
     mode = stat.S_IMODE((running.directory / "stack.json").stat().st_mode)
     assert mode == 0o600
 
@@ -110,7 +110,7 @@ def test_only_the_settlement_worker_holds_seeds(running: Running) -> None:
     holders = {
         name
         for name, pid in running.pids.items()
-        if any(variable.endswith("_SEED") for variable in psutil.Process(pid).environ())
+        if any(variable.endswith(("_SEED", "_SEEDS")) for variable in psutil.Process(pid).environ())
     }
     assert holders == {"settlement-worker"}
 

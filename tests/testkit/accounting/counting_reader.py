@@ -11,7 +11,6 @@ from adapters.postgres.database import Database
 from adapters.stellar.rpc import treasury_history
 from devstack.environment.stack import Stack
 from domain.accounting.reconciliation import Comparison, ReconciliationRun
-from domain.settlement.payments import Treasury
 
 
 @dataclass
@@ -32,21 +31,17 @@ def open_reader(
     stack: Stack, database: Database, passphrase: str | None = None, other_node: str = ""
 ) -> CountingReader:
     environment = stack.environment
-    ours = {
-        environment["STELLAR_BOND_ADDRESS"]: Treasury.BOND,
-        environment["STELLAR_POOL_ADDRESS"]: Treasury.POOL,
-    }
     history = treasury_history.connect(
         ",".join(filter(None, (environment["STELLAR_RPC_URL"], other_node))),
         passphrase or environment["STELLAR_NETWORK_PASSPHRASE"],
         environment["STELLAR_USDC_ISSUER"],
-        list(ours),
+        [environment["STELLAR_BOND_ADDRESS"], environment["STELLAR_POOL_ADDRESS"]],
     )
     calls: Counter[str] = Counter()
     server = history.nodes.all[0].server
     for name in ("get_network", "get_health", "get_events"):
         setattr(server, name, count_calls(calls, getattr(server, name)))
-    return CountingReader(ReconciliationActivitiesImpl(database, history, ours), calls)
+    return CountingReader(ReconciliationActivitiesImpl(database, history), calls)
 
 
 def count_calls(

@@ -1,6 +1,6 @@
 """A chain history that a test fills page by page, and the driver that reads and compares it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,7 +19,7 @@ from domain.accounting.reconciliation import (
 )
 from domain.errors import ChainUnavailable
 from domain.networks import NetworkState
-from domain.settlement.payments import Payment, Treasury
+from domain.settlement.payments import Payment
 from tests.testkit.accounting.break_factory import tamper
 
 PAYER = "GBOND"  # as in a scratch database
@@ -32,10 +32,13 @@ class FakeChainHistory:
     def __init__(self, passphrase: str = "a network of this test", latest: int = 1) -> None:
         self.identity = SimpleNamespace(passphrase=passphrase)
         self.known_extent = Extent(1, latest)
+        self.treasuries = [PAYER]
         self.transfers: list[ChainTransfer] = []
         self.unavailable = False
         self.closed_at = BEGAN  # the newest ledger
         self.ledgers_a_page = 10**9
+        # How many more pages are shown before no node answers; None for ever.
+        self.unavailable_after: int | None = None
 
     async def is_corroborated(self, transaction_hash: str, ledger: int) -> bool:
         return any(each.transaction_hash == transaction_hash for each in self.transfers)
@@ -46,13 +49,24 @@ class FakeChainHistory:
     async def get_extent(self) -> Extent:
         return self.known_extent
 
-    async def read_pages(self, first_ledger: int) -> AsyncIterator[ChainPage]:
+    async def read_pages(
+        self, first_ledger: int, treasuries: Sequence[str] = ()
+    ) -> AsyncIterator[ChainPage]:
         if self.unavailable:
             raise ChainUnavailable("no RPC node answers")
         latest = self.known_extent.latest
         for start in range(first_ledger, latest + 1, self.ledgers_a_page):
+            if self.unavailable_after is not None:
+                if self.unavailable_after == 0:
+                    raise ChainUnavailable("no RPC node answers any more")
+                self.unavailable_after -= 1
             last = min(start + self.ledgers_a_page - 1, latest)
-            shown = [each for each in self.transfers if start <= each.ledger <= last]
+            shown = [
+                each
+                for each in self.transfers
+                if start <= each.ledger <= last
+                if not treasuries or {each.from_address, each.to_address} & {*treasuries}
+            ]
             yield ChainPage(tuple(shown), last, self.closed_at if last == latest else None)
 
 
@@ -63,7 +77,7 @@ class ReconciliationDriver:
         self.fake_history = fake_history or FakeChainHistory()
         shown: Any = self.fake_history
         history = cast(TreasuryHistory, shown)
-        self.activities = ReconciliationActivitiesImpl(database, history, {PAYER: Treasury.BOND})
+        self.activities = ReconciliationActivitiesImpl(database, history)
 
     async def read_chain(self) -> int:
         return await self.activities.read_chain(ReconciliationRun(datetime.now(UTC)))

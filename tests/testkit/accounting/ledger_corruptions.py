@@ -83,8 +83,8 @@ CORRUPTIONS: dict[str, tuple[str, str, list[str]]] = {
         *("entries_balance", make_entry_id(SETTLED, "accrual")),
         [
             (
-                f"INSERT INTO postings VALUES ('{make_entry_id(SETTLED, 'accrual')}', 3, 'treasury:bond', 7),"
-                f" ('{make_entry_id(SETTLED, 'accrual')}', 4, 'treasury:pool', -7)"
+                f"INSERT INTO postings VALUES ('{make_entry_id(SETTLED, 'accrual')}', 3, 'treasury:GBOND', 7),"
+                f" ('{make_entry_id(SETTLED, 'accrual')}', 4, 'treasury:GPOOL', -7)"
             )
         ],
     ),
@@ -106,17 +106,17 @@ CORRUPTIONS: dict[str, tuple[str, str, list[str]]] = {
         ],
     ),
     "a balance that was changed": (
-        *("balances_match_postings", "treasury:pool USDC part 3"),
+        *("balances_match_postings", "treasury:GPOOL USDC part 3"),
         [
             (
                 "UPDATE balances SET amount_stroops = amount_stroops + 1"
-                " WHERE account = 'treasury:pool' AND slot = 3"
+                " WHERE account = 'treasury:GPOOL' AND slot = 3"
             )
         ],
     ),
     "a balance that is missing": (
-        *("balances_match_postings", "treasury:pool USDC part 3"),
-        ["DELETE FROM balances WHERE account = 'treasury:pool' AND slot = 3"],
+        *("balances_match_postings", "treasury:GPOOL USDC part 3"),
+        ["DELETE FROM balances WHERE account = 'treasury:GPOOL' AND slot = 3"],
     ),
     "a balance of nothing": (
         *("balances_match_postings", f"suspense:nothing USDC part {SLOTS - 1}"),

@@ -150,8 +150,8 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
         ],
     ),
     "an account that nobody knows": (
-        *("no_overdraft", "treasury:pool USDC"),
-        ["DELETE FROM accounts WHERE name = 'treasury:pool'"],
+        *("no_overdraft", "treasury:GPOOL USDC"),
+        ["DELETE FROM accounts WHERE name = 'treasury:GPOOL'"],
     ),
     "a closing of no break": (
         *("payments_match_settlements", "ent_x"),
@@ -161,7 +161,7 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
                 " VALUES ('ent_x', 'adjustment', 'USDC', 2, 0)"
             ),
             (
-                "INSERT INTO postings VALUES ('ent_x', 1, 'treasury:bond', 5),"
+                "INSERT INTO postings VALUES ('ent_x', 1, 'treasury:GBOND', 5),"
                 " ('ent_x', 2, 'suspense:reconciliation', -5)"
             ),
             "INSERT INTO accounts VALUES ('suspense:reconciliation', 'USDC', 'asset', NULL)",
@@ -186,7 +186,7 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
                 " VALUES ('ent_x', 'resolution', 'USDC', 2, 0)"
             ),
             (
-                "INSERT INTO postings VALUES ('ent_x', 1, 'treasury:bond', 5),"
+                "INSERT INTO postings VALUES ('ent_x', 1, 'treasury:GBOND', 5),"
                 " ('ent_x', 2, 'suspense:reconciliation', -5)"
             ),
             "INSERT INTO accounts VALUES ('suspense:reconciliation', 'USDC', 'asset', NULL)",

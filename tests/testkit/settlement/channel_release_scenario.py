@@ -24,7 +24,7 @@ from domain.settlement.attempts import (
     Observation,
     ObservedAttempt,
 )
-from domain.settlement.payments import Payment, Treasury
+from domain.settlement.payments import Payment
 from stellar_sandbox.faults.fault_plan import Fault
 from tests.simulation.scratch_databases import ScratchDatabase
 from tests.simulation.world import (
@@ -37,7 +37,7 @@ from tests.simulation.world import (
 )
 from tests.testkit.settlement.preparations import get_attempt
 
-TREASURIES = {BOND.public_key: Treasury.BOND, POOL.public_key: Treasury.POOL}
+TREASURIES = [BOND.public_key, POOL.public_key]
 CHANNELS = [key.public_key for key in CHANNEL_KEYS]
 RETENTION = 3
 FORGOTTEN = "consumed in ledgers that no node remembers"
@@ -130,8 +130,8 @@ class Scene:
     async def reconciled(self) -> None:
         """Run reconciliation over what the nodes remember of the chain."""
         nodes = self.world.rail.nodes
-        history = TreasuryHistory(nodes, PASSPHRASE, ISSUER.public_key, list(TREASURIES))
-        steps = ReconciliationActivitiesImpl(self.scratch.database, history, TREASURIES)
+        history = TreasuryHistory(nodes, PASSPHRASE, ISSUER.public_key, TREASURIES)
+        steps = ReconciliationActivitiesImpl(self.scratch.database, history)
         await steps.read_chain(ReconciliationRun(datetime.now(UTC)))
 
     async def release(

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,13 +11,15 @@ from devstack.environment.stack import Stack
 START_SECONDS = 120
 
 
-async def start_signer(stack: Stack, log: Path, *arguments: str) -> asyncio.subprocess.Process:
-    """Start a settlement worker with what the stack gives its own; what it says goes to a file."""
+async def start_signer(
+    stack: Stack, log: Path, *arguments: str, settings: Mapping[str, str] | None = None
+) -> asyncio.subprocess.Process:
+    """Start a settlement worker with what the stack gives its own, and these settings; what it says goes to a file."""
     with await asyncio.to_thread(log.open, "ab") as said:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "worker", "--queues", "settlement"),
             *arguments,
-            env=stack.signing_environment,
+            env=stack.signing_environment | dict(settings or {}),
             stdout=said,
             stderr=said,
         )
@@ -40,9 +42,11 @@ async def read_refusal(stack: Stack, log: Path) -> str:
 
 
 @asynccontextmanager
-async def running_signer(stack: Stack, log: Path, *arguments: str) -> AsyncIterator[None]:
+async def running_signer(
+    stack: Stack, log: Path, *arguments: str, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[None]:
     """Run a settlement worker until the block ends, in which it must not end by itself."""
-    process = await start_signer(stack, log, *arguments)
+    process = await start_signer(stack, log, *arguments, settings=settings)
     try:
         yield
         assert process.returncode is None, await asyncio.to_thread(log.read_text)

@@ -1,6 +1,6 @@
 """Lists of payments: filtered, the newest first, by page or whole; and what that of an outage waits for."""
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -104,3 +104,15 @@ async def find_waits(
         )
         for row in rows
     }
+
+
+async def list_unheld(connection: AsyncConnection, signable: Collection[str]) -> list[str]:
+    """Return the workflows of payments that are blocked for want of a seed, from treasuries whose seeds are held."""
+    c = payments.c
+    rows = await connection.execute(
+        select(payments)
+        .where(c.status == PaymentStatus.BLOCKED, c.reason_code == ReasonCode.KEY_NOT_HELD)
+        .where(c.from_address.in_(signable))
+        .order_by(c.created_at)
+    )
+    return [to_record(row).payment.workflow_id for row in rows.mappings()]

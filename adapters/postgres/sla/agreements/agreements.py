@@ -11,6 +11,7 @@ from adapters.postgres.access.scopes import list_agreement_conditions
 from adapters.postgres.reading import keysets
 from adapters.postgres.reading.counts import Total
 from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment
+from adapters.postgres.sla.agreements import treasuries
 from adapters.postgres.sla.agreements.parties import add_party
 from adapters.postgres.sla.agreements.versions import add_version
 from adapters.postgres.tables import agreement_versions, agreement_zones, agreements, payouts
@@ -58,6 +59,7 @@ async def add_agreement(connection: AsyncConnection, terms: Agreement) -> Agreem
 
 async def put_agreement(connection: AsyncConnection, terms: Agreement) -> bool:
     """Insert an agreement between parties on record; False when its name exists."""
+    await treasuries.add(connection, [terms.bond, terms.pool])
     added = await connection.execute(
         insert(agreements)
         .values(**asdict(terms))
@@ -95,12 +97,6 @@ async def list_page(
     listing = Listing(agreements, key, wanted, select(agreements))
     rows, total = await keysets.read_page(connection, listing, segment)
     return [Agreement(**row) for row in rows], total
-
-
-async def list_treasuries(connection: AsyncConnection) -> set[str]:
-    """Return the treasuries of all agreements."""
-    rows = await connection.execute(select(agreements.c.bond, agreements.c.pool))
-    return {address for row in rows for address in row}
 
 
 async def list_payees(connection: AsyncConnection) -> set[str]:

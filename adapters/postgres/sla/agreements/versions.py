@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, String, func, select
 from sqlalchemy.dialects.postgresql import array, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.sla.agreements import treasuries
 from adapters.postgres.tables import agreement_coverages, agreement_versions, agreements
 from domain.errors import NotFound
 from domain.sla.agreements.versions import AgreementVersion, Coverage, PublishedVersion
@@ -22,12 +23,15 @@ async def add_version(connection: AsyncConnection, version: AgreementVersion, by
             effective_from=version.effective_from,
             effective_until=version.effective_until,
             policy=version.policy,
+            bond=version.bond,
+            pool=version.pool,
             digest=version.digest(),
             created_by=by,
         )
         .on_conflict_do_nothing(index_elements=["agreement", "version"])
         .returning(agreement_versions.c.version)
     )
+    await treasuries.add(connection, [each for each in (version.bond, version.pool) if each])
     covered = [("site", site) for site in version.coverage.sites]
     covered += [("service", service) for service in version.coverage.services]
     if added.one_or_none() is None or not covered:
@@ -97,5 +101,7 @@ def _to_published(row: RowMapping) -> PublishedVersion:
         row["effective_until"],
         row["policy"],
         Coverage(sorted(row["site"]), sorted(row["service"])),
+        row["bond"],
+        row["pool"],
     )
     return PublishedVersion(version, row["created_by"], row["created_at"])

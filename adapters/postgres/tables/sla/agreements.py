@@ -52,6 +52,9 @@ agreement_versions = Table(
     Column("effective_until", Instant),
     # None leaves the policy to the outage, or to the settings.
     Column("policy", String(100)),
+    # The treasuries that pay from this version on; None is that of the agreement, with which it was made.
+    Column("bond", String(56)),
+    Column("pool", String(56)),
     Column("digest", String(64), nullable=False),
     Column("created_by", String(200), nullable=False),
     Column("created_at", Instant, nullable=False, server_default=text("now()")),

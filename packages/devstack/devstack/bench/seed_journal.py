@@ -52,7 +52,8 @@ _SEED = (
            CASE i % 2 WHEN 0 THEN 'penalty' ELSE 'reward' END,
            CASE WHEN i % 100 < 95 THEN 'confirmed' WHEN i % 100 < 97 THEN 'submitted'
                 ELSE 'pending' END,
-           10000000 + i, 'USDC', CASE i % 2 WHEN 0 THEN 'bond' ELSE 'pool' END, 'GFROM',
+           10000000 + i, 'USDC', CASE i % 2 WHEN 0 THEN 'bond' ELSE 'pool' END,
+           CASE i % 2 WHEN 0 THEN 'GBOND' ELSE 'GPOOL' END,
            'G' || rpad(upper(md5('payee' || i % :payees)), 55, 'A'),
            CASE WHEN i % 100 < 95 THEN md5('a' || i) || md5('b' || i) END,
            CASE WHEN i % 100 < 95 THEN i END, 'bench', now(),
@@ -107,7 +108,7 @@ _SEED = (
     FROM entries e JOIN payments p ON p.id = e.payment_id,
     LATERAL (
         SELECT 'expense:' || p.type AS expense, 'payable:' || p.to_address AS payable,
-               'reserved:' || p.to_address AS reserved, 'treasury:' || p.payer AS treasury
+               'reserved:' || p.to_address AS reserved, 'treasury:' || p.from_address AS treasury
     ) name,
     LATERAL (VALUES
         (1, CASE e.kind WHEN 'accrual' THEN expense WHEN 'reservation' THEN payable

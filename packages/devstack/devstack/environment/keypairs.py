@@ -15,8 +15,11 @@ from devstack.processes.data_dir import write_private
 
 CHANNELS = 40
 # Each has a seed and an address; fees pays for what the treasurer signs and never sends anything
-# itself; admin owns the SLA contract, operator calls it.
-PURPOSES = ("bond", "pool", "provider", "beneficiary", "fees", "operator", "admin")
+# itself; admin owns the SLA contract, operator calls it. The second bond and pool are for agreements of their own.
+PURPOSES = (
+    *("bond", "pool", "provider", "beneficiary", "fees", "operator", "admin"),
+    *("second_bond", "second_pool"),
+)
 
 
 def draw() -> dict[str, dict[str, object]]:

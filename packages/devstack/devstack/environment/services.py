@@ -94,7 +94,7 @@ class Services:
             name: value
             for name, value in os.environ.items()
             if name.startswith(("TEMPORAL_", "STELLAR_"))
-            if not name.endswith("_SEED")
+            if not is_seed(name)
         }
         known |= self._database_environment
         if self.temporal:
@@ -156,7 +156,7 @@ class Services:
 
 
 def is_seed(name: str) -> bool:
-    return name.startswith("STELLAR_") and name.endswith("_SEED")
+    return name.startswith("STELLAR_") and name.endswith(("_SEED", "_SEEDS"))
 
 
 def _refuse_a_nameless_network() -> None:

@@ -16,7 +16,9 @@ NODES = 3
 NATIVE_STROOPS = 10_000 * 10_000_000  # 10,000 lumens: fees for years
 TREASURY_STROOPS = (
     10**18
-)  # 100 billion USDC each, and both together stay below the int64 of the ledger
+)  # 100 billion USDC each, and all four together stay below the int64 of the ledger
+
+TREASURIES = ("bond", "pool", "second_bond", "second_pool")
 
 SLA_RETENTION = 100  # results kept by the SLA contract; its one entry has room for some 200
 
@@ -82,6 +84,8 @@ class StellarNetwork:
         return {
             "STELLAR_BOND_SEED": seeds["bond"],
             "STELLAR_POOL_SEED": seeds["pool"],
+            # Of treasuries that an agreement may have of its own.
+            "STELLAR_TREASURY_SEEDS": f"{seeds['second_bond']},{seeds['second_pool']}",
             "STELLAR_CHANNELS_SEED": seeds["channels"],
             "STELLAR_FEES_SEED": seeds["fees"],
             "STELLAR_OPERATOR_SEED": seeds["operator"],
@@ -106,7 +110,7 @@ class StellarNetwork:
 
     def _genesis(self) -> dict[str, object]:
         addresses = self._keys["addresses"]
-        treasuries = [addresses["bond"], addresses["pool"]]
+        treasuries = [addresses[each] for each in TREASURIES]
         parties = [addresses["provider"], addresses["beneficiary"]]
         senders = [
             addresses["fees"],

@@ -116,15 +116,18 @@ class MoneyWriter:
             assert outage.closed_at is not None
             at = outage.closed_at
             self._post(batch, debt, "reservation", payable, reserved, at)
-            treasury = f"treasury:{debt.payer}"
+            treasury = f"treasury:{self._find_source(debt)}"
             self._post(batch, debt, "settlement", reserved, treasury, at, transaction_hash=hash_)
             yield lead, 1, debt.id, outage.number, debt.amount, True
+
+    def _find_source(self, debt: Debt) -> str:
+        return self.terms.bond if debt.payer == "bond" else self.terms.pool
 
     def _make_payment(self, outage: GeneratedOutage, hash_: str | None) -> Row:
         debt = self._list_debts(outage)[-1]
         at = outage.closed_at
         assert at is not None
-        source = self.terms.bond if debt.payer == "bond" else self.terms.pool
+        source = self._find_source(debt)
         return (
             *(debt.id, outage.number, outage.id, len(outage.verdicts), debt.type),
             *("voided" if hash_ is None else "confirmed", debt.amount, CURRENCY, debt.payer),

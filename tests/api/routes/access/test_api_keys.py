@@ -49,7 +49,7 @@ async def test_a_key_is_shown_once_and_kept_as_a_digest(
 
 
 async def test_scopes_narrow_a_key(api: httpx.AsyncClient) -> None:
-    given = await give(api, scopes=["outages:read", "people:manage"])
+    given = await give(api, scopes=["outages:read", "jobs:read"])
     assert await try_key(api, given["key"]) == 200
     headers = {"X-API-Key": given["key"]}
     refused = await api.post("/outages", json=build_outage(), headers=headers)
@@ -60,6 +60,19 @@ async def test_scopes_narrow_a_key(api: httpx.AsyncClient) -> None:
     body = {"name": "escaped", "role": "admin"}
     headers = {"X-API-Key": narrowed["key"]}
     assert (await api.post("/api-keys", json=body, headers=headers)).status_code == 403
+
+
+async def test_a_scope_beyond_the_role_is_refused(api: httpx.AsyncClient) -> None:
+    body = {"name": "beyond", "role": "operator", "scopes": ["outages:read", "people:manage"]}
+    refused = await api.post("/api-keys", json=body)
+    assert refused.status_code == 422
+    sentence = refused.json()["detail"]
+    assert "people:manage is beyond the role operator" in sentence
+    # It names what the role has, and nothing else.
+    assert "outages:declare" in sentence
+    assert "webhooks:manage" not in sentence
+    listed = (await api.get("/api-keys", params={"page_size": 200})).json()["items"]
+    assert "beyond" not in {each["name"] for each in listed}
 
 
 async def test_a_revoked_key_opens_nothing(api: httpx.AsyncClient) -> None:

@@ -93,7 +93,7 @@ async def test_money_leaves_suspense_once(
     answers = await asyncio.gather(*(clear(scratch, break_id, outcome) for _ in range(3)))
     assert (answers[0].amount, answers[0].amount_stroops) == (3, str(LOST))
     assert answers[0] == answers[1] == answers[2] == await show_break_resolution(break_id, scratch)
-    gone = {} if outcome is BreakResolutionOutcome.RECOVERED else {"treasury:bond": -LOST}
+    gone = {} if outcome is BreakResolutionOutcome.RECOVERED else {"treasury:GBOND": -LOST}
     assert await read_balances(scratch) == left | gone
     assert await check(scratch) == []
     async with scratch.autocommit() as connection:

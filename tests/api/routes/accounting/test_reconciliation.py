@@ -98,7 +98,9 @@ async def test_a_transfer_that_becomes_a_duplicate_is_posted_once(
         await close(scratch, again[BreakKind.DUPLICATE], AdjustmentKind.SUSPENSE)
     await close(scratch, again[BreakKind.DUPLICATE], AdjustmentKind.NONE)
     assert (
-        (await read_balances(scratch))["treasury:bond"] == -(await on_chain(scratch)) == -2 * amount
+        (await read_balances(scratch))["treasury:GBOND"]
+        == -(await on_chain(scratch))
+        == -2 * amount
     )
 
 
@@ -124,7 +126,7 @@ async def test_a_break_that_the_worker_will_post_is_not_closed_by_a_person(
     with pytest.raises(Conflict, match="the transfer was confirmed meanwhile"):
         await close(scratch, break_id, AdjustmentKind.SUSPENSE)
     await close(scratch, break_id, AdjustmentKind.NONE)
-    assert (await read_balances(scratch))["treasury:bond"] == -(await on_chain(scratch))
+    assert (await read_balances(scratch))["treasury:GBOND"] == -(await on_chain(scratch))
 
 
 async def test_a_row_that_was_changed_moves_no_money_when_its_break_is_closed(
@@ -160,7 +162,7 @@ async def test_what_entries_imagine_goes_to_suspense_once(
     assert await close(scratch, break_id, AdjustmentKind.SUSPENSE) == closed
     after = await read_balances(scratch)
     assert after["suspense:reconciliation"] == -payment.amount_stroops
-    assert after.get("treasury:bond", 0) == -(await on_chain(scratch)) == 0
+    assert after.get("treasury:GBOND", 0) == -(await on_chain(scratch)) == 0
     async with scratch.autocommit() as connection:
         assert sum((await breaks.count_open_by_kind(connection)).values()) == 0
 

@@ -117,7 +117,7 @@ async def test_the_trace_goes_from_the_debt_to_the_proof(
         ("reservation", payable, owed),
         ("reservation", reserved, f"-{owed}"),
         ("settlement", reserved, owed),
-        ("settlement", "treasury:bond", f"-{owed}"),
+        ("settlement", f"treasury:{penalty['from_address']}", f"-{owed}"),
     }
 
 
@@ -126,7 +126,7 @@ async def test_the_journal_sums_to_zero(api: httpx.AsyncClient, penalty: dict[st
     balances = {each["account"]: int(each["balance_stroops"]) for each in accounts}
     assert sum(balances.values()) == 0
     assert balances["expense:penalty"] >= int(penalty["amount_stroops"])
-    assert balances["treasury:bond"] <= -int(penalty["amount_stroops"])
+    assert balances[f"treasury:{penalty['from_address']}"] <= -int(penalty["amount_stroops"])
 
 
 async def test_the_journal_and_the_chain_agree_on_what_was_paid(

@@ -110,7 +110,7 @@ async def test_what_an_agreement_may_not_say(
         ({"provider": unproven}, 409, "no owner has proven the account"),
         ({"provider": payee[:-1] + "x"}, 422, "an address has capital letters"),
         ({"beneficiary": pool}, 409, "is a treasury of an agreement"),
-        ({"bond": payee}, 422, "this engine signs for"),
+        ({"bond": payee}, 409, "it is an account that an agreement pays"),
         ({"provider_party": "nobody"}, 422, "does not exist; create it first"),
         ({"provider_party": customer}, 422, "is a customer, and has to be a provider"),
         ({"policy": "no-such-policy"}, 422, "is in force"),
