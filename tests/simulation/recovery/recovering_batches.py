@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from activities.settlement.batches import BatchActivitiesImpl
 from activities.settlement.limits import SigningGate
@@ -42,6 +43,12 @@ class RecoveringBatchWorld(BatchWorld, RecoveringWorld):
     def make_debt(self, outage_id: str) -> Payment:
         debt, place = super().make_debt(outage_id), int(outage_id.split()[-1])
         return replace(debt, amount_stroops=debt.amount_stroops + (1 << place))
+
+    def list_numbers(self, run: WorkflowRun) -> set[int]:
+        return self.numbers[run.payment.id]
+
+    def get_signer(self) -> Callable[..., Any]:
+        return self.signer
 
     async def advance(
         self,

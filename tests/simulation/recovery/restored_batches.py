@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from domain.reasons import ReasonCode
 from domain.settlement.batches import Plan
 from tests.simulation.batch_properties import PLANS, BatchesExactlyOnce
+from tests.simulation.network_moves import NodeLies
 from tests.simulation.properties import PAYMENTS_MAX
 from tests.simulation.recorded_schedules import initialize
 from tests.simulation.recovery.recovering_batches import RecoveringBatchWorld
@@ -54,3 +55,7 @@ class RestoredBatches(RestoreMoves, RecoveringBatches):
         super().owe_payments(payments, plan)
         if lost:
             self.lose_what_was_done(memory, True, True, lost)
+
+
+class RestoredBatchesAmongLies(RestoredBatches, NodeLies):
+    """A database with batches that goes back to a backup, and a node that lies."""
