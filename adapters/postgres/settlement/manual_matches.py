@@ -73,7 +73,8 @@ _STANDING = text(
 )
 
 
-# Whoever nets pays several payments under the number of the first: the others are not named on the chain.
+# Whoever nets pays several payments under the number of the first: the others are not named on the chain. Their
+# payee may have had another address then, at which the payment is no longer to be made.
 _NETTED = text(
     _KNOWN
     + """
@@ -81,14 +82,21 @@ _NETTED = text(
            t.from_address, t.to_address, t.amount_stroops, false AS matched,
            o.detected_at, greatest(o.detected_at, o.resolved_at) AS owed_since, NULL AS receipt_of
     FROM payments p JOIN outages o ON o.id = p.outage_id
-    JOIN chain_transfers t ON t.from_address = p.from_address AND t.to_address = p.to_address
+    JOIN agreements g ON g.name = o.agreement
+    CROSS JOIN LATERAL (
+        SELECT CASE p.type WHEN 'reward' THEN 'provider' ELSE 'beneficiary' END AS role,
+               CASE p.type WHEN 'reward' THEN g.provider ELSE g.beneficiary END AS address
+    ) payee
+    JOIN chain_transfers t ON t.from_address = p.from_address
+     AND (t.to_address IN (p.to_address, payee.address) OR t.to_address IN (
+         SELECT u.address FROM payouts u
+         WHERE u.agreement = g.name AND u.role = payee.role AND u.cancelled_at IS NULL))
      AND t.amount_stroops > p.amount_stroops AND t.number IS DISTINCT FROM p.number::numeric
      AND t.closed_at >= greatest(o.detected_at, o.resolved_at) - CAST(:slip AS interval)
     LEFT JOIN payments f ON f.number = t.number
     WHERE p.id = ANY(:payment_ids)
       AND (f.id IS NULL OR f.transaction_hash IS DISTINCT FROM t.transaction_hash
-           AND (f.from_address, f.to_address) = (t.from_address, t.to_address)
-           AND f.amount_stroops < t.amount_stroops)
+           AND f.from_address = t.from_address AND f.amount_stroops < t.amount_stroops)
       AND NOT EXISTS (SELECT FROM known WHERE known.hash = t.transaction_hash)
       AND NOT EXISTS (SELECT FROM known WHERE known.inner_hash = t.transaction_hash)
       AND NOT EXISTS (
