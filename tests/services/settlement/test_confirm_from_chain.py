@@ -272,7 +272,7 @@ async def test_with_netting_what_was_paid_at_an_address_before_is_found(
     total = 2 * payment.amount_stroops
     driver.fake_history.transfers = [make_transfer(THEIRS, 500, 4711, total, payment.to_address)]
     await driver.read_chain()
-    moved = Payout("default", PayoutRole.BENEFICIARY, ELSEWHERE, NOW)
+    moved = Payout("default", PayoutRole.BENEFICIARY, ELSEWHERE, LATER)
     async with scratch.transaction() as connection:
         await registrations.register(connection, Registration(ELSEWHERE, "theirs", None), NOW)
         await wallets.request_payout_change(connection, "pyo_moved", moved, "tester", NOW)

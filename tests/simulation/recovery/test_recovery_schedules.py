@@ -83,8 +83,8 @@ SETTLE: list[Move] = [
 NETTING_ENDS: list[Move] = [
     ("owe_payments", {"payments": 4, "plan": NETTED}),
     *SETTLE,
-    *[("owe_another", {})] * 3,
-    ("lose_what_was_done", {"memory": False, "recorded": True, "another": False, "steps": 6}),
+    *[("owe_another", {})] * 4,
+    ("lose_what_was_done", {"memory": False, "recorded": True, "another": False, "steps": 14}),
     ("change_plan", {"plan": GROSS}),
     *[CLOSE] * 13,
     *SETTLE,
