@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from activities.networks import ChainReadings
 from activities.settlement.channels import ChannelClaim
 from activities.settlement.circuit_breakers import CircuitBreaker
-from activities.settlement.transfer_search import TransferSearch
+from activities.settlement.manual_matches import TransferSearch
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import admissions
 from domain.errors import ChainUnavailable
