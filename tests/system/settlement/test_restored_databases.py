@@ -7,7 +7,7 @@ was paid exactly once, and closes with the transaction that has paid it.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
 from tests.conftest import KEY
+from tests.testkit.access.second_person import open_second_person
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import (
     AT_ONCE,
@@ -35,6 +36,12 @@ from tests.testkit.recovery.backups import (
     put_back,
     start_all_but_chain,
     stop_all_but_chain,
+)
+from tests.testkit.recovery.forgotten_decisions import (
+    check_forgotten_decision,
+    decide,
+    dispute_outage,
+    publish_policy,
 )
 from tests.testkit.stacks import Stacks
 from tests.testkit.tiers.repetitions import count_rounds
@@ -63,6 +70,7 @@ async def caller(restored: Stack) -> AsyncIterator[httpx.AsyncClient]:
         for name, seconds in ((AT_ONCE, 0), ("window", WINDOW_SECONDS)):
             policy = {"name": name, "dispute_window_seconds": seconds, "terms": TERMS}
             (await client.post("/sla/policies", json=policy)).raise_for_status()
+        await publish_policy(client)
         yield client
 
 
@@ -121,11 +129,14 @@ async def list_paid(stack: Stack) -> Counter[int]:
 
 
 async def live_and_lose_it(
-    stack: Stack, caller: httpx.AsyncClient, folder: Path
+    stack: Stack,
+    caller: httpx.AsyncClient,
+    folder: Path,
+    after: Callable[[], Awaitable[None]] | None = None,
 ) -> tuple[list[str], dict[str, str]]:
     """
-    Take a backup with payments on hold and verdicts in their window; let all of them be paid; and stop.
-    Return the outages, and the transaction that each was paid by.
+    Take a backup with payments on hold and verdicts in their window; let all of them be paid, and do something more;
+    and stop. Return the outages, and the transaction that each was paid by.
     """
     await switch(caller, "open")
     owed = await owe_outages(caller, OWED, AT_ONCE)
@@ -135,6 +146,8 @@ async def live_and_lose_it(
     await keep_data(stack, folder)
     await start_all_but_chain(stack)
     await switch(caller, "close")
+    if after is not None:
+        await after()
     paid = await wait_until_closed(caller, outage_ids)
     assert set((await list_paid(stack)).values()) == {1}
     await stop_all_but_chain(stack)
@@ -181,10 +194,14 @@ async def read_actions(stack: Stack, subject: str) -> list[str]:
 async def test_what_the_chain_has_paid_is_confirmed_and_not_paid_again(
     restored: Stack, caller: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    outage_ids, paid = await live_and_lose_it(restored, caller, tmp_path / "backup")
+    async with await open_second_person(caller) as decider:
+        decided, dispute_id = await dispute_outage(caller)
+        outage_ids, paid = await live_and_lose_it(
+            restored, caller, tmp_path / "backup", partial(decide, decider, decided, dispute_id)
+        )
     for number in count_rounds("restored"):
         await restore(restored, tmp_path / "backup", number)
-        await assert_paid_once(restored, caller, paid, number * MORE)
+        await assert_paid_once(restored, caller, paid, number * MORE + 1)
         assert await list_violations(restored) == []
         noticed = await read_actions(restored, "installation/settlement")
         assert noticed.count("installation.behind_chain") == 1
@@ -193,7 +210,12 @@ async def test_what_the_chain_has_paid_is_confirmed_and_not_paid_again(
         # And life goes on, on the channels whose sequences the database had forgotten.
         more = await owe_outages(caller, MORE, AT_ONCE)
         await wait_until(partial(are_closed, caller, more), "all are closed", 120)
-        assert set((await list_paid(restored)).values()) == {1}
+        await check_forgotten_decision(caller, decided)
+        transfers = await list_paid(restored)
+        assert (len(transfers), set(transfers.values())) == (
+            len(paid) + (number + 1) * MORE + 1,
+            {1},
+        )
         assert await list_violations(restored) == []
 
 
