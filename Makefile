@@ -28,8 +28,11 @@ durations: .venv/ready ## measure every tier anew: tests/durations.json
 	@$(PYTEST) 3 --tier test --write-durations
 	@$(PYTEST) 3 --tier system --write-durations
 
-soak: .venv/ready ## hours: 20,000 schedules, fresh searches, 50 deaths at each point, 10,000 settlements under faults
-	@SCHEDULES=20000 KILLS=50 OUTAGES=1000 AGREEMENTS=100 $(BIN)/python -m pytest tests/soak tests/test_exactly_once.py tests/simulation/recovery/test_recovery_schedules.py tests/system/settlement/test_failpoints.py tests/system/settlement/test_two_signers.py $(ARGS)
+soak: .venv/ready ## hours: 20,000 schedules, fresh searches, 50 deaths at each point, each race 20 times, 10,000 settlements under faults
+	@SCHEDULES=20000 OUTAGES=1000 AGREEMENTS=100 $(BIN)/python -m pytest tests/soak $(ARGS)
+	@KILLS=50 $(BIN)/python -m pytest tests/system/settlement/test_failpoints.py tests/system/settlement/test_two_signers.py $(ARGS)
+	@REPEAT=20 CROWDS=40 $(BIN)/python -m pytest tests/system/settlement/test_restored_databases.py tests/system/settlement/test_lying_nodes.py tests/system/settlement/test_copies.py \
+		tests/system/sla/test_ended_workflows.py tests/system/sla/test_crowded_outages.py tests/system/test_settling.py $(ARGS)
 	@FRESH=1 $(PYTEST) 2 --tier unit $(ARGS)
 	@EVENTS=1000 $(BIN)/python -m pytest tests/system/test_deliveries.py $(ARGS)
 	@IDEMPOTENCY_KEYS=200 SCHEMATHESIS_EXAMPLES=30 $(BIN)/python -m pytest tests/system/test_idempotency.py tests/system/test_documented_answers.py $(ARGS)

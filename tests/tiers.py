@@ -74,7 +74,9 @@ _UNIT, _NOT_UNIT = (
 # Whoever asks for one of these has a server started.
 SERVERS = {"surroundings", "environment", "process", "supervisor", "running"}
 # Who sets one of these has chosen to take longer.
-CHOSEN = {"SCHEDULES", "KILLS", "RECORD_SCHEDULES", "IDEMPOTENCY_KEYS", "EVENTS"}
+CHOSEN = {
+    *("SCHEDULES", "KILLS", "RECORD_SCHEDULES", "IDEMPOTENCY_KEYS", "EVENTS", "REPEAT", "CROWDS"),
+}
 # Where durations.json is silent.
 UNKNOWN_SECONDS = 0.3
 

@@ -33,6 +33,7 @@ from domain.settlement.batches import Plan
 from domain.settlement.circuit_breakers import CircuitBreakerLimits
 from domain.settlement.limits import Limits
 from domain.sla.execution_modes import ExecutionMode
+from services.settlement.batches.read_netting import has_netted
 from services.settlement.channels.begin_settlement import BeginSettlement, begin_settlement
 from services.settlement.limits.set_limits import set_limits
 from worker.chain_monitor import ChainMonitor
@@ -162,7 +163,8 @@ async def _build_gate(
         window=timedelta(minutes=settings.circuit_breaker_window_minutes),
     )
     stop = CircuitBreaker(database, tolerance)
-    nets = settings.netting_window_seconds > 0
+    # What was netted before a restore is looked for whatever the settings say by now.
+    nets = settings.netting_window_seconds > 0 or await has_netted(database)
     return SigningGate(database, allowed, stop, readings=readings, claim=claim, nets=nets)
 
 

@@ -39,7 +39,7 @@ async def withdraw_stopped(
     paid out of band, is withdrawn with all that share a transfer with it. Those are ready again; its
     own workflow finds what stops it. Return how many payments were withdrawn.
     """
-    stopped = set(await gate.find_out_of_band(*(member.id for member in members.values())))
+    stopped = set(await gate.find_out_of_band(*members.values()))
     stopped |= set(await gate.find_holds_again(list(members.values())))
     left = [
         allocation.payment_id

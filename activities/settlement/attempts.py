@@ -69,6 +69,7 @@ class AttemptActivitiesImpl(AttemptActivities):
         self.database = database
         self.rail = rail
         self.gate = gate or SigningGate(database)
+        self.gate.transfers.passphrase = rail.passphrase
         self.disagreements = Disagreements(database, self.gate.circuit_breaker)
 
     @activity.defn

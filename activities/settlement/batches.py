@@ -104,7 +104,9 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
                     batch, reserved.envelope, obstacle, PaymentStatus.ON_HOLD
                 )
             return await read_preparation(self.database, batch, ObstructedBatch(obstacle))
-        if reserved.envelope is not None and (made := await self.gate.find_out_of_band(*members)):
+        if reserved.envelope is not None and (
+            made := await self.gate.find_out_of_band(*members.values())
+        ):
             return await self._go_on_without(batch, reserved, members, list(made.values()))
         if reserved.envelope is None and (
             left := await withdraw_stopped(self.database, self.gate, reserved, members, transfers)

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from activities.networks import ChainReadings
 from activities.settlement.channels import ChannelClaim
 from activities.settlement.circuit_breakers import CircuitBreaker
+from activities.settlement.manual_matches import TransferSearch
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import admissions, manual_matches
+from adapters.postgres.settlement import admissions
 from domain.errors import ChainUnavailable
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import OnHold
@@ -73,6 +74,7 @@ class SigningGate:
         self.readings = readings
         self.claim = claim
         self.nets = nets
+        self.transfers = TransferSearch(database)
 
     def hold(self, reason: Reason | None) -> None:
         """Let nothing be signed or sent for this reason, until it is None."""
@@ -112,18 +114,15 @@ class SigningGate:
     async def check_again(self, payment: Payment) -> SigningCheck:
         """Check a payment once more after its reservation, and after the chain was read."""
         today = self.now().date()
-        found = await read_signable(self.database, payment, self.allowed, today)
+        others = await self.transfers.list_other_numbers(payment)
+        found = await read_signable(self.database, payment, self.allowed, today, others)
         admitted = found.admitted or not self.allowed.any()
         hold = None if admitted else await self.find_hold(payment)
         return SigningCheck(found.record, hold, found.named or self.nets)
 
-    async def find_out_of_band(self, *payment_ids: str) -> dict[str, OutOfBandTransfer]:
+    async def find_out_of_band(self, *payments: Payment) -> dict[str, OutOfBandTransfer]:
         """Return the out-of-band transfers of payments, by payment; nothing is signed for those."""
-        async with self.database.autocommit() as connection:
-            made = await manual_matches.find_out_of_band(connection, payment_ids)
-            if self.nets:
-                made += await manual_matches.find_netted(connection, payment_ids)
-        return {each.payment_id: each for each in reversed(made)}
+        return await self.transfers.find(payments, nets=self.nets)
 
     async def pause(self, *, after_failure: bool = False) -> OnHold | None:
         """

@@ -85,14 +85,15 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
         now = self.gate.now()
-        known = await read_payment(self.database, payment.id, now)
+        others = await self.gate.transfers.list_other_numbers(payment)
+        known = await read_payment(self.database, payment.id, now, others)
         current, made = known.record, None
         if known.moved:
             current = await redirect_payment(self.database, payment.id, now)
         if (changed := _find_change(payment, current)) is not None:
             return changed
         if known.named or self.gate.nets:
-            made = (await self.gate.find_out_of_band(payment.id)).get(payment.id)
+            made = (await self.gate.find_out_of_band(payment)).get(payment.id)
         if made is not None and (made.matched or await self._confirm_from_chain(payment, made)):
             return AlreadyPaid(await read_receipt(self.database, payment))
         if (hold := await self.gate.find_hold(payment)) is not None:
@@ -126,7 +127,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
             await self._release(reservation)
             return changed
         if again.may_be_made:
-            made = (await self.gate.find_out_of_band(payment.id)).get(payment.id)
+            made = (await self.gate.find_out_of_band(payment)).get(payment.id)
         if made is not None:
             if await self._confirm_from_chain(payment, made, reservation):
                 return AlreadyPaid(await read_receipt(self.database, payment))
@@ -230,7 +231,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
             )
         made = None
         if await self.gate.has_read(seen.ledger):
-            made = (await self.gate.find_out_of_band(payment.id)).get(payment.id)
+            made = (await self.gate.find_out_of_band(payment)).get(payment.id)
         if made is None or not await self._confirm_from_chain(payment, made):
             raise TryAgain(
                 f"the database was restored and does not know the bytes that paid payment {payment.id}; it is booked "

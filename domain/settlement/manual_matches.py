@@ -33,7 +33,7 @@ class OutOfBandTransfer:
     """
     A transfer out of a treasury under a payment's number, by bytes that this database does not know;
     with the instants since when the outage is known and since when something is owed for it.
-    `receipt_of` is another payment that it is the receipt of.
+    `receipt_of` is another payment that it is the receipt of, `revision` another verdict of the outage that it paid.
     """
 
     payment_id: str
@@ -50,6 +50,7 @@ class OutOfBandTransfer:
     detected_at: datetime
     owed_since: datetime
     receipt_of: str | None = None
+    revision: int | None = None
 
     def is_before(self, instant: datetime) -> bool:
         return self.closed_at < instant - LEDGER_CLOCK_SLIP
@@ -86,6 +87,7 @@ def is_receipt(payment: Payment, transfer: OutOfBandTransfer) -> bool:
     """Tell whether a transfer is the payment beyond doubt: exactly it, and made since it is owed."""
     return not (
         transfer.receipt_of
+        or transfer.revision
         or transfer.is_before(transfer.owed_since)
         or _find_differences(payment, transfer)
     )
@@ -100,7 +102,13 @@ def make_obstacle(payment: Payment, transfer: OutOfBandTransfer) -> Reason:
         _find_differences(payment, transfer),
     )
     seen = f"transaction {hash_} carries its number {number}"
-    if number != payment.number:
+    if transfer.revision:
+        why = (
+            f"transaction {hash_} paid {format_amount(transfer.amount_stroops)} for revision {transfer.revision} of the "
+            f"verdict, which a restored database has forgotten: if nothing more is owed, void the debt by POST "
+            f"/outages/{payment.outage_id}/void, otherwise {anyway}"
+        )
+    elif number != payment.number:
         why = (
             f"transaction {hash_} paid its payee {format_amount(transfer.amount_stroops)} under the number "
             f"{number}, which nothing on record explains, and may have paid it together with others: ask the "

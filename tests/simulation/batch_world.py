@@ -190,7 +190,7 @@ class BatchWorld(SimulatedWorld):
         for number, seen in self.read_credits().items():
             for hash_, amount_stroops in seen:
                 members = self._find_members(amount_stroops)
-                numbers = [run.payment.number for run in members]
+                numbers = {each for run in members for each in self.list_numbers(run)}
                 # That of the first in the queue, which is of its own order: journal and chain agree on it
                 # (check_allocations).
                 assert number in numbers, f"transfer {number} is made of {numbers}"
@@ -199,6 +199,10 @@ class BatchWorld(SimulatedWorld):
                 for run in members:
                     found[run.payment.id].append(hash_)
         return found
+
+    def list_numbers(self, run: WorkflowRun) -> set[int]:
+        """Return every number that a payment was ever given."""
+        return {run.payment.number}
 
     def list_known(self) -> list[WorkflowRun]:
         """Return the workflows of all payments that transfers may be made of."""

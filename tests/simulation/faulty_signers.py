@@ -162,7 +162,7 @@ class BelievesOneNode(PaymentActivitiesImpl):
     """What one node says became of a transaction counts, and no second one is asked."""
 
     async def observe_payment(self, attempt: Attempt) -> Observation:
-        self.rail.witnesses.confirm = _believe  # type: ignore[method-assign]
+        self.rail.witnesses.confirm = believe  # type: ignore[method-assign]
         return await super().observe_payment(attempt)
 
 
@@ -187,7 +187,7 @@ class PaysWhatIsVoided(PaymentActivitiesImpl):
         return preparation
 
 
-async def _believe(claim: LedgerInclusion, *_others: Any) -> LedgerInclusion:
+async def believe(claim: LedgerInclusion, *_others: Any) -> LedgerInclusion:
     return claim
 
 

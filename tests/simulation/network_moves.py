@@ -83,6 +83,17 @@ KINDS = st.sampled_from(
     ]
 )
 
+# What one node may say that is not so, and in which method alone.
+LIES = st.sampled_from(
+    [
+        ("lying_failed", None),
+        ("lying_failed", "getTransaction"),
+        ("lying_failed", "getTransactions"),
+        ("lying_success", None),
+        ("high_sequence", None),
+    ]
+)
+
 
 class NetworkMoves(Recorded):
     """A network that closes ledgers and has faults; what pays over it is added by who inherits."""
@@ -158,6 +169,18 @@ class NetworkMoves(Recorded):
             if run.payment.id in self.world.voided:
                 assert run.command is None, f"went on after its void: {run.recorded}"
                 assert run.receipt is None, f"paid after its void: {run.receipt}"
+
+
+class NodeLies(NetworkMoves):
+    """
+    A node that lies while the others tell the truth and answer: of two that lie alike, or of one alone that lies
+    in all it says, nobody can tell.
+    """
+
+    @rule(lie=LIES, node=st.integers(0, NODES - 1))
+    def let_node_lie(self, lie: tuple[str, str | None], node: int) -> None:
+        kind, method = lie
+        self.inject_faults([Fault(kind, method, node, value=3)], 0)
 
 
 def fields(fault: Fault) -> dict[str, Any]:

@@ -12,13 +12,12 @@ from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.failpoints import POINTS
 from domain.reasons import ReasonCode
 from stellar_sandbox.faults.fault_plan import Fault
-from tests.simulation.network_moves import NetworkMoves
+from tests.simulation.network_moves import NetworkMoves, NodeLies
 from tests.simulation.recorded_schedules import initialize, rule
 from tests.simulation.workflow_driver import PaymentRun, WorkflowRun
 from tests.simulation.world import (
     CHANNEL_KEYS,
     CHANNELS,
-    NODES,
     SimulatedWorld,
 )
 
@@ -34,16 +33,6 @@ _FATES = text(
             WHERE e.payment_id = p.id AND g.account LIKE 'treasury:%') AS out
     FROM payments p WHERE p.id = ANY(:ids)
     """
-)
-# What one node may say that is not so, and in which method alone.
-LIES = st.sampled_from(
-    [
-        ("lying_failed", None),
-        ("lying_failed", "getTransaction"),
-        ("lying_failed", "getTransactions"),
-        ("lying_success", None),
-        ("high_sequence", None),
-    ]
 )
 # How much of the results Temporal has recorded when the worker dies.
 KEPT = st.sampled_from([0.0, 0.5, 0.8, 1.0])
@@ -213,16 +202,8 @@ class ExactlyOnce(NetworkMoves):
             assert short, f"blocked for ever: {row.status_reason}"
 
 
-class LyingNodes(ExactlyOnce):
-    """
-    All that may happen to payments, and a node that lies while the others tell the truth and answer: of
-    two that lie alike, or of one alone that lies in all it says, nobody can tell.
-    """
-
-    @rule(lie=LIES, node=st.integers(0, NODES - 1))
-    def let_node_lie(self, lie: tuple[str, str | None], node: int) -> None:
-        kind, method = lie
-        self.inject_faults([Fault(kind, method, node, value=3)], 0)
+class LyingNodes(NodeLies, ExactlyOnce):
+    """All that may happen to payments, and a node that lies."""
 
 
 def _is_at_rest(run: WorkflowRun) -> bool:

@@ -18,10 +18,11 @@ from tests.simulation.properties import ExactlyOnce, LyingNodes
 from tests.simulation.recovery.copies import Copies
 from tests.simulation.recovery.engine_world import play_recovery
 from tests.simulation.recovery.faulty_engines import (
+    FAULTY_BATCH_RESTORERS,
     FAULTY_COPIES,
     FAULTY_RESTORERS,
 )
-from tests.simulation.recovery.restored_batches import RecoveringBatches
+from tests.simulation.recovery.restored_batches import RecoveringBatches, RestoredBatchesAmongLies
 from tests.simulation.recovery.restored_books import RestoredAmongLies
 from tests.simulation.scratch_databases import (
     ScratchDatabase,
@@ -43,6 +44,7 @@ ALL_FAULTY_SIGNERS = [
     *FAULTY_SIGNERS,
     *FAULTY_BATCH_SIGNERS,
     *FAULTY_RESTORERS,
+    *FAULTY_BATCH_RESTORERS,
     *FAULTY_COPIES,
 ]
 SEARCH_SCHEDULES_MAX = 1500
@@ -109,11 +111,13 @@ def play_single(
         return _played(server_url, ExactlyOnce, schedules, command, drawn_from)
 
 
-def play_lies(server_url: str, schedules: int, command: str) -> ScratchDatabase:
+def play_lies(
+    server_url: str, schedules: int, command: str, drawn_from: int | None = None
+) -> ScratchDatabase:
     """Play payments that are settled alone while a node lies; print and return what was met."""
     with pytest.MonkeyPatch.context() as patch:
         play_temporal(patch)
-        return _played(server_url, LyingNodes, schedules, command, None)
+        return _played(server_url, LyingNodes, schedules, command, drawn_from)
 
 
 def play_batches(
@@ -192,6 +196,8 @@ def _choose_kind(faulty: type) -> type[ExactlyOnce | BatchesExactlyOnce]:
         return BatchesExactlyOnce
     if faulty in FAULTY_RESTORERS:
         return RestoredAmongLies
+    if faulty in FAULTY_BATCH_RESTORERS:
+        return RestoredBatchesAmongLies
     if faulty in FAULTY_COPIES:
         return Copies
     return LyingNodes if faulty is BelievesOneNode else ExactlyOnce

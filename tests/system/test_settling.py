@@ -20,6 +20,7 @@ from tests.testkit.accounting.break_factory import TreasuryIntruder
 from tests.testkit.api_client import AT_ONCE, TERMS, declare_outage, resolve_outage, wait_until
 from tests.testkit.settlement.payment_factory import open_rail
 from tests.testkit.stacks import Stacks
+from tests.testkit.tiers.repetitions import count_rounds
 
 SECONDS = 120
 SETTINGS = {
@@ -141,6 +142,11 @@ async def test_what_a_lost_workflow_has_paid_is_confirmed_without_it(
     house: Stack, caller: httpx.AsyncClient
 ) -> None:
     temporal = await Client.connect(house.environment["TEMPORAL_ADDRESS"])
+    for _ in count_rounds("lost workflow"):
+        await lose_workflow(house, caller, temporal)
+
+
+async def lose_workflow(house: Stack, caller: httpx.AsyncClient, temporal: Client) -> None:
     outage_id = await owe(caller)
     while (paid := await read_payment(caller, outage_id))["state"] not in (
         "submitted",

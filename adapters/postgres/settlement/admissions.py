@@ -132,13 +132,18 @@ def _describe_all(payments: Sequence[Payment], allowed: Limits, today: date) -> 
 
 
 async def get_signable(
-    connection: AsyncConnection, payment: Payment, allowed: Limits, today: date
+    connection: AsyncConnection,
+    payment: Payment,
+    allowed: Limits,
+    today: date,
+    others: Sequence[int],
 ) -> tuple[PaymentRecord, bool, bool]:
     """
     Return a payment that has its reservation, whether it is admitted exactly as it is given, and whether the chain
-    shows any transfer under its number. Raises NotFound.
+    shows any transfer under its number or `others`. Raises NotFound.
     """
-    asked = _describe_all([payment], allowed, today) | {"payment_id": payment.id}
+    asked = _describe_all([payment], allowed, today)
+    asked |= {"payment_id": payment.id, "others": list(others)}
     row = (await connection.execute(_SIGNABLE, asked)).mappings().one_or_none()
     record = require_record(row, payment.id)
     return record, bool(row and row["admitted"]), bool(row and row["named"])

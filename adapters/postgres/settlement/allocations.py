@@ -65,6 +65,23 @@ async def list_withdrawn(connection: AsyncConnection, batch: Batch) -> list[str]
     return list(rows.scalars())
 
 
+_NETTED = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM attempts a
+        JOIN allocations s ON (s.lead_payment_id, s.n) = (a.payment_id, a.n)
+        JOIN payments p ON p.id = s.payment_id
+        WHERE a.batched AND a.members > 1 AND s.number <> p.number
+    )
+    """
+)
+
+
+async def has_netted(connection: AsyncConnection) -> bool:
+    """Return whether any payment was ever put into a transfer that bears the number of another."""
+    return bool(await connection.scalar(_NETTED))
+
+
 _MEMBERS = (
     select(
         allocations.c.number.label("transfer"),

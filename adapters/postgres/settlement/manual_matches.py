@@ -25,7 +25,7 @@ from domain.settlement.payments import PaymentRecord, PaymentStatus
 
 # The bytes on record whose transfers explain themselves. Those of an attempt that is closed as failed do
 # not: a node said so, and the chain shows otherwise.
-_KNOWN = """
+KNOWN = """
     WITH known AS NOT MATERIALIZED (
         SELECT e.hash, e.inner_hash FROM envelopes e
         JOIN attempts a ON (a.payment_id, a.n) = (e.payment_id, e.n) WHERE a.status <> 'failed'
@@ -34,7 +34,7 @@ _KNOWN = """
 # Two conditions on our own envelopes and not one, because each uses an index. A transfer whose break
 # was closed with suspense is known not to be the payment.
 _OUT_OF_BAND = text(
-    _KNOWN
+    KNOWN
     + """
     SELECT p.id AS payment_id, p.number, t.position, t.kind, t.transaction_hash, t.ledger, t.closed_at,
            t.from_address, t.to_address, t.amount_stroops, a.payment_id IS NOT NULL AS matched,
@@ -42,7 +42,7 @@ _OUT_OF_BAND = text(
            (SELECT min(u.id) FROM payments u
             LEFT JOIN allocations s ON s.payment_id = u.id AND s.live
             WHERE u.transaction_hash = t.transaction_hash AND u.id <> p.id
-              AND coalesce(s.number, u.number)::numeric = t.number) AS receipt_of
+              AND coalesce(s.number, u.number)::numeric = t.number) AS receipt_of, NULL AS revision
     FROM payments p JOIN outages o ON o.id = p.outage_id
     JOIN chain_transfers t ON t.number = p.number::numeric AND t.amount_stroops > 0
      AND t.from_address IN (SELECT address FROM treasuries)
@@ -59,8 +59,11 @@ _OUT_OF_BAND = text(
 )
 
 
-# A number that no transfer bears is that of no out-of-band transfer either.
-NAMED = "EXISTS (SELECT FROM chain_transfers t WHERE t.number = p.number::numeric) AS named"
+# A number that no transfer bears is that of no out-of-band transfer either; those of other verdicts count as well.
+NAMED = """
+    EXISTS (SELECT FROM chain_transfers t
+            WHERE t.number = ANY(array_append(CAST(:others AS numeric[]), p.number::numeric))) AS named
+"""
 _STANDING = text(
     f"""
     SELECT p.*, {NAMED}, EXISTS (
@@ -73,22 +76,31 @@ _STANDING = text(
 )
 
 
-# Whoever nets pays several payments under the number of the first: the others are not named on the chain.
+# Whoever nets pays several payments under the number of the first: the others are not named on the chain. Their
+# payee may have had another address then, at which the payment is no longer to be made.
 _NETTED = text(
-    _KNOWN
+    KNOWN
     + """
     SELECT p.id AS payment_id, t.number, t.position, t.kind, t.transaction_hash, t.ledger, t.closed_at,
            t.from_address, t.to_address, t.amount_stroops, false AS matched,
-           o.detected_at, greatest(o.detected_at, o.resolved_at) AS owed_since, NULL AS receipt_of
+           o.detected_at, greatest(o.detected_at, o.resolved_at) AS owed_since, NULL AS receipt_of,
+           NULL AS revision
     FROM payments p JOIN outages o ON o.id = p.outage_id
-    JOIN chain_transfers t ON t.from_address = p.from_address AND t.to_address = p.to_address
+    JOIN agreements g ON g.name = o.agreement
+    CROSS JOIN LATERAL (
+        SELECT CASE p.type WHEN 'reward' THEN 'provider' ELSE 'beneficiary' END AS role,
+               CASE p.type WHEN 'reward' THEN g.provider ELSE g.beneficiary END AS address
+    ) payee
+    JOIN chain_transfers t ON t.from_address = p.from_address
+     AND (t.to_address IN (p.to_address, payee.address) OR t.to_address IN (
+         SELECT u.address FROM payouts u
+         WHERE u.agreement = g.name AND u.role = payee.role AND u.cancelled_at IS NULL))
      AND t.amount_stroops > p.amount_stroops AND t.number IS DISTINCT FROM p.number::numeric
      AND t.closed_at >= greatest(o.detected_at, o.resolved_at) - CAST(:slip AS interval)
     LEFT JOIN payments f ON f.number = t.number
     WHERE p.id = ANY(:payment_ids)
       AND (f.id IS NULL OR f.transaction_hash IS DISTINCT FROM t.transaction_hash
-           AND (f.from_address, f.to_address) = (t.from_address, t.to_address)
-           AND f.amount_stroops < t.amount_stroops)
+           AND f.from_address = t.from_address AND f.amount_stroops < t.amount_stroops)
       AND NOT EXISTS (SELECT FROM known WHERE known.hash = t.transaction_hash)
       AND NOT EXISTS (SELECT FROM known WHERE known.inner_hash = t.transaction_hash)
       AND NOT EXISTS (
@@ -109,7 +121,7 @@ async def find_out_of_band(
     They are as recent as the chain was read: some seconds old.
     """
     rows = await connection.execute(_OUT_OF_BAND, {"payment_ids": list(payment_ids)})
-    return _to_transfers(rows)
+    return to_transfers(rows)
 
 
 # The network's id of an event begins with its ledger. A number may be more than a payment's can be.
@@ -150,10 +162,10 @@ async def find_netted(
     than is owed, and explained by nothing in this database.
     """
     asked = {"payment_ids": list(payment_ids), "slip": LEDGER_CLOCK_SLIP}
-    return _to_transfers(await connection.execute(_NETTED, asked))
+    return to_transfers(await connection.execute(_NETTED, asked))
 
 
-def _to_transfers(rows: CursorResult[Any]) -> list[OutOfBandTransfer]:
+def to_transfers(rows: CursorResult[Any]) -> list[OutOfBandTransfer]:
     return [
         OutOfBandTransfer(**{each.name: row[each.name] for each in fields(OutOfBandTransfer)})
         for row in rows.mappings()
@@ -161,13 +173,14 @@ def _to_transfers(rows: CursorResult[Any]) -> list[OutOfBandTransfer]:
 
 
 async def get_standing(
-    connection: AsyncConnection, payment_id: str, at: datetime
+    connection: AsyncConnection, payment_id: str, at: datetime, others: Sequence[int]
 ) -> tuple[PaymentRecord, bool, bool]:
     """
     Return a payment, whether a party of its agreement has moved since it is owed, and whether the chain, as far as it
-    is read, shows any transfer under its number. Raises NotFound.
+    is read, shows any transfer under its number or `others`. Raises NotFound.
     """
-    rows = await connection.execute(_STANDING, {"payment_id": payment_id, "at": at})
+    asked = {"payment_id": payment_id, "at": at, "others": list(others)}
+    rows = await connection.execute(_STANDING, asked)
     row = rows.mappings().one_or_none()
     return require_record(row, payment_id), bool(row and row["moved"]), bool(row and row["named"])
 

@@ -14,7 +14,9 @@ from adapters.postgres.settlement import (
     attempts,
     batches,
     payments,
+    wallets,
 )
+from adapters.postgres.settlement.owners import registrations
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.errors import ChainUnavailable, TryAgain
@@ -22,9 +24,12 @@ from domain.settlement.attempts import (
     Attempt,
     Blocked,
     InBatch,
+    Redirected,
 )
 from domain.settlement.batches import Batch, EmptyBatch
+from domain.settlement.owners.registrations import Registration
 from domain.settlement.payments import Payment, PaymentStatus
+from domain.settlement.wallets import Payout, PayoutRole
 from services.settlement.batches.read_batch import read_batch
 from services.settlement.batches.store_batch_envelope import store_batch_envelope
 from services.settlement.payments.confirm_from_chain import ConfirmFromChain, confirm_from_chain
@@ -51,6 +56,7 @@ from tests.testkit.settlement.payment_factory import NOW, owe_payment
 from tests.testkit.settlement.preparations import get_receipt
 
 LATER = NOW.replace(year=2100)
+ELSEWHERE = "GELSEWHERE"
 
 
 @pytest.fixture(autouse=True)
@@ -255,3 +261,26 @@ async def test_with_netting_a_payment_that_may_have_been_made_under_anothers_num
     # What is owed to somebody else goes on.
     other = await owe_payment(scratch, minutes=5)
     assert isinstance(await alone.prepare_payment(other), InBatch)
+
+
+async def test_with_netting_what_was_paid_at_an_address_before_is_found(
+    scratch: Database, driver: ReconciliationDriver, rail: Rail
+) -> None:
+    """The engine that is lost paid two debts at the old address, and the payee has moved since."""
+    await store_channels(scratch, rail)
+    payment = await owe_payment(scratch)
+    total = 2 * payment.amount_stroops
+    driver.fake_history.transfers = [make_transfer(THEIRS, 500, 4711, total, payment.to_address)]
+    await driver.read_chain()
+    moved = Payout("default", PayoutRole.BENEFICIARY, ELSEWHERE, LATER)
+    async with scratch.transaction() as connection:
+        await registrations.register(connection, Registration(ELSEWHERE, "theirs", None), NOW)
+        await wallets.request_payout_change(connection, "pyo_moved", moved, "tester", NOW)
+    gate = SigningGate(scratch, now=lambda: LATER, nets=True)
+    alone = PaymentActivitiesImpl(scratch, rail, gate, batches_payments=True)
+    redirected = await alone.prepare_payment(payment)
+    assert isinstance(redirected, Redirected)
+    assert redirected.payment.to_address == ELSEWHERE
+    blocked = await alone.prepare_payment(redirected.payment)
+    assert isinstance(blocked, Blocked)
+    assert "together with others" in blocked.reason.sentence

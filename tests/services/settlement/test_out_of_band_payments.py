@@ -107,7 +107,7 @@ async def test_an_expired_envelope_is_not_followed_beside_an_out_of_band_payment
         *(NOW, NOW),
     )
 
-    async def find_out_of_band(*payment_ids: str) -> dict[str, OutOfBandTransfer]:
+    async def find_out_of_band(*payments: Payment) -> dict[str, OutOfBandTransfer]:
         return {payment.id: made}
 
     check = activities.gate.check_again

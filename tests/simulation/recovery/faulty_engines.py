@@ -4,14 +4,20 @@ Mistakes that show only when a database is restored or copied, made here on purp
 Each is a signer that differs from the real one in a single decision.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.settlement.batches import BatchActivitiesImpl
+from activities.settlement.limits import SigningGate
 from activities.settlement.payments import PaymentActivitiesImpl
-from domain.settlement.attempts import PreparePaymentResult
+from domain.settlement.attempts import Attempt, Observation, PreparePaymentResult
+from domain.settlement.batches import Batch, FormBatchesInput, PrepareBatchResult
 from domain.settlement.payments import Payment
+from tests.simulation.faulty_signers import believe
 
 # Numbers are never changed, which is checked; this signer gives another one at once.
 _COUNT = text(
@@ -21,7 +27,7 @@ _COUNT = text(
 )
 
 
-class NumbersByACounter(PaymentActivitiesImpl):
+class CountingNumbers:
     """The number of a payment is the next one, which a restored database gives out again."""
 
     @staticmethod
@@ -32,15 +38,50 @@ class NumbersByACounter(PaymentActivitiesImpl):
         return replace(payment, number=number)
 
 
+@contextmanager
+def ignore_readings(gate: SigningGate) -> Iterator[None]:
+    """Let no signature wait for what is read of the chain."""
+    readings, gate.readings = gate.readings, None
+    try:
+        yield
+    finally:
+        gate.readings = readings
+
+
+class NumbersByACounter(CountingNumbers, PaymentActivitiesImpl):
+    """The numbers of payments that go alone are counted."""
+
+
 class SignsBeforeItHasRead(PaymentActivitiesImpl):
     """The chain is read beside it all, and no signature waits for that."""
 
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
-        readings, self.gate.readings = self.gate.readings, None
-        try:
+        with ignore_readings(self.gate):
             return await super().prepare_payment(payment)
-        finally:
-            self.gate.readings = readings
+
+
+class NumbersBatchesByACounter(CountingNumbers, BatchActivitiesImpl):
+    """The numbers of payments that go together are counted."""
+
+
+class SignsBatchesBeforeItHasRead(BatchActivitiesImpl):
+    """The chain is read beside it all, and no batch waits for that."""
+
+    async def form_batches(self, forming: FormBatchesInput) -> list[Batch] | None:
+        with ignore_readings(self.gate):
+            return await super().form_batches(forming)
+
+    async def prepare_batch(self, batch: Batch) -> PrepareBatchResult:
+        with ignore_readings(self.gate):
+            return await super().prepare_batch(batch)
+
+
+class BelievesOneNodeOfABatch(BatchActivitiesImpl):
+    """What one node says became of a batch counts, and no second one is asked."""
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        self.rail.witnesses.confirm = believe  # type: ignore[method-assign]
+        return await super().observe_payment(attempt)
 
 
 class SignsWhoeverHasTheChannels(PaymentActivitiesImpl):
@@ -57,4 +98,9 @@ class SignsWhoeverHasTheChannels(PaymentActivitiesImpl):
 
 
 FAULTY_RESTORERS = [NumbersByACounter, SignsBeforeItHasRead]
+FAULTY_BATCH_RESTORERS = [
+    NumbersBatchesByACounter,
+    SignsBatchesBeforeItHasRead,
+    BelievesOneNodeOfABatch,
+]
 FAULTY_COPIES = [SignsWhoeverHasTheChannels]

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from activities.settlement.batches import BatchActivitiesImpl
 from activities.settlement.limits import SigningGate
 from adapters.postgres.database import Database
 from domain.settlement.batches import Batch, Plan
 from domain.settlement.payments import Payment
+from services.settlement.batches.read_netting import has_netted
 from tests.simulation.batch_world import BatchWorld
 from tests.simulation.recovery.recovering_world import CLOCK, RecoveringWorld
 from tests.simulation.workflow_driver import BatchWorkflowRun, WorkflowRun
@@ -23,7 +25,7 @@ class RecoveringBatchWorld(BatchWorld, RecoveringWorld):
         self, database: Database, signer: Callable[..., BatchActivitiesImpl], plan: Plan
     ) -> None:
         super().__init__(database, signer, plan)
-        self.nets = plan.netting_window_seconds > 0
+        self.nets = self.netted = plan.netting_window_seconds > 0
         # Of the backup: what Temporal remembered of each batch.
         self.kept: dict[str, tuple[Batch, list[tuple[str, object]]]] = {}
 
@@ -36,12 +38,37 @@ class RecoveringBatchWorld(BatchWorld, RecoveringWorld):
         self.start_signer()
         await self.close_circuit_breaker()
 
+    async def serve(self) -> bool:
+        """Look for what was netted, as the settlement worker does, whatever the settings say by now."""
+        serves, begun = self.serving, await super().serve()
+        if begun and not serves:
+            self.batch_activities.gate.nets = self.nets or await has_netted(self.database)
+        return begun
+
+    async def change_plan(self, plan: Plan) -> bool:
+        """
+        Start the signer with other settings; False where the page on restoring asks to leave netting on, because
+        no batch on record shows that there was any.
+        """
+        if self.netted and not plan.netting_window_seconds and not await has_netted(self.database):
+            return False
+        self.plan_in_force, self.nets = plan, plan.netting_window_seconds > 0
+        self.netted |= self.nets
+        await self.restart(lambda recorded: recorded)
+        return True
+
     def make_gate(self) -> SigningGate:
         return super(BatchWorld, self).make_gate()
 
     def make_debt(self, outage_id: str) -> Payment:
         debt, place = super().make_debt(outage_id), int(outage_id.split()[-1])
         return replace(debt, amount_stroops=debt.amount_stroops + (1 << place))
+
+    def list_numbers(self, run: WorkflowRun) -> set[int]:
+        return self.numbers[run.payment.id]
+
+    def get_signer(self) -> Callable[..., Any]:
+        return self.signer
 
     async def advance(
         self,
@@ -72,10 +99,12 @@ class RecoveringBatchWorld(BatchWorld, RecoveringWorld):
         await super().restore(memory=memory, recorded=recorded)
         # Who forms batches begins anew, or is started by the relay: open ones get workflows again.
         self.batching_died = True
-        if memory:
-            return
-        for run in self.batches.values():
-            run.run.close()
-        self.batches = {
-            name: BatchWorkflowRun(batch, list(known)) for name, (batch, known) in self.kept.items()
-        }
+        if not memory:
+            for run in self.batches.values():
+                run.run.close()
+            self.batches = {
+                name: BatchWorkflowRun(batch, list(known))
+                for name, (batch, known) in self.kept.items()
+            }
+        if self.netted and not await has_netted(self.database):
+            await self.change_plan(replace(self.plan_in_force, netting_window_seconds=3600))

@@ -194,11 +194,14 @@ class RecoveringWorld(SimulatedWorld):
         async with self.database.transaction() as connection:
             await connection.execute(_DECLARE, {"id": outage_id, "at": at})
             payment = await payments.add(connection, debt, PASSPHRASE, at)
-            if hasattr(self.make_steps, "renumber"):
-                payment = await self.make_steps.renumber(connection, payment)
+            if hasattr(signer := self.get_signer(), "renumber"):
+                payment = await signer.renumber(connection, payment)
             await journal.post_entry(connection, make_accrual(payment))
         self.numbers.setdefault(payment.id, set()).add(payment.number)
         return payment
+
+    def get_signer(self) -> Callable[..., Any]:
+        return self.make_steps
 
     async def back_up(self) -> None:
         """Keep what the database and the workflow server know now, in place of an earlier backup."""

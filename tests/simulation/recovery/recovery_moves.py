@@ -43,6 +43,10 @@ class RecoveryMoves(NetworkMoves):
             self.empty[id(self.scratch)] = await take_snapshot(database)
         await put_back(database, self.empty[id(self.scratch)])
 
+    @abstractmethod
+    def settle_for(self, steps: int) -> None:
+        """Settle for a while what is owed."""
+
     @rule(faults=st.lists(st.one_of(READABLE, UNREADABLE), max_size=3), seed=st.integers(0, 7))
     def inject_faults(self, faults: list[Fault], seed: int) -> None:
         NetworkMoves.inject_faults(self, faults, seed)
@@ -76,10 +80,6 @@ class RecoveryMoves(NetworkMoves):
 
 class RestoreMoves(RecoveryMoves):
     """A database that goes back to a backup."""
-
-    @abstractmethod
-    def settle_for(self, steps: int) -> None:
-        """Settle for a while what is owed."""
 
     @rule()
     def back_up(self) -> None:

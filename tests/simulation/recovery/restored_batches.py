@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from domain.reasons import ReasonCode
 from domain.settlement.batches import Plan
 from tests.simulation.batch_properties import PLANS, BatchesExactlyOnce
+from tests.simulation.network_moves import NodeLies
 from tests.simulation.properties import PAYMENTS_MAX
-from tests.simulation.recorded_schedules import initialize
+from tests.simulation.recorded_schedules import initialize, rule
 from tests.simulation.recovery.recovering_batches import RecoveringBatchWorld
 from tests.simulation.recovery.recovery_moves import FIRST_SEQUENCE, RecoveryMoves, RestoreMoves
 from tests.simulation.workflow_driver import WorkflowRun
@@ -38,7 +39,7 @@ class RecoveringBatches(RecoveryMoves, BatchesExactlyOnce):
 
     def is_doubted(self, run: WorkflowRun, code: str | None) -> bool:
         """Tell whether a person has to say what a transfer paid that carries the number of one of several."""
-        return self.world.nets and code == ReasonCode.OUT_OF_BAND_PAYMENT
+        return self.world.netted and code == ReasonCode.OUT_OF_BAND_PAYMENT
 
 
 class RestoredBatches(RestoreMoves, RecoveringBatches):
@@ -54,3 +55,12 @@ class RestoredBatches(RestoreMoves, RecoveringBatches):
         super().owe_payments(payments, plan)
         if lost:
             self.lose_what_was_done(memory, True, True, lost)
+
+    @rule(plan=PLANS)
+    def change_plan(self, plan: Plan) -> None:
+        """Start the signer with other settings, under which payments may no longer be netted."""
+        self.scratch.met["other settings"] += self.do(self.world.change_plan(plan))
+
+
+class RestoredBatchesAmongLies(RestoredBatches, NodeLies):
+    """A database with batches that goes back to a backup, and a node that lies."""

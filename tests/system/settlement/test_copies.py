@@ -34,6 +34,7 @@ from tests.testkit.recovery.backups import (
 )
 from tests.testkit.settlement import signers
 from tests.testkit.stacks import Stacks
+from tests.testkit.tiers.repetitions import REPEAT, count_rounds
 
 OUTAGES, MORE = 25, 5
 SETTINGS = {"CHAIN_READING_MAX_AGE_SECONDS": "5", "RECONCILIATION_EVERY_SECONDS": "1"}
@@ -103,26 +104,32 @@ async def are_closed(caller: httpx.AsyncClient, outage_ids: list[str]) -> bool:
 
 
 @asynccontextmanager
-async def start_both(
-    stacks: Stacks, folder: Path, patch: pytest.MonkeyPatch
-) -> AsyncIterator[tuple[Stack, Stack, list[str]]]:
-    """Yield an original and a copy of it, and the outages that both have to pay; both may."""
-    async with (
-        stacks.start(folder / "original", ledger_seconds=0.5, settings=SETTINGS) as original,
-        calling(original) as caller,
-    ):
+async def start_original(
+    stacks: Stacks, folder: Path
+) -> AsyncIterator[tuple[Stack, httpx.AsyncClient]]:
+    starting = stacks.start(folder / "original", ledger_seconds=0.5, settings=SETTINGS)
+    async with starting as original, calling(original) as caller:
         policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "terms": TERMS}
         (await caller.post("/sla/policies", json=policy)).raise_for_status()
-        await switch(caller, "open")
-        outage_ids = await owe_outages(caller, OUTAGES)
-        await stop_all_but_chain(original)
-        await keep_data(original, folder / "kept")
-        await start_all_but_chain(original)
+        yield original, caller
+
+
+@asynccontextmanager
+async def copy_while_owed(
+    stacks: Stacks, original: Stack, caller: httpx.AsyncClient, folder: Path
+) -> AsyncIterator[tuple[Stack, list[str]]]:
+    """Yield a copy of an original, and the outages that both have to pay; both may."""
+    await switch(caller, "open")
+    outage_ids = await owe_outages(caller, OUTAGES)
+    await stop_all_but_chain(original)
+    await keep_data(original, folder / "kept")
+    await start_all_but_chain(original)
+    with pytest.MonkeyPatch.context() as patch:
         copying = start_copy(stacks, original, folder / "kept", folder / "copy", patch)
         async with copying as copied, calling(copied) as their_caller:
             await switch(caller, "close")
             await switch(their_caller, "close")
-            yield original, copied, outage_ids
+            yield copied, outage_ids
 
 
 async def assert_paid_once(original: Stack, count: int) -> None:
@@ -132,28 +139,40 @@ async def assert_paid_once(original: Stack, count: int) -> None:
 
 
 async def test_a_copy_stops_until_a_person_lets_it_take_over(
-    stacks: Stacks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stacks: Stacks, tmp_path: Path
 ) -> None:
+    async with start_original(stacks, tmp_path) as (original, caller):
+        for number in count_rounds("copied"):
+            folder, paid = tmp_path / f"{number}", (number + 1) * OUTAGES
+            async with copy_while_owed(stacks, original, caller, folder) as (copied, outage_ids):
+                said = await signers.read_refusal(copied, folder / "copy.log")
+                assert said.startswith(
+                    "Cannot go on: another engine works with these channel accounts"
+                )
+                assert "--take-over" in said
+                closed = partial(are_closed, caller, outage_ids)
+                await wait_until(closed, "the original pays all", 180)
+                await assert_paid_once(original, paid)
+                assert original.restarts.get(SIGNER, 0) == 0
+                if number == REPEAT - 1:
+                    await take_over(original, copied, folder, outage_ids, said)
+                    await assert_paid_once(original, paid + MORE + 1)
+
+
+async def take_over(
+    original: Stack, copied: Stack, folder: Path, outage_ids: list[str], said: str
+) -> None:
+    """Stop the original; but only a person may say that it is gone."""
+    await original._running.stop([SIGNER])
+    assert await signers.read_refusal(copied, folder / "again.log") == said
     async with (
-        start_both(stacks, tmp_path, monkeypatch) as (original, copied, outage_ids),
-        calling(original) as caller,
         calling(copied) as their_caller,
+        signers.running_signer(copied, folder / "taking-over.log", "--take-over"),
     ):
-        said = await signers.read_refusal(copied, tmp_path / "copy.log")
-        assert said.startswith("Cannot go on: another engine works with these channel accounts")
-        assert "--take-over" in said
-        await wait_until(partial(are_closed, caller, outage_ids), "the original pays all", 180)
-        await assert_paid_once(original, OUTAGES)
-        assert original.restarts.get(SIGNER, 0) == 0
-        # The original is stopped; but only a person may say that it is gone.
-        await original._running.stop([SIGNER])
-        assert await signers.read_refusal(copied, tmp_path / "again.log") == said
-        async with signers.running_signer(copied, tmp_path / "taking-over.log", "--take-over"):
-            more = await owe_outages(their_caller, MORE)
-            closed = partial(are_closed, their_caller, outage_ids + more)
-            await wait_until(closed, "the copy books what was paid, and pays the rest", 240)
-            said = await signers.read_refusal(original, tmp_path / "original.log")
-            assert said.startswith("Cannot go on: another engine ")
-            last = await owe_outages(their_caller, 1)
-            await wait_until(partial(are_closed, their_caller, last), "the copy goes on", 120)
-        await assert_paid_once(original, OUTAGES + MORE + 1)
+        more = await owe_outages(their_caller, MORE)
+        closed = partial(are_closed, their_caller, outage_ids + more)
+        await wait_until(closed, "the copy books what was paid, and pays the rest", 240)
+        said = await signers.read_refusal(original, folder / "original.log")
+        assert said.startswith("Cannot go on: another engine ")
+        last = await owe_outages(their_caller, 1)
+        await wait_until(partial(are_closed, their_caller, last), "the copy goes on", 120)

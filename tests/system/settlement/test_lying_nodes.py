@@ -26,6 +26,7 @@ from tests.testkit.api_client import (
     wait_until,
 )
 from tests.testkit.stacks import Stacks
+from tests.testkit.tiers.repetitions import count_rounds
 
 SHOWS = ("sendTransaction", "getTransaction", "getTransactions", "getLedgerEntries")
 LOOKUPS = ("getTransaction", "getTransactions")
@@ -103,6 +104,12 @@ async def test_one_of_two_nodes_calls_what_was_applied_failed(
     lied_to: Stack, people: httpx.AsyncClient
 ) -> None:
     """Outvoted by two, it stops nothing; of two, it is told within a minute, then everything new stops."""
+    for _ in count_rounds("called failed"):
+        await call_applied_failed(lied_to, people)
+        await close_circuit_breaker(people)
+
+
+async def call_applied_failed(lied_to: Stack, people: httpx.AsyncClient) -> None:
     lies = [{"kind": "lying_failed", "node": 0, "method": method} for method in LOOKUPS]
     await plan(lied_to, *lies)
     outvoted = await wait_for_states(people, await owe(people, 4), "confirmed")
@@ -134,6 +141,11 @@ async def test_one_of_two_nodes_calls_what_was_applied_failed(
 async def test_bytes_that_one_node_keeps_and_shows_as_applied_are_not_confirmed(
     lied_to: Stack, people: httpx.AsyncClient
 ) -> None:
+    for _ in count_rounds("kept and shown"):
+        await keep_and_show(lied_to, people)
+
+
+async def keep_and_show(lied_to: Stack, people: httpx.AsyncClient) -> None:
     # All is sent to the one that keeps it: the others take nothing, and still know what is in the ledgers.
     away = [{"kind": "reset_before", "node": node, "method": "sendTransaction"} for node in (1, 2)]
     await plan(lied_to, {"kind": "lying_success", "node": 0}, *away)
@@ -208,6 +220,11 @@ async def test_sequences_shown_too_high_at_a_start_stop_nothing(
     lied_to: Stack, people: httpx.AsyncClient
 ) -> None:
     """By one node, which is outvoted; and by all of them, after which the book is set back by itself."""
+    for _ in count_rounds("shown too high"):
+        await show_sequences_too_high(lied_to, people)
+
+
+async def show_sequences_too_high(lied_to: Stack, people: httpx.AsyncClient) -> None:
     for nodes in ((0,), (0, 1, 2)):
         before = lied_to.restarts.get("settlement-worker", 0)
         await plan(

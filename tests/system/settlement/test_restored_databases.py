@@ -7,7 +7,7 @@ was paid exactly once, and closes with the transaction that has paid it.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
 from tests.conftest import KEY
+from tests.testkit.access.second_person import open_second_person
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import (
     AT_ONCE,
@@ -36,10 +37,17 @@ from tests.testkit.recovery.backups import (
     start_all_but_chain,
     stop_all_but_chain,
 )
+from tests.testkit.recovery.forgotten_decisions import (
+    check_forgotten_decision,
+    decide,
+    dispute_outage,
+    publish_policy,
+)
 from tests.testkit.stacks import Stacks
+from tests.testkit.tiers.repetitions import count_rounds
 
 CIRCUIT_BREAKER = "/payments/circuit-breaker"
-OWED, IN_WINDOW = 8, 6
+OWED, IN_WINDOW, MORE = 8, 6, 6
 WINDOW_SECONDS = 8
 
 
@@ -62,6 +70,7 @@ async def caller(restored: Stack) -> AsyncIterator[httpx.AsyncClient]:
         for name, seconds in ((AT_ONCE, 0), ("window", WINDOW_SECONDS)):
             policy = {"name": name, "dispute_window_seconds": seconds, "terms": TERMS}
             (await client.post("/sla/policies", json=policy)).raise_for_status()
+        await publish_policy(client)
         yield client
 
 
@@ -100,6 +109,13 @@ async def have_lifecycle(caller: httpx.AsyncClient, wanted: str, outage_ids: lis
     return True
 
 
+async def are_closed(caller: httpx.AsyncClient, outage_ids: list[str]) -> bool:
+    """Tell whether all are closed; close the circuit breaker as a person would, whenever it is open."""
+    if (await caller.get(CIRCUIT_BREAKER)).json()["is_open"]:
+        await switch(caller, "close")
+    return await have_lifecycle(caller, "closed", outage_ids)
+
+
 async def wait_until_closed(caller: httpx.AsyncClient, outage_ids: list[str]) -> dict[str, str]:
     """Wait until all are closed; return the transaction that each closed with."""
     await wait_until(partial(have_lifecycle, caller, "closed", outage_ids), "all are closed", 90)
@@ -113,11 +129,14 @@ async def list_paid(stack: Stack) -> Counter[int]:
 
 
 async def live_and_lose_it(
-    stack: Stack, caller: httpx.AsyncClient, folder: Path
+    stack: Stack,
+    caller: httpx.AsyncClient,
+    folder: Path,
+    after: Callable[[], Awaitable[None]] | None = None,
 ) -> tuple[list[str], dict[str, str]]:
     """
-    Take a backup with payments on hold and verdicts in their window; let all of them be paid; and stop.
-    Return the outages, and the transaction that each was paid by.
+    Take a backup with payments on hold and verdicts in their window; let all of them be paid, and do something more;
+    and stop. Return the outages, and the transaction that each was paid by.
     """
     await switch(caller, "open")
     owed = await owe_outages(caller, OWED, AT_ONCE)
@@ -127,24 +146,31 @@ async def live_and_lose_it(
     await keep_data(stack, folder)
     await start_all_but_chain(stack)
     await switch(caller, "close")
+    if after is not None:
+        await after()
     paid = await wait_until_closed(caller, outage_ids)
     assert set((await list_paid(stack)).values()) == {1}
     await stop_all_but_chain(stack)
     return outage_ids, paid
 
 
-async def assert_paid_once(stack: Stack, caller: httpx.AsyncClient, paid: dict[str, str]) -> None:
-    """Close the circuit breaker as a person would, whenever it is open, until all is closed."""
-
-    async def close_all() -> bool:
-        if (await caller.get(CIRCUIT_BREAKER)).json()["is_open"]:
-            await switch(caller, "close")
-        return await have_lifecycle(caller, "closed", list(paid))
-
-    await wait_until(close_all, "all are closed", 120)
+async def assert_paid_once(
+    stack: Stack, caller: httpx.AsyncClient, paid: dict[str, str], others: int = 0
+) -> None:
+    """Check that all are closed by the transactions that paid them; so many `others` were paid in earlier rounds."""
+    await wait_until(partial(are_closed, caller, list(paid)), "all are closed", 120)
     assert await wait_until_closed(caller, list(paid)) == paid
     transfers = await list_paid(stack)
-    assert (len(transfers), set(transfers.values())) == (len(paid), {1})
+    assert (len(transfers), set(transfers.values())) == (len(paid) + others, {1})
+
+
+async def restore(stack: Stack, folder: Path, number: int, *faults: dict[str, Any]) -> None:
+    """Put the backup back while the chain goes on, which begins with faults; again in each round."""
+    if number:
+        await stop_all_but_chain(stack)
+    await put_back(stack, folder)
+    await plan(stack, *faults)
+    await start_all_but_chain(stack)
 
 
 async def list_violations(stack: Stack) -> list[str]:
@@ -168,30 +194,47 @@ async def read_actions(stack: Stack, subject: str) -> list[str]:
 async def test_what_the_chain_has_paid_is_confirmed_and_not_paid_again(
     restored: Stack, caller: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    outage_ids, paid = await live_and_lose_it(restored, caller, tmp_path / "backup")
-    await put_back(restored, tmp_path / "backup")
-    await start_all_but_chain(restored)
-    await assert_paid_once(restored, caller, paid)
-    assert await list_violations(restored) == []
-    noticed = await read_actions(restored, "installation/settlement")
-    assert noticed.count("installation.behind_chain") == 1
-    actions = await read_actions(restored, f"outage/{outage_ids[0]}")
-    assert "payment.confirmed_from_chain" in actions
-    # And life goes on, on the channels whose sequences the database had forgotten.
-    more = await owe_outages(caller, 6, AT_ONCE)
-    await wait_until_closed(caller, more)
-    assert set((await list_paid(restored)).values()) == {1}
-    assert await list_violations(restored) == []
+    async with await open_second_person(caller) as decider:
+        decided, dispute_id = await dispute_outage(caller)
+        outage_ids, paid = await live_and_lose_it(
+            restored, caller, tmp_path / "backup", partial(decide, decider, decided, dispute_id)
+        )
+    for number in count_rounds("restored"):
+        await restore(restored, tmp_path / "backup", number)
+        await assert_paid_once(restored, caller, paid, number * MORE + 1)
+        assert await list_violations(restored) == []
+        noticed = await read_actions(restored, "installation/settlement")
+        assert noticed.count("installation.behind_chain") == 1
+        actions = await read_actions(restored, f"outage/{outage_ids[0]}")
+        assert "payment.confirmed_from_chain" in actions
+        # And life goes on, on the channels whose sequences the database had forgotten.
+        more = await owe_outages(caller, MORE, AT_ONCE)
+        await wait_until(partial(are_closed, caller, more), "all are closed", 120)
+        await check_forgotten_decision(caller, decided)
+        transfers = await list_paid(restored)
+        assert (len(transfers), set(transfers.values())) == (
+            len(paid) + (number + 1) * MORE + 1,
+            {1},
+        )
+        assert await list_violations(restored) == []
 
 
 async def test_nothing_is_signed_while_the_chain_cannot_be_read(
     restored: Stack, caller: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     _, paid = await live_and_lose_it(restored, caller, tmp_path / "backup")
-    await put_back(restored, tmp_path / "backup")
-    await plan(restored, {"kind": "too_many_requests", "method": "getEvents"})
-    await start_all_but_chain(restored)
-    await switch(caller, "close")
+    for number in count_rounds("unread"):
+        fault = {"kind": "too_many_requests", "method": "getEvents"}
+        await restore(restored, tmp_path / "backup", number, fault)
+        await switch(caller, "close")
+        await check_unread(restored, caller, paid)
+        await plan(restored)
+        await assert_paid_once(restored, caller, paid)
+        assert await list_violations(restored) == []
+
+
+async def check_unread(stack: Stack, caller: httpx.AsyncClient, paid: dict[str, str]) -> None:
+    """Check that for as long as the chain cannot be read nothing is signed, and everybody is told so."""
 
     async def all_unread() -> bool:
         found = [await read_payment(caller, outage_id) for outage_id in paid]
@@ -204,13 +247,10 @@ async def test_nothing_is_signed_while_the_chain_cannot_be_read(
         if (await caller.get(CIRCUIT_BREAKER)).json()["is_open"]:
             await switch(caller, "close")
     assert await all_unread()
-    assert (await list_paid(restored)).total() == len(paid)
+    assert (await list_paid(stack)).total() == len(paid)
     assert "chain_unread" in (await caller.get("/health/readiness")).text
-    log = (restored.directory.logs / "settlement-worker.log").read_text()
+    log = (stack.directory.logs / "settlement-worker.log").read_text()
     assert "ALARM: the transfers on the chain are not read up to ledger" in log
-    await plan(restored)
-    await assert_paid_once(restored, caller, paid)
-    assert await list_violations(restored) == []
 
 
 async def test_new_outages_of_a_restored_database_are_paid_by_transfers_of_their_own(
@@ -220,22 +260,25 @@ async def test_new_outages_of_a_restored_database_are_paid_by_transfers_of_their
     await stop_all_but_chain(restored)
     await keep_data(restored, tmp_path / "backup")
     await start_all_but_chain(restored)
-    forgotten = await wait_until_closed(caller, await owe_outages(caller, 6, AT_ONCE))
-    await stop_all_but_chain(restored)
-    await put_back(restored, tmp_path / "backup", [DATABASE])
-    await start_all_but_chain(restored)
+    forgotten = await wait_until_closed(caller, await owe_outages(caller, MORE, AT_ONCE))
+    for _ in count_rounds("numbers"):
+        await stop_all_but_chain(restored)
+        await put_back(restored, tmp_path / "backup", [DATABASE])
+        await start_all_but_chain(restored)
+        forgotten |= await pay_more(restored, caller, forgotten)
 
-    async def close_all(outage_ids: list[str]) -> bool:
-        if (await caller.get(CIRCUIT_BREAKER)).json()["is_open"]:
-            await switch(caller, "close")
-        return await have_lifecycle(caller, "closed", outage_ids)
 
-    again = await owe_outages(caller, 6, AT_ONCE)
-    await wait_until(partial(close_all, again), "all are closed", 120)
+async def pay_more(
+    stack: Stack, caller: httpx.AsyncClient, forgotten: dict[str, str]
+) -> dict[str, str]:
+    """Pay outages that no forgotten transfer has paid; return the transaction of each."""
+    again = await owe_outages(caller, MORE, AT_ONCE)
+    await wait_until(partial(are_closed, caller, again), "all are closed", 120)
     paid = await wait_until_closed(caller, again)
     assert set(paid.values()) & set(forgotten.values()) == set()
-    transfers = await list_paid(restored)
+    transfers = await list_paid(stack)
     assert (len(transfers), set(transfers.values())) == (len(again) + len(forgotten), {1})
     for outage_id in again:
         assert transfers[int((await read_payment(caller, outage_id))["number"])] == 1
-    assert await list_violations(restored) == []
+    assert await list_violations(stack) == []
+    return paid

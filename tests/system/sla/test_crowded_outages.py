@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from temporalio.client import Client
 
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
+from tests.testkit.access.second_person import open_second_person
 from tests.testkit.api_client import (
     TERMS,
     build_outage,
@@ -30,6 +32,7 @@ from tests.testkit.api_client import (
     wait_until,
 )
 from tests.testkit.stacks import Stacks
+from tests.testkit.tiers.repetitions import count_rounds
 from tests.testkit.truth import open_api, wait_for_agreement
 
 CROWDS = int(os.environ.get("CROWDS", "4"))
@@ -141,6 +144,39 @@ async def test_of_many_resolves_at_once_one_is_answered_and_the_others_learn_of_
     assert codes == {200: 1, 409: COMMANDS - 1}
     refused = next(answer for answer in answers if answer.status_code == 409)
     assert "is disputable and cannot be resolved" in refused.json()["detail"]
+
+
+async def test_of_two_decisions_at_the_deadline_what_is_told_is_what_is_paid(
+    api: httpx.AsyncClient, seed: int
+) -> None:
+    luck = random.Random(seed)
+    async with await open_second_person(api) as decider:
+        for _ in count_rounds("decided at the deadline"):
+            outage_id = await declare_outage(api, policy="short")
+            await resolve_outage(api, outage_id)
+            objection = {"outage_id": outage_id, "reason": "the power was out"}
+            dispute = (await api.post("/sla/disputes", json=objection)).json()
+            deadline = datetime.fromisoformat(dispute["decision_deadline"])
+            # Some are asked before it, some after, and the answer to either is true.
+            left = (deadline - datetime.now(UTC)).total_seconds() + luck.uniform(-0.3, 0.1)
+            await asyncio.sleep(max(0.0, left))
+            path = f"/sla/disputes/{dispute['id']}"
+            answers = await asyncio.gather(
+                decider.patch(path, json={"action": "reject"}),
+                decider.patch(path, json={"action": "resolve", "mttr_minutes": 8}),
+            )
+            codes = [answer.status_code for answer in answers]
+            assert sorted(codes) in ([200, 409], [409, 409]), [each.text for each in answers]
+            await wait_for_lifecycle(api, outage_id, "closed", 60)
+            held = (await api.get(path)).json()["status"]
+            assert held == {(200, 409): "rejected", (409, 200): "resolved"}.get(
+                (codes[0], codes[1]), "expired"
+            )
+            paid = (await api.get("/payments", params={"outage_id": outage_id})).json()["items"]
+            # A penalty of the first verdict, or a reward of the second: one payment in any case.
+            wanted = ("reward", 1125, 2) if held == "resolved" else ("penalty", 1000, 1)
+            assert [(each["type"], each["amount"], each["revision"]) for each in paid] == [wanted]
+            print(f"{held}: {codes}")
 
 
 async def test_the_same_resolve_asked_at_once_and_again_has_one_answer(

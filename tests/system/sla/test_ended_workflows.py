@@ -23,6 +23,7 @@ from tests.testkit.api_client import (
     wait_until,
 )
 from tests.testkit.stacks import Stacks
+from tests.testkit.tiers.repetitions import count_rounds
 from tests.testkit.truth import open_api, read_payment
 from tests.testkit.webhook_receiver import WebhookReceiver
 
@@ -43,8 +44,9 @@ async def test_what_somebody_ends_goes_on(stacks: Stacks, tmp_path: Path) -> Non
             policy = {"name": name, "dispute_window_seconds": window, "terms": TERMS}
             assert (await api.post("/sla/policies", json=policy)).status_code == 201
         await lose_delivery(api, database, client, subscriber)
-        await end_outages(api, database, client)
-        await end_payments(api, database, client)
+        for _ in count_rounds("ended"):
+            await end_outages(api, database, client)
+            await end_payments(api, database, client)
         await wait_until(partial(is_called, subscriber, 2), "it is delivered", 60)
         async with database.autocommit() as connection:
             assert await invariants.check(connection) == []

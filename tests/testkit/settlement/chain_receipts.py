@@ -68,6 +68,7 @@ class FaultlessRail:
 
     def __init__(self, rail: Rail) -> None:
         self.channels = rail.channels
+        self.passphrase = rail.passphrase
 
     async def find_obstacles(self, transfers: object) -> dict[int, str]:
         return {}
