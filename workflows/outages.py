@@ -81,13 +81,17 @@ class OutageActivities(OutageStateActivities, ReversalActivities, SettlingActivi
 @workflow.defn
 class OutageWorkflow(SettlingWorkflowBase):
     @workflow.init
-    def __init__(self, declaration: Declaration) -> None:
+    def __init__(self, declaration: Declaration, judged: JudgeOutageResult | None = None) -> None:
         # The run that continues this one, and what it starts, must read how the outage stands.
         super().__init__(replace(declaration, recorded=None))
         self.recorded = declaration.recorded
+        # As it was recorded, of one that had ended by then.
+        self.judged_at_once = judged
 
     @workflow.run
-    async def run(self, declaration: Declaration) -> OutageStatus | None:
+    async def run(
+        self, declaration: Declaration, judged: JudgeOutageResult | None = None
+    ) -> OutageStatus | None:
         return await self.outlast_cancellation(self.see_through())
 
     async def see_through(self) -> OutageStatus | None:
@@ -110,7 +114,9 @@ class OutageWorkflow(SettlingWorkflowBase):
         except ApplicationError as error:
             self.refuse_declaration(error)
             return False
-        if self.recorded.created:
+        if self.judged_at_once is not None:
+            self.begin_judged(self.judged_at_once)
+        elif self.recorded.created:
             self.enter(OutageStatus.DECLARED, 1)
         else:
             await self.read_state()

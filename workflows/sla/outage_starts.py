@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError
 
+from domain.settlement.payments import JudgeOutageResult
 from domain.sla.outages import Declaration, RecordOutageResult
 from workflows.outages import OutageWorkflow
 from workflows.visibility.search_attributes import make_search_attributes
@@ -41,16 +42,25 @@ async def declare_outage(client: Client, declaration: Declaration) -> RecordOuta
     return recorded
 
 
-async def start_workflows(client: Client, declarations: Sequence[Declaration]) -> None:
+@dataclass(frozen=True, slots=True)
+class OutageStart:
+    """What the workflow of a recorded outage begins with; `judged` where it was judged as it was recorded."""
+
+    declaration: Declaration
+    judged: JudgeOutageResult | None = None
+
+
+async def start_workflows(client: Client, starts: Sequence[OutageStart]) -> None:
     """Start the workflows of outages that are on record; those that do not start are left to the relay."""
-    left = iter(declarations)
+    left = iter(starts)
 
     async def work() -> None:
         for each in left:
             try:
                 await _start_recorded(client, each)
             except RPCError as error:
-                log.warning("outage %s is started by the relay later: %s", each.outage.id, error)
+                outage_id = each.declaration.outage.id
+                log.warning("outage %s is started by the relay later: %s", outage_id, error)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(STARTED_AT_ONCE):
@@ -69,18 +79,23 @@ async def start_declared(
     )
 
 
-async def _start_recorded(client: Client, declaration: Declaration) -> None:
+async def _start_recorded(client: Client, start: OutageStart) -> None:
     """Start the workflow of an outage that is on record, unless it runs: one of many, which nobody waits for."""
+    known: list[Any] = [start.declaration]
+    if start.judged is not None:
+        known.append(start.judged)
     await client.start_workflow(
         OutageWorkflow.run,
-        declaration,
-        **_describe_start(declaration),
+        args=known,
+        **_describe_start(start.declaration, start.judged),
         priority=IN_BULK,
         rpc_timeout=ANSWER_WITHIN,
     )
 
 
-def _describe_start(declaration: Declaration) -> dict[str, Any]:
+def _describe_start(
+    declaration: Declaration, judged: JudgeOutageResult | None = None
+) -> dict[str, Any]:
     outage = declaration.outage
     return {
         "id": f"outage/{outage.id}",
@@ -88,6 +103,6 @@ def _describe_start(declaration: Declaration) -> dict[str, Any]:
         "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
         # Whatever workflow ended under this id before has recorded nothing.
         "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        "search_attributes": make_search_attributes(declaration),
+        "search_attributes": make_search_attributes(declaration, judged),
         "static_summary": f"{outage.severity} outage at {outage.site_name}"[:200],
     }
