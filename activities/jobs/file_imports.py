@@ -13,6 +13,7 @@ from domain.errors import Invalid, Stop, TryAgain
 from domain.jobs.file_imports import PROBLEMS_MAX, PROBLEMS_SHOWN, ImportProgress
 from domain.jobs.jobs import JobStep, JobStopped
 from domain.requests import Request
+from domain.settlement.declarations import JudgedDeclaration
 from domain.sla.bulk.import_plans import ImportMode, ImportPlan
 from domain.sla.bulk.problem_files import (
     CONTENT_TYPE,
@@ -33,7 +34,7 @@ from services.jobs.imports.record_portion import RecordPortion, record_portion
 from services.jobs.imports.record_whole import RecordWhole, record_whole
 from services.sla.imports.plan_rows import PlanRows, RowPlan, parse_rows, plan_rows
 from services.sla.imports.record_declared import RowsRefused
-from workflows.sla.outage_starts import OutageStart, start_workflows
+from workflows.sla.outage_starts import start_workflows
 
 # Rows of one transaction: those of a portion with workflows are fewer, so that they do not wait for their start.
 PORTIONS = {ImportMode.DECLARE: 250, ImportMode.BACKFILL: 2000}
@@ -234,7 +235,7 @@ class ImportTask:
 
     async def _record(self, planned: RowPlan, last: int, read: int, now: datetime) -> None:
         """Record a portion; what turns out to be refused then is wrong, and keeps no other row out."""
-        started: Sequence[OutageStart] | None = None
+        started: Sequence[JudgedDeclaration] | None = None
         while started is None:
             try:
                 with self.context.keep_or_forget():
@@ -250,7 +251,7 @@ class ImportTask:
 
     async def _record_rows(
         self, planned: RowPlan, last: int, read: int, now: datetime
-    ) -> Sequence[OutageStart]:
+    ) -> Sequence[JudgedDeclaration]:
         context, shown = self.context, max(0, PROBLEMS_SHOWN - self.progress.wrong)
         progress = self._advance(planned, last, len(planned.rows))
         async with context.begin_step(read, None, progress.to_json()) as step:

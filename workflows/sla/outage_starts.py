@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError
 
-from domain.settlement.payments import JudgeOutageResult
+from domain.settlement.declarations import JudgedDeclaration
 from domain.sla.outages import Declaration, RecordOutageResult
 from workflows.outages import OutageWorkflow
 from workflows.visibility.search_attributes import make_search_attributes
@@ -28,9 +28,8 @@ DECLARED: Any = OutageWorkflow.await_recorded
 
 async def declare_outage(client: Client, declaration: Declaration) -> RecordOutageResult:
     """Start the workflow of an outage, unless it runs, and wait until the outage is on record."""
-    start = WithStartWorkflowOperation(
-        OutageWorkflow.run, declaration, **_describe_start(declaration)
-    )
+    begun = JudgedDeclaration.of(declaration)
+    start = WithStartWorkflowOperation(OutageWorkflow.run, begun, **_describe_start(begun))
     recorded: RecordOutageResult = await client.execute_update_with_start_workflow(
         DECLARED,
         declaration.fingerprint,
@@ -42,15 +41,7 @@ async def declare_outage(client: Client, declaration: Declaration) -> RecordOuta
     return recorded
 
 
-@dataclass(frozen=True, slots=True)
-class OutageStart:
-    """What the workflow of a recorded outage begins with; `judged` where it was judged as it was recorded."""
-
-    declaration: Declaration
-    judged: JudgeOutageResult | None = None
-
-
-async def start_workflows(client: Client, starts: Sequence[OutageStart]) -> None:
+async def start_workflows(client: Client, starts: Sequence[JudgedDeclaration]) -> None:
     """Start the workflows of outages that are on record; those that do not start are left to the relay."""
     left = iter(starts)
 
@@ -59,8 +50,7 @@ async def start_workflows(client: Client, starts: Sequence[OutageStart]) -> None
             try:
                 await _start_recorded(client, each)
             except RPCError as error:
-                outage_id = each.declaration.outage.id
-                log.warning("outage %s is started by the relay later: %s", outage_id, error)
+                log.warning("outage %s is started by the relay later: %s", each.outage.id, error)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(STARTED_AT_ONCE):
@@ -71,31 +61,27 @@ async def start_declared(
     client: Client, declaration: Declaration, recorded: RecordOutageResult
 ) -> None:
     """Start the workflow of an outage that its caller has put on record just now, unless it runs."""
+    begun = JudgedDeclaration.of(replace(declaration, recorded=recorded))
     await client.start_workflow(
         OutageWorkflow.run,
-        replace(declaration, recorded=recorded),
-        **_describe_start(declaration),
+        begun,
+        **_describe_start(begun),
         rpc_timeout=ANSWER_WITHIN,
     )
 
 
-async def _start_recorded(client: Client, start: OutageStart) -> None:
+async def _start_recorded(client: Client, start: JudgedDeclaration) -> None:
     """Start the workflow of an outage that is on record, unless it runs: one of many, which nobody waits for."""
-    known: list[Any] = [start.declaration]
-    if start.judged is not None:
-        known.append(start.judged)
     await client.start_workflow(
         OutageWorkflow.run,
-        args=known,
-        **_describe_start(start.declaration, start.judged),
+        start,
+        **_describe_start(start),
         priority=IN_BULK,
         rpc_timeout=ANSWER_WITHIN,
     )
 
 
-def _describe_start(
-    declaration: Declaration, judged: JudgeOutageResult | None = None
-) -> dict[str, Any]:
+def _describe_start(declaration: JudgedDeclaration) -> dict[str, Any]:
     outage = declaration.outage
     return {
         "id": f"outage/{outage.id}",
@@ -103,6 +89,6 @@ def _describe_start(
         "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
         # Whatever workflow ended under this id before has recorded nothing.
         "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        "search_attributes": make_search_attributes(declaration, judged),
+        "search_attributes": make_search_attributes(declaration, declaration.judged),
         "static_summary": f"{outage.severity} outage at {outage.site_name}"[:200],
     }

@@ -11,6 +11,8 @@ from adapters.postgres.jobs import file_imports
 from domain.jobs.file_imports import ImportProgress, derive_import_id
 from domain.jobs.jobs import JobStep
 from domain.requests import Request
+from domain.settlement.declarations import JudgedDeclaration
+from domain.settlement.payments import JudgeOutageResult
 from domain.sla.bulk.import_plans import ImportMode, ImportPlan
 from services.jobs.jobs.save_progress import save_progress_within
 from services.sla.imports.plan_rows import PlannedRow, PlanRows, RowPlan, plan_rows_within
@@ -20,7 +22,6 @@ from services.sla.imports.record_declared import (
     record_new_within,
 )
 from services.sla.imports.record_settled import RecordSettled, record_settled_within
-from workflows.sla.outage_starts import OutageStart
 
 # Balances are locked from the first judgement on, so all of them come last, so many a statement.
 JUDGED_AT_ONCE = 1000
@@ -43,7 +44,7 @@ class WholeRecord:
     """What was recorded so far. `seen` are the outages of rows, of which the file may say the same again."""
 
     progress: ImportProgress
-    starts: list[OutageStart] = field(default_factory=list)
+    starts: list[JudgedDeclaration] = field(default_factory=list)
     ended: list[PlannedRow] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
 
@@ -92,10 +93,8 @@ async def _record_portion(
 
 
 async def _judge(connection: AsyncConnection, command: RecordWhole, recorded: WholeRecord) -> None:
-    judged, at = {}, datetime.now(UTC)
+    judged, at = dict[str, JudgeOutageResult](), datetime.now(UTC)
     for first in range(0, len(recorded.ended), JUDGED_AT_ONCE):
         some = recorded.ended[first : first + JUDGED_AT_ONCE]
         judged |= await judge_ended_within(connection, some, at, command.network)
-    recorded.starts = [
-        replace(each, judged=judged.get(each.declaration.outage.id)) for each in recorded.starts
-    ]
+    recorded.starts = [replace(each, judged=judged.get(each.outage.id)) for each in recorded.starts]

@@ -11,6 +11,7 @@ from adapters.postgres.sla.bulk.outage_rows import add_outages, make_outage_row
 from domain.audit import AuditEntry
 from domain.errors import Invalid, Refused, TryAgain
 from domain.events import Event
+from domain.settlement.declarations import JudgedDeclaration
 from domain.settlement.payments import JudgeOutageResult
 from domain.sla.agreements.bindings import Binding
 from domain.sla.agreements.parts import OutagePart
@@ -21,7 +22,6 @@ from domain.sla.outages import Declaration
 from services.sla.imports.plan_rows import PlannedRow
 from services.sla.judgements.judge_outages import EndedOutage, judge_outages_within
 from services.sla.outages.record_outage import describe_recording, make_part, make_result
-from workflows.sla.outage_starts import OutageStart
 
 Recording = tuple[Declaration, Binding, str | None]
 
@@ -36,7 +36,7 @@ class RowsRefused(Exception):
 
 async def record_declared_within(
     connection: AsyncConnection, rows: Sequence[PlannedRow], at: datetime, network: str
-) -> list[OutageStart]:
+) -> list[JudgedDeclaration]:
     """
     Record rows as they were planned, with their audit entries and events, and judge those that have ended; return
     how the workflows of the new outages are started. Raises TryAgain when one was recorded by somebody else
@@ -44,12 +44,12 @@ async def record_declared_within(
     """
     starts = await record_new_within(connection, rows, at)
     judged = await judge_ended_within(connection, rows, at, network)
-    return [replace(each, judged=judged.get(each.declaration.outage.id)) for each in starts]
+    return [replace(each, judged=judged.get(each.outage.id)) for each in starts]
 
 
 async def record_new_within(
     connection: AsyncConnection, rows: Sequence[PlannedRow], at: datetime
-) -> list[OutageStart]:
+) -> list[JudgedDeclaration]:
     """Record those outages that are not on record, none of them judged. Raises TryAgain."""
     found = [_list_recordings(row) for row in rows if row.is_new]
     if not found:
@@ -82,7 +82,7 @@ def _list_recordings(row: PlannedRow) -> list[Recording]:
     ]
 
 
-def _make_start(recordings: Sequence[Recording]) -> OutageStart:
+def _make_start(recordings: Sequence[Recording]) -> JudgedDeclaration:
     """Return what the workflow of an outage is started with, so that it begins without an activity."""
     (whole, bound, _), *others = recordings
     parts = [
@@ -90,7 +90,7 @@ def _make_start(recordings: Sequence[Recording]) -> OutageStart:
         for part, each, _ in others
     ]
     recorded = make_result(whole, whole.request.correlation_id, bound.policy, parts, created=True)
-    return OutageStart(replace(whole, recorded=recorded))
+    return JudgedDeclaration.of(replace(whole, recorded=recorded))
 
 
 async def judge_ended_within(

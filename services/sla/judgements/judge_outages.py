@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
 from adapters.postgres.accounting import journal
-from adapters.postgres.sla import attestations, outage_contexts
+from adapters.postgres.sla import attestations, outage_contexts, outages
 from adapters.postgres.sla.bulk.judgement_rows import make_judgements
 from domain.errors import Refused, TryAgain
 from domain.settlement.payments import JudgeOutageResult
-from domain.sla.outages import JudgeOutageInput, Resolution
+from domain.sla.outages import JudgeOutageInput, OutageStatus, Resolution
 from services.sla.judgements.decide_judgement import (
     DecidedJudgement,
     check_judgeable,
@@ -55,6 +55,8 @@ async def _decide(
         judging = JudgeOutageInput(each.outage_id, each.resolution, window, at, each.key)
         try:
             if check_judgeable(context, judging):
+                if context.status is not OutageStatus.DECLARED:  # which is refused here
+                    await outages.require(connection, each.outage_id, OutageStatus.DISPUTABLE)
                 decided.append(decide_judgement(context, judging, network))
                 whole_of |= dict.fromkeys(context.parts, judging)
         except Refused as error:

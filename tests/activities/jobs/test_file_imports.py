@@ -23,6 +23,7 @@ from devstack.environment.stack import Stack
 from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict, Invalid
 from domain.jobs.jobs import JobStep
+from domain.settlement.declarations import JudgedDeclaration
 from domain.sla.bulk.import_plans import ImportMode, ImportRule
 from domain.sla.outages import (
     Amendment,
@@ -40,7 +41,6 @@ from tests.testkit.sla.import_factory import (
     run_import,
 )
 from tests.testkit.stacks import open_scratch_database
-from workflows.sla.outage_starts import OutageStart
 
 HEAD = "service_id,start_time,end_time,id,severity"
 WRONG = ["svc,yesterday,,wrong-1,low", ",2026-01-31T12:00:00Z,,wrong-2,low"]
@@ -64,8 +64,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The outages whose workflows would be started: here is no workflow server that knows this database."""
     found = list[str]()
 
-    async def start(_: Any, starts: Sequence[OutageStart]) -> None:
-        found.extend(each.declaration.outage.id for each in starts)
+    async def start(_: Any, starts: Sequence[JudgedDeclaration]) -> None:
+        found.extend(each.outage.id for each in starts)
 
     monkeypatch.setattr(runner, "start_workflows", start)
     monkeypatch.setattr(runner.activity, "client", lambda: None)

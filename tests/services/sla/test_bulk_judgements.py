@@ -23,7 +23,7 @@ from adapters.postgres.tables import (
     sla_results,
 )
 from devstack.environment.stack import Stack
-from domain.errors import Conflict
+from domain.errors import IllegalTransition
 from domain.requests import Request
 from domain.sla.agreements.agreements import Agreement
 from domain.sla.agreements.versions import AgreementVersion, Coverage
@@ -116,7 +116,7 @@ async def test_many_are_judged_as_each_would_be_alone(pair: tuple[Database, Data
     judged = await judge_together(together)
     results = {}
     for each in list_ended():
-        window = 300  # of the standard policy
+        window = 86_400  # of the standard policy
         asked = JudgeOutageInput(each.outage_id, each.resolution, window, NOW, each.key)
         result = await judge_outage(alone, asked, "sandbox", requires_attestation=False)
         results[each.outage_id] = result
@@ -140,5 +140,5 @@ async def test_where_one_is_refused_none_is_judged(pair: tuple[Database, Databas
     async with database.transaction() as connection:
         judged, refused = await judge_outages_within(connection, list_ended(), NOW, "sandbox")
     assert (judged, list(refused)) == ({}, ["bulk-5"])
-    assert isinstance(refused["bulk-5"], Conflict)
+    assert isinstance(refused["bulk-5"], IllegalTransition)
     assert await read_all(database) == before
