@@ -14,7 +14,7 @@ from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
 
 from domain.reasons import Wait, WaitsFor
-from domain.settlement.payments import OutageState
+from domain.settlement.payments import JudgeOutageResult, OutageState
 from domain.sla.outages import Declaration, OutageStatus
 
 with workflow.unsafe.imports_passed_through():
@@ -93,6 +93,11 @@ class OutageStateWorkflowBase(ShownOutageWorkflowBase):
         self.dispute, self.decided = state.dispute, state.decided
         self.status = state.status
         self.note_state(f"goes on from the database: {self.describe()}")
+
+    def begin_judged(self, judged: JudgeOutageResult) -> None:
+        """Begin where the verdict is that was recorded together with the outage."""
+        self.judgement, self.version = judged, judged.version - 1
+        self.enter(OutageStatus.DISPUTABLE, judged.version)
 
     def enter(self, status: OutageStatus, version: int, what: str = "") -> None:
         """Enter a status, and show it in the Web UI: in the list and as a sentence."""

@@ -24,6 +24,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from domain.errors import Conflict, NotFound
+from domain.settlement.declarations import JudgedDeclaration
 from domain.settlement.payments import (
     CloseOutageInput,
     JudgeOutageResult,
@@ -34,7 +35,7 @@ from domain.settlement.payments import (
 )
 from domain.sla import outage_rules, outages
 from domain.sla.disputes import DisputeDecision
-from domain.sla.outages import Declaration, OutageStatus, RecordOutageResult, Resolution
+from domain.sla.outages import OutageStatus, RecordOutageResult, Resolution
 
 with workflow.unsafe.imports_passed_through():
     from workflows.outage_states import OutageStateActivities
@@ -81,13 +82,13 @@ class OutageActivities(OutageStateActivities, ReversalActivities, SettlingActivi
 @workflow.defn
 class OutageWorkflow(SettlingWorkflowBase):
     @workflow.init
-    def __init__(self, declaration: Declaration) -> None:
+    def __init__(self, declaration: JudgedDeclaration) -> None:
         # The run that continues this one, and what it starts, must read how the outage stands.
-        super().__init__(replace(declaration, recorded=None))
-        self.recorded = declaration.recorded
+        super().__init__(replace(declaration, recorded=None, judged=None))
+        self.recorded, self.judged_at_once = declaration.recorded, declaration.judged
 
     @workflow.run
-    async def run(self, declaration: Declaration) -> OutageStatus | None:
+    async def run(self, declaration: JudgedDeclaration) -> OutageStatus | None:
         return await self.outlast_cancellation(self.see_through())
 
     async def see_through(self) -> OutageStatus | None:
@@ -110,7 +111,9 @@ class OutageWorkflow(SettlingWorkflowBase):
         except ApplicationError as error:
             self.refuse_declaration(error)
             return False
-        if self.recorded.created:
+        if self.judged_at_once is not None:
+            self.begin_judged(self.judged_at_once)
+        elif self.recorded.created:
             self.enter(OutageStatus.DECLARED, 1)
         else:
             await self.read_state()

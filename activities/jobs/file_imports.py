@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.jobs.job_contexts import JobContext
-from domain.errors import Invalid, Stop
+from domain.errors import Invalid, Stop, TryAgain
 from domain.jobs.file_imports import PROBLEMS_MAX, PROBLEMS_SHOWN, ImportProgress
+from domain.jobs.jobs import JobStep, JobStopped
 from domain.requests import Request
+from domain.settlement.declarations import JudgedDeclaration
 from domain.sla.bulk.import_plans import ImportMode, ImportPlan
 from domain.sla.bulk.problem_files import (
     CONTENT_TYPE,
@@ -24,12 +26,12 @@ from domain.sla.bulk.row_streams import RowStream
 from domain.sla.bulk.settled_outages import SETTLED_COLUMNS
 from domain.sla.bulk.source_rows import SourceRow
 from domain.sla.imports import COLUMNS
-from domain.sla.outages import Declaration
 from services.jobs.imports.check_portion import check_portion
 from services.jobs.imports.conclude_import import ConcludeImport, conclude_import
 from services.jobs.imports.find_repeated import find_repeated
 from services.jobs.imports.forget_rows import forget_rows
 from services.jobs.imports.record_portion import RecordPortion, record_portion
+from services.jobs.imports.record_whole import RecordWhole, record_whole
 from services.sla.imports.plan_rows import PlanRows, RowPlan, parse_rows, plan_rows
 from services.sla.imports.record_declared import RowsRefused
 from workflows.sla.outage_starts import start_workflows
@@ -37,6 +39,8 @@ from workflows.sla.outage_starts import start_workflows
 # Rows of one transaction: those of a portion with workflows are fewer, so that they do not wait for their start.
 PORTIONS = {ImportMode.DECLARE: 250, ImportMode.BACKFILL: 2000}
 CHECKED_AT_ONCE = 2000
+# Of a file of which all or none is recorded, as long as others change what its rows are about.
+CHECKS_MAX = 5
 CONTRADICTS = "contradicts an earlier row of this file about the same outage: correct one of them"
 
 
@@ -86,19 +90,32 @@ class ImportTask:
             await self._await_starts()
 
     async def _import(self) -> dict[str, object]:
-        if self.progress.checking:
-            await self._pass_over(CHECKED_AT_ONCE)
-            if self.plan.dry_run or self.progress.wrong:
+        if not self.plan.checks_first:
+            await self._pass_over(PORTIONS[self.plan.mode])
+            return await self._conclude()
+        for _ in range(CHECKS_MAX):
+            if self.progress.checking:
+                await self._pass_over(CHECKED_AT_ONCE)
+                if self.plan.dry_run or self.progress.wrong:
+                    return await self._conclude()
+                await self._save(ImportProgress(checking=False))
+            if await self._record_whole():
                 return await self._conclude()
-            self.progress = ImportProgress(checking=False)
-            await self.context.save(self.context.done, None, self.progress.to_json())
-        await self._pass_over(PORTIONS[self.plan.mode])
-        return await self._conclude()
+            await self._forget_rows()
+            await self._save(ImportProgress(checking=True))
+        raise TryAgain("what is on record of outages of this file changes again and again")
+
+    async def _save(self, progress: ImportProgress) -> None:
+        self.progress = progress
+        await self.context.save(self.context.done, None, progress.to_json())
+
+    async def _forget_rows(self) -> None:
+        while await forget_rows(self.context.database, self.context.job.id):
+            pass
 
     async def _conclude(self) -> dict[str, object]:
         context, progress = self.context, self.progress
-        while await forget_rows(context.database, context.job.id):
-            pass
+        await self._forget_rows()
         async with context.begin_step(context.done, None, progress.to_json()) as step:
             command = ConcludeImport(step, self.plan, progress, self.request, datetime.now(UTC))
             return await conclude_import(context.database, command)
@@ -116,6 +133,41 @@ class ImportTask:
                     work = self._check if self.progress.checking else self._record
                     await work(planned, last, before + portion.read, command.at)
                     command, parsed = self._plan(command.rows[planned.taken :]), None
+
+    async def _record_whole(self) -> bool:
+        """Record all rows in one transaction; False when one is refused by now, and none is on record."""
+        if self.progress.row:  # an earlier attempt has
+            return True
+        context = self.context
+
+        step: JobStep | None = None
+
+        def make_step(progress: ImportProgress) -> JobStep:
+            nonlocal step
+            step = context.make_step(2 * self._get_size(), None, progress.to_json())
+            return step
+
+        async with aclosing(self._list_parsed()) as portions:
+            command = RecordWhole(
+                *(context.job.id, self.plan, self.request, self.network, portions, make_step)
+            )
+            try:
+                whole = await record_whole(context.database, command)
+            except RowsRefused:
+                return False
+        assert step is not None, "it was saved"
+        context.note_saved(step)
+        self.progress = whole.progress
+        if whole.starts:
+            self.starting = asyncio.create_task(start_workflows(activity.client(), whole.starts))
+        return True
+
+    async def _list_parsed(self) -> AsyncGenerator[tuple[PlanRows, RowPlan]]:
+        async with aclosing(self._parse_ahead(CHECKED_AT_ONCE)) as portions:
+            async for portion in portions:
+                if self.context.is_cancelled:
+                    raise JobStopped(self.context.job.id)
+                yield portion.command, await portion.parsing
 
     def _plan(self, rows: Sequence[SourceRow]) -> PlanRows:
         return PlanRows(self.plan, rows, self.request, datetime.now(UTC))
@@ -151,6 +203,7 @@ class ImportTask:
         async for chunk in self.context.read_input():
             read += len(chunk)
             for row in stream.feed(chunk):
+                self.plan.check_row(row.number)
                 if row.number > after:
                     portion.append(row)
                 if len(portion) == size:
@@ -160,7 +213,10 @@ class ImportTask:
             raise Stop(
                 f"the file is not whole any more: {read} of {self._get_size()} bytes are here"
             )
-        portion += [row for row in stream.finish() if row.number > after]
+        for row in stream.finish():
+            self.plan.check_row(row.number)
+            if row.number > after:
+                portion.append(row)
         yield portion, read
 
     async def _check(self, planned: RowPlan, last: int, read: int, now: datetime) -> None:
@@ -179,7 +235,7 @@ class ImportTask:
 
     async def _record(self, planned: RowPlan, last: int, read: int, now: datetime) -> None:
         """Record a portion; what turns out to be refused then is wrong, and keeps no other row out."""
-        started: Sequence[Declaration] | None = None
+        started: Sequence[JudgedDeclaration] | None = None
         while started is None:
             try:
                 with self.context.keep_or_forget():
@@ -195,7 +251,7 @@ class ImportTask:
 
     async def _record_rows(
         self, planned: RowPlan, last: int, read: int, now: datetime
-    ) -> Sequence[Declaration]:
+    ) -> Sequence[JudgedDeclaration]:
         context, shown = self.context, max(0, PROBLEMS_SHOWN - self.progress.wrong)
         progress = self._advance(planned, last, len(planned.rows))
         async with context.begin_step(read, None, progress.to_json()) as step:

@@ -64,6 +64,10 @@ class JobContext:
             raise JobStopped(self.job.id)
         step = self.make_step(done, total, checkpoint)
         yield step
+        self.note_saved(step)
+
+    def note_saved(self, step: JobStep) -> None:
+        """Go on from a step that is on record."""
         self.done, self.total, self.checkpoint = step.done, step.total, step.checkpoint
         self._written.clear()
         self._next_chunk = step.next_chunk + len(step.output) if self.has_output else None

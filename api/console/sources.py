@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from api.access.permissions import require
 from api.console.forms.submissions import read_form
 from api.console.pages import find_age, render_page
-from api.dependencies import Caller, Database, Page
+from api.dependencies import Caller, CursorPage, Database
 from api.routes.sla.intake import sources
 from domain.access.permissions import Permission
 
@@ -24,7 +24,8 @@ async def show_sources(
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
 ) -> Response:
     """List the sources by their names, as the API does."""
-    found, now = await sources.list_sources(database, Page(page, PAGE)), datetime.now(UTC)
+    now, wanted = datetime.now(UTC), CursorPage(page, PAGE)
+    found = await sources.list_sources(database, wanted, Response())
     return render_page(
         *(request, caller, "sources.html"),
         sources=found,

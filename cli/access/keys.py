@@ -11,6 +11,7 @@ import typer
 
 from adapters.postgres.access import api_keys
 from adapters.postgres.database import Database
+from adapters.postgres.reading.keysets import ListSegment
 from cli.databases import DataDir, NoDatabase, open_database
 from domain.access.api_keys import ID_BYTES, NAME, SECRET_BYTES, KeyRecord, format_key, get_id
 from domain.access.people import normalize_email
@@ -106,7 +107,7 @@ async def _list(data_dir: Path | None, now: datetime) -> None:
 
 async def _read(database: Database) -> list[KeyRecord]:
     async with database.autocommit() as connection:
-        return (await api_keys.list_page(connection, 0, SHOWN_MAX))[0]
+        return (await api_keys.list_page(connection, ListSegment(SHOWN_MAX)))[0]
 
 
 def render_key(record: KeyRecord, now: datetime) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from adapters.credentials.passwords import PasswordHasher
 from adapters.postgres.access import people
+from adapters.postgres.reading.keysets import ListSegment
 from cli.databases import DataDir, NoDatabase, open_database
 from domain.access.people import Person, check_password, normalize_email
 from domain.access.permissions import Role
@@ -88,7 +89,7 @@ async def _create(
 
 async def _list(data_dir: Path | None) -> None:
     async with open_database(data_dir) as database, database.autocommit() as connection:
-        found, _ = await people.list_page(connection, 0, SHOWN_MAX)
+        found, _ = await people.list_page(connection, ListSegment(SHOWN_MAX))
     for person in found:
         typer.echo(
             f"{person.email:<40}  {person.role:<9}  {person.status:<8}  {person.id}  {person.party or ''}".rstrip()

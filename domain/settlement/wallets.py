@@ -83,6 +83,11 @@ class WalletRecord:
     read_at: datetime | None
 
     @property
+    def key(self) -> str:
+        """What tells this registration from all others; an address has no spaces."""
+        return f"{self.address} {self.owner}"
+
+    @property
     def usable(self) -> bool:
         able = self.funded and self.trustline and self.authorised and self.room_stroops
         return bool(able and not self.memo_required)

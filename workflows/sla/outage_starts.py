@@ -11,6 +11,7 @@ from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError
 
+from domain.settlement.declarations import JudgedDeclaration
 from domain.sla.outages import Declaration, RecordOutageResult
 from workflows.outages import OutageWorkflow
 from workflows.visibility.search_attributes import make_search_attributes
@@ -27,9 +28,8 @@ DECLARED: Any = OutageWorkflow.await_recorded
 
 async def declare_outage(client: Client, declaration: Declaration) -> RecordOutageResult:
     """Start the workflow of an outage, unless it runs, and wait until the outage is on record."""
-    start = WithStartWorkflowOperation(
-        OutageWorkflow.run, declaration, **_describe_start(declaration)
-    )
+    begun = JudgedDeclaration.of(declaration)
+    start = WithStartWorkflowOperation(OutageWorkflow.run, begun, **_describe_start(begun))
     recorded: RecordOutageResult = await client.execute_update_with_start_workflow(
         DECLARED,
         declaration.fingerprint,
@@ -41,9 +41,9 @@ async def declare_outage(client: Client, declaration: Declaration) -> RecordOuta
     return recorded
 
 
-async def start_workflows(client: Client, declarations: Sequence[Declaration]) -> None:
+async def start_workflows(client: Client, starts: Sequence[JudgedDeclaration]) -> None:
     """Start the workflows of outages that are on record; those that do not start are left to the relay."""
-    left = iter(declarations)
+    left = iter(starts)
 
     async def work() -> None:
         for each in left:
@@ -61,26 +61,27 @@ async def start_declared(
     client: Client, declaration: Declaration, recorded: RecordOutageResult
 ) -> None:
     """Start the workflow of an outage that its caller has put on record just now, unless it runs."""
+    begun = JudgedDeclaration.of(replace(declaration, recorded=recorded))
     await client.start_workflow(
         OutageWorkflow.run,
-        replace(declaration, recorded=recorded),
-        **_describe_start(declaration),
+        begun,
+        **_describe_start(begun),
         rpc_timeout=ANSWER_WITHIN,
     )
 
 
-async def _start_recorded(client: Client, declaration: Declaration) -> None:
+async def _start_recorded(client: Client, start: JudgedDeclaration) -> None:
     """Start the workflow of an outage that is on record, unless it runs: one of many, which nobody waits for."""
     await client.start_workflow(
         OutageWorkflow.run,
-        declaration,
-        **_describe_start(declaration),
+        start,
+        **_describe_start(start),
         priority=IN_BULK,
         rpc_timeout=ANSWER_WITHIN,
     )
 
 
-def _describe_start(declaration: Declaration) -> dict[str, Any]:
+def _describe_start(declaration: JudgedDeclaration) -> dict[str, Any]:
     outage = declaration.outage
     return {
         "id": f"outage/{outage.id}",
@@ -88,6 +89,6 @@ def _describe_start(declaration: Declaration) -> dict[str, Any]:
         "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
         # Whatever workflow ended under this id before has recorded nothing.
         "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        "search_attributes": make_search_attributes(declaration),
+        "search_attributes": make_search_attributes(declaration, declaration.judged),
         "static_summary": f"{outage.severity} outage at {outage.site_name}"[:200],
     }

@@ -13,6 +13,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
+from domain.settlement.declarations import JudgedDeclaration
 from domain.sla.agreements.parts import OutagePart
 from domain.sla.outages import Declaration, RecordOutageResult
 
@@ -22,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 async def start_parts(
-    run: Callable[[Any, Declaration], Awaitable[Any]],
+    run: Callable[[Any, JudgedDeclaration], Awaitable[Any]],
     declaration: Declaration,
     recorded: RecordOutageResult,
 ) -> None:
@@ -30,7 +31,7 @@ async def start_parts(
 
     async def start(part: OutagePart) -> None:
         outage = replace(declaration.outage, id=part.id)
-        subject = Declaration(
+        subject = JudgedDeclaration(
             outage, declaration.request, part.policy, part.agreement, part.fingerprint
         )
         with suppress(WorkflowAlreadyStartedError):

@@ -14,7 +14,9 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 
 from domain.money import STROOPS_PER_UNIT
 from domain.reasons import Wait, WaitsFor
+from domain.settlement.payments import JudgeOutageResult
 from domain.sla.outages import Declaration, Outage, OutageStatus
+from domain.sla.waits import bound_wait
 
 STATUS = SearchAttributeKey.for_keyword("OutageStatus")
 SEVERITY = SearchAttributeKey.for_keyword("Severity")
@@ -36,9 +38,20 @@ KEYS: tuple[SearchAttributeKey[Any], ...] = (
 Shown = tuple[SearchAttributeKey[Any], Any]
 
 
-def make_search_attributes(declaration: Declaration) -> TypedSearchAttributes:
-    """Return the search attributes of a declared outage."""
-    outage = declaration.outage
+def make_search_attributes(
+    declaration: Declaration, judged: JudgeOutageResult | None = None
+) -> TypedSearchAttributes:
+    """Return the search attributes of a declared outage, or of one that was judged as it was recorded."""
+    outage, recorded = declaration.outage, declaration.recorded
+    if judged is not None and recorded is not None:
+        window = recorded.dispute_window_seconds
+        return _make(
+            [
+                *list_outage(outage, OutageStatus.DISPUTABLE, judged.version),
+                *list_judgement(judged, declaration.agreement),
+                *list_wait(bound_wait(WaitsFor.WINDOW, judged.dispute_deadline, window)),
+            ]
+        )
     return _make(
         [
             # A workflow that runs knows that it was declared, for it begins by recording that.
@@ -62,6 +75,11 @@ def list_outage(outage: Outage, status: OutageStatus | None, version: int) -> li
         (SITE, outage.site_id or outage.site_name),
         (ACKNOWLEDGED, version),
     ]
+
+
+def list_judgement(judged: JudgeOutageResult, agreement: str) -> list[Shown]:
+    owed = list_debt(judged.payment.amount_stroops, agreement)
+    return [(SLA_STATUS, judged.verdict.status.value), *owed]
 
 
 def list_debt(amount_stroops: int | None, agreement: str = "") -> list[Shown]:

@@ -2,12 +2,15 @@
 
 import hashlib
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.reading.counts import Total
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment, read_page
 from adapters.postgres.tables import api_keys, people
 from domain.access.api_keys import KeyRecord
 from domain.access.permissions import Permission, Role
@@ -125,13 +128,12 @@ async def lock(connection: AsyncConnection, key_id: str) -> KeyRecord:
 
 
 async def list_page(
-    connection: AsyncConnection, offset: int, limit: int
-) -> tuple[list[KeyRecord], int]:
-    """Return keys, the newest first; those that are revoked too."""
-    wanted = select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id)
-    rows = await connection.execute(wanted.offset(offset).limit(limit))
-    total = await connection.scalar(select(func.count()).select_from(api_keys))
-    return [_to_record(row) for row in rows], total or 0
+    connection: AsyncConnection, segment: ListSegment
+) -> tuple[list[KeyRecord], Total]:
+    """Return keys, the newest first, and how many there are; those that are revoked too."""
+    key = Keyset((api_keys.c.created_at, api_keys.c.id))
+    rows, total = await read_page(connection, Listing(api_keys, key, (), select(api_keys)), segment)
+    return [_to_record(SimpleNamespace(**row)) for row in rows], total
 
 
 async def find_principal(connection: AsyncConnection, key: str) -> Principal | None:

@@ -1,12 +1,15 @@
 """People in the database."""
 
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.reading.counts import Total
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment, read_page
 from adapters.postgres.tables import devices, people
 from domain.access.people import Person, PersonStatus
 from domain.access.permissions import Role
@@ -68,11 +71,12 @@ async def lock(connection: AsyncConnection, email: str) -> Person:
 
 
 async def list_page(
-    connection: AsyncConnection, offset: int, limit: int
-) -> tuple[list[Person], int]:
-    wanted = select(*COLUMNS).order_by(people.c.email).offset(offset).limit(limit)
-    total = await connection.scalar(select(func.count()).select_from(people))
-    return [to_person(row) for row in await connection.execute(wanted)], total or 0
+    connection: AsyncConnection, segment: ListSegment
+) -> tuple[list[Person], Total]:
+    """Return people by their addresses, and how many there are."""
+    key = Keyset((people.c.email,), descending=False)
+    rows, total = await read_page(connection, Listing(people, key, (), select(*COLUMNS)), segment)
+    return [to_person(SimpleNamespace(**row)) for row in rows], total
 
 
 async def get_password_hash(connection: AsyncConnection, email: str) -> str | None:

@@ -92,10 +92,20 @@ async def change(
     Change a row, post entries and publish that, in one statement; return what the change returns. Nothing is posted
     or published when it changes nothing, and None returned.
     """
+    changed = await change_all(connection, made, posted, published)
+    return changed[0] if changed else None
+
+
+async def change_all(
+    connection: AsyncConnection,
+    made: Change,
+    posted: Sequence[Entry],
+    published: Consequence = NO_CONSEQUENCE,
+) -> list[dict[str, Any]]:
+    """Do the same with many rows; entries are posted and published when any is changed: compare how many were."""
     values = {**made.values, **_describe(posted), **published.values}
     statement = _compose(made.ctes, _AFTER_CHANGE, *published.ctes)
-    changed = (await connection.execute(statement, values)).mappings().one_or_none()
-    return None if changed is None else dict(changed)
+    return [dict(each) for each in (await connection.execute(statement, values)).mappings()]
 
 
 async def post_entry(connection: AsyncConnection, *entries: Entry) -> bool:

@@ -20,6 +20,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.reading.counts import Total
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment, read_page
 from adapters.postgres.settlement.payments import to_payment, to_record
 from adapters.postgres.tables import (
     allocations,
@@ -251,8 +253,8 @@ def _exceeds(stroops: ColumnElement[int], limit: int | None) -> ColumnElement[bo
 
 
 async def list_waiting(
-    connection: AsyncConnection, enforced: Limits, offset: int, limit: int
-) -> tuple[list[PaymentRecord], int]:
+    connection: AsyncConnection, enforced: Limits, segment: ListSegment
+) -> tuple[list[PaymentRecord], Total]:
     """Return a page of the payments that wait for approval alone, oldest first, and how many there are."""
     ceiling = find_ceiling(enforced)
     # One of those who approved may be the maker, where nobody knows who that was.
@@ -280,12 +282,8 @@ async def list_waiting(
         true() if ceiling is None else payments.c.amount_stroops <= ceiling,
         given < required,
     )
-    rows = await connection.execute(
-        select(payments)
-        .where(*wanted)
-        .order_by(payments.c.created_at, payments.c.id)
-        .offset(offset)
-        .limit(limit)
+    key = Keyset((payments.c.created_at, payments.c.id), descending=False)
+    rows, total = await read_page(
+        connection, Listing(payments, key, wanted, select(payments)), segment
     )
-    total = await connection.scalar(select(func.count()).select_from(payments).where(*wanted))
-    return [to_record(row) for row in rows.mappings()], total or 0
+    return [to_record(row) for row in rows], total

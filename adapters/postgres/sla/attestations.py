@@ -4,6 +4,7 @@ Attestations and the signed calls of the SLA contract in the database.
 At most one call of an operator is open at a time: a unique index enforces it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -35,18 +36,23 @@ from domain.sla.policies import Policy
 from domain.sla.verdicts import Severity, Verdict
 
 
-async def require_attestation(
-    connection: AsyncConnection, outage_id: str, revision: int, at: datetime
+async def require_attestations(
+    connection: AsyncConnection, judged: Sequence[tuple[str, int]], at: datetime
 ) -> None:
-    """Require the contract's confirmation of a verdict; from now on it cannot be paid without it."""
+    """Require the contract's confirmation of verdicts; from now on they cannot be paid without it."""
     await connection.execute(
         insert(attestations)
         .values(
-            outage_id=outage_id,
-            revision=revision,
-            symbol=make_symbol(outage_id, revision),
-            status=AttestationStatus.PENDING,
-            requested_at=at,
+            [
+                {
+                    "outage_id": outage_id,
+                    "revision": revision,
+                    "symbol": make_symbol(outage_id, revision),
+                    "status": AttestationStatus.PENDING,
+                    "requested_at": at,
+                }
+                for outage_id, revision in judged
+            ]
         )
         .on_conflict_do_nothing(index_elements=["outage_id", "revision"])
     )

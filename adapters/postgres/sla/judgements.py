@@ -10,15 +10,16 @@ from domain.sla.outages import OutageStatus
 
 _COLUMNS = [column.name for column in sla_results.columns]
 # What the resolver did not say stays as it is.
-_ASSIGNED = """, verdict_status = :status, resolved_at = :resolved_at, dispute_deadline = :dispute_deadline,
-    resolution_key = :resolution_key, root_cause = coalesce(:root_cause, outages.root_cause),
-    resolution_notes = coalesce(:resolution_notes, outages.resolution_notes)"""
+ASSIGNED = """, verdict_status = {verdict}, resolved_at = {resolved}resolved_at,
+    dispute_deadline = {resolved}dispute_deadline, resolution_key = {resolved}resolution_key,
+    root_cause = coalesce({resolved}root_cause, outages.root_cause),
+    resolution_notes = coalesce({resolved}resolution_notes, outages.resolution_notes)"""
 _JUDGE = f"""
     added AS (
         INSERT INTO sla_results ({", ".join(_COLUMNS)})
         VALUES ({", ".join(f":{name}" for name in _COLUMNS)})
         ON CONFLICT DO NOTHING RETURNING revision
-    ), changed AS ({make_move(OutageStatus.DISPUTABLE, _ASSIGNED, "added")})
+    ), changed AS ({make_move(OutageStatus.DISPUTABLE, ASSIGNED.format(verdict=":status", resolved=":"), "added")})
 """
 
 

@@ -47,16 +47,18 @@ async def require(connection: AsyncConnection, outage_id: str, status: OutageSta
     return int(version or 0)
 
 
-def make_move(to: OutageStatus, more: str = "", *others: str) -> str:
+def make_move(
+    to: OutageStatus, more: str = "", *others: str, key: str = "outages.id = :outage_id"
+) -> str:
     """
-    Return the move of an outage, whose id is the parameter outage_id, as SQL that returns its version; `more` is
-    assigned as well, and it is moved only together with what the tables `others` return.
+    Return the move of an outage, whose id is the parameter outage_id, as SQL that returns its id and version; `more`
+    is assigned as well, and it is moved only together with what the tables `others` return, or as `key` joins them.
     """
     machine = transitions.OUTAGES
     return f"""
         UPDATE outages SET {machine.make_assignment(to)}{more}, version = outages.version + 1, changed_at = now()
         {"FROM" if others else ""} {", ".join(others)}
-        WHERE outages.id = :outage_id AND {machine.make_condition(to)} RETURNING outages.version
+        WHERE {key} AND {machine.make_condition(to)} RETURNING outages.id, outages.version
     """
 
 

@@ -121,6 +121,7 @@ api_keys = Table(
     ),
     sa.CheckConstraint("party IS NULL OR person_id IS NULL", name="one_party"),
     Index("ix_api_keys_name", "name"),
+    Index("ix_api_keys_listing", text("created_at DESC"), text("id DESC")),
 )
 
 # What a request with an Idempotency-Key was answered, written in the transaction of what it did.

@@ -29,6 +29,10 @@ wallet_registrations = Table(
     Column("party", String(64), sa.ForeignKey("parties.id")),
     Column("registered_at", Instant, nullable=False),
     Column("proven_at", Instant),
+    Index(
+        "ix_wallet_registrations_listing",
+        *(text("registered_at DESC"), text("address DESC"), text("owner DESC")),
+    ),
     Index("ix_wallet_registrations_owner", "owner"),
     Index("ix_wallet_registrations_party", "party"),
     Index(

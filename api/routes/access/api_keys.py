@@ -11,10 +11,10 @@ from adapters.postgres.access import api_keys
 from api.access.permissions import require
 from api.access.views import GivenKeyView, KeyView, describe_key
 from api.bodies import Body, Instant, Text
-from api.dependencies import Asked, Caller, Database, Paging, Running
+from api.dependencies import Asked, Caller, CursorPaging, Database, Running
 from api.parsing import patterns
 from api.responses import declare_problems
-from api.views import PageView
+from api.views import CursorPageView
 from domain.access.api_keys import (
     ID_BYTES,
     NAME,
@@ -85,12 +85,18 @@ async def give_key(body: KeyBody, engine: Running, caller: Caller, asked: Asked)
 
 
 @router.get("")
-async def list_keys(database: Database, paging: Paging) -> PageView[KeyView]:
+async def list_keys(database: Database, paging: CursorPaging) -> CursorPageView[KeyView]:
     """List keys, the newest first, those that are revoked too (admin)."""
     async with database.autocommit() as connection:
-        found, total = await api_keys.list_page(connection, paging.offset, paging.size)
-    items = [KeyView.of(each) for each in found]
-    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+        found, total = await api_keys.list_page(connection, paging.find_segment("api-keys"))
+    return CursorPageView(
+        items=[KeyView.of(each) for each in found],
+        total=total.count,
+        total_is_estimated=total.is_estimated,
+        page=paging.number,
+        page_size=paging.size,
+        next_cursor=paging.make_cursor("api-keys", found, "created_at", "id"),
+    )
 
 
 @router.delete("/{key_id}", responses=declare_problems(404))

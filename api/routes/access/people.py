@@ -14,10 +14,10 @@ from api.access.logins import check_own_password
 from api.access.permissions import PUBLIC, require
 from api.access.views import AdministeredView, LoggedOutView, PersonView
 from api.bodies import Body, Text
-from api.dependencies import Asked, Caller, Paging, Running
+from api.dependencies import Asked, Caller, CursorPaging, Running
 from api.parsing import patterns
 from api.responses import declare_problems
-from api.views import PageView
+from api.views import CursorPageView
 from domain.access.people import (
     EMAIL_MAX,
     FULL_NAME_MAX,
@@ -160,12 +160,19 @@ async def put_preferences(
 
 
 @router.get("/people", dependencies=GOVERNS)
-async def list_people(engine: Running, paging: Paging) -> PageView[AdministeredView]:
+async def list_people(engine: Running, paging: CursorPaging) -> CursorPageView[AdministeredView]:
     """List everybody who has an account, by address (admin)."""
     async with engine.database.autocommit() as connection:
-        found, total = await people.list_page(connection, paging.offset, paging.size)
-    items = [AdministeredView.model_validate(each) for each in found]
-    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+        segment = paging.find_segment("people", dated=False)
+        found, total = await people.list_page(connection, segment)
+    return CursorPageView(
+        items=[AdministeredView.model_validate(each) for each in found],
+        total=total.count,
+        total_is_estimated=total.is_estimated,
+        page=paging.number,
+        page_size=paging.size,
+        next_cursor=paging.make_cursor("people", found, "email"),
+    )
 
 
 @router.post(

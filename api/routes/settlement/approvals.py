@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 from api import commands
 from api.access.permissions import require
 from api.bodies import Body, Text
-from api.dependencies import Asked, Caller, Database, Paging, Running
+from api.dependencies import Asked, Caller, CursorPaging, Database, Running
 from api.payment_views import PaymentView
 from api.responses import declare_problems
-from api.views import PageView
+from api.views import CursorPageView
 from domain.access.permissions import Permission
 from domain.settlement.approvals import NOTE_MAX
 from services.settlement.approvals.approve_payment import ApprovePayment
@@ -66,11 +66,20 @@ class QueuedView(BaseModel):
 
 
 @router.get("/approvals", dependencies=[require(Permission.PAYMENTS_READ)])
-async def list_waiting(database: Database, paging: Paging) -> PageView[QueuedView]:
+async def list_waiting(database: Database, paging: CursorPaging) -> CursorPageView[QueuedView]:
     """List the payments that wait for approval, the longest first."""
-    waiting, total = await list_approval_requests(database, paging.offset, paging.size)
+    segment = paging.find_segment("approvals")
+    waiting, total = await list_approval_requests(database, segment)
     items = [QueuedView.of(each) for each in waiting]
-    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+    shown = [each.payment for each in items]
+    return CursorPageView(
+        items=items,
+        total=total.count,
+        total_is_estimated=total.is_estimated,
+        page=paging.number,
+        page_size=paging.size,
+        next_cursor=paging.make_cursor("approvals", shown, "created_at", "id"),
+    )
 
 
 @router.get(

@@ -11,8 +11,9 @@ from api import wallet_commands
 from api.access.permissions import require
 from api.access.scopes import OwningScope, WalletScope
 from api.bodies import Body, Text
-from api.dependencies import Asked, Database, Paging, Running
+from api.dependencies import Asked, CursorPaging, Database, Running
 from api.parsing import patterns
+from api.protocol.next_cursors import GOES_ON, set_next_cursor
 from api.responses import declare_known, declare_problems
 from api.views import to_number
 from domain.access.permissions import Permission
@@ -118,13 +119,19 @@ async def register_wallet(
     return await show_wallet(engine.database, address, scope, owner)
 
 
-@router.get("/wallets")
+@router.get("/wallets", responses=GOES_ON)
 async def list_wallets(
-    database: Database, scope: WalletScope, paging: Paging, owner: Text | None = None
+    database: Database,
+    scope: WalletScope,
+    paging: CursorPaging,
+    response: Response,
+    owner: Text | None = None,
 ) -> list[WalletView]:
     """List every registration of an account, the newest first."""
     async with database.autocommit() as connection:
-        found = await registrations.list_page(connection, scope, owner, paging.offset, paging.size)
+        segment = paging.find_segment("wallets")
+        found = await registrations.list_page(connection, scope, owner, segment)
+    set_next_cursor(response, paging.make_cursor("wallets", found, "registered_at", "key"))
     return [WalletView.of(wallet) for wallet in found]
 
 

@@ -19,6 +19,10 @@ class ImportMode(StrEnum):
     BACKFILL = "backfill"  # outages of the past, settled elsewhere
 
 
+# Rows of a file of which all or none are recorded: one transaction records them, and others wait for its balances.
+WHOLE_ROWS_MAX = {ImportMode.DECLARE: 10_000, ImportMode.BACKFILL: 100_000}
+
+
 class ImportRule(StrEnum):
     """What happens when rows are wrong."""
 
@@ -42,6 +46,16 @@ class ImportPlan:
     def checks_first(self) -> bool:
         """Whether every row is judged before one is recorded."""
         return self.dry_run or self.rule is ImportRule.ATOMIC
+
+    def check_row(self, number: int) -> None:
+        """Refuse a file that has more rows than one transaction takes."""
+        most = WHOLE_ROWS_MAX[self.mode]
+        if self.rule is ImportRule.ATOMIC and number > most:
+            raise Invalid(
+                "file",
+                f"has more than {most} rows, which is the most of an atomic import as {self.mode}: "
+                "send it in parts, or as partial after a dry run",
+            )
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

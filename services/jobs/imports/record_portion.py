@@ -9,9 +9,9 @@ from adapters.postgres.jobs import file_imports
 from domain.jobs.file_imports import ImportProgress, derive_import_id
 from domain.jobs.jobs import JobStep
 from domain.requests import Request
+from domain.settlement.declarations import JudgedDeclaration
 from domain.sla.bulk.import_plans import ImportMode, ImportPlan
 from domain.sla.bulk.problem_files import FileProblem
-from domain.sla.outages import Declaration
 from services.jobs.jobs.save_progress import save_progress_within
 from services.sla.imports.plan_rows import PlannedRow
 from services.sla.imports.record_declared import record_declared_within
@@ -32,8 +32,8 @@ class RecordPortion:
     problems: Sequence[FileProblem] = field(default=())
 
 
-async def record_portion(database: Database, command: RecordPortion) -> list[Declaration]:
-    """Return the outages whose workflows are to be started: the relay starts those that nobody does."""
+async def record_portion(database: Database, command: RecordPortion) -> list[JudgedDeclaration]:
+    """Return how the workflows of the new outages are started: the relay starts those that nobody does."""
     import_id, rows, at = derive_import_id(command.step.job_id), command.rows, command.at
     async with database.transaction() as connection:
         await save_progress_within(connection, command.step)

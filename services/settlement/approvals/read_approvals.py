@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.database import Database
+from adapters.postgres.reading.counts import Total
+from adapters.postgres.reading.keysets import ListSegment
 from adapters.postgres.settlement import approvals, limits, payments
 from domain.access.scopes import EVERYTHING
 from domain.reasons import ReasonCode
@@ -35,15 +37,15 @@ class ApprovalRequest:
 
 
 async def list_approval_requests(
-    database: Database, offset: int, limit: int
-) -> tuple[list[ApprovalRequest], int]:
+    database: Database, segment: ListSegment
+) -> tuple[list[ApprovalRequest], Total]:
     """
     Return a page of the payments that wait for approval, oldest first, and how many there are; without
     those above a cap, which two people would approve in vain.
     """
     async with database.autocommit() as connection:
         records, total = await approvals.list_waiting(
-            connection, await limits.get_enforced(connection), offset, limit
+            connection, await limits.get_enforced(connection), segment
         )
         return await _make_requests(connection, records), total
 

@@ -98,7 +98,7 @@ async def _decide(
     if decided and revision > dispute.revision:
         await _judge_again(connection, context, verdict, debt, by, at, network)
         if requires_attestation or await execution_modes.requires_attestation(connection):
-            await attestations.require_attestation(connection, outage_id, revision, at)
+            await attestations.require_attestations(connection, [(outage_id, revision)], at)
     attest = await attestations.is_required(connection, outage_id, revision)
     ended, deadline = _get_times(context)
     return JudgeOutageResult(outage_id, revision, verdict, debt, ended, deadline, attest, version)

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from adapters.postgres.database import Database
 from adapters.postgres.sla.agreements.bindings import read_table
 from adapters.postgres.sla.bulk.known_outages import find_known
@@ -72,11 +74,18 @@ async def plan_rows(
     database: Database, command: PlanRows, parsed: RowPlan | None = None
 ) -> RowPlan:
     """Judge rows by what is on record; nothing is written. `parsed` is what `parse_rows` made of the same rows."""
+    async with database.autocommit() as connection:
+        return await plan_rows_within(connection, command, parsed)
+
+
+async def plan_rows_within(
+    connection: AsyncConnection, command: PlanRows, parsed: RowPlan | None = None
+) -> RowPlan:
+    """Do the same by what the caller sees, who may have written some of it."""
     found = await asyncio.to_thread(parse_rows, command) if parsed is None else parsed
     declarations = [each.declaration for each in found.rows]
-    async with database.autocommit() as connection:
-        known = await find_known(connection, [each.outage.id for each in declarations])
-        table = await read_table(connection, declarations)
+    known = await find_known(connection, [each.outage.id for each in declarations])
+    table = await read_table(connection, declarations)
     return await asyncio.to_thread(_compare_rows, found, known, table)
 
 

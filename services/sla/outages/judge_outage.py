@@ -1,8 +1,7 @@
 """Judge a resolved outage: the verdict, what it will owe, and the dispute window."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,25 +9,16 @@ from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
-from adapters.postgres.sla import attestations, outage_contexts, outages, verdicts
+from adapters.postgres.sla import attestations, outage_contexts, outages
 from adapters.postgres.sla.judgements import make_judgement
 from adapters.postgres.sla.outage_contexts import OutageContext
-from domain import payloads
-from domain.accounting.journal import make_accrual
-from domain.audit import make_audit_entry
-from domain.digests import format_instant
-from domain.errors import Conflict, TryAgain
-from domain.events import Event, EventType, make_event
-from domain.settlement.payments import JudgeOutageResult, make_payment
-from domain.sla import outage_rules
-from domain.sla.agreements.parts import check_whole
+from domain.errors import TryAgain
+from domain.settlement.payments import JudgeOutageResult
 from domain.sla.outages import JudgeOutageInput, OutageStatus
-from domain.sla.verdicts import (
-    MttrBasis,
-    SlaStatus,
-    Verdict,
-    compute_difference,
-    judge,
+from services.sla.judgements.decide_judgement import (
+    check_judgeable,
+    decide_judgement,
+    make_part_input,
 )
 
 
@@ -54,25 +44,17 @@ async def judge_outage_within(
 ) -> JudgeOutageResult:
     """Judge an outage and its parts together with what else the caller writes."""
     context = await outage_contexts.lock(connection, judging.outage_id, judging.at)
-    check_whole(judging.outage_id, context.part_of)
-    if context.judged is not None:
-        if (context.resolution_key or "") != judging.key:
-            outage_rules.check_resolvable(judging.outage_id, context.status)
+    if not check_judgeable(context, judging):
         return await read_judgement_within(connection, context, network, judging.at)
-    if context.status is OutageStatus.DECLARED and context.resolution_key == judging.key:
-        raise Conflict(f"outage {judging.outage_id!r} was reopened since this was asked")
-    expected = judging.resolution.expected_version
-    outage_rules.check_version(judging.outage_id, expected, context.version)
     judgement = await _judge(
         connection, context, judging, network, requires_attestation=requires_attestation
     )
     for part_id in context.parts:
         part = await outage_contexts.lock(connection, part_id, judging.at)
-        if part.status is not OutageStatus.DECLARED:
-            continue
-        # By its own agreement's terms, and open to disputes for as long as those say.
-        its_own = replace(judging, dispute_window_seconds=part.policy.dispute_window_seconds)
-        await _judge(connection, part, its_own, network, requires_attestation=requires_attestation)
+        if (its_own := make_part_input(judging, part)) is not None:
+            await _judge(
+                connection, part, its_own, network, requires_attestation=requires_attestation
+            )
     return judgement
 
 
@@ -84,47 +66,22 @@ async def _judge(
     *,
     requires_attestation: bool,
 ) -> JudgeOutageResult:
-    outage, policy, resolution = context.outage, context.policy, judging.resolution
-    at, by, revision = judging.at, resolution.request, context.revisions + 1
-    deadline = at + timedelta(seconds=judging.dispute_window_seconds)
-    resolved_at, mttr = resolution.get_times(outage)
-    verdict = judge(policy.terms[outage.severity], mttr)
-    basis = _find_basis(context, judging, verdict)
-    debt = make_payment(
-        network, context.agreement, outage.id, revision, verdict, context.correlation_id
-    )
-    payload = payloads.describe_verdict(outage, revision, verdict, policy, resolved_at, basis.name)
-    payload["dispute_deadline"] = format_instant(deadline)
-    subject, key = f"outage/{outage.id}", _make_key(revision)
-    entry = make_audit_entry(subject, "outage.judged", by, at, payload, *key)
-    published = [(entry, _make_events(outage.id, verdict, at, payload, *key))]
-    resolved = {"resolved_at": resolved_at, "dispute_deadline": deadline}
+    decided = decide_judgement(context, judging, network, requires_attestation=requires_attestation)
+    outage_id, result = context.outage.id, decided.result
     judged = await journal.change(
         connection,
-        make_judgement(
-            verdicts.describe(outage, revision, verdict, basis, policy, at, debt.id),
-            resolved | {"resolution_key": judging.key} | resolution.get_notes(),
-        ),
-        [make_accrual(debt)],
-        events.make_consequence(published),
+        make_judgement(decided.verdict, decided.resolved),
+        [decided.accrual],
+        events.make_consequence([(decided.entry, decided.events)]),
     )
     if judged is None:  # which is refused here
-        await outages.require(connection, outage.id, OutageStatus.DISPUTABLE)
-        raise TryAgain(f"outage {outage.id!r} was judged by another process meanwhile")
-    if attest := requires_attestation or context.attests:
-        await attestations.require_attestation(connection, outage.id, revision, at)
-    return JudgeOutageResult(
-        outage.id, revision, verdict, debt, resolved_at, deadline, attest, judged["version"]
-    )
-
-
-def _find_basis(context: OutageContext, judging: JudgeOutageInput, verdict: Verdict) -> MttrBasis:
-    """Return whether the minutes are measured or stated, and what they change against the measured ones."""
-    outage, resolution = context.outage, judging.resolution
-    name = "measured" if resolution.mttr_minutes is None else "stated"
-    measured = resolution.measure(outage, judging.at)
-    terms = context.policy.terms[outage.severity]
-    return MttrBasis(name, measured, compute_difference(terms, verdict, measured))
+        await outages.require(connection, outage_id, OutageStatus.DISPUTABLE)
+        raise TryAgain(f"outage {outage_id!r} was judged by another process meanwhile")
+    if result.attest:
+        await attestations.require_attestations(
+            connection, [(outage_id, result.revision)], judging.at
+        )
+    return replace(result, version=judged["version"])
 
 
 async def read_judgement_within(
@@ -141,17 +98,3 @@ async def read_judgement_within(
     return JudgeOutageResult(
         outage_id, revision, verdict, debt, ended, deadline, attest, context.version
     )
-
-
-def _make_key(revision: int) -> tuple[str, ...]:
-    """Return what tells the verdicts on an outage apart that is reopened; nothing for the first."""
-    return () if revision == 1 else (str(revision),)
-
-
-def _make_events(
-    outage_id: str, verdict: Verdict, at: datetime, payload: dict[str, Any], *key: str
-) -> list[Event]:
-    breached = verdict.status is SlaStatus.VIOLATED
-    judged = EventType.SLA_BREACHED if breached else EventType.SLA_MET
-    kinds = (EventType.OUTAGE_RESOLVED, judged)
-    return [make_event(kind, outage_id, at, payload, *key) for kind in kinds]

@@ -51,7 +51,7 @@ async def record_outage_within(
         return await _read_recorded(connection, declaration), None
     parts = [await _add_part(connection, declaration, each, declaring.at) for each in others]
     correlation_id = declaration.request.correlation_id
-    return _make_result(bound, correlation_id, first.policy, parts, created=True), first
+    return make_result(bound, correlation_id, first.policy, parts, created=True), first
 
 
 async def _add(
@@ -111,10 +111,10 @@ async def _read_recorded(
             f"outage {outage_id!r} was declared before with different content; use another id"
         )
     parts = await list_parts(connection, outage_id) if known.parts else []
-    return _make_result(declaration, known.correlation_id, known.policy, parts, created=False)
+    return make_result(declaration, known.correlation_id, known.policy, parts, created=False)
 
 
-def _make_result(
+def make_result(
     declaration: Declaration,
     correlation_id: str,
     policy: Policy,
@@ -122,6 +122,7 @@ def _make_result(
     *,
     created: bool,
 ) -> RecordOutageResult:
+    """Return what the workflow of an outage is told of its record."""
     return RecordOutageResult(
         created,
         declaration.fingerprint,

@@ -8,7 +8,10 @@ import pytest
 
 from tests.testkit.api_client import make_unique_id
 
-LISTS = ("/integrity-checks/violations", "/reconciliation/breaks", "/sla/analytics/snapshots")
+LISTS = (
+    *("/people", "/api-keys", "/payments/approvals", "/integrity-checks/violations"),
+    *("/reconciliation/breaks", "/sla/analytics/snapshots"),
+)
 
 
 @pytest.mark.parametrize("path", LISTS)

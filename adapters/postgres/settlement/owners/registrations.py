@@ -4,10 +4,21 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, exists, or_, select, union, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    delete,
+    exists,
+    or_,
+    select,
+    tuple_,
+    union,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.reading.keysets import ListSegment
 from adapters.postgres.tables import (
     parties,
     people,
@@ -102,13 +113,21 @@ async def find_by_holder(
 
 
 async def list_page(
-    connection: AsyncConnection, scope: Scope, owner: str | None, offset: int, limit: int
+    connection: AsyncConnection, scope: Scope, owner: str | None, segment: ListSegment
 ) -> list[WalletRecord]:
-    wanted = _select(scope)
+    """Return registrations, the newest first; the place after which a segment begins is an instant and a key."""
+    wanted, order = _select(scope), (_OF.registered_at, _OF.address, _OF.owner)
     if owner is not None:
         wanted = wanted.where(_is_holder(owner))
-    newest = (_OF.registered_at.desc(), _OF.address, _OF.owner)
-    rows = await connection.execute(wanted.order_by(*newest).offset(offset).limit(limit))
+    if segment.after is not None:
+        at, key = segment.after
+        address, _, holder = key.partition(" ")
+        wanted = wanted.where(tuple_(*order) < tuple_(at, address, holder))
+    rows = await connection.execute(
+        wanted.order_by(*(each.desc() for each in order))
+        .offset(segment.offset)
+        .limit(segment.limit)
+    )
     return [_to_wallet(row) for row in rows]
 
 

@@ -32,7 +32,8 @@ _VERDICT = (
 )
 
 
-def _list_types(table: Table, names: Iterable[str]) -> str:
+def list_types(table: Table, names: Iterable[str]) -> str:
+    """Return columns of a table with their types, as SQL that reads them from JSON."""
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     return ", ".join(f"{name} {table.c[name].type.compile(dialect)}" for name in names)
 
@@ -40,7 +41,7 @@ def _list_types(table: Table, names: Iterable[str]) -> str:
 _RECORDING = f"""
     INSERT INTO outages ({", ".join(_DECLARED)})
     SELECT {", ".join(_DECLARED)}
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r ({_list_types(outages, _DECLARED)})
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r ({list_types(outages, _DECLARED)})
     ON CONFLICT (id) DO NOTHING RETURNING id
 """
 _ADD = text(_RECORDING)
@@ -49,12 +50,12 @@ _ADD_SETTLED = text(
     WITH added AS (
         INSERT INTO outages ({", ".join(_SETTLED)}, settled_elsewhere)
         SELECT {", ".join(_SETTLED)}, true
-        FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r ({_list_types(outages, _SETTLED)})
+        FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r ({list_types(outages, _SETTLED)})
         ON CONFLICT (id) DO NOTHING RETURNING id
     ), judged AS (
         INSERT INTO sla_results ({", ".join(_VERDICT)})
         SELECT {", ".join(_VERDICT)}
-        FROM jsonb_to_recordset(CAST(:verdicts AS jsonb)) AS r ({_list_types(sla_results, _VERDICT)})
+        FROM jsonb_to_recordset(CAST(:verdicts AS jsonb)) AS r ({list_types(sla_results, _VERDICT)})
         WHERE outage_id IN (SELECT id FROM added)
     )
     SELECT id FROM added

@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment, read_part
 from adapters.postgres.tables import intake_sources
 from domain.errors import NotFound
 from domain.sla.intake.sources import Source, SourceKind, SourceSecrets, make_mapping
@@ -95,11 +96,11 @@ async def load_secrets(connection: AsyncConnection, name: str) -> SourceSecrets:
     return _to_secrets(rows.mappings().one())
 
 
-async def list_all(connection: AsyncConnection, offset: int = 0, limit: int = 100) -> list[Source]:
-    rows = await connection.execute(
-        select(intake_sources).order_by(intake_sources.c.name).offset(offset).limit(limit)
-    )
-    return [_to_source(row) for row in rows.mappings()]
+async def list_page(connection: AsyncConnection, segment: ListSegment) -> list[Source]:
+    """Return sources by their names."""
+    key = Keyset((intake_sources.c.name,), descending=False)
+    listing = Listing(intake_sources, key, (), select(intake_sources))
+    return [_to_source(row) for row in await read_part(connection, listing, segment)]
 
 
 def _to_source(row: RowMapping) -> Source:

@@ -14,7 +14,8 @@ from adapters.postgres.sla.intake import sources
 from adapters.time_zones import find_pinned_zone
 from api.access.permissions import require
 from api.bodies import Body, Text
-from api.dependencies import Asked, Database, Engine, Paging, Running
+from api.dependencies import Asked, CursorPaging, Database, Engine, Running
+from api.protocol.next_cursors import GOES_ON, set_next_cursor
 from api.responses import declare_problems
 from domain.access.permissions import Permission
 from domain.errors import Invalid
@@ -182,11 +183,15 @@ def _make_secrets(
     return SourceSecrets(token_digest=hash_source_token(token)), token
 
 
-@router.get("", dependencies=READ)
-async def list_sources(database: Database, paging: Paging) -> list[SourceView]:
+@router.get("", dependencies=READ, responses=GOES_ON)
+async def list_sources(
+    database: Database, paging: CursorPaging, response: Response
+) -> list[SourceView]:
     """List the sources by their names, with when each was last heard."""
     async with database.autocommit() as connection:
-        found = await sources.list_all(connection, paging.offset, paging.size)
+        segment = paging.find_segment("sources", dated=False)
+        found = await sources.list_page(connection, segment)
+    set_next_cursor(response, paging.make_cursor("sources", found, "name"))
     return [SourceView.of(each) for each in found]
 
 

@@ -103,7 +103,7 @@ async def _measure_rounds(
             bare_size = await asyncio.to_thread(_copy_bare, address)
             bare.append(round(time.perf_counter() - began, 2))
             for form in FORMATS:
-                found.setdefault(form, []).append(await _measure_format(caller, form, pid, rows))
+                found.setdefault(form, []).append(await measure_format(caller, form, pid, rows))
     formats = [
         ExportTimes(
             form,
@@ -124,9 +124,10 @@ def _copy_bare(address: str) -> int:
         return sum(len(part) for part in copy)
 
 
-async def _measure_format(
+async def measure_format(
     caller: aiohttp.ClientSession, form: str, pid: int, rows: int
 ) -> ExportTimes:
+    """Read all outages as a file, and compare it with its receipt; `pid` is the API's."""
     memory, digest, size = PeakMemory(pid), hashlib.sha256(), 0
     memory.forget()
     began = time.perf_counter()

@@ -58,9 +58,12 @@ async def make_file(rows: Iterator[str]) -> AsyncIterator[bytes]:
     yield "\n".join(piece).encode()
 
 
-async def measure(url: str, api_key: str, rows: int, mode: ImportMode) -> ImportTimes:
-    name = f"{mode}-{int(time.time())}"
-    lines = make_rows(name, rows, ended=mode is ImportMode.BACKFILL, until=datetime.now(UTC))
+async def measure(
+    url: str, api_key: str, rows: int, mode: ImportMode, *, ended: bool = True
+) -> ImportTimes:
+    """Import a file of that many outages, all of them over or none of them."""
+    name = f"{mode}-{int(time.time())}-{'over' if ended else 'open'}"
+    lines = make_rows(name, rows, ended=ended, until=datetime.now(UTC))
     headers = {"X-API-Key": api_key, "Content-Type": "text/csv"}
     async with httpx.AsyncClient(
         base_url=f"{url}/api/v1", headers=headers, timeout=120, trust_env=False

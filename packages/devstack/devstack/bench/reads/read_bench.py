@@ -3,15 +3,19 @@
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 import httpx
 
+from devstack.bench.exports.export_bench import ExportTimes, measure_format
 from devstack.bench.latencies import Latencies
+from devstack.bench.reads.deep_places import list_deep, read_places
 from devstack.bench.reads.offered_reads import OfferedRead, list_reads
-from devstack.bench.reads.read_samples import read_cursors, read_samples
+from devstack.bench.reads.read_samples import read_samples
 from devstack.bench.reads.running_builds import KEY, RunningBuild
 from devstack.generate.generation import GenerationOptions, generate
 
@@ -24,32 +28,66 @@ COMPARED = (
 )
 
 
+# Of this build alone.
+ANALYTICS = {
+    "90 days by day": (("days", "90"),),
+    "90 days by day in Berlin": (("days", "90"), ("tz", "Europe/Berlin")),
+    "90 days by week, one severity": (("days", "90"), ("bucket", "week"), ("severity", "high")),
+}
+# Of a filter in another order only the first page is read, and not so often: there are hundreds of them.
+COMBINED_REPETITIONS = 5
+EXPORTED = ("csv", "json")
+
+
 @dataclass
 class MeasuredReads:
-    """Latencies by build, size and read; `problems` are answers that were none."""
+    """Latencies by build, size and read; `problems` are answers that were none, `seconds` is where the time went."""
 
     latencies: dict[str, dict[int, dict[str, Latencies]]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    exports: list[ExportTimes] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def add(self, build: str, rows: int, read: str, measured: Latencies) -> None:
         self.latencies.setdefault(build, {}).setdefault(rows, {})[read] = measured
+
+    @contextmanager
+    def time_part(self, name: str) -> Iterator[None]:
+        """Note how long a part of the whole takes."""
+        began = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - began, 1)
 
 
 async def measure(
     builds: Sequence[RunningBuild], sizes: Sequence[int], seed: int, repetitions: int
 ) -> MeasuredReads:
-    """Fill each database up to each size, and read; the first build is asked for everything that it offers."""
+    """
+    Fill each database up to each size, and read; the first build is asked for everything that it offers, and in the
+    end for all outages as files.
+    """
     measured, filled = MeasuredReads(), 0
     async with httpx.AsyncClient(headers={"X-API-Key": KEY}, timeout=60, trust_env=False) as client:
         for rows in sizes:
             wanted = GenerationOptions(rows - filled, seed, filled + 1)
             for build in builds:
-                await asyncio.to_thread(generate, build.owner_url, wanted)
+                with measured.time_part(f"generating to {rows:,}, {build.name}"):
+                    await asyncio.to_thread(generate, build.owner_url, wanted)
             filled = rows
             reader = _Reader(client, measured, rows, repetitions)
-            await reader.compare(builds)
-            await reader.read_everything(builds[0])
+            with measured.time_part(f"reads in turn among {rows:,}"):
+                await reader.compare(builds)
+            with measured.time_part(f"every offered read among {rows:,}"):
+                await reader.read_everything(builds[0], combined=rows in (sizes[0], sizes[-1]))
+    with measured.time_part(f"{len(EXPORTED)} exports of {filled:,}"):
+        measured.exports += await _measure_exports(builds[0], filled)
     return measured
+
+
+async def _measure_exports(build: RunningBuild, rows: int) -> list[ExportTimes]:
+    headers, unhurried = {"X-API-Key": KEY}, aiohttp.ClientTimeout(total=None)
+    async with aiohttp.ClientSession(build.url, headers=headers, timeout=unhurried) as caller:
+        return [await measure_format(caller, form, build.api_pid, rows) for form in EXPORTED]
 
 
 @dataclass(frozen=True)
@@ -86,26 +124,32 @@ class _Reader:
         answer = await self.client.get(f"{build.url}{PREFIX}/outages")
         return str(max(1, math.ceil(answer.json()["total"] / PAGE)))
 
-    async def read_everything(self, build: RunningBuild) -> None:
-        """Ask for every list, filter, search and order that is offered, and deep into each order."""
+    async def read_everything(self, build: RunningBuild, *, combined: bool) -> None:
+        """Ask for every list, filter, search and order that is offered: the first page, one in the middle, the last."""
         webhook = await self.client.post(
             f"{build.url}{PREFIX}/webhooks",
             json={"url": "https://127.0.0.1:9/", "events": ["outage.created"]},
         )
         id_ = webhook.json().get("id", "none")
         samples = await asyncio.to_thread(read_samples, build.owner_url, id_)
+        places = await asyncio.to_thread(read_places, build.owner_url)
         document = (await self.client.get(f"{build.url}/openapi.json")).json()
+        for name, parameters in ANALYTICS.items():
+            await self._read(build, name, OfferedRead("/sla/analytics/trends", parameters))
         for read in list_reads(document, PREFIX, samples):
-            await self._read(build, str(read), read)
-        for order, cursors in (await asyncio.to_thread(read_cursors, build.owner_url)).items():
-            for n, cursor in enumerate(cursors["cursor"]):
-                deep = OfferedRead("/outages", (("sort", order), ("cursor", cursor)))
-                await self._read(build, f"/outages?sort={order} by cursor, depth {n + 1}", deep)
+            if len(read.parameters) < 2:
+                await self._read(build, str(read), read)
+                for name, deep in list_deep(read, places):
+                    await self._read(build, name, deep)
+            elif combined:
+                await self._read(build, str(read), read, COMBINED_REPETITIONS)
 
-    async def _read(self, build: RunningBuild, name: str, read: OfferedRead) -> None:
+    async def _read(
+        self, build: RunningBuild, name: str, read: OfferedRead, repetitions: int = 0
+    ) -> None:
         url, parameters = f"{build.url}{PREFIX}{read.path}", dict(read.parameters)
         taken = list[float]()
-        for n in range(self.repetitions + 2):
+        for n in range((repetitions or self.repetitions) + 2):
             began = time.perf_counter()
             answer = await self.client.get(url, params=parameters)
             # The first two find caches cold.

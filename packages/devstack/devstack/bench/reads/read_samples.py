@@ -6,9 +6,6 @@ from typing import Any
 
 import psycopg
 
-from devstack.bench.reads.offered_reads import Samples
-from domain.sla.listings import Ordering, Place, SortField, encode_cursor
-
 _ONE = """
     SELECT id, site_id, site_name, agreement, assigned_to, detected_at, correlation_id FROM outages
     WHERE assigned_to IS NOT NULL ORDER BY detected_at DESC, id DESC OFFSET %s LIMIT 1
@@ -16,12 +13,6 @@ _ONE = """
 _AGREEMENTS = (
     "SELECT agreement FROM outages GROUP BY agreement ORDER BY count(*) {}, agreement LIMIT 1"
 )
-# In the order of each field, the place at a part of the way through.
-_PLACES = {
-    SortField.DETECTED_AT: "SELECT detected_at, id FROM outages ORDER BY 1 DESC, 2 DESC",
-    SortField.SITE_NAME: "SELECT site_name, id FROM outages ORDER BY 1 DESC, 2 DESC",
-    SortField.ID: "SELECT id, id FROM outages ORDER BY 1 DESC",
-}
 
 
 def read_samples(url: str, webhook_id: str) -> dict[str, list[str]]:
@@ -83,25 +74,3 @@ _FIXED: Mapping[str, list[str]] = {
     "/reconciliation/breaks kind": ["duplicate"],
     "/webhooks/{webhook_id}/deliveries status": ["pending", "success", "failed"],
 }
-
-
-def read_cursors(url: str, parts: tuple[float, ...] = (0.1, 0.5, 0.99)) -> dict[str, Samples]:
-    """Return cursors at parts of the way through all outages, each by the order that it belongs to."""
-    found: dict[str, Samples] = {}
-    with psycopg.connect(url) as connection:
-        count: Any = connection.execute("SELECT count(*) FROM outages").fetchone()
-        for field, statement in _PLACES.items():
-            rows = [
-                connection.execute(
-                    f"{statement} OFFSET %s LIMIT 1".encode(), [int(count[0] * part)]
-                ).fetchone()
-                for part in parts
-            ]
-            cursors = [_encode(field, row) for row in rows if row]
-            found[f"-{field}"] = {"cursor": cursors}
-    return found
-
-
-def _encode(field: SortField, row: Any) -> str:
-    value = row[0].isoformat() if field is SortField.DETECTED_AT else row[0]
-    return encode_cursor(Ordering(field, descending=True), Place(value, row[1]))

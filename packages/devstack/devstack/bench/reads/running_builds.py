@@ -24,11 +24,12 @@ class RunningBuild:
     name: str
     url: str
     owner_url: str
+    api_pid: int
 
 
 @asynccontextmanager
-async def run_build(build: Build) -> AsyncIterator[RunningBuild]:
-    """Start the stack of a build, hold its workers still, and stop it in the end."""
+async def run_build(build: Build, *, works: bool = False) -> AsyncIterator[RunningBuild]:
+    """Start the stack of a build, hold its workers still unless it `works`, and stop it in the end."""
     process = await asyncio.create_subprocess_exec(
         str(build.command),
         *("up", "--data-dir", str(build.directory), "--port", str(free())),
@@ -44,9 +45,9 @@ async def run_build(build: Build) -> AsyncIterator[RunningBuild]:
         record = DataDirectory(build.directory).record()
         if record is None:
             raise CannotStart(f"{build.name}: it serves and has not written where")
-        kept = [pid for name, pid in record.pids.items() if "worker" in name]
+        kept = [pid for name, pid in record.pids.items() if "worker" in name and not works]
         _signal_all(kept, signal.SIGSTOP)
-        yield RunningBuild(build.name, url, record.owner_url)
+        yield RunningBuild(build.name, url, record.owner_url, record.pids["api"])
     finally:
         _signal_all(kept, signal.SIGCONT)
         with suppress(ProcessLookupError):
