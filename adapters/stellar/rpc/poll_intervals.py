@@ -10,6 +10,7 @@ several of them have in common of that is soon so short that the next ledger is 
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -83,12 +84,15 @@ class PollInterval:
                 return min(wait, WAIT_SECONDS_MAX)
         else:
             self._missed_at = now
-        factors = BACKOFF if self._is_synchronised else BACKOFF_UNSYNCHRONISED
-        if self._is_regular:
-            factors = BACKOFF_REGULAR
+        factors = self._choose_factors()
         factor = factors[min(self._looks, len(factors) - 1)]
         self._looks += 1
         return LOOK_EVERY_SECONDS * factor
+
+    def _choose_factors(self) -> Sequence[float]:
+        if self._is_regular:
+            return BACKOFF_REGULAR
+        return BACKOFF if self._is_synchronised else BACKOFF_UNSYNCHRONISED
 
     @property
     def _seconds(self) -> float:
