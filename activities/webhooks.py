@@ -9,13 +9,13 @@ from temporalio.exceptions import ApplicationError
 
 from activities.integration.delivery_notices import DeliveryNotices
 from activities.integration.delivery_poster import DeliveryPoster
+from activities.integration.first_attempts import await_tried
 from activities.integration.receiver_limits import ReceiverLimits
 from adapters.postgres.database import Database
 from adapters.postgres.integration.due_deliveries import PendingDelivery
 from adapters.subscribers.answers import ATTEMPT_SECONDS
 from domain.deliveries import Delivery, DeliveryAttempt, DeliveryStatus, TriedDeliveries
 from services.integration.deliveries.abandon_delivery import abandon_delivery
-from services.integration.deliveries.count_tried import count_tried
 from services.integration.deliveries.read_delivery import read_delivery
 from services.integration.deliveries.record_attempts import record_attempts
 from workflows.webhooks import DeliveryActivities, WebhookActivities
@@ -45,15 +45,9 @@ class WebhookActivitiesImpl(WebhookActivities, DeliveryActivities):
 
     @activity.defn
     async def try_deliveries(self, outage_id: str) -> TriedDeliveries:
-        now = datetime.now(UTC)
-        deadline = now + timedelta(seconds=TRIED_WITHIN_SECONDS)
-        while (tried := await count_tried(self.database, outage_id)).untried:
-            self.notices.wake()
-            if (now := datetime.now(UTC)) >= deadline:
-                break
-            left = (deadline - now).total_seconds()
-            await self.notices.await_recorded(outage_id, min(RECHECK_SECONDS, left))
-        return tried
+        return await await_tried(
+            self.database, self.notices, outage_id, TRIED_WITHIN_SECONDS, RECHECK_SECONDS
+        )
 
     @activity.defn
     async def post_delivery(self, delivery: Delivery) -> DeliveryStatus:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
+from activities.integration.delivery_notices import DeliveryNotices
 from adapters import temporal
 from adapters.postgres.database import Database
 from adapters.postgres.durability import require_durability
@@ -80,10 +81,10 @@ async def main(
         stack.push_async_callback(steps.close)
         await _await_durability(database, settings.stellar_network)
         client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)
-        guards = []
+        notices, guards = DeliveryNotices(), []
         for queue in queues:
             work = await build_queue_spec(
-                queue, settings, database, steps, stack, takes_over=takes_over
+                *(queue, settings, database, steps, stack), notices=notices, takes_over=takes_over
             )
             guards += [work.guard] if work.guard else []
             if work.workflows:

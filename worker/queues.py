@@ -11,6 +11,7 @@ from temporalio.client import Client
 from activities.analytics.snapshots import SnapshotActivitiesImpl
 from activities.integration.delivery_notices import DeliveryNotices
 from activities.integration.delivery_poster import DeliveryPoster
+from activities.integration.first_attempts import FirstAttemptActivitiesImpl
 from activities.integration.receiver_limits import ReceiverLimits
 from activities.jobs.jobs import JobActivitiesImpl
 from activities.jobs.runners import make_runners
@@ -84,14 +85,16 @@ async def build_queue_spec(
     steps: Database,
     stack: AsyncExitStack,
     *,
+    notices: DeliveryNotices,
     takes_over: bool = False,
 ) -> QueueSpec:
     """
     Build what a queue runs, and no more: seeds are read for the settlement queue alone. `steps` is the database of
-    those who take the steps of many outages.
+    those who take the steps of many outages; by `notices` those in this process who wait for deliveries and who
+    dispatches them notify each other.
     """
     if queue == "outages":
-        return _build_outages_spec(settings, database, steps, stack)
+        return _build_outages_spec(settings, database, steps, stack, notices)
     if queue == "settlement":
         activities, claiming, resume = await build_settlement_activities(
             database, steps, stack, takes_over=takes_over
@@ -99,7 +102,7 @@ async def build_queue_spec(
         begin = _begin_all(start_batching, resume)
         return replace(_build_settlement_spec(*activities), begin=begin, guard=claiming)
     if queue == "webhooks":
-        return _build_webhooks_spec(load(WebhookSettings), steps, stack)
+        return _build_webhooks_spec(load(WebhookSettings), steps, stack, notices)
     if queue == "analytics":
         return _build_analytics_spec(load(AnalyticsSettings), database, stack)
     raise SystemExit(f"there is no queue {queue!r}; choose from {', '.join(temporal.QUEUES)}")
@@ -114,14 +117,13 @@ def _begin_all(*begins: Begin) -> Begin:
 
 
 def _build_webhooks_spec(
-    settings: WebhookSettings, database: Database, stack: AsyncExitStack
+    settings: WebhookSettings, database: Database, stack: AsyncExitStack, notices: DeliveryNotices
 ) -> QueueSpec:
     """Build the dispatcher of deliveries, and the workflow of those that failed."""
     subscribers = Subscribers(allow_private=settings.webhook_allow_private)
     stack.push_async_callback(subscribers.close)
     signer = WebhookSigner(settings.webhook_secret_key.get_secret_value())
     poster, limits = DeliveryPoster(subscribers, signer), ReceiverLimits()
-    notices = DeliveryNotices()
     webhooks = WebhookActivitiesImpl(database, poster, limits, notices)
     return QueueSpec(
         WORKFLOWS["webhooks"],
@@ -193,7 +195,11 @@ def _build_settlement_spec(
 
 
 def _build_outages_spec(
-    settings: WorkerSettings, database: Database, steps: Database, stack: AsyncExitStack
+    settings: WorkerSettings,
+    database: Database,
+    steps: Database,
+    stack: AsyncExitStack,
+    notices: DeliveryNotices,
 ) -> QueueSpec:
     """Build the workflow of outages, activities of outages and disputes, relay and episode driver."""
     requires_attestation = settings.contract_execution_mode is ExecutionMode.SOROBAN
@@ -222,6 +228,7 @@ def _build_outages_spec(
             disputes.file_dispute,
             disputes.review_dispute,
             disputes.decide_dispute,
+            FirstAttemptActivitiesImpl(steps, notices).await_first_attempts,
         ],
         _begin_all(
             make_relay(database, stack),

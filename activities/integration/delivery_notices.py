@@ -1,8 +1,8 @@
 """How those in one process who wait for deliveries and the one who dispatches them notify each other."""
 
 import asyncio
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class DeliveryNotices:
@@ -20,14 +20,13 @@ class DeliveryNotices:
             for waiting in self._waiting.get(outage_id or "", ()):
                 waiting.set()
 
-    async def await_recorded(self, outage_id: str, seconds: float) -> None:
-        """Wait until this process has recorded a delivery of an outage's events, at most so long."""
+    @contextmanager
+    def expect(self, outage_id: str) -> Iterator[asyncio.Event]:
+        """Set an event whenever this process records a delivery of an outage's events, inside this block."""
         waiting = asyncio.Event()
         self._waiting.setdefault(outage_id, set()).add(waiting)
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await waiting.wait()
+            yield waiting
         finally:
             self._waiting[outage_id].discard(waiting)
             if not self._waiting[outage_id]:

@@ -18,6 +18,7 @@ from workflows.disputes import DisputeActivities
 from workflows.outages import OutageActivities
 from workflows.payments import PaymentActivities
 from workflows.wallets import WalletActivities
+from workflows.webhooks import FirstAttemptActivities
 
 # Nothing is asked of it: only what is served is looked at.
 NOTHING = cast(Any, SimpleNamespace())
@@ -49,8 +50,10 @@ def test_every_activity_of_an_outage_is_served() -> None:
         stellar_network="sandbox",
         get_passphrase=lambda: "a network",
     )
-    build_queue_spec = _build_outages_spec(cast(Any, settings), NOTHING, NOTHING, NOTHING)
-    assert served(build_queue_spec) == declared(OutageActivities, DisputeActivities)
+    build_queue_spec = _build_outages_spec(cast(Any, settings), *[NOTHING] * 4)
+    assert served(build_queue_spec) == declared(
+        OutageActivities, DisputeActivities, FirstAttemptActivities
+    )
 
 
 def test_no_module_of_workflows_keeps_anything_between_runs() -> None:

@@ -47,7 +47,7 @@ from workflows.outages import OutageActivities, OutageWorkflow
 from workflows.payments import PaymentActivities, PaymentWorkflow
 from workflows.reconciliation import ReconciliationActivities
 from workflows.wallets import WalletActivities
-from workflows.webhooks import DeliveryActivities, WebhookActivities
+from workflows.webhooks import DeliveryActivities, FirstAttemptActivities, WebhookActivities
 
 LIMIT_SECONDS = 20
 
@@ -100,7 +100,8 @@ class FakeActivities:
         settling += activities_of(self.attestations, AttestationActivities)
         settling += activities_of(self.wallets, WalletActivities)
         taken: dict[str, list[Callable[..., Any]]] = {
-            "outages": activities_of(self.outages, OutageActivities, DisputeActivities),
+            "outages": activities_of(self.outages, OutageActivities, DisputeActivities)
+            + activities_of(self.webhooks, FirstAttemptActivities),
             "settlement": settling,
             "webhooks": activities_of(self.webhooks, WebhookActivities, DeliveryActivities),
             "analytics": activities_of(self.reconciliation, ReconciliationActivities)

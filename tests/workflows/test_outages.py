@@ -180,6 +180,18 @@ async def test_it_ends_when_every_subscriber_was_tried_and_says_so(
     handle = await declared(environment.client, name)
     await handle.execute_update(OutageWorkflow.resolve, IN_TIME)
     assert await handle.result() is OutageStatus.CLOSED
-    assert fakes.webhooks.asked == [name]
+    assert (fakes.webhooks.asked, fakes.webhooks.waited) == ([name], [])
     lines = await handle.query(OutageWorkflow.timeline)
     assert lines[-1].what == f"closed; {said}"
+
+
+async def test_a_receiver_that_takes_long_is_waited_for_by_who_delivers(
+    environment: WorkflowEnvironment, fakes: FakeActivities
+) -> None:
+    fakes.webhooks.slow, fakes.webhooks.tried = [TriedDeliveries(3, 1, 2)], [TriedDeliveries(3, 2)]
+    handle = await declared(environment.client, "slow")
+    await handle.execute_update(OutageWorkflow.resolve, IN_TIME)
+    assert await handle.result() is OutageStatus.CLOSED
+    assert (fakes.webhooks.asked, fakes.webhooks.waited) == (["slow"], ["slow"])
+    lines = await handle.query(OutageWorkflow.timeline)
+    assert lines[-1].what == "closed; 2 of 3 deliveries are accepted; the others are tried on"

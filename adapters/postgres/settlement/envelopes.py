@@ -7,7 +7,7 @@ transaction, and bytes that are proven expired are followed by others on the sam
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import func, select, text
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.settlement import attempts
@@ -148,14 +148,17 @@ async def get_bids(connection: AsyncConnection, attempt: Attempt) -> tuple[int, 
     return (count or 1) - 1, [SendAnswer(SendStatus(row.status), row.detail) for row in answers]
 
 
+_INNER_HASHES = (
+    select(envelopes.c.inner_hash)
+    .where(envelopes.c.payment_id == bindparam("payment_id"), envelopes.c.n == bindparam("number"))
+    .group_by(envelopes.c.inner_hash)
+    .order_by(func.max(envelopes.c.max_ledger).desc())
+)
+
+
 async def list_inner_hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
     """Return the hash of every inner transaction ever signed for an attempt, newest first."""
-    rows = await connection.execute(
-        select(envelopes.c.inner_hash)
-        .where(envelopes.c.payment_id == payment_id, envelopes.c.n == n)
-        .group_by(envelopes.c.inner_hash)
-        .order_by(func.max(envelopes.c.max_ledger).desc())
-    )
+    rows = await connection.execute(_INNER_HASHES, {"payment_id": payment_id, "number": n})
     return list(rows.scalars())
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, exists, select, update
+from sqlalchemy import RowMapping, bindparam, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -142,15 +142,17 @@ def to_attestation(row: RowMapping) -> AttestationRecord | None:
     return AttestationRecord(**found | exact)
 
 
+# Built once: that takes longer than the server takes to answer.
+_RESOLUTION = select(outages.c.status, outages.c.part_of, outages.c.resolution_key).where(
+    outages.c.id == bindparam("outage_id")
+)
+
+
 async def get_resolution(
     connection: AsyncConnection, outage_id: str
 ) -> tuple[OutageStatus, str | None, str | None]:
     """Return how an outage stands, what it is a part of, and which request had it judged. Raises NotFound."""
-    found = await connection.execute(
-        select(outages.c.status, outages.c.part_of, outages.c.resolution_key).where(
-            outages.c.id == outage_id
-        )
-    )
+    found = await connection.execute(_RESOLUTION, {"outage_id": outage_id})
     row = found.one_or_none()
     if row is None:
         raise NotFound(f"outage {outage_id!r} does not exist")

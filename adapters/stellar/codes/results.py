@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from stellar_sdk import StrKey, xdr
 from stellar_sdk.soroban_rpc import SendTransactionResponse
@@ -25,7 +26,7 @@ class TransactionResult:
     """The result of a transaction in a ledger; for a fee bump, of the transaction inside."""
 
     code: Code
-    operation_codes: list[IntEnum]
+    operation_codes: tuple[IntEnum, ...]
     fee_stroops: int
 
     @property
@@ -45,6 +46,8 @@ class TransactionResult:
         )
 
 
+# The result of a payment is looked at from several sides, and by what each node shows.
+@lru_cache(maxsize=256)
 def parse(result_xdr: str) -> TransactionResult:
     """Parse a TransactionResult (XDR)."""
     whole = xdr.TransactionResult.from_xdr(result_xdr)
@@ -52,7 +55,7 @@ def parse(result_xdr: str) -> TransactionResult:
     if whole.result.inner_result_pair is not None:
         inner = whole.result.inner_result_pair.result.result
         code, found = inner.code, inner.results
-    codes = [_get_operation_code(operation) for operation in found or []]
+    codes = tuple(_get_operation_code(operation) for operation in found or [])
     return TransactionResult(code, codes, whole.fee_charged.int64)
 
 

@@ -68,14 +68,15 @@ def get_verdict(report: LedgerInclusion) -> tuple[str, bool, str, int, int]:
 def find_flaw(report: LedgerInclusion, signed: Collection[str], passphrase: str) -> str:
     """Return what makes a report untrue by itself, about the hashes we signed; empty if nothing does."""
     try:
-        envelope, inner = _parse_envelope(report.envelope_xdr, passphrase)
+        _, inner = _parse_envelope(report.envelope_xdr, passphrase)
+        hash_, inner_hash = _hash_envelope(report.envelope_xdr, passphrase)
         result = results.parse(report.result_xdr)
-        pair = xdr.TransactionResult.from_xdr(report.result_xdr).result.inner_result_pair
+        result_hash = _get_inner_hash(report.result_xdr)
     except Exception:
         return "shows a result or an envelope that cannot be read"
-    if inner.hash_hex() not in signed or envelope.hash_hex() != report.hash:
+    if inner_hash not in signed or hash_ != report.hash:
         return "shows another transaction under the hash of ours"
-    if pair is not None and pair.transaction_hash.hash.hex() != inner.hash_hex():
+    if result_hash not in (None, inner_hash):
         return "shows the result of another transaction"
     if report.succeeded is not (result.code is Code.txSUCCESS):
         status = "SUCCESS" if report.succeeded else "FAILED"
@@ -123,6 +124,20 @@ def _parse_envelope(
     if isinstance(envelope, FeeBumpTransactionEnvelope):
         return envelope, envelope.transaction.inner_transaction_envelope
     return envelope, envelope
+
+
+@lru_cache(maxsize=64)
+def _hash_envelope(envelope_xdr: str, passphrase: str) -> tuple[str, str]:
+    """Return the hash of an envelope, and of the one inside its fee bump: each takes as long as to parse it."""
+    envelope, inner = _parse_envelope(envelope_xdr, passphrase)
+    return envelope.hash_hex(), inner.hash_hex()
+
+
+@lru_cache(maxsize=64)
+def _get_inner_hash(result_xdr: str) -> str | None:
+    """Return the hash of the transaction inside a fee bump that a result is of; None where it is of no fee bump."""
+    pair = xdr.TransactionResult.from_xdr(result_xdr).result.inner_result_pair
+    return None if pair is None else pair.transaction_hash.hash.hex()
 
 
 def _parse_transfer(operation: Operation, passphrase: str) -> SignedTransfer | None:

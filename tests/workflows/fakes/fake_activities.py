@@ -36,7 +36,7 @@ from workflows.attestations import AttestationActivities
 from workflows.integrity_checks import IntegrityCheckActivities
 from workflows.reconciliation import ReconciliationActivities
 from workflows.wallets import WalletActivities
-from workflows.webhooks import DeliveryActivities, WebhookActivities
+from workflows.webhooks import DeliveryActivities, FirstAttemptActivities, WebhookActivities
 
 
 class FakeReconciliationActivities(ReconciliationActivities):
@@ -148,18 +148,30 @@ class FakeAttestationActivities(ActivityLog, AttestationActivities):
         return Attested(f"hash-{concluding.attestation.revision}")
 
 
-class FakeWebhookActivities(WebhookActivities, DeliveryActivities):
+class FakeWebhookActivities(WebhookActivities, DeliveryActivities, FirstAttemptActivities):
     def __init__(self) -> None:
         self.posted: list[str] = []
         self.failures = 0
         self.abandoned: list[str] = []
         # What the outages that asked were told, one after the other; then that nobody subscribes.
         self.tried: list[TriedDeliveries] = []
+        # What those were told first that had somebody who answers slowly.
+        self.slow: list[TriedDeliveries] = []
         self.asked: list[str] = []
+        # Those that waited in the queue of whoever delivers.
+        self.waited: list[str] = []
+
+    @activity.defn
+    async def await_first_attempts(self, outage_id: str) -> TriedDeliveries:
+        self.asked.append(outage_id)
+        return self.slow.pop(0) if self.slow else self._say_tried()
 
     @activity.defn
     async def try_deliveries(self, outage_id: str) -> TriedDeliveries:
-        self.asked.append(outage_id)
+        self.waited.append(outage_id)
+        return self._say_tried()
+
+    def _say_tried(self) -> TriedDeliveries:
         return self.tried.pop(0) if self.tried else TriedDeliveries(0, 0)
 
     @activity.defn

@@ -93,6 +93,7 @@ async def dispute(stage: Stage) -> Kept:
     """A dispute whose decision brings another verdict, attested under its own name, with webhooks."""
     fakes = stage.activities.outages
     fakes.attest = True
+    stage.activities.webhooks.slow = [TriedDeliveries(5, 3, 2)]
     stage.activities.webhooks.tried = [TriedDeliveries(5, 4)]
     with stage.environment.with_time_skipping_disabled():
         handle = await declared(stage.client, "disputed")

@@ -117,3 +117,12 @@ def test_a_node_that_lags_may_show_a_ledger_again() -> None:
     pace.reset()  # another node is followed, and it is behind
     for ledger, now in ((9, 2.5), (10, 3.2), (11, 3.4), (12, 4.0)):
         assert pace.get_wait_seconds(ledger, now) > 0
+
+
+async def test_regular_ledgers_are_seen_just_after_they_close_by_fewer_calls(
+    sandbox: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gaps = iter([0.6] + [1.0] * 100)  # so that the first looks fall badly
+    pages, late = await play(sandbox, nodes, monkeypatch, lambda: next(gaps))
+    assert mean(late[2 * LEARNED :]) <= 0.05
+    assert mean(pages[2 * LEARNED :]) <= 1.7
