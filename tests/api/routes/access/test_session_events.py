@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import httpx
@@ -12,6 +13,7 @@ from adapters.postgres.database import Database
 from domain.access.people import Person
 from domain.access.sessions import EndReason
 from tests.testkit.access.browser import PASSWORD, Browser, open_session
+from tests.testkit.api_client import wait_until
 
 
 async def read_frames(answer: httpx.Response) -> AsyncIterator[tuple[str, dict[str, str]]]:
@@ -88,3 +90,33 @@ async def test_what_another_process_ends_is_announced_too(
         assert len(await sessions.end(connection, reason, now, person_id=person.id)) == 1
     heard = await asyncio.wait_for(listening, 10)
     assert heard[-1] == ("session_revoked", {"reason": "admin_logout", "cause": "person_disabled"})
+
+
+async def test_one_person_does_not_take_the_connections_of_everybody(
+    browser: Browser, other: Browser, person: Person, api: httpx.AsyncClient
+) -> None:
+    async with AsyncExitStack() as stack:
+        third = await stack.enter_async_context(Browser(str(api.base_url)))
+        for each in (browser, other):
+            await open_session(each, person)
+            each.timeout = httpx.Timeout(30, pool=None)
+            for _ in range(20):
+                answer = await stack.enter_async_context(each.stream("GET", "auth/events"))
+                assert answer.status_code == 200
+                assert (await anext(read_frames(answer)))[0] == "heartbeat"
+            refused = await each.get("auth/events")
+            assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+        await open_session(third, person)
+        assert "of your pages" in (await third.get("auth/events")).json()["detail"]
+        assert (await third.get("auth/me")).status_code == 200
+    assert await listen_briefly(third) == "heartbeat"
+
+
+async def listen_briefly(browser: Browser) -> str:
+    """Return the first word of a stream, once the server has seen that others have gone."""
+
+    async def look() -> str | None:
+        async with browser.stream("GET", "auth/events") as answer:
+            return (await anext(read_frames(answer)))[0] if answer.status_code == 200 else None
+
+    return await wait_until(look, "there is room for another stream")
