@@ -16,6 +16,7 @@ from domain.requests import Request
 from domain.sla.agreements.versions import (
     AgreementVersion,
     check_agreement_version,
+    check_ahead,
     has_same_content,
 )
 
@@ -49,6 +50,7 @@ async def publish_version(database: Database, command: PublishVersion) -> Agreem
                 f"must be after that of version {newest.version}, "
                 f"{newest.effective_from.isoformat()}",
             )
+        check_ahead(wanted, command.at)
         await check_policy_within(connection, wanted)
         added = replace(wanted, version=newest.version + 1)
         await versions.add_version(connection, added, command.request.actor)

@@ -95,28 +95,27 @@ async def test_what_another_process_ends_is_announced_too(
 async def test_one_person_does_not_take_the_connections_of_everybody(
     browser: Browser, other: Browser, person: Person, api: httpx.AsyncClient
 ) -> None:
-    async with AsyncExitStack() as stack:
-        third = await stack.enter_async_context(Browser(str(api.base_url)))
-        for each in (browser, other):
-            await open_session(each, person)
-            each.timeout = httpx.Timeout(30, pool=None)
-            for _ in range(20):
-                answer = await stack.enter_async_context(each.stream("GET", "auth/events"))
-                assert answer.status_code == 200
-                assert (await anext(read_frames(answer)))[0] == "heartbeat"
-            refused = await each.get("auth/events")
-            assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+    async with Browser(str(api.base_url)) as third:
         await open_session(third, person)
-        assert "of your pages" in (await third.get("auth/events")).json()["detail"]
-        assert (await third.get("auth/me")).status_code == 200
-    assert await listen_briefly(third) == "heartbeat"
+        async with AsyncExitStack() as streams:
+            for each in (browser, other):
+                await open_session(each, person)
+                for _ in range(20):
+                    answer = await streams.enter_async_context(each.stream("GET", "auth/events"))
+                    assert await read_first_event(answer) == "heartbeat"
+                refused = await each.get("auth/events", timeout=10)
+                assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+            refused = await third.get("auth/events", timeout=10)
+            assert "of your pages" in refused.json()["detail"]
+            assert (await third.get("auth/me")).status_code == 200
+
+        async def listen_again() -> str | None:
+            async with third.stream("GET", "auth/events") as answer:
+                return await read_first_event(answer)
+
+        # The server has seen that the others have gone.
+        assert await wait_until(listen_again, "there is room for another stream") == "heartbeat"
 
 
-async def listen_briefly(browser: Browser) -> str:
-    """Return the first word of a stream, once the server has seen that others have gone."""
-
-    async def look() -> str | None:
-        async with browser.stream("GET", "auth/events") as answer:
-            return (await anext(read_frames(answer)))[0] if answer.status_code == 200 else None
-
-    return await wait_until(look, "there is room for another stream")
+async def read_first_event(answer: httpx.Response) -> str | None:
+    return (await anext(read_frames(answer)))[0] if answer.status_code == 200 else None
