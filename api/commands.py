@@ -240,6 +240,7 @@ async def _ask_workflow(
 ) -> Any:
     """Ask the workflow. One that refuses what the database allows knows less, and is asked again."""
     handle: Any = engine.temporal.get_workflow_handle(f"outage/{outage_id}")
+    said = "is behind"
     for pause in CATCH_UP_SECONDS:
         asked = asyncio.create_task(
             handle.execute_update(update, message, id=update_id, rpc_timeout=ANSWER_WITHIN)
@@ -249,6 +250,7 @@ async def _ask_workflow(
         except WorkflowUpdateFailedError as error:
             if not _is_conflict(error):
                 raise
+            said = f"refuses it: {getattr(error.cause, 'message', error.cause)}"
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
@@ -257,9 +259,7 @@ async def _ask_workflow(
         with suppress(RPCError):
             await handle.signal(OutageWorkflow.catch_up, rpc_timeout=ANSWER_WITHIN)
         await asyncio.sleep(pause)
-    raise TryAgain(
-        f"the workflow of outage {outage_id!r} is behind; repeat the request in a moment"
-    )
+    raise TryAgain(f"the workflow of outage {outage_id!r} {said}; repeat the request in a moment")
 
 
 async def _await_answer(asked: "asyncio.Task[Any]", look: Look) -> Any:

@@ -73,7 +73,9 @@ class Guards:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        headers = dict(scope["headers"])
+        # Of a header that comes twice the first counts, as for whoever reads the body: or what is JSON for them alone
+        # would not be held to the limits of JSON.
+        headers = dict(reversed(scope["headers"]))
         given = headers.get(CORRELATION_HEADER, b"").decode("latin-1")
         correlation_id = given if _CORRELATION_ID.fullmatch(given) else uuid4().hex
         scope.setdefault("state", {})["correlation_id"] = correlation_id

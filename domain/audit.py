@@ -8,6 +8,9 @@ from typing import Any
 from domain.digests import canonicalize, derive_id
 from domain.requests import Request
 
+# Who acts where nobody has asked.
+ENGINE = "engine"
+
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
@@ -36,7 +39,7 @@ def make_audit_entry(
 
 def make_engine_request(correlation_id: str) -> Request:
     """Return the request of what the engine does by itself, under the correlation id of what started it."""
-    return Request("engine", correlation_id)
+    return Request(ENGINE, correlation_id)
 
 
 def hash_leaf(content: bytes) -> bytes:

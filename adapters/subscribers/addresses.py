@@ -11,8 +11,9 @@ from collections.abc import Sequence
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# IPv6 addresses that carry an IPv4 address in their last 32 bits, to which they lead.
-_CARRIERS = tuple(map(ipaddress.IPv6Network, ("::ffff:0:0/96", "64:ff9b::/96")))
+# IPv6 addresses that carry an IPv4 address in their last 32 bits, to which they lead: from here, or from a gateway
+# (NAT64), whose loopback is not ours.
+_MAPPED, _TRANSLATED = map(ipaddress.IPv6Network, ("::ffff:0:0/96", "64:ff9b::/96"))
 _REFUSED: Sequence[Network] = tuple(
     map(
         ipaddress.ip_network,
@@ -46,10 +47,9 @@ def is_permitted(text: str, *, allow_loopback: bool = False) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.scope_id is not None:
             return False
-        for carrier in _CARRIERS:
-            if address in carrier:
-                address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-                break
+        allow_loopback = allow_loopback and address not in _TRANSLATED
+        if address in _MAPPED or address in _TRANSLATED:
+            address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     if address.is_loopback:
         return allow_loopback
     return _is_public(address)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,29 +18,34 @@ LOOK_EVERY_SECONDS = 1.0
 
 @dataclass
 class SessionWatch:
-    """Who listens, by session; the look is made only while somebody does."""
+    """Who listens, by session, and how often each person does; the look is made only while somebody does."""
 
     database: Database
     idle: timedelta
     listeners: dict[str, set["asyncio.Queue[EndReason]"]] = field(
         default_factory=lambda: defaultdict(set)
     )
+    people: Counter[str] = field(default_factory=Counter)
     looking: "asyncio.Task[None] | None" = None
 
     @property
     def count(self) -> int:
-        return sum(map(len, self.listeners.values()))
+        return self.people.total()
 
-    def listen(self, session_id: str) -> "asyncio.Queue[EndReason]":
+    def listen(self, session_id: str, person_id: str) -> "asyncio.Queue[EndReason]":
         """Return a queue in which the reason appears once the session has ended."""
         heard: asyncio.Queue[EndReason] = asyncio.Queue()
         self.listeners[session_id].add(heard)
+        self.people[person_id] += 1
         if self.looking is None or self.looking.done():
             self.looking = asyncio.create_task(self._look_on())
         return heard
 
-    def leave(self, session_id: str, heard: "asyncio.Queue[EndReason]") -> None:
+    def leave(self, session_id: str, person_id: str, heard: "asyncio.Queue[EndReason]") -> None:
         self.listeners[session_id].discard(heard)
+        self.people[person_id] -= 1
+        if not self.people[person_id]:
+            del self.people[person_id]
         if not self.listeners[session_id]:
             del self.listeners[session_id]
 

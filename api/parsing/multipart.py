@@ -32,7 +32,7 @@ def parse_file(content_type: str | None, body: bytes, name: str = "file") -> Upl
     """Return the one file of this name in a form. Raises Invalid for whatever is no such form."""
     boundary = find_boundary(content_type or "")
     found = [
-        UploadedFile(clean_filename(head.get_filename() or ""), content)
+        UploadedFile(read_filename(head), content)
         for head, content in _split(body, boundary)
         if head.get_param("name", header="content-disposition") == name
     ]
@@ -44,7 +44,10 @@ def parse_file(content_type: str | None, body: bytes, name: str = "file") -> Upl
 def find_boundary(content_type: str) -> bytes:
     head = Message()
     head["content-type"] = content_type.replace("\r", " ").replace("\n", " ")
-    boundary = head.get_boundary()
+    try:
+        boundary = head.get_boundary()
+    except ValueError:  # written in a character set that cannot be read
+        boundary = None
     if head.get_content_type() != FORM or not boundary or not boundary.isascii():
         raise Invalid("body", RULE)
     return b"\r\n--" + boundary.encode()
@@ -67,6 +70,14 @@ def _split(body: bytes, boundary: bytes) -> list[tuple[Message, bytes]]:
 def parse_head(head: bytes) -> Message:
     """Return the head of a part, which browsers write in UTF-8: the names of files as they are."""
     return Parser().parsestr(head.lstrip().decode(errors="replace"), headersonly=True)
+
+
+def read_filename(head: Message) -> str:
+    """Return the name of the file in a part; one in a character set that cannot be read is no name."""
+    try:
+        return clean_filename(head.get_filename() or "")
+    except ValueError:
+        return clean_filename("")
 
 
 def clean_filename(name: str) -> str:

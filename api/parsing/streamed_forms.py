@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from email.message import Message
 
-from api.parsing.multipart import PARTS_MAX, RULE, clean_filename, find_boundary, parse_head
+from api.parsing.multipart import PARTS_MAX, RULE, find_boundary, parse_head, read_filename
 from domain.errors import Invalid
 
 HEAD_BYTES_MAX = 8192
@@ -23,7 +23,7 @@ class StreamedForm:
         head = await self._find_head()
         if head is None:
             raise Invalid("file", f"{RULE}, and has none")
-        return clean_filename(head.get_filename() or ""), head.get_content_type()
+        return read_filename(head), head.get_content_type()
 
     async def read_file(self) -> AsyncIterator[bytes]:
         async for piece in self._read_part():

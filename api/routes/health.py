@@ -12,6 +12,7 @@ from temporalio.service import RPCError
 from api.access.permissions import PUBLIC
 from api.dependencies import Engine, Known, Running
 from api.responses import declare_problems
+from domain.access.permissions import SHOWN_ALL
 from domain.accounting.troubles import Trouble, TroubleCode
 from domain.errors import NotFound, Unavailable
 from domain.money import format_amount
@@ -27,7 +28,7 @@ class HealthView(BaseModel):
 class TroubleView(BaseModel):
     """
     `missing` is in whole units: USDC, or XLM for the account of the fees. `sentence` and `subject` are
-    null without an API key.
+    null without an API key, and for claimants.
     """
 
     code: TroubleCode
@@ -102,14 +103,15 @@ async def get_liveness() -> HealthView:
 async def get_readiness(engine: Running, principal: Known) -> JSONResponse:
     """
     The database and Temporal answer, so requests can be served; and whether money moves. With an API
-    key each trouble has its sentence.
+    key each trouble has its sentence, but with that of a claimant: it names what is others'.
     """
     parts = {"database": await _database(engine), "temporal": await _temporal(engine)}
     ready = all(state == "ok" for state in parts.values())
     shown: dict[str, Any] = {"status": "ok" if ready else "unavailable", "parts": parts}
     if parts["database"] == "ok":
         # What is wrong there keeps nobody from being served here.
-        shown["settling"] = await _settling(engine, detailed=principal is not None)
+        detailed = principal is not None and not principal.permissions.isdisjoint(SHOWN_ALL)
+        shown["settling"] = await _settling(engine, detailed=detailed)
     return JSONResponse(shown, 200 if ready else 503)
 
 

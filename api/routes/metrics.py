@@ -11,14 +11,12 @@ from api.access.permissions import PUBLIC
 from api.dependencies import Engine, Known, Running
 from api.edge.engine_metrics import EngineCollector
 from api.edge.request_metrics import REGISTRY
-from domain.access.permissions import Permission
+from domain.access.permissions import SHOWN_ALL
 from domain.access.principals import check_permission
 from domain.errors import Unauthenticated, Unavailable
 from services.accounting.readiness.read_metrics import EngineFigures, read_metrics
 
 router = APIRouter(tags=["health"])
-# One of these sees what is everybody's.
-SHOWN_ALL = (Permission.OUTAGES_READ, Permission.PAYMENTS_READ, Permission.JOURNAL_READ)
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 

@@ -135,10 +135,12 @@ async def change_webhook(
         raise Invalid("recover_since", "must be an instant of the past, and sent with active=true")
     if body.url is not None:
         await check_url(body.url, allow_private=engine.settings.webhook_allow_private)
-    if changes:
-        await change(
-            engine.database, ChangeWebhook(webhook_id, changes, body.recover_since, asked, now)
-        )
+    if not changes:
+        async with engine.database.autocommit() as connection:
+            await webhooks.require(connection, webhook_id)
+        return Response(status_code=204)
+    wanted = ChangeWebhook(webhook_id, changes, body.recover_since, asked, now)
+    await change(engine.database, wanted)
     return Response(status_code=204)
 
 

@@ -53,6 +53,8 @@ class Permission(StrEnum):
     OWN_WALLETS = "own:wallets"  # register and prove those of one's own party
 
 
+# One of these sees what is everybody's.
+SHOWN_ALL = (Permission.OUTAGES_READ, Permission.PAYMENTS_READ, Permission.JOURNAL_READ)
 _READ = frozenset(
     {
         Permission.OUTAGES_READ,

@@ -163,7 +163,8 @@ def check_decider(actor: str, makers: Collection[str]) -> None:
     """Refuse whoever has a part in what is to be decided: they filed it, or made the verdict it is about."""
     if {actor, UNVERIFIED + actor} & set(makers):
         raise Forbidden(
-            f"{actor} declared or resolved the outage, or filed the dispute, and may not decide it; "
+            f"{actor} declared or resolved the outage or corrected its severity, or filed the dispute, and "
+            "may not decide it; "
             "ask another person"
         )
 

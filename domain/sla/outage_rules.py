@@ -40,6 +40,8 @@ SERVICES_MAX, SERVICE_NAME_MAX = 100, 200
 LATITUDE_MAX, LONGITUDE_MAX = 90, 180
 # From the verdict until the payment; whether something is signed is asked of the payment itself.
 VOIDABLE = frozenset({OutageStatus.DISPUTABLE, OutageStatus.DISPUTED, OutageStatus.SETTLING})
+# What follows /outages/ in the paths of the API, where an outage of that name could not be shown.
+PATH_WORDS = frozenset({"bulk", "export", "violations"})
 _ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:-]{{0,{ID_MAX - 1}}}", re.ASCII)
 _TEXT_MAX = {
     "site_name": SITE_NAME_MAX,
@@ -82,6 +84,8 @@ def check_id(id_: str) -> None:
             "id",
             f"must be 1 to {ID_MAX} letters, digits or . _ : - and start with a letter or digit",
         )
+    if id_ in PATH_WORDS:
+        raise Invalid("id", f"{id_!r} is a path of its own beside those of outages: use another id")
 
 
 def check_site_name(site_name: str) -> None:

@@ -4,6 +4,7 @@ and leaves no trace: no row, no leaf, no event, no workflow.
 """
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -13,12 +14,17 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.postgres.database import Database
+from domain.errors import Invalid
+from domain.sla.outage_rules import PATH_WORDS, check_id
+from tests.testkit.access.served_routes import list_routes
 from tests.testkit.api_client import (
     build_outage,
     format_time_after,
     make_unique_id,
 )
+from tests.testkit.described_app import get_app
 
+PATH_WORD = re.compile(r"/api/v1/outages/([a-z-]+)")
 TRACES = text(
     """
     SELECT (SELECT count(*) FROM outages) AS outages,
@@ -149,3 +155,13 @@ async def test_the_id_of_a_refused_declaration_is_not_burnt(api: httpx.AsyncClie
     said = build_outage()
     assert (await api.post("/outages", json=said | {"policy": "no-such"})).status_code == 422
     assert (await api.post("/outages", json=said)).status_code == 201
+
+
+def test_no_outage_is_named_as_a_path_beside_those_of_outages() -> None:
+    """It could be declared, resolved and paid, and never be shown."""
+    found = [PATH_WORD.fullmatch(each.path) for each in list_routes(get_app())]
+    words = {each[1] for each in found if each is not None}
+    assert words == PATH_WORDS
+    for word in words:
+        with pytest.raises(Invalid, match="a path of its own"):
+            check_id(word)

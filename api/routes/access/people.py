@@ -4,7 +4,6 @@ import secrets
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import Field
 
@@ -21,15 +20,16 @@ from api.views import CursorPageView
 from domain.access.people import (
     EMAIL_MAX,
     FULL_NAME_MAX,
-    PREFERENCES_BYTES_MAX,
     Person,
     PersonStatus,
     check_password,
+    check_preferences,
     normalize_email,
 )
 from domain.access.permissions import Permission, Role
+from domain.access.principals import Principal
 from domain.digests import derive_id
-from domain.errors import Forbidden, Invalid
+from domain.errors import Forbidden
 from domain.requests import Request as Asking
 from domain.settlement.wallets import check_address
 from services.access.people.change_password import ChangePassword
@@ -148,12 +148,7 @@ async def put_preferences(
     body: Preferences, engine: Running, caller: Caller, asked: Asked
 ) -> Preferences:
     """Keep an object of at most 16 KiB, whatever its members are."""
-    try:
-        size = len(orjson.dumps(body))
-    except TypeError:
-        raise Invalid("body", "holds what cannot be kept: half of a surrogate pair") from None
-    if size > PREFERENCES_BYTES_MAX or b"\\\\u0000" in orjson.dumps(body):
-        raise Invalid("body", f"must be at most {PREFERENCES_BYTES_MAX} bytes, without null bytes")
+    check_preferences(body)
     wanted = SavePreferences(caller.name, body, asked, datetime.now(UTC))
     await save_preferences(engine.database, wanted)
     return body
@@ -178,8 +173,11 @@ async def list_people(engine: Running, paging: CursorPaging) -> CursorPageView[A
 @router.post(
     "/people", status_code=201, dependencies=GOVERNS, responses=declare_problems(404, 409, 429)
 )
-async def add_person(body: NewPersonBody, engine: Running, asked: Asked) -> AdministeredView:
+async def add_person(
+    body: NewPersonBody, engine: Running, caller: Caller, asked: Asked
+) -> AdministeredView:
     """Give somebody an account (admin), with a password that they change."""
+    _check_giver(caller)
     email = normalize_email(body.email)
     person = await _add(engine, email, body.password, body.full_name, body.role, asked, body.party)
     return AdministeredView.model_validate(person)
@@ -190,9 +188,12 @@ async def govern_person(
     email: Annotated[Text, Path(max_length=EMAIL_MAX)],
     body: PersonBody,
     engine: Running,
+    caller: Caller,
     asked: Asked,
 ) -> AdministeredView:
     """Change somebody's role, status or party (admin); who is disabled is logged out."""
+    if body.status is not PersonStatus.DISABLED or {"role", "party"} & body.model_fields_set:
+        _check_giver(caller)
     changes = body.model_dump(exclude_none=True)
     if "party" in body.model_fields_set:
         changes["party"] = body.party
@@ -200,6 +201,14 @@ async def govern_person(
     person = await change_person(engine.database, wanted)
     engine.access.forget()
     return AdministeredView.model_validate(person)
+
+
+def _check_giver(caller: Principal) -> None:
+    """Refuse a key with scopes: whoever it gave an account or a role could do more than the key itself."""
+    if caller.scopes is not None:
+        raise Forbidden(
+            "a key with scopes gives no accounts and no roles: log in, or use one without"
+        )
 
 
 async def _add(

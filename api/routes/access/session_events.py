@@ -22,8 +22,9 @@ REASONS = {
     EndReason.REFRESH_REUSED: EndReason.SESSION_EXPIRED,
     EndReason.PERSON_DISABLED: EndReason.ADMIN_LOGOUT,
 }
-STREAMS_MAX = 1000
-STREAMS_A_SESSION_MAX = 20
+STREAMS_A_SESSION_MAX, STREAMS_A_PERSON_MAX = 20, 40
+# The others are for requests: a stream keeps its connection.
+STREAMS_SHARE = 0.5
 
 
 @router.get(
@@ -37,18 +38,20 @@ async def stream_session_events(engine: Running, caller: Caller) -> StreamingRes
     Server-sent events: `heartbeat` every 15 seconds, and `session_revoked` with its `reason` once, at the end.
     """
     watch, session_id = engine.access.watch, caller.session_id or ""
-    own = len(watch.listeners.get(session_id, ()))
-    if watch.count >= STREAMS_MAX or own >= STREAMS_A_SESSION_MAX:
-        raise TooMany("too many pages listen already: close some", 30)
+    own, person_id = len(watch.listeners.get(session_id, ())), caller.person_id or ""
+    if own >= STREAMS_A_SESSION_MAX or watch.people[person_id] >= STREAMS_A_PERSON_MAX:
+        raise TooMany("too many of your pages listen already: close some", 30)
+    if watch.count >= engine.settings.api_connections_max * STREAMS_SHARE:
+        raise TooMany("too many pages of everybody's listen already: come again later", 30)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(
-        _stream(engine, session_id), media_type="text/event-stream", headers=headers
+        _stream(engine, session_id, person_id), media_type="text/event-stream", headers=headers
     )
 
 
-async def _stream(engine: Running, session_id: str) -> AsyncIterator[bytes]:
+async def _stream(engine: Running, session_id: str, person_id: str) -> AsyncIterator[bytes]:
     watch = engine.access.watch
-    ended = watch.listen(session_id)
+    ended = watch.listen(session_id, person_id)
     try:
         yield _format("heartbeat", {})
         while True:
@@ -61,7 +64,7 @@ async def _stream(engine: Running, session_id: str) -> AsyncIterator[bytes]:
             yield _format("session_revoked", {"reason": reason_shown, "cause": reason})
             return
     finally:
-        watch.leave(session_id, ended)
+        watch.leave(session_id, person_id, ended)
 
 
 def _format(event: str, data: dict[str, str]) -> bytes:

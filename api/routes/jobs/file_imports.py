@@ -99,7 +99,8 @@ async def import_file(
     name, kind, content = await _open_file(request, filename)
     settings, now, form = engine.settings, datetime.now(UTC), find_format(name, kind)
     fallback = agreement or settings.sla_agreement
-    plan = ImportPlan(name, form, mode, rule, dry_run, settings.sla_policy, fallback)
+    resolves = caller.may(Permission.OUTAGES_RESOLVE)
+    plan = ImportPlan(name, form, mode, rule, dry_run, settings.sla_policy, fallback, resolves)
     storing = StoreFile(make_job_id(), name, kind[:100], now)
     file = await store_file(engine.database, storing, content)
     job = await begin_import(engine.database, BeginImport(file, plan, asked, datetime.now(UTC)))

@@ -18,12 +18,13 @@ from adapters.postgres import unit_of_work
 from adapters.postgres.sla import imports
 from api import commands
 from api.access.permissions import require
-from api.dependencies import Asked, CursorPaging, Database, Engine, Running
+from api.dependencies import Asked, Caller, CursorPaging, Database, Engine, Running
 from api.parsing.declarations import check_declaration, make_declaration
 from api.parsing.multipart import declare_file_body, parse_file
 from api.protocol.next_cursors import GOES_ON, set_next_cursor
 from api.responses import declare_problems
 from domain.access.permissions import Permission
+from domain.access.principals import check_permission
 from domain.errors import Conflict, Invalid, Refused
 from domain.requests import Request
 from domain.sla.bulk.known_outages import name_request
@@ -84,7 +85,9 @@ def _show_problems(problems: Sequence[RowProblem]) -> Iterator[RowProblemView]:
     responses=declare_problems(413, 422),
     openapi_extra=declare_file_body(),
 )
-async def import_outages(request: HttpRequest, engine: Running, asked: Asked) -> ImportResultView:
+async def import_outages(
+    request: HttpRequest, engine: Running, caller: Caller, asked: Asked
+) -> ImportResultView:
     """
     Import outages from a file of CSV or JSON (`file`, at most 10 MiB and 1000 rows) with `service_id`,
     `start_time` and `end_time`. A row that is wrong is named and does not keep the others out; the same
@@ -93,6 +96,8 @@ async def import_outages(request: HttpRequest, engine: Running, asked: Asked) ->
     file = parse_file(request.headers.get("content-type"), await request.body())
     now = datetime.now(UTC)
     found, problems = parse_rows(read_rows(file.name, file.content), asked, now)
+    if any(each.resolution is not None for each in found):
+        check_permission(caller, Permission.OUTAGES_RESOLVE)
     results = await _import_all(engine, found, asked)
     problems += [each for each in results if isinstance(each, RowProblem)]
     record = ImportRecord(

@@ -11,7 +11,7 @@ from api import commands
 from api.access.permissions import require
 from api.access.scopes import OutageScope
 from api.bodies import OutageBody, ResolveBody, Text
-from api.dependencies import Asked, Condition, Database, Engine, Running, UpdateId
+from api.dependencies import Asked, Caller, Condition, Database, Engine, Running, UpdateId
 from api.parsing.bounds import Bound, parse_bounds
 from api.parsing.declarations import check_declaration, make_declaration
 from api.payment_views import PaymentView
@@ -19,6 +19,7 @@ from api.protocol.etags import set_tag
 from api.responses import declare_known, declare_problems
 from api.views import AttestationView, OutageView, PageView, SlaView
 from domain.access.permissions import Permission
+from domain.access.principals import check_permission
 from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict
 from domain.sla.outages import RecordedOutage
@@ -60,15 +61,23 @@ class TimelineView(PageView[dict[str, Any]]):
     responses=declare_problems(404, 409) | declare_known(OutageView),
 )
 async def declare_outage(
-    body: OutageBody, response: Response, engine: Running, asked: Asked, update_id: UpdateId
+    body: OutageBody,
+    response: Response,
+    engine: Running,
+    caller: Caller,
+    asked: Asked,
+    update_id: UpdateId,
 ) -> OutageView:
     """
-    Declare an outage and answer once it is safely on record (201).
+    Declare an outage and answer once it is safely on record (201). With `status: resolved` it takes the
+    permission to resolve as well.
 
     Declaring the same content again answers the same outage (200); other content under the same
     id is refused (409).
     """
     outage, resolution = body.outage(), body.resolution(asked, datetime.now(UTC))
+    if resolution is not None:
+        check_permission(caller, Permission.OUTAGES_RESOLVE)
     declaration = make_declaration(engine, outage, asked)
     await check_declaration(engine.database, declaration, resolution)
     declared = await commands.declare(engine, declaration)

@@ -1,10 +1,12 @@
 """Versions of agreements: from when until when, by which policy, and for which sites and services."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.digests import compute_fingerprint
 from domain.errors import Invalid
+
+AHEAD_MAX = timedelta(days=731)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +65,12 @@ def check_agreement_version(version: AgreementVersion) -> None:
     for field_name, values in named.items():
         if not all(value.strip() for value in values):
             raise Invalid(field_name, "must not hold an empty name")
+
+
+def check_ahead(version: AgreementVersion, now: datetime) -> None:
+    """Refuse a version of the far future: none could be published before it, and it cannot be taken back."""
+    if version.effective_from - now > AHEAD_MAX:
+        raise Invalid(
+            "effective_from",
+            f"must be at most {AHEAD_MAX.days} days ahead: until then no other version could be published",
+        )

@@ -32,7 +32,10 @@ class ImportRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """`agreement` is of rows that fall under no other; `policy` of those whose agreement names none."""
+    """
+    `agreement` is of rows that fall under no other; `policy` of those whose agreement names none; `resolves` is
+    whether whoever sent the file may say that an outage has ended.
+    """
 
     filename: str
     form: ImportFormat
@@ -41,6 +44,7 @@ class ImportPlan:
     dry_run: bool
     policy: str
     agreement: str
+    resolves: bool = True
 
     @property
     def checks_first(self) -> bool:
@@ -70,6 +74,7 @@ class ImportPlan:
             bool(given["dry_run"]),
             given["policy"],
             given["agreement"],
+            bool(given.get("resolves", True)),
         )
 
 

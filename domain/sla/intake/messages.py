@@ -135,6 +135,7 @@ def parse_rfc3339(value: Any) -> datetime | None:
         not isinstance(value, str)
         or len(value) > 40
         or value[4:5] != "-"
+        or not value[5:7].isdigit()  # a week of ISO 8601
         or value[10:11] in ("", " ")
     ):
         return None

@@ -12,7 +12,7 @@ from adapters.postgres.sla.agreements.parties import get_party
 from domain.access.api_keys import KeyRecord
 from domain.access.people import check_party
 from domain.access.permissions import Permission, Role, check_scopes
-from domain.audit import make_audit_entry
+from domain.audit import ENGINE, make_audit_entry
 from domain.errors import Invalid
 from domain.requests import Request
 
@@ -40,6 +40,8 @@ async def create_key(database: Database, command: CreateKey) -> KeyRecord:
     if command.expires_at is not None and command.expires_at <= at:
         raise Invalid("expires_at", "must be an instant to come")
     check_scopes(command.role, command.scopes)
+    if command.name == ENGINE:
+        raise Invalid("name", f"{ENGINE!r} is who acts by itself in the audit trail: use another")
     async with database.transaction() as connection:
         record = await _make_record(connection, command)
         replaced = 0

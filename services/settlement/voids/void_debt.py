@@ -79,18 +79,23 @@ async def _check(connection: AsyncConnection, payment: Payment, actor: str) -> N
     """Refuse a maker, a debt that is disputed, and one that the chain may show as paid."""
     makers = await approvals.find_makers(connection, [payment])
     check_voider(actor, makers[payment.outage_id])
-    dispute = await disputes.find_undecided(connection, payment.outage_id)
+    await check_unpaid_within(connection, payment.outage_id, payment.id)
+
+
+async def check_unpaid_within(connection: AsyncConnection, outage_id: str, payment_id: str) -> None:
+    """Refuse a debt that is disputed, and one that the chain may show as paid."""
+    dispute = await disputes.find_undecided(connection, outage_id)
     if dispute is not None:
         raise Conflict(f"{dispute.describe_decision()}: decide it first")
     if unread := await find_unread_within(connection, payment.from_address):
         raise Conflict(
-            f"payment {payment.id} may have been made: {unread}; repeat the request then"
+            f"payment {payment_id} may have been made: {unread}; repeat the request then"
         )
-    made = await manual_matches.find_out_of_band(connection, [payment.id])
-    made += await manual_matches.find_netted(connection, [payment.id])
+    made = await manual_matches.find_out_of_band(connection, [payment_id])
+    made += await manual_matches.find_netted(connection, [payment_id])
     if made:
         raise Conflict(
-            f"payment {payment.id} may have been made by transaction {made[0].transaction_hash}: match it, "
+            f"payment {payment_id} may have been made by transaction {made[0].transaction_hash}: match it, "
             "or close its break with suspense first"
         )
 

@@ -10,7 +10,7 @@ from adapters.postgres.settlement.owners import registrations
 from domain.access.scopes import EVERYTHING
 from domain.requests import Request
 from domain.settlement.wallets import WalletRecord, encode_key
-from services.settlement.wallets.register_wallet import RegisterWallet, register_wallet
+from services.settlement.wallets.register_wallet import RegisterWallet, register_wallet_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,13 @@ class CreatedWallet:
 
 async def create_wallet(database: Database, command: CreateWallet) -> CreatedWallet:
     """Return the wallet that the user has already, or a new one that is registered for them."""
-    async with database.autocommit() as connection:
+    async with database.transaction() as connection:
+        await registrations.lock_holder(connection, command.owner)
         known = await registrations.find_by_holder(connection, command.owner, EVERYTHING)
-    if known is not None:
-        return CreatedWallet(known.address, known)
-    key = SigningKey.generate()
-    address = encode_key(bytes(key.verify_key))
-    wanted = RegisterWallet(address, command.owner, command.request, command.at, EVERYTHING)
-    await register_wallet(database, wanted)
+        if known is not None:
+            return CreatedWallet(known.address, known)
+        key = SigningKey.generate()
+        address = encode_key(bytes(key.verify_key))
+        wanted = RegisterWallet(address, command.owner, command.request, command.at, EVERYTHING)
+        await register_wallet_within(connection, wanted)
     return CreatedWallet(address, None, encode_key(bytes(key), seed=True))

@@ -21,6 +21,7 @@ from domain.sla.agreements.parties import PartyKind
 from domain.sla.agreements.versions import (
     AgreementVersion,
     check_agreement_version,
+    check_ahead,
     has_same_content,
 )
 from services.sla.agreements.check_treasuries import check_treasuries_within
@@ -56,6 +57,7 @@ async def create_agreement(database: Database, command: CreateAgreement) -> Agre
             check_payout(
                 (await registrations.get(connection, read.address, EVERYTHING)).proven_at, read
             )
+        check_ahead(first, command.at)
         await check_policy_within(connection, first)
         if not await agreements.put_agreement(connection, wanted):
             raise Conflict(f"agreement {wanted.name!r} was added a moment ago; read it first")

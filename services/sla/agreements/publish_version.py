@@ -18,6 +18,7 @@ from domain.settlement.wallets import Readiness
 from domain.sla.agreements.versions import (
     AgreementVersion,
     check_agreement_version,
+    check_ahead,
     has_same_content,
 )
 from services.sla.agreements.check_treasuries import check_treasuries_within
@@ -60,6 +61,7 @@ async def publish_version(database: Database, command: PublishVersion) -> Agreem
                 f"must be after that of version {newest.version}, "
                 f"{newest.effective_from.isoformat()}",
             )
+        check_ahead(wanted, command.at)
         await check_policy_within(connection, wanted)
         named = {"bond": command.version.bond, "pool": command.version.pool}
         await check_treasuries_within(connection, named, command.payers)

@@ -5,7 +5,9 @@ Each returns the answer, when this very request has been carried out; None, when
 raises Conflict when it can never be.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -73,8 +75,14 @@ async def read_decision(database: Database, decision: DisputeDecision) -> Disput
 async def _find_makers(connection: AsyncConnection, dispute: DisputeRecord) -> set[str]:
     """Return who filed a dispute, who made the verdict that it is about, and who is behind a source of alerts."""
     trail = await audit.read_trail(connection, f"outage/{dispute.outage_id}")
-    made = {entry["actor"] for entry in trail if entry["action"] in MAKER_ACTIONS}
+    made = {entry["actor"] for entry in trail if _makes_verdict(entry)}
     if sources := [maker for maker in made if maker.startswith("source/")]:
         for subject in (*sources, f"episode/{dispute.outage_id}"):
             made |= {entry["actor"] for entry in await audit.read_trail(connection, subject)}
     return made | {dispute.filed_by}
+
+
+def _makes_verdict(entry: Mapping[str, Any]) -> bool:
+    """Whether a verdict follows from a step: of corrections, those of the severity alone."""
+    corrects = entry["action"] == "outage.amended" and "severity" in entry["evidence"]
+    return corrects or entry["action"] in MAKER_ACTIONS

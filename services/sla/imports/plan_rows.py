@@ -140,6 +140,10 @@ def _parse(command: PlanRows, source: SourceRow) -> PlannedRow:
             source, _declare(settled.outage, plan, request), settled.resolution, settled
         )
     item = parse_row(source.number, source.cells, request, at)
+    if item.resolution is not None and not plan.resolves:
+        raise Invalid(
+            "end_time", "needs the permission outages:resolve: leave it out, or ask an admin"
+        )
     return PlannedRow(source, _declare(item.outage, plan, request), item.resolution, None)
 
 

@@ -7,7 +7,7 @@ from adapters.postgres import audit
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
 from adapters.postgres.settlement.approvals import MAKER_ACTIONS
-from adapters.postgres.sla import outages
+from adapters.postgres.sla import outages, verdicts
 from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.settlement.approvals import check_unsigned, check_voider
@@ -20,6 +20,7 @@ from domain.sla.outages import (
     ReopenOutageInput,
     VoidDebtInput,
 )
+from services.settlement.voids.void_debt import check_unpaid_within
 
 
 async def read_reopening(
@@ -32,8 +33,11 @@ async def read_reopening(
         record = await outages.get(connection, outage_id, EVERYTHING)
         if await audit.is_recorded(connection, entry.id):
             return CloseOutageResult(outage_id, record.version)
+        parts = [await outages.get(connection, each, EVERYTHING) for each in record.parts or ()]
     check_whole(outage_id, record.part_of)
-    outage_rules.check_reopenable(outage_id, record.status, record.dispute_deadline, at)
+    for each in (record, *parts):
+        status, deadline = each.status, each.dispute_deadline
+        outage_rules.check_reopenable(each.outage.id, status, deadline, at)
     return None
 
 
@@ -51,4 +55,7 @@ async def read_void(database: Database, voiding: VoidDebtInput) -> CloseOutageRe
         for owed in await payments.list_by_outage(connection, outage_id):
             if owed.status is not PaymentStatus.VOIDED:
                 check_unsigned(owed.payment, owed.status, in_attempt=False)
+        judged = await verdicts.list_by_outage(connection, outage_id)
+        if judged and (owed_id := judged[-1].payment_id) is not None:
+            await check_unpaid_within(connection, outage_id, owed_id)
     return None

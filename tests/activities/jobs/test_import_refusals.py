@@ -15,9 +15,12 @@ from adapters.postgres.tables import job_file_chunks
 from devstack.environment.stack import Stack
 from domain.access.scopes import EVERYTHING
 from domain.errors import Stop
+from domain.sla.bulk.import_plans import ImportPlan, ImportRule
+from domain.sla.bulk.row_streams import ImportFormat
+from domain.sla.bulk.source_rows import SourceRow
 from domain.sla.outages import Cancellation, CancelOutageInput, ReopenOutageInput, ReopenRequest
 from services.jobs.jobs.cancel_job import CancelJob, cancel_job
-from services.sla.imports.plan_rows import PlanRows, RowPlan, plan_rows
+from services.sla.imports.plan_rows import PlanRows, RowPlan, parse_rows, plan_rows
 from services.sla.outages.cancel_outage import cancel_outage
 from services.sla.outages.reopen_outage import reopen_outage
 from tests.activities.jobs.test_file_imports import DECLARE, HEAD, make_file, make_rows
@@ -104,3 +107,19 @@ async def test_a_file_of_which_some_is_gone_is_not_taken_for_a_shorter_one(
         assert (await connection.execute(last)).rowcount > 0
     with pytest.raises(Stop, match="is not whole any more: 262144 of"):
         await ImportRunner("sandbox").run(await begin(scratch, job.id))
+
+
+def test_an_end_is_a_wrong_row_of_whoever_may_only_declare() -> None:
+    cells = {"id": "a", "service_id": "svc", "start_time": "2026-01-31T12:00:00Z"}
+    rows = [
+        SourceRow(1, 2, cells | {"end_time": "2026-01-31T12:25:00Z"}),
+        SourceRow(2, 3, cells | {"id": "b"}),
+    ]
+    plan = ImportPlan(
+        "a.csv", ImportFormat.CSV, DECLARE, ImportRule.PARTIAL, False, "p", "a", False
+    )
+    found = parse_rows(PlanRows(ImportPlan.parse(plan.to_json()), rows, BY, datetime.now(UTC)))
+    assert [each.declaration.outage.id for each in found.rows] == ["b"]
+    assert [(each.field, "outages:resolve" in each.message) for each in found.problems] == [
+        ("end_time", True)
+    ]

@@ -50,3 +50,12 @@ def test_the_name_of_a_file_is_in_utf_8_as_browsers_send_it() -> None:
     assert found.name == "St\u00f6rung \u2116 7.csv"
     latin = head.replace("\u2116", "N").encode("latin-1")
     assert parse_file(KIND, build_part(latin, b"x") + B + b"--").name == "St\ufffdrung N 7.csv"
+
+
+@pytest.mark.parametrize("charset", ["idna", "undefined", "a\x00b"])
+def test_what_is_said_in_a_character_set_that_cannot_be_read_is_left_out(charset: str) -> None:
+    head = f"Content-Disposition: form-data; name=\"file\"; filename*={charset}''a.csv"
+    found = parse_file(KIND, build_part(head.encode(), b"x") + B + b"--\r\n")
+    assert (found.name, found.content) == ("unnamed", b"x")
+    with pytest.raises(Invalid, match="one part named file"):
+        parse_file(f"multipart/form-data; boundary*={charset}''b", b"")

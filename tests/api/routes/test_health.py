@@ -12,6 +12,7 @@ from adapters.postgres.database import Database
 from api.routes.health import place_of
 from devstack.environment.stack import Stack
 from domain.accounting.troubles import Trouble, TroubleCode
+from tests.testkit.access.two_parties import add_party, give_key, open_client
 
 
 async def test_the_process_is_alive_and_says_so_without_a_key(stack: Stack) -> None:
@@ -42,7 +43,7 @@ async def read_trouble(client: httpx.AsyncClient, code: str) -> dict[str, Any] |
     return found[0] if found else None
 
 
-async def test_a_trouble_keeps_nobody_from_being_served_and_tells_a_stranger_no_names(
+async def test_a_trouble_keeps_nobody_from_being_served_and_tells_strangers_and_claimants_no_names(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     short = Trouble(
@@ -56,6 +57,9 @@ async def test_a_trouble_keeps_nobody_from_being_served_and_tells_a_stranger_no_
     reported = await read_trouble(api, "fees_short")
     async with httpx.AsyncClient(base_url=api.base_url, trust_env=False) as stranger:
         shown = await read_trouble(stranger, "fees_short")
+    claimants_key = await give_key(api, (await add_party(database))[0])
+    async with open_client(api, claimants_key) as claimant:
+        shown_claimant = await read_trouble(claimant, "fees_short")
     async with database.transaction() as connection:
         await save_troubles(connection, "Elsewhere", [], later)
     assert shown == {
@@ -66,6 +70,7 @@ async def test_a_trouble_keeps_nobody_from_being_served_and_tells_a_stranger_no_
         "subject": None,
         "sentence": None,
     }
+    assert shown_claimant == shown
     assert reported == shown | {"subject": "GABC", "sentence": "the fee account GABC is short"}
     assert await read_trouble(api, "fees_short") is None
 

@@ -128,6 +128,7 @@ async def test_a_subscription_is_listed_changed_and_deleted(
     for answer in (
         await api.delete(path),
         await api.patch(path, json={"active": True}),
+        await api.patch(path, json={}),
         await api.get(f"{path}/deliveries"),
     ):
         assert answer.status_code == 404

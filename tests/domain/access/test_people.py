@@ -1,8 +1,11 @@
 """One person has one address, however it is typed."""
 
+import json
+from typing import Any
+
 import pytest
 
-from domain.access.people import check_password, normalize_email
+from domain.access.people import check_password, check_preferences, normalize_email
 from domain.errors import Invalid
 
 
@@ -38,3 +41,31 @@ def test_a_password_that_is_easily_guessed_is_refused(password: str) -> None:
     with pytest.raises(Invalid, match=r"^password: "):
         check_password(password, "ada@example.com")
     check_password("secure123", "ada@example.com")
+
+
+def nest(depth: int) -> Any:
+    return json.loads('{"a":' * depth + "1" + "}" * depth)
+
+
+@pytest.mark.parametrize(
+    ("preferences", "word"),
+    [
+        ({"a": "\x00"}, "null byte"),
+        ({"\x00": 1}, "null byte"),
+        ({"a": [{"b": "\ud800"}]}, "surrogate"),
+        ({"a": float("inf")}, "a number"),
+        ({"a": [float("nan")]}, "a number"),
+        ({"a": "x" * 17_000}, "at most 16384 bytes"),
+        (nest(101), "at most 100 deep"),
+    ],
+)
+def test_preferences_that_could_not_be_shown_again_are_refused(
+    preferences: dict[str, Any], word: str
+) -> None:
+    with pytest.raises(Invalid, match=word):
+        check_preferences(preferences)
+
+
+@pytest.mark.parametrize("preferences", [{"a": "\\u0000"}, {"a": 2**70}, {"a": -1.5e300}, nest(99)])
+def test_preferences_are_whatever_json_can_say(preferences: dict[str, Any]) -> None:
+    check_preferences(preferences)

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Select,
     delete,
     exists,
+    func,
     or_,
     select,
     tuple_,
@@ -100,6 +101,11 @@ def _is_holder(holder: str) -> ColumnElement[bool]:
     same = or_(people.c.id == holder, people.c.email == holder)
     names = union(select(people.c.id).where(same), select(people.c.email).where(same))
     return or_(_OF.owner == holder, _OF.party == holder, _OF.owner.in_(names))
+
+
+async def lock_holder(connection: AsyncConnection, holder: str) -> None:
+    """Let nobody else create a wallet for a holder until the end of the transaction: they would have two."""
+    await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"wallet/{holder}"))))
 
 
 async def find_by_holder(

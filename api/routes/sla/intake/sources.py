@@ -128,7 +128,7 @@ class CreatedSourceView(SourceView):
 
 
 class ReplacedView(BaseModel):
-    """The token is shown this once."""
+    """The token is shown this once; `previous_until` is now for a secret of PagerDuty's."""
 
     token: str | None
     previous_until: datetime
@@ -237,10 +237,11 @@ async def replace_source_secret(
     async with engine.database.autocommit() as connection:
         source = await sources.get(connection, name)
     proof, token = _make_secrets(engine, source.kind, body.signing_secret)
+    overlap = timedelta() if source.kind in SIGNING else body.overlap_hours * HOUR
     wanted = ReplaceSecret(
         name,
         asked,
-        body.overlap_hours * HOUR,
+        overlap,
         datetime.now(UTC),
         proof.token_digest,
         proof.sealed,

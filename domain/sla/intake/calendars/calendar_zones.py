@@ -214,7 +214,7 @@ def _read_yearly(rule: str, before: timedelta) -> tuple[int, int, int, datetime 
     last = None
     if until is not None:
         last = _parse_local("UNTIL", until.replace("T", "").rstrip("Z").ljust(14, "0"))
-        if last.year < YEAR_MAX:
+        if YEAR_MIN <= last.year < YEAR_MAX:
             last += before
     return int(month), int(day[1]), _DAYS.index(day[2]), last
 

@@ -75,6 +75,46 @@ async def test_a_scope_beyond_the_role_is_refused(api: httpx.AsyncClient) -> Non
     assert "beyond" not in {each["name"] for each in listed}
 
 
+async def test_a_key_with_scopes_gives_nobody_more_than_it_has(
+    api: httpx.AsyncClient, person: Person
+) -> None:
+    narrowed = await give(api, role="admin", scopes=["people:manage"])
+    headers = {"X-API-Key": narrowed["key"]}
+    said = {"email": f"{make_unique_id('x')}@example.com", "password": "secure123", "role": "admin"}
+    path, refused = f"/people/{person.email}", "a key with scopes gives no accounts and no roles"
+    for answer in (
+        await api.post("/people", json=said, headers=headers),
+        await api.patch(path, json={"role": "admin"}, headers=headers),
+        await api.patch(path, json={"role": "admin", "status": "disabled"}, headers=headers),
+        await api.patch(path, json={"status": "active"}, headers=headers),
+    ):
+        assert (answer.status_code, answer.json()["detail"][:47]) == (403, refused[:47])
+    locked_out = await api.patch(path, json={"status": "disabled"}, headers=headers)
+    assert (locked_out.status_code, locked_out.json()["role"]) == (200, person.role)
+
+
+async def test_a_key_that_may_declare_does_not_say_that_an_outage_has_ended(
+    api: httpx.AsyncClient,
+) -> None:
+    """Whoever states the minutes to repair states what is paid: that is a permission of its own."""
+    narrowed = await give(api, scopes=["outages:declare"])
+    headers = {"X-API-Key": narrowed["key"]}
+    wanted = build_outage()
+    ended = wanted | {"status": "resolved", "mttr_minutes": 1}
+    refused = await api.post("/outages", json=ended, headers=headers)
+    assert (refused.status_code, "outages:resolve" in refused.json()["detail"]) == (403, True)
+    assert (await api.get(f"/outages/{wanted['id']}")).status_code == 404
+    start, end = wanted["detected_at"], "2026-01-31T12:25:00Z"
+    rows = f"service_id,start_time,end_time,id\nsvc,{start},{end},{wanted['id']}\n".encode()
+    files = {"file": ("a.csv", rows, "text/csv")}
+    refused = await api.post("/outages/bulk", files=files, headers=headers)
+    assert (refused.status_code, "outages:resolve" in refused.json()["detail"]) == (403, True)
+    assert (await api.get(f"/outages/{wanted['id']}")).status_code == 404
+    job = await api.post("/imports", files=files, headers=headers)
+    assert (job.status_code, job.json()["parameters"]["resolves"]) == (202, False)
+    assert (await api.post("/outages", json=wanted, headers=headers)).status_code == 201
+
+
 async def test_a_revoked_key_opens_nothing(api: httpx.AsyncClient) -> None:
     given = await give(api)
     assert await try_key(api, given["key"]) == 200
@@ -111,6 +151,8 @@ async def test_a_rotated_key_has_an_overlap(api: httpx.AsyncClient, database: Da
     "said",
     [
         {"name": "Ada"},
+        # Who that is in the audit trail is known.
+        {"name": "engine"},
         {"role": "root"},
         {"scopes": []},
         {"scopes": ["everything"]},

@@ -68,6 +68,7 @@ async def test_preferences_are_kept_as_they_were_sent(browser: Browser, person: 
         "onboardingTourDone": True,
         "tableDensity": "compact",
         "outageFilterPresets": [{"name": "ours", "severity": "high"}],
+        "pattern": "\\u0000",
     }
     # As the frontend's other client does: without the CSRF token.
     saved = await browser.put("user/preferences", json=wanted, headers={"X-CSRF-Token": ""})

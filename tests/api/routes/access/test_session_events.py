@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import httpx
@@ -12,6 +13,7 @@ from adapters.postgres.database import Database
 from domain.access.people import Person
 from domain.access.sessions import EndReason
 from tests.testkit.access.browser import PASSWORD, Browser, open_session
+from tests.testkit.api_client import wait_until
 
 
 async def read_frames(answer: httpx.Response) -> AsyncIterator[tuple[str, dict[str, str]]]:
@@ -88,3 +90,32 @@ async def test_what_another_process_ends_is_announced_too(
         assert len(await sessions.end(connection, reason, now, person_id=person.id)) == 1
     heard = await asyncio.wait_for(listening, 10)
     assert heard[-1] == ("session_revoked", {"reason": "admin_logout", "cause": "person_disabled"})
+
+
+async def test_one_person_does_not_take_the_connections_of_everybody(
+    browser: Browser, other: Browser, person: Person, api: httpx.AsyncClient
+) -> None:
+    async with Browser(str(api.base_url)) as third:
+        await open_session(third, person)
+        async with AsyncExitStack() as streams:
+            for each in (browser, other):
+                await open_session(each, person)
+                for _ in range(20):
+                    answer = await streams.enter_async_context(each.stream("GET", "auth/events"))
+                    assert await read_first_event(answer) == "heartbeat"
+                refused = await each.get("auth/events", timeout=10)
+                assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+            refused = await third.get("auth/events", timeout=10)
+            assert "of your pages" in refused.json()["detail"]
+            assert (await third.get("auth/me")).status_code == 200
+
+        async def listen_again() -> str | None:
+            async with third.stream("GET", "auth/events") as answer:
+                return await read_first_event(answer)
+
+        # The server has seen that the others have gone.
+        assert await wait_until(listen_again, "there is room for another stream") == "heartbeat"
+
+
+async def read_first_event(answer: httpx.Response) -> str | None:
+    return (await anext(read_frames(answer)))[0] if answer.status_code == 200 else None

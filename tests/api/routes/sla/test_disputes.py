@@ -1,5 +1,6 @@
 """An objection holds the money until somebody rules, or nobody did in time."""
 
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -213,15 +214,22 @@ async def test_who_made_the_verdict_or_filed_the_dispute_does_not_decide_it(
     api: httpx.AsyncClient, decider: httpx.AsyncClient
 ) -> None:
     """Seen: one key declared, stated the minutes, disputed and decided, and was paid."""
-    outage_id = await declare_outage(api)
-    async with await open_second_person(api) as resolver:
+    outage_id = await declare_outage(api, severity="high")
+    async with AsyncExitStack() as stack:
+        corrector, resolver, filer = [
+            await stack.enter_async_context(await open_second_person(api)) for _ in range(3)
+        ]
+        critical = {"severity": "critical"}
+        (await corrector.patch(f"/outages/{outage_id}", json=critical)).raise_for_status()
         await resolve_outage(resolver, outage_id)
-        async with await open_second_person(api) as filer:
-            dispute = (await _object(filer, outage_id)).json()
-            for maker in (api, resolver, filer):
-                for decision in ({"action": "review"}, {"action": "resolve", "mttr_minutes": 5}):
-                    refused = await _rule(maker, dispute, **decision)
-                    assert refused.status_code == 403, refused.text
-                    assert "may not decide it; ask another person" in refused.json()["detail"]
+        dispute = (await _object(filer, outage_id)).json()
+        for maker in (api, corrector, resolver, filer):
+            for decision in ({"action": "review"}, {"action": "resolve", "mttr_minutes": 5}):
+                refused = await _rule(maker, dispute, **decision)
+                assert refused.status_code == 403, refused.text
+                assert "may not decide it; ask another person" in refused.json()["detail"]
     assert (await api.get(f"/sla/disputes/{dispute['id']}")).json()["status"] == "open"
+    # Who has corrected what bears on no verdict has made none.
+    notes = {"resolution_notes": "seen"}
+    (await decider.patch(f"/outages/{outage_id}", json=notes)).raise_for_status()
     assert (await _rule(decider, dispute, action="resolve")).status_code == 200

@@ -17,6 +17,7 @@ ZONES = [
     ("America/New_York", "-0500", "-0400", ("11;BYDAY=1SU", "02"), ("3;BYDAY=2SU", "02")),
     ("Australia/Sydney", "+1000", "+1100", ("4;BYDAY=1SU", "03"), ("10;BYDAY=1SU", "02")),
 ]
+NOON = datetime(2026, 1, 1, 12)  # noqa: DTZ001 - a local time
 
 
 def make_zone(winter: str, summer: str, *rules: tuple[str, str]) -> OwnZone:
@@ -96,6 +97,12 @@ RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU;UNTIL=20140601T000000Z
 END:DAYLIGHT
 END:VTIMEZONE
 END:VCALENDAR"""
+
+
+def test_a_rule_that_ended_before_the_calendar_begins_is_refused() -> None:
+    rule = "10;BYDAY=-1SU;UNTIL=00010101T000000Z"
+    with pytest.raises(Invalid, match="no time that can be reckoned with"):
+        resolve_local("at", NOON, make_zone("-0500", "-0400", (rule, "03"), (rule, "02")))
 
 
 @pytest.mark.parametrize("year", [2014, 2015, 2016, 2026])

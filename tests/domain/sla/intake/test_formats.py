@@ -45,6 +45,11 @@ def test_keys_that_are_not_known_are_left_out() -> None:
     alert = make_alert("a", START) | {"new": {"a": 1}}
     message = read_alertmanager(make_alert_message(alert, newest=True))
     assert [each.starts_at for each in message.signals] == [START]
+    # A week of ISO 8601 is no date of RFC 3339.
+    (signal,) = read_alertmanager(
+        make_alert_message(alert | {"startsAt": "2026-W48-7T10:00:00Z"})
+    ).signals
+    assert signal.problem == "startsAt is no instant"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Anybody may say that an account is theirs; the first one stands until somebody proves it."""
 
+import asyncio
+
 import httpx
 import pytest
 from stellar_sdk import Keypair
@@ -7,6 +9,7 @@ from stellar_sdk import Keypair
 from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
 from tests.testkit.access.two_parties import PartyData, build_party, open_claimant
+from tests.testkit.api_client import make_unique_id
 from tests.testkit.settlement.wallet_client import request_challenge, sign_challenge
 
 
@@ -110,3 +113,24 @@ async def test_a_wallet_is_found_by_its_address_its_person_and_its_party(
     listed = await api.get("/wallets", params={"owner": acme.party, "page_size": 200})
     assert {each["party"] for each in listed.json()} == {acme.party}
     assert {address, acme.address} <= {each["address"] for each in listed.json()}
+
+
+async def test_a_created_wallet_is_one_however_often_it_is_asked_for_at_once(
+    api: httpx.AsyncClient,
+) -> None:
+    body = {"user_id": make_unique_id("usr")}
+    answers = await asyncio.gather(*(api.post("/wallets/create", json=body) for _ in range(4)))
+    assert sorted(each.status_code for each in answers) == [200, 200, 200, 201]
+    assert len({each.json()["public_key"] for each in answers}) == 1
+
+
+async def test_the_seed_of_a_created_wallet_is_not_lost_with_the_network(
+    api: httpx.AsyncClient, chain: httpx.AsyncClient
+) -> None:
+    """It is shown once: an answer that waits for somebody else may be the last one, and fail."""
+    body = {"user_id": make_unique_id("usr")}
+    fault = {"kind": "bad_gateway", "rate": 1.0}
+    (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
+    made = await api.post("/wallets/create", json=body)
+    assert made.status_code == 201, made.text
+    assert Keypair.from_secret(made.json()["secret_seed"]).public_key == made.json()["public_key"]

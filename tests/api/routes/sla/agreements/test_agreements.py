@@ -83,6 +83,9 @@ async def test_versions_follow_each_other_and_end_an_agreement(
     assert (await api.post(where, json=ended)).json() == published.json()
     late = await api.post(where, json=ended | {"policy": "sandbox"}, headers={"If-Match": "*"})
     assert (late.status_code, late.json()["errors"][0]["field"]) == (422, "effective_from")
+    # A year that is mistyped would leave the agreement as it is for ever.
+    far = await api.post(where, json={"effective_from": "2206-02-01T00:00:00Z"})
+    assert (far.status_code, "at most 731 days ahead" in far.json()["detail"]) == (422, True)
     stale = await api.post(where, json={}, headers={"If-Match": tag["etag"]})
     assert stale.status_code == 412
     versions = (await api.get(where)).json()

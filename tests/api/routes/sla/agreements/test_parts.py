@@ -15,6 +15,7 @@ from devstack.environment.stack import Stack
 from tests.testkit.api_client import (
     AT_ONCE,
     BRIEF,
+    STANDARD,
     build_outage,
     declare_outage,
     make_unique_id,
@@ -196,6 +197,20 @@ async def test_parts_are_reopened_with_their_outage_and_paid_once(
         payment = await read_payment(api, each)
         assert (payment["type"], payment["status"]) == ("reward", "confirmed")
         assert payment["to_address"] == payee.public_key
+
+
+async def test_an_outage_with_a_disputed_part_is_not_reopened(
+    api: httpx.AsyncClient, payees: list[Keypair]
+) -> None:
+    outage_id, part_id = await declare_covered(api, await cover(api, payees, STANDARD, STANDARD))
+    await resolve_outage(api, outage_id, 25)
+    objection = {"outage_id": part_id, "reason": "it was five minutes"}
+    assert (await api.post("/sla/disputes", json=objection)).status_code == 201
+    refused = await api.post(f"/outages/{outage_id}/reopen", json={"reason": "down again"})
+    assert (refused.status_code, refused.json()["detail"]) == (
+        409,
+        f"outage {part_id!r} is disputed and cannot be reopened",
+    )
 
 
 async def test_a_correction_that_would_find_other_agreements_is_refused(

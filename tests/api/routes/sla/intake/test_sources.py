@@ -1,5 +1,7 @@
 """Sources: their tokens are shown once, replaced with an overlap, and silence is not health."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 import sqlalchemy as sa
@@ -44,6 +46,11 @@ async def test_a_secret_of_pagerduty_is_kept_encrypted(
     lacking = {"name": f"{source.name}-2", "kind": "pagerduty"}
     refused = await api.post("/intake/sources", json=lacking)
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "signing_secret")
+    replaced = await api.post(
+        f"/intake/sources/{source.name}/secrets", json={"signing_secret": SECRET[::-1]}
+    )
+    # There is no overlap: PagerDuty signs with both while it replaces one.
+    assert datetime.fromisoformat(replaced.json()["previous_until"]) <= datetime.now(UTC)
 
 
 async def test_another_token_leaves_the_old_one_its_overlap(api: httpx.AsyncClient) -> None:

@@ -86,6 +86,16 @@ async def test_what_is_open_paid_or_seen_in_another_version_is_not_reopened(
     assert (await act(api, closed["id"], "void")).status_code in (403, 409)
 
 
+async def test_a_debt_that_is_disputed_is_decided_first(api: httpx.AsyncClient) -> None:
+    outage_id = await declare_outage(api, policy=STANDARD)
+    await resolve_outage(api, outage_id, 25)
+    objection = {"outage_id": outage_id, "reason": "it was five minutes"}
+    assert (await api.post("/sla/disputes", json=objection)).status_code == 201
+    async with await open_second_person(api, "admin") as other:
+        refused = await act(other, outage_id, "void")
+    assert (refused.status_code, "decide it first" in refused.json()["detail"]) == (409, True)
+
+
 async def test_a_debt_is_voided_by_another_admin_and_never_paid(api: httpx.AsyncClient) -> None:
     outage_id = await declare_outage(api, policy=STANDARD)
     await resolve_outage(api, outage_id, 25)
