@@ -38,7 +38,7 @@ class Plan:
     def transfers_max(self) -> int:
         return OPERATIONS_MAX if self.rail is SettlementRail.CLASSIC else 1
 
-    def transfers(self, ready: Sequence[Payment]) -> list[Transfer]:
+    def make_transfers(self, ready: Sequence[Payment]) -> list[Transfer]:
         """Put payments that are ready into as few transfers as the plan allows."""
         return net_payments(ready) if self.netting_window_seconds else transfer_each(ready)
 

@@ -73,7 +73,7 @@ async def form_batch(
         },
     )
     ready = [to_payment(row) for row in rows.mappings()]
-    transfers = plan.transfers(ready)[: plan.transfers_max]
+    transfers = plan.make_transfers(ready)[: plan.transfers_max]
     if not transfers:
         return None
     return await _reserve(connection, plan.rail, channel.address, channel.sequence, transfers)
