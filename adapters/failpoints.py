@@ -18,8 +18,8 @@ POINTS = (
     "after_send",  # sent, the answer is not recorded
     "after_note",  # the answer is recorded, its record in the workflow is not
     "before_observe",  # nothing more
-    "after_observe",  # the proof is seen, not booked
-    "in_booking",  # booked, not committed
+    "after_observe",  # the proof is seen, not posted
+    "in_booking",  # posted, not committed
     "after_book",  # committed, the result is lost
     "in_failing",  # a failed attempt is closed, not committed
     "after_fail",  # committed, the result is lost

@@ -60,7 +60,8 @@ def find_environment(data_dir: Path | None, wanted: str) -> dict[str, str]:
     environment = found.get("environment", {}) if found.get("pids") else {}
     if not environment.get(wanted):
         raise NoDatabase(
-            f"no engine runs in {directory}: set {wanted}, or name the --data-dir of one that runs"
+            f"no engine runs in {directory}: set {wanted}, name the --data-dir of one that runs, or "
+            "start one with: apexchainx up"
         )
     return os.environ | environment
 
@@ -70,7 +71,9 @@ def find_recorded_url(data_dir: Path | None) -> str:
     directory = choose_directory(data_dir)
     found = _read(directory / RECORD)
     if not (found.get("pids") and found.get("url")):
-        raise NoDatabase(f"no engine runs in {directory}: give --url and --api-key")
+        raise NoDatabase(
+            f"no engine runs in {directory}: give --url and --api-key, or start one with: apexchainx up"
+        )
     return str(found["url"])
 
 

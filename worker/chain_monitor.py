@@ -45,7 +45,7 @@ def _read_clock() -> datetime:
 
 
 class ChainMonitor:
-    """`drift` is how far this machine's clock, `now`, may differ from the ledgers' without an alarm."""
+    """`drift` is by how much this machine's clock, `now`, may differ from the ledgers' without an alarm."""
 
     def __init__(
         self,
@@ -115,13 +115,13 @@ class ChainMonitor:
             except TryAgain as error:
                 log.warning("%s", error)
 
-    def _find_doubts(self) -> list[Trouble]:
+    def _find_differences(self) -> list[Trouble]:
         """Return what is wrong with the clock and the channels' sequences, as last seen."""
         clock = self._check_clock()
         return [*([clock] if clock else []), *self.channels.problems]
 
     def _list_doubts(self) -> list[tuple[str, str]]:
-        return [(each.code, each.subject) for each in self._find_doubts()]
+        return [(each.code, each.subject) for each in self._find_differences()]
 
     def _check_clock(self) -> Trouble | None:
         """Return by how much this machine's clock differs from the ledgers' time, if by much."""
@@ -151,7 +151,7 @@ class ChainMonitor:
             await self._check_frozen([*existing, *owed]),
             *report.found,
             *unheld,
-            *self._find_doubts(),
+            *self._find_differences(),
         ]
         found = [trouble for trouble in seen if trouble is not None]
         for trouble in found:

@@ -25,8 +25,8 @@ Seen = TypeVar("Seen")
 # One activity watches ledgers close for at most this long; then the workflow waits by a timer.
 OBSERVE_TIMEOUT = timedelta(seconds=12)
 ROUND_PAUSE_MAX = timedelta(minutes=1)
-# A person signals retry after the review; this is for the case that the signal was lost.
 UNKNOWN = Reason(ReasonCode.UNKNOWN_TRANSACTION, "its channel was used by an unknown transaction")
+# A person signals retry after the review; this is for the case that the signal was lost.
 QUARANTINE_RECHECK_MIN, QUARANTINE_RECHECK_MAX = timedelta(hours=1), timedelta(days=1)
 
 

@@ -6,9 +6,9 @@ The workflow of a payment: the money moves exactly once, whatever dies.
        |         +-- open --+          nothing is proven: the same bytes are sent again
        +-- expired or failed ----------+  proven that nothing moved: it is safe to sign again
 
-Most payments need no workflow: one activity takes the upper line, `settle_payment`. Whatever is not on it is the
-workflow's, which begins anew and goes on from what the database says. Only proof ends an attempt: workflows/attempts.py. Where payments are settled together, this
-workflow only waits for the batch that the payment is in: workflows/batches.py.
+Most payments need no workflow: one activity, `settle_payment`, takes them along the upper line. What leaves that line
+is left to this workflow, which goes on from what the database says. Only proof ends an attempt: workflows/attempts.py.
+Where payments are settled together, it only waits for the batch that the payment is in: workflows/batches.py.
 """
 
 from abc import abstractmethod

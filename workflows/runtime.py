@@ -46,9 +46,9 @@ async def run_activity(
     on_status: Callable[[str], None] = workflow.set_current_details,
 ) -> Answer:
     """
-    Run a short activity in this worker, as a local activity: a tenth of the server's work.
+    Run a short activity in this worker, as a local activity, which costs the server a tenth of another.
 
-    Raises ApplicationError, which the caller of an update can read, when the activity refuses. An
+    `limit` is for each try. Raises ApplicationError, which the caller of an update can read, when the activity refuses. An
     activity that fails is retried without end, because it fails only while something is down;
     `on_status` is called with a sentence when it starts to fail, and when it works again.
     """

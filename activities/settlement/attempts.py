@@ -119,7 +119,7 @@ class AttemptActivitiesImpl(AttemptActivities):
         Return the transaction that has used the sequence, if it paid another payment on record.
 
         It is proven already that bytes of this attempt have moved nothing, and never can; what such a transaction
-        paid is booked from the chain. So there is nothing for a person to review.
+        paid is posted from the chain. So there is nothing for a person to review.
         """
         first = attempt.max_ledger - LEDGERS_TO_LIVE
         for hash_ in await read_made_elsewhere(self.database, first, foreign.ledger):

@@ -149,7 +149,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
     async def _confirm_from_chain(
         self, payment: Payment, made: OutOfBandTransfer, expired: Reservation | None = None
     ) -> bool:
-        """Book what the chain says was paid for exactly this payment; `expired` can move nothing any more."""
+        """Post what the chain shows to be exactly this payment; true when it is confirmed. `expired` can move nothing any more."""
         await self._require_corroboration(payment, made)
         dead = None
         if expired is not None and expired.envelope is not None:
@@ -222,7 +222,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         return receipt
 
     async def _confirm_forgotten(self, observed: ObservedAttempt) -> Receipt:
-        """Book from the chain what was paid by bytes that a database restored meanwhile does not know."""
+        """Post from the chain what was paid by bytes that a database restored meanwhile does not know."""
         payment, attempt, seen = observed.payment, observed.attempt, observed.observation
         if attempt.hash in await self.list_signed_hashes(attempt):
             raise IllegalTransition(
@@ -234,7 +234,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
             made = (await self.gate.find_out_of_band(payment)).get(payment.id)
         if made is None or not await self._confirm_from_chain(payment, made):
             raise TryAgain(
-                f"the database was restored and does not know the bytes that paid payment {payment.id}; it is booked "
+                f"the database was restored and does not know the bytes that paid payment {payment.id}; it is posted "
                 f"once the chain is read up to ledger {seen.ledger}"
             )
         return await read_receipt(self.database, payment)

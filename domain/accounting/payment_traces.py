@@ -204,7 +204,7 @@ class PaymentTrace:
 def add_running_sums(postings: Sequence[dict[str, Any]]) -> list[TracedPosting]:
     """
     Put running sums to the postings of one payment, in the order they make sense in: what was
-    booked in the same instant follows the order of an obligation.
+    posted in the same instant follows the order of an obligation.
     """
     order = list(EntryKind)
     sums: dict[str, int] = {}

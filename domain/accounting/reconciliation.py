@@ -17,7 +17,7 @@ from datetime import datetime
 from domain.accounting.breaks import Break, BreakKind
 
 GRACE_LEDGERS = 120
-# What our own bytes moved so many ledgers ago, and nobody has booked, reconciliation books itself.
+# What our own bytes moved so many ledgers ago, and nobody has posted, reconciliation posts itself.
 CONFIRM_AFTER_LEDGERS = 30
 
 
@@ -32,7 +32,7 @@ class ObservedTransaction:
 
 @dataclass(frozen=True, slots=True)
 class OwnTransfer:
-    """A transaction of bytes that we stored for attempt `n` of a payment, which nobody has booked."""
+    """A transaction of bytes that we stored for attempt `n` of a payment, which nobody has posted."""
 
     lead_payment_id: str
     n: int

@@ -153,8 +153,8 @@ class AwaitingChannel:
 @dataclass(frozen=True, slots=True)
 class OnHold:
     """
-    A limit stops the payment; it is worth asking again at `check_at`. With `dead_after`, the payment
-    has bytes that are proven dead, for that was their last ledger, and that none may follow now.
+    A limit stops the payment; it is worth asking again at `check_at`. `dead_after` is the last ledger of
+    bytes that are proven dead, where the payment has such and none may be signed after them now.
     """
 
     reason: Reason

@@ -40,14 +40,14 @@ class Plan:
     def transfers_max(self) -> int:
         return OPERATIONS_MAX if self.rail is SettlementRail.CLASSIC else 1
 
-    def transfers(self, ready: Sequence[Payment]) -> list[Transfer]:
+    def make_transfers(self, ready: Sequence[Payment]) -> list[Transfer]:
         """Put payments that are ready into as few transfers as the plan allows."""
         return net_payments(ready) if self.netting_window_seconds else transfer_each(ready)
 
     def choose_transfers(self, ready: Sequence[Payment]) -> list[Transfer]:
         """Return what goes into one batch of all that is ready; the rest goes into the next ones."""
         chosen, payers = list[Transfer](), set[str]()
-        for transfer in self.transfers(ready):
+        for transfer in self.make_transfers(ready):
             if len(chosen) == self.transfers_max:
                 break
             if len(payers | {transfer.from_address}) <= PAYERS_MAX:

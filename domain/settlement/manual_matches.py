@@ -2,7 +2,7 @@
 Matches: a transfer on the chain that none of our stored bytes made is the payment whose number it carries.
 
 While such a transfer is known, nothing is signed for that payment. When it is exactly the payment, the
-engine books it: it was made by an engine that lost its memory since, or by a person. When it is not, a
+engine posts it: it was made by an engine that lost its memory since, or by a person. When it is not, a
 person decides: matches the two, or closes the break with suspense, and the payment is made.
 """
 
@@ -22,7 +22,7 @@ _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 MATCHABLE = frozenset({PaymentStatus.PENDING, PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED})
 # The time of a ledger is what its validators agree on, which may be so far behind the clock of a caller.
 LEDGER_CLOCK_SLIP = timedelta(seconds=60)
-# Who matched what the engine booked from the chain by itself.
+# Who matched what the engine posted from the chain by itself.
 ENGINE = "engine"
 # What takes the place of a lead payment in the entries of a payment that the engine did not make.
 OUT_OF_BAND_LEAD = "manual_match"

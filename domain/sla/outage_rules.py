@@ -162,7 +162,7 @@ def check_resolution(outage: Outage, resolution: Resolution, now: datetime) -> N
     if resolved_at <= outage.detected_at:
         raise Invalid(
             "resolved_at",
-            f"must be after detected_at ({outage.detected_at.isoformat()}), "
+            f"must be after the outage began, at {outage.detected_at.isoformat()}, "
             f"not {resolved_at.isoformat()}",
         )
     measured = compute_mttr_minutes(outage.detected_at, resolved_at)

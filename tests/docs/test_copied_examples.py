@@ -10,6 +10,7 @@ from temporalio.converter import value_to_type
 from api.routes.sla.intake.sources import SourceBody
 from devstack.replay.outage_records import sift
 from domain.sla.disputes import DisputeDecision
+from domain.sla.intake.formats.alertmanager import read_alertmanager
 from domain.sla.intake.formats.zabbix import read_zabbix
 from domain.sla.intake.sources import make_mapping
 from domain.sla.outage_rules import check_resolution
@@ -59,3 +60,15 @@ def test_the_source_and_the_parameters_that_a_person_copies_are_understood() -> 
     sent["tags"] = json.loads(sent["tags"])
     (signal,) = read_zabbix(sent, UTC).signals
     assert (signal.problem, signal.labels["site"]) == (None, "tower-7")
+
+
+def test_the_alert_that_a_person_copies_is_understood() -> None:
+    page = read_document("docs/intake.md")
+    (body,) = re.findall(r"```sh\ncurl .+? -d '(.+?)'\n```", page, re.DOTALL)
+    source = SourceBody.model_validate(
+        json.loads(re.findall(r"```json\n(.+?)```", page, re.DOTALL)[0])
+    )
+    (signal,) = read_alertmanager(json.loads(body)).signals
+    assert (signal.problem, signal.is_firing) == (None, True)
+    target = make_mapping(source.mapping.model_dump()).find_target(signal.labels)
+    assert (target.site, target.severity) == ("tower-7", "critical")

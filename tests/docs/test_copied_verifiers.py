@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -207,3 +208,18 @@ def test_the_verifier_by_key_that_a_subscriber_copies_works(tmp_path: Path) -> N
     assert genuine(pair.public_key, sent, b"{}")
     assert not genuine(pair.public_key, sent, b"{ }")
     assert not genuine(pair.public_key, make_headers(ID, now - 400, tokens), b"{}")
+    for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
+        assert not genuine(pair.public_key, {n: v for n, v in sent.items() if n != name}, b"{}")
+
+
+def test_the_receiver_of_the_tutorial_answers_what_is_not_genuine_as_well(tmp_path: Path) -> None:
+    """What is missing or malformed is refused, and does not end in a traceback."""
+    source, _, _ = read_document("docs/tutorial/receiver.py").partition("\nclass Receiver")
+    copied = tmp_path / "copied.py"
+    copied.write_text(source.replace("int(sys.argv[1]), sys.argv[2]", repr((0, SECRET))))
+    is_genuine = runpy.run_path(str(copied))["is_genuine"]
+    for call in list_calls():
+        headers = Message()
+        for name, value in call.headers.items():
+            headers[name] = value
+        assert is_genuine(headers, call.body) == call.genuine

@@ -108,3 +108,14 @@ def test_no_identifier_is_of_the_old_dialect() -> None:
         if find_banned(identifier)
     }
     assert found == set()
+
+
+def test_no_sentence_in_the_code_books() -> None:
+    """In comments and messages as in names: what moves money is posted, and a payment is confirmed."""
+    found = [
+        f"{get_name(path)}:{number}: {line.strip()}"
+        for path in list_modules()
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if re.search(r"\b(?:books?|booked|booking)\b", line, re.IGNORECASE)
+    ]
+    assert found == []

@@ -85,9 +85,14 @@ async def list_all(api: httpx.AsyncClient, path: str) -> AsyncIterator[dict[str,
         page += 1
 
 
+async def count(api: httpx.AsyncClient, **filters: str) -> int:
+    answer = await api.get("/outages", params={"page_size": 1, **filters})
+    return int(answer.json()["total"])
+
+
 async def are_closed(api: httpx.AsyncClient) -> bool:
-    found = [each async for each in list_all(api, "/outages")]
-    return len(found) >= OUTAGES and all(each["lifecycle"] == "closed" for each in found)
+    """By two totals: a look at each outage would take the engine more than they do."""
+    return OUTAGES <= await count(api) == await count(api, lifecycle="closed")
 
 
 async def check_payments(api: httpx.AsyncClient, made: dict[str, dict[str, Any]]) -> None:

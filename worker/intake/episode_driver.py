@@ -146,7 +146,7 @@ class EpisodeDriver:
 def _refuse(
     episode: Episode, known: OutageStanding | None, tries: int, error: Exception
 ) -> Concluded:
-    """What a person has dismissed is asked of nobody: its outage may be cancelled later."""
+    """Conclude that a person has to decide; of a dismissed episode nobody is asked again: its outage may be cancelled later."""
     if episode.status is EpisodeStatus.DISMISSED:
         return _postpone(tries, error)
     message = error.message if isinstance(error, ApplicationError) else str(error)

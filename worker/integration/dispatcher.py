@@ -153,7 +153,7 @@ class Dispatcher:
             while len(finished) < RECORDED_MAX and not self._finished.empty():
                 finished.append(self._finished.get_nowait())
             await self._record(finished)
-            self._go_on(finished)
+            self._conclude(finished)
             for _ in finished:
                 self._finished.task_done()
 
@@ -174,8 +174,8 @@ class Dispatcher:
             else:
                 break
 
-    def _go_on(self, finished: Sequence[FinishedPost]) -> None:
-        """Tell who waits for these, and give those that failed their workflows."""
+    def _conclude(self, finished: Sequence[FinishedPost]) -> None:
+        """Wake who waits for these deliveries, and start the workflows of those that failed."""
         self.notices.announce({each.pending.outage_id for each in finished})
         failed = DeliveryStatus.PENDING
         waiting = [each for each in finished if each.answered.attempt.status is failed]

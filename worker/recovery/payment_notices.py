@@ -1,5 +1,5 @@
 """
-Tells workflows what the database says of a payment, and they do not show.
+Notifies workflows that show less of a payment than the database says.
 
 A payment may have two that drive it: an activity and its own workflow, or a batch and its own workflow. The one
 that committed a step may be killed before the other hears of it, which waits for an hour where it was blocked. So
@@ -62,7 +62,7 @@ class PaymentNotices:
         return await self.compare(found)
 
     async def compare(self, found: Sequence[StandingPayment]) -> int:
-        """Tell each workflow that shows less than is on record; return how many were notified."""
+        """Notify each workflow that shows less than is on record; return how many were notified."""
         if not found:
             return 0
         names = {name for each in found for name in (each.workflow_id, each.outage_workflow_id)}
@@ -75,8 +75,8 @@ class PaymentNotices:
                     notified += await self.notify(name, each.describe(), signal, is_unknown)
         return notified
 
-    async def tell_idle_batches(self) -> int:
-        """Tell the workflow of a batch that waits for a person, who has released its channel; return how many."""
+    async def notify_idle_batches(self) -> int:
+        """Notify each batch that waits for a review and whose channel a person has released; return how many."""
         waiting = await self.workflows.list_waiting("BatchWorkflow", WaitsFor.REVIEW)
         if not waiting:
             return 0

@@ -120,7 +120,7 @@ class Recovery:
                     count += await self.notices.notify(each.workflow_id, what, each.due_signal)
             owed = [each.id for each in page if isinstance(each.subject, Payment)]
             count += await self.notices.compare_named(owed)
-        count += await self.notices.tell_idle_batches()
+        count += await self.notices.notify_idle_batches()
         stuck = len(behind & self._behind)
         self._behind = behind
         return count, stuck

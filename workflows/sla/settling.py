@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
 
 # Longer, and the payment has a workflow of its own. The relay waits for that: adapters/postgres/recovery/unfinished.py.
 DIRECT_WITHIN = timedelta(seconds=30)
-# A crowd of payments lets all go first that somebody waits for: wallets, batches.
+# However many payments there are, what somebody waits for goes first: wallets, batches.
 AFTER_OTHERS = Priority(priority_key=4)
 # A signer that died is missed after this long.
 HEARTBEAT_TIMEOUT = timedelta(seconds=10)

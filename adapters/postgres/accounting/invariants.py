@@ -25,7 +25,7 @@ SELECT rule, subject, detail, total, place FROM (
 
 _ENTRIES = (
     """
-    booked AS (
+    posted AS (
         SELECT entry_id, count(*) AS lines, sum(amount_stroops) AS total
         FROM postings GROUP BY entry_id
     ),
@@ -35,7 +35,7 @@ _ENTRIES = (
         WHEN e.id IS NULL THEN 'postings without an entry'
         ELSE format('%s of its %s postings, which sum to %s stroops',
                     coalesce(b.lines, 0), e.lines, coalesce(b.total, 0)) END
-    FROM entries e FULL JOIN booked b ON b.entry_id = e.id
+    FROM entries e FULL JOIN posted b ON b.entry_id = e.id
     WHERE e.lines IS DISTINCT FROM b.lines OR b.total <> 0
     """,
 )
@@ -81,7 +81,7 @@ _BALANCES = (
 # Adjustments and resolutions are about breaks between journal and chain, and no part of a payment's obligation.
 _OBLIGATIONS = (
     """
-    booked AS MATERIALIZED (
+    posted AS MATERIALIZED (
         SELECT e.payment_id, max(e.posted_at) AS changed_at,
             bool_or(e.currency <> 'USDC') AS foreign_currency,
             coalesce(sum(g.amount_stroops)
@@ -95,8 +95,8 @@ _OBLIGATIONS = (
         FROM entries e JOIN postings g ON g.entry_id = e.id
         WHERE e.kind NOT IN ('adjustment', 'resolution') GROUP BY e.payment_id
     ), obligation AS MATERIALIZED (
-        SELECT p.id, p.status, p.amount_stroops AS amount, booked.*
-        FROM payments p LEFT JOIN booked ON booked.payment_id = p.id
+        SELECT p.id, p.status, p.amount_stroops AS amount, posted.*
+        FROM payments p LEFT JOIN posted ON posted.payment_id = p.id
     ), judged AS MATERIALIZED (
         SELECT payment_id, outage_id, abs(amount_stroops) AS amount, o.status NOT IN ('declared', 'cancelled', 'voided')
                AND revision = max(revision) OVER (PARTITION BY outage_id) AS newest
@@ -115,8 +115,8 @@ _OBLIGATIONS = (
        OR least(pending, reserved, paid, reversed) <> 0
        OR greatest(pending, reserved, paid, reversed) <> amount
     UNION ALL
-    SELECT 'obligation_lifecycle', payment_id, 'it is booked in another currency than it is paid in'
-    FROM booked WHERE foreign_currency
+    SELECT 'obligation_lifecycle', payment_id, 'it is posted in another currency than it is paid in'
+    FROM posted WHERE foreign_currency
     UNION ALL
     SELECT 'obligation_lifecycle', id, format('it is %s and %s stroops are reserved', status, reserved)
     FROM obligation
@@ -124,11 +124,11 @@ _OBLIGATIONS = (
        OR status IN ('pending', 'confirmed') AND reserved <> 0
     UNION ALL
     SELECT 'obligation_lifecycle', coalesce(f.payment_id, l.payment_id), CASE
-        WHEN f.payment_id IS NULL THEN 'it is booked, and no verdict owes it'
+        WHEN f.payment_id IS NULL THEN 'it is posted, and no verdict owes it'
         ELSE format('a verdict %s; %s of its %s stroops are pending, %s reversed', CASE
             WHEN newest THEN 'that is the newest' ELSE 'that was replaced or taken back' END,
             coalesce(pending, 0), amount, coalesce(reversed, 0)) END
-    FROM judged f FULL JOIN booked l ON l.payment_id = f.payment_id
+    FROM judged f FULL JOIN posted l ON l.payment_id = f.payment_id
     WHERE NOT EXISTS (
         SELECT FROM payments p WHERE p.id = coalesce(f.payment_id, l.payment_id)
     ) AND (f.payment_id IS NULL

@@ -1,4 +1,4 @@
-"""Transfers that our own bytes made, as they were read of the chain, before anything is booked of them."""
+"""Transfers that our own bytes made, as they were read of the chain, before anything is posted of them."""
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection

@@ -1,7 +1,7 @@
 """
-Confirm what our own bytes have paid and nobody booked: their workflow is over, or what it booked was lost.
+Confirm what our own bytes have paid and nobody posted: their workflow is over, or what it posted was lost.
 
-The workflow of a payment books it within a few ledgers. What the chain shows for longer is booked here
+The workflow of a payment posts it within a few ledgers. What the chain shows for longer is posted here
 from the transfer that was read, by the same use case, so that the two may even meet.
 """
 

@@ -126,8 +126,10 @@ async def _confirm(
     proof = payloads.describe_receipt(made.transaction_hash, made.ledger, 0, made.closed_at)
     payload = payloads.describe_payment(payment) | proof
     by, subject = make_engine_request(payment.correlation_id), f"outage/{payment.outage_id}"
+    # The event of any other payment that is confirmed by this transaction, so that there is one of them.
+    key = (payment.id, made.transaction_hash)
     await events.publish(
         connection,
-        make_audit_entry(subject, "payment.confirmed_from_chain", by, at, payload, payment.id),
-        make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, payload, payment.id),
+        make_audit_entry(subject, "payment.confirmed_from_chain", by, at, payload, *key),
+        make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, payload, *key),
     )

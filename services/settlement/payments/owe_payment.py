@@ -28,24 +28,25 @@ async def owe_payment(
 ) -> OwePaymentResult:
     """
     Owe the payment that came with the judgement, from the treasury of the version of the agreement that binds the
-    outage, and at the address its party is paid at by now. Return it with its number on the network of this passphrase; one already owed for this outage and revision is answered again.
+    outage, and at the address its party is paid at by now. Return it with its number on the network of this
+    passphrase. Asked again for the same outage and revision, return what is owed already.
 
     Raises Conflict when it is not what the newest verdict owes, when that is not confirmed yet, or while
     a dispute of the outage is open, whoever asks.
     """
-    judged, at = settling.payment, settling.at
-    outage_id, revision = judged.outage_id, judged.revision
+    expected, at = settling.payment, settling.at
+    outage_id, revision = expected.outage_id, expected.revision
     async with database.transaction() as connection:
         context = await outage_contexts.lock(connection, outage_id, at)
         if context.judged is None:
             raise Conflict(f"outage {outage_id!r} has no verdict to pay for")
         if context.disputed and (dispute := await disputes.find_undecided(connection, outage_id)):
             raise Conflict(f"{dispute.describe_decision()}; nothing is paid until it is decided")
-        check_payment(judged, *context.judged)
+        check_payment(expected, *context.judged)
         if context.unattested:
             raise Conflict(f"the SLA contract has not confirmed revision {revision} yet")
-        payer = context.agreement.treasuries[judged.payer]
-        debt = replace(redirect(judged, context.agreement), from_address=payer)
+        payer = context.agreement.treasuries[expected.payer]
+        debt = replace(redirect(expected, context.agreement), from_address=payer)
         payment = await payments.add(connection, debt, passphrase, at, context.installation_id)
         await journal.keep_accrual(connection, payment)
         version = await _settle(connection, payment, at)

@@ -14,16 +14,16 @@ from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
 from services.settlement.payments.audit_entries import describe_stopped
 
 
-async def stop_payment(database: Database, stopping_input: BlockPaymentInput) -> bool:
+async def stop_payment(database: Database, blocking: BlockPaymentInput) -> bool:
     """Return whether it is on record as stopped for this reason; it is not while its bytes may be applied."""
-    payment, status, reason = stopping_input.payment, stopping_input.status, stopping_input.reason
+    payment, status, reason = blocking.payment, blocking.status, blocking.reason
     async with database.transaction() as connection:
         await stop_payments_within(
             connection,
             [(payment, reason)],
             status,
-            stopping_input.at,
-            stopping_input.dead_after,
+            blocking.at,
+            blocking.dead_after,
         )
         record = await payments.get(connection, payment.id, EVERYTHING)
     return (record.status, record.reason_code) == (status, reason.code)

@@ -26,8 +26,9 @@ async def judge_outage(
     database: Database, judging: JudgeOutageInput, network: str, *, requires_attestation: bool
 ) -> JudgeOutageResult:
     """
-    Judge once; the same request asked again returns the recorded verdict. With `requires_attestation`
-    the verdict waits for the contract. Raises Conflict when another request has resolved the outage.
+    Judge once; the same request asked again returns the recorded verdict. `network` is the name of the Stellar
+    network, from which the id of the payment derives. With `requires_attestation` the verdict waits for the
+    contract. Raises Conflict when another request has resolved the outage.
     """
     async with database.transaction() as connection:
         return await judge_outage_within(

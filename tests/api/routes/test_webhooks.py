@@ -153,7 +153,7 @@ async def test_a_poor_secret_is_refused(
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://x.test", "x.test", "http://", "http://u:p@x.test", "http://["]
+    "url", ["ftp://x.test", "x.test", "http://", "http://u:p@x.test", "http://[", "https://a..b/"]
 )
 async def test_what_cannot_be_posted_to_is_refused(api: httpx.AsyncClient, url: str) -> None:
     answer = await api.post("/webhooks", json={"url": url, "events": ["outage.created"]})

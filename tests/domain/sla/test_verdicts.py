@@ -1,5 +1,6 @@
 """The arithmetic of the SLA contract, to the unit: its published vectors, its edges, its laws."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -20,6 +21,7 @@ from domain.sla.verdicts import (
     compute_payable,
     judge,
 )
+from tests.docs.test_docs import read_document
 
 DEFAULTS = {
     Severity.CRITICAL: Terms(15, 100, 750),
@@ -136,3 +138,15 @@ def test_an_amount_beyond_64_bits_is_refused() -> None:
     verdict = judge(Terms(1, 10_000, 100_000), MTTR_MINUTES_MAX)
     with pytest.raises(Invalid, match="more than a Stellar balance can hold"):
         compute_payable(verdict)
+
+
+def test_the_page_about_verdicts_says_what_is_judged() -> None:
+    rows = re.findall(r"^\| (\w+) \| (.+) \|$", read_document("docs/verdicts.md"), re.MULTILINE)
+    cells = [(Severity(name), rest.split(" | ")) for name, rest in rows if name in set(Severity)]
+    terms = {severity: Terms(*map(int, rest)) for severity, rest in cells[:4]}
+    assert terms == DEFAULTS
+    examples = cells[4:]
+    assert {rest[1] for _, rest in examples} == set(Rating)
+    for severity, (minute, rating, amount) in examples:
+        verdict = judge(terms[severity], int(minute))
+        assert (verdict.rating, verdict.amount) == (rating, int(amount)), (severity, minute)

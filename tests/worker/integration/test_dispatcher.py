@@ -79,6 +79,9 @@ async def test_a_dripping_receiver_delays_no_other(
             # Nobody waited for the first attempts at the other, which are still on their way.
             assert datetime.now(UTC) - began < timedelta(seconds=driver.attempt_seconds)
             assert dripping.open_posts == dripping.most_open == CONCURRENT_POSTS
+            # What was posted in vain is on record as an attempt: nothing is posted again unseen.
+            tried = "webhook_id = 'whk_drips' AND attempts = 1 AND problem LIKE '%not answered%'"
+            await wait_for(driver, tried, CONCURRENT_POSTS)
 
 
 async def test_one_that_keeps_failing_has_one_post_at_a_time(driver: DeliveryDriver) -> None:

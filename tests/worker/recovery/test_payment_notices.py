@@ -170,7 +170,7 @@ async def test_a_batch_that_waits_for_a_person_is_notified_that_its_attempt_has_
     )
 
     async def is_notified() -> bool:
-        await notices.tell_idle_batches()
+        await notices.notify_idle_batches()
         return await list_signals(handle) == ["retry"]
 
     await wait_until(is_notified, "the workflow of the batch is told")

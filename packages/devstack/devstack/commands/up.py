@@ -81,7 +81,7 @@ def listen() -> asyncio.Task[bool]:
 
 
 def _announce(stack: Stack) -> None:
-    for name, url in stack.urls.items():
+    for name, url in (stack.urls | {"console": f"{stack.url}/console"}).items():
         print(f"{name:12} {url}", file=sys.stderr)
     if "temporal-ui" in stack.urls:
         namespace = stack.environment.get("TEMPORAL_NAMESPACE", "default")

@@ -64,7 +64,7 @@ class BaselineOutageWorkflow:
             await workflow.wait_condition(lambda: False, timeout=window, timeout_summary="window")
         await run_activity(BaselineActivities.do_nothing, "owe")
         workflow.upsert_search_attributes([STATUS.value_set("settling")])
-        for what in ("prepare", "submit", "observe", "book", "close"):
+        for what in ("prepare", "submit", "observe", "confirm", "close"):
             await run_activity(BaselineActivities.do_nothing, what)
         workflow.upsert_search_attributes([STATUS.value_set("closed")])
         await workflow.execute_activity_method(

@@ -129,10 +129,16 @@ async def test_what_an_agreement_may_not_say(
 
 
 async def test_a_treasury_is_no_payout_address(api: httpx.AsyncClient, stack: Stack) -> None:
-    bond = stack.environment["STELLAR_BOND_ADDRESS"]
+    """Though its owner has proven it: what is paid to it would be confirmed, and nobody would have it."""
+    owner = Keypair.from_secret(stack.signing_environment["STELLAR_BOND_SEED"])
+    bond = owner.public_key
+    await prove_wallet(api, owner)
     refused = await api.put("/agreements/default/payouts/beneficiary", json={"address": bond})
-    assert refused.status_code in (404, 409)
+    assert (refused.status_code, "is a treasury" in refused.json()["detail"]) == (409, True)
     assert (await api.get("/agreements/default")).json()["beneficiary"] != bond
+    wanted = await build_agreement(api, bond, (await make_payee(api, stack)).public_key)
+    refused = await api.post("/agreements", json=wanted)
+    assert (refused.status_code, "is a treasury" in refused.json()["detail"]) == (409, True)
 
 
 async def test_an_account_that_asks_for_a_memo_is_no_payout_address(
