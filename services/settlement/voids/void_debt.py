@@ -79,15 +79,17 @@ async def _check(connection: AsyncConnection, payment: Payment, actor: str) -> N
     """Refuse a maker, a debt that is disputed, and one that the chain may show as paid."""
     makers = await approvals.find_makers(connection, [payment])
     check_voider(actor, makers[payment.outage_id])
-    await check_unpaid_within(connection, payment.outage_id, payment.id)
+    await check_unpaid_within(connection, payment.outage_id, payment.id, payment.from_address)
 
 
-async def check_unpaid_within(connection: AsyncConnection, outage_id: str, payment_id: str) -> None:
+async def check_unpaid_within(
+    connection: AsyncConnection, outage_id: str, payment_id: str, treasury: str
+) -> None:
     """Refuse a debt that is disputed, and one that the chain may show as paid."""
     dispute = await disputes.find_undecided(connection, outage_id)
     if dispute is not None:
         raise Conflict(f"{dispute.describe_decision()}: decide it first")
-    if unread := await find_unread_within(connection, payment.from_address):
+    if unread := await find_unread_within(connection, treasury):
         raise Conflict(
             f"payment {payment_id} may have been made: {unread}; repeat the request then"
         )

@@ -52,10 +52,12 @@ async def read_void(database: Database, voiding: VoidDebtInput) -> CloseOutageRe
         trail = await audit.read_trail(connection, f"outage/{outage_id}")
         makers = {entry["actor"] for entry in trail if entry["action"] in MAKER_ACTIONS}
         check_voider(voiding.asked.request.actor, makers)
+        treasury = ""  # what is not owed yet is checked by whoever voids it
         for owed in await payments.list_by_outage(connection, outage_id):
+            treasury = owed.payment.from_address
             if owed.status is not PaymentStatus.VOIDED:
                 check_unsigned(owed.payment, owed.status, in_attempt=False)
         judged = await verdicts.list_by_outage(connection, outage_id)
         if judged and (owed_id := judged[-1].payment_id) is not None:
-            await check_unpaid_within(connection, outage_id, owed_id)
+            await check_unpaid_within(connection, outage_id, owed_id, treasury)
     return None
