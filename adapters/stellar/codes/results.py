@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from stellar_sdk import StrKey, xdr
 from stellar_sdk.soroban_rpc import SendTransactionResponse
@@ -45,6 +46,8 @@ class TransactionResult:
         )
 
 
+# One result is looked at several times while its transaction is observed; nobody changes what is returned.
+@lru_cache(maxsize=64)
 def parse(result_xdr: str) -> TransactionResult:
     """Parse a TransactionResult (XDR)."""
     whole = xdr.TransactionResult.from_xdr(result_xdr)

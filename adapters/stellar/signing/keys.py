@@ -2,9 +2,10 @@
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from stellar_sdk import Keypair
+from stellar_sdk import Keypair, TransactionEnvelope
 from stellar_sdk.exceptions import Ed25519SecretSeedInvalidError
 
 from domain.settlement.payments import Treasury
@@ -20,6 +21,12 @@ class Keys:
     fees: Keypair = field(repr=False)
     # Sponsors the channel accounts, signs wallet challenges, calls the SLA contract; holds no funds.
     operator: Keypair = field(repr=False)
+
+
+def sign_envelope(envelope: TransactionEnvelope, signers: Iterable[Keypair]) -> None:
+    """Sign with each of these keys; the hash takes longer to compute than they do to sign."""
+    hash_ = envelope.hash()
+    envelope.signatures.extend(signer.sign_decorated(hash_) for signer in signers)
 
 
 def load_keys(
