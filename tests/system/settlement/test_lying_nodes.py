@@ -6,9 +6,9 @@ is told paid who was not, and nothing stands still without a sentence.
 import asyncio
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from tests.testkit.api_client import (
     resolve_outage,
     wait_until,
 )
+from tests.testkit.processes.commands import run_command
 from tests.testkit.stacks import Stacks
 
 SHOWS = ("sendTransaction", "getTransaction", "getTransactions", "getLedgerEntries")
@@ -158,15 +159,12 @@ async def test_bytes_that_one_node_keeps_and_shows_as_applied_are_not_confirmed(
 
 
 async def reopen(stack: Stack, payment_id: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "cli.main", "payments", "reopen", payment_id),
-        *("--by", "Ada", "--note", "two nodes of one provider lied"),
-        env={**os.environ, **stack.environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await asyncio.wait_for(process.communicate(), 60)
-    return said.decode() if process.returncode == 0 else f"refused: {said.decode()}"
+    asked = ("payments", "reopen", payment_id, "--by", "Ada")
+    asked += ("--note", "two nodes of one provider lied")
+    given = {**os.environ, **stack.environment}
+    run = partial(run_command, "cli.main", *asked, environment=given, merged=True)
+    ended = await asyncio.to_thread(run)
+    return ended.stdout if ended.returncode == 0 else f"refused: {ended.stdout}"
 
 
 async def test_what_two_nodes_lied_about_halts_and_is_reopened_and_paid_once(
