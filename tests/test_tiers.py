@@ -63,6 +63,7 @@ def test_what_only_a_soak_plays_is_in_no_tier(tier: str) -> None:
         ("tests/test_a.py::test_b[a::b@c]", "tests/test_a.py"),
         ("tests/on_hold/test_voids.py::test_b", "tests/on_hold/"),
         (f"{worker_groups.APART[0]}::test_b[0]", f"{worker_groups.APART[0]}::test_b[0]"),
+        (f"{worker_groups.ON_ONE_STACK[0]}::test_b", "tests/system/ on one stack"),
     ],
 )
 def test_a_file_stays_together_unless_its_tests_are_apart(nodeid: str, group: str) -> None:
@@ -76,7 +77,9 @@ def test_a_run_that_scatters_a_file_over_its_workers_says_so() -> None:
     assert sentence.startswith("the tests of a.py ran on 2 workers")
 
 
-@pytest.mark.parametrize("part", [*worker_groups.APART, *worker_groups.SHARED])
+@pytest.mark.parametrize(
+    "part", [*worker_groups.APART, *worker_groups.ON_ONE_STACK, *worker_groups.SHARED]
+)
 def test_what_is_named_a_group_exists(part: str) -> None:
     assert (TESTS.parent / part).exists()
 

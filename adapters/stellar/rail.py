@@ -37,7 +37,7 @@ from adapters.stellar.signing import (
     soroban_transfers,
 )
 from adapters.stellar.signing.fee_bumps import FEE_CAP_STROOPS
-from adapters.stellar.signing.keys import Keys
+from adapters.stellar.signing.keys import Keys, sign_envelope
 from domain.errors import ChainUnavailable, Obstructed
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.allocations import Transfer
@@ -142,8 +142,7 @@ class Rail:
             await self.memo_requirements.refuse(batch_transfers)
             inner = soroban_transfers.draft(transfer, self.asset, channel, sequence, now)
             max_ledger = await self._assemble(inner)
-        for signer in signers:
-            inner.sign(signer)
+        sign_envelope(inner, signers)
         return fee_bumps.wrap(inner, self.keys.fees, times_signed, max_ledger, self.fee_cap_stroops)
 
     async def sign_noop(
@@ -160,7 +159,7 @@ class Rail:
         inner = noop_transactions.draft(
             self.passphrase, channel, sequence, max_ledger, await self.nodes.read_ledger_time()
         )
-        inner.sign(source)
+        sign_envelope(inner, [source])
         cap = self.fee_cap_stroops
         return fee_bumps.wrap(inner, self.keys.fees, times_signed, max_ledger, cap, because)
 

@@ -3,17 +3,14 @@ The moves that schedules of payments and of batches have in common: those of the
 somebody who voids a debt.
 """
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition
 from sqlalchemy import text
-from sqlalchemy.engine import URL
 
 from adapters import failpoints
 from adapters.postgres import events
@@ -141,7 +138,9 @@ class NetworkMoves(Recorded):
         accepted = []
 
         def void_now() -> None:
-            accepted.append(void_apart(self.scratch.database.url, run.payment))
+            accepted.append(
+                self.scratch.somebody_else.run(lambda theirs: void_owed(theirs, run.payment))
+            )
             if accepted[-1]:
                 self.world.voided.add(run.payment.id)
 
@@ -198,15 +197,9 @@ def once(point: str, work: Callable[[], None]) -> Callable[[str], None]:
     return strike
 
 
-def void_apart(url: URL, payment: Payment) -> bool:
-    """Void a debt over a connection of somebody else, while the caller does nothing; False where it is refused."""
-    with ThreadPoolExecutor(1) as apart:
-        return apart.submit(lambda: asyncio.run(_void(url, payment))).result()
-
-
-async def _void(url: URL, payment: Payment) -> bool:
+async def void_owed(database: Database, payment: Payment) -> bool:
+    """Void a debt; False where it is refused."""
     asked = VoidRequest(Request("somebody else", payment.correlation_id), "another mast")
-    database = Database(url.render_as_string(hide_password=False), connections_max=1)
     try:
         async with database.transaction() as connection:
             await connection.execute(_JUDGE, {"payment": payment.id})
@@ -219,6 +212,4 @@ async def _void(url: URL, payment: Payment) -> bool:
         )
     except Conflict:
         return False
-    finally:
-        await database.close()
     return True

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
+from typing import Any
 
 import uvloop
 
@@ -18,16 +21,46 @@ from tests.simulation.world import BENEFICIARY, BOND, POOL, PROVIDER
 from tests.testkit.stacks import create_scratch_database
 
 
+class SomebodyElse:
+    """
+    Who does something in the middle of what the signer does, which stands still meanwhile: with a thread, an event loop
+    and a connection that are kept, since making them takes longer than what is done.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url, connections_max=1, repeats=True)
+        self._thread = ThreadPoolExecutor(1)
+        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+    def run(self, work: Callable[[Database], Coroutine[Any, Any, bool]]) -> bool:
+        """Return what became of it."""
+        return self._thread.submit(lambda: self._runner.run(work(self._database))).result()
+
+    def close(self) -> None:
+        self._thread.submit(lambda: self._runner.run(self._database.close())).result()
+        self._thread.submit(self._runner.close).result()
+        self._thread.shutdown()
+
+
 @dataclass
 class ScratchDatabase:
     """A database of its own, and what was met over all schedules."""
 
     database: Database
     loop: asyncio.Runner
-    # For copies of the first; empty until there is one.
-    second: Database
+    somebody_else: SomebodyElse
+    server_url: str
+    cleanup: ExitStack
     met: Counter[str] = field(default_factory=Counter)
     schedules: Iterator[int] = field(default_factory=count)
+
+    @cached_property
+    def second(self) -> Database:
+        """Another one, for copies of the first, made for whoever asks; empty until there is a copy."""
+        url = self.cleanup.enter_context(create_scratch_database(self.server_url))
+        second = Database(url, connections_max=4, repeats=True)
+        self.cleanup.callback(lambda: self.loop.run(second.close()))
+        return second
 
     def describe_met(self) -> str:
         return ", ".join(f"{what} {times}" for what, times in sorted(self.met.items()))
@@ -38,18 +71,18 @@ def make_scratch_database(server_url: str) -> Iterator[ScratchDatabase]:
     """Make a database beside another, at the newest migration; it is dropped in the end."""
     with (
         create_scratch_database(server_url) as url,
-        create_scratch_database(server_url) as second_url,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ExitStack() as cleanup,
     ):
-        database = Database(url, connections_max=4)
-        second = Database(second_url, connections_max=4)
+        database = Database(url, connections_max=4, repeats=True)
+        somebody_else = SomebodyElse(url)
         parties = (BOND, POOL, PROVIDER, BENEFICIARY)
         try:
             runner.run(_agree(database, *(party.public_key for party in parties)))
-            yield ScratchDatabase(database, runner, second)
+            yield ScratchDatabase(database, runner, somebody_else, server_url, cleanup)
         finally:
+            somebody_else.close()
             runner.run(database.close())
-            runner.run(second.close())
 
 
 async def find_violations(database: Database) -> list[Violation]:

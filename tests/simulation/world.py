@@ -7,20 +7,17 @@ The workflows are the code of PaymentWorkflow itself: tests/simulation/workflow_
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import update
+from sqlalchemy import text
 from stellar_sdk import Account, Keypair, TransactionBuilder
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters import failpoints
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import channels as channel_rows
 from adapters.postgres.settlement import payments
-from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
 from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from adapters.stellar.signing.keys import Keys
@@ -78,6 +75,19 @@ def _genesis() -> Genesis:
 GENESIS = _genesis()
 
 
+# As if read from the network, and in the same order as in any other schedule.
+_FREE_CHANNELS = text(
+    """
+    INSERT INTO channels (address, sequence, read_sequence, used_at)
+    SELECT owner, :sequence, :sequence, to_timestamp(turn)
+    FROM unnest(CAST(:owners AS text[])) WITH ORDINALITY AS owners (owner, turn)
+    ON CONFLICT (address) DO UPDATE
+    SET sequence = excluded.sequence, read_sequence = greatest(channels.read_sequence, excluded.read_sequence),
+        payment_id = NULL, quarantined = false, used_at = excluded.used_at
+    """
+)
+
+
 Strike = Callable[[str], None]
 
 
@@ -118,25 +128,15 @@ class SimulatedWorld:
         self.box.network.change_entries(
             [AccountEntry(owner, 1_000 * XLM, first_sequence) for owner in owners], []
         )
-        async with self.database.transaction() as connection:
-            await channel_rows.save(connection, dict.fromkeys(owners, first_sequence))
-            # In the same order as in any other schedule.
-            for turn, owner in enumerate(owners):
-                await connection.execute(
-                    update(channels)
-                    .where(channels.c.address == owner)
-                    .values(
-                        sequence=first_sequence,
-                        payment_id=None,
-                        quarantined=False,
-                        used_at=datetime.fromtimestamp(turn, UTC),
-                    )
-                )
+        async with self.database.autocommit() as connection:
+            await connection.execute(_FREE_CHANNELS, {"owners": owners, "sequence": first_sequence})
 
     async def close_circuit_breaker(self) -> None:
         """Close the circuit breaker, as a person does after a look at what is quarantined."""
         async with self.database.autocommit() as connection:
-            await connection.exec_driver_sql("UPDATE circuit_breakers SET is_open = false")
+            await connection.exec_driver_sql(
+                "UPDATE circuit_breakers SET is_open = false WHERE is_open"
+            )
         self.steps.gate.circuit_breaker.forget()
 
     def start_signer(self) -> None:

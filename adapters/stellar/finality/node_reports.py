@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from stellar_sdk import (
-    FeeBumpTransactionEnvelope,
     Keypair,
     MuxedAccount,
     StrKey,
-    TransactionBuilder,
     TransactionEnvelope,
     scval,
     xdr,
@@ -25,6 +23,15 @@ from adapters.stellar.codes import results
 from adapters.stellar.rpc.nodes import RpcNode
 from adapters.stellar.rpc.transaction_watcher import LedgerInclusion
 from adapters.stellar.signing import fee_bumps
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEnvelope:
+    """What a node shows as signed: its hash, and the transaction inside its fee bump, if it has one."""
+
+    inner: TransactionEnvelope
+    hash: str
+    inner_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ def parse_lookup(found: GetTransactionResponse, node: RpcNode, passphrase: str) 
     envelope_xdr = found.envelope_xdr or ""
     return LedgerInclusion(
         # A node that is asked by the inner hash answers with that hash.
-        fee_bumps.get_outer_hash(envelope_xdr, passphrase),
+        _parse_envelope(envelope_xdr, passphrase).hash,
         found.status is GetTransactionStatus.SUCCESS,
         found.result_xdr or "",
         found.ledger or 0,
@@ -68,20 +75,19 @@ def get_verdict(report: LedgerInclusion) -> tuple[str, bool, str, int, int]:
 def find_flaw(report: LedgerInclusion, signed: Collection[str], passphrase: str) -> str:
     """Return what makes a report untrue by itself, about the hashes we signed; empty if nothing does."""
     try:
-        _, inner = _parse_envelope(report.envelope_xdr, passphrase)
-        hash_, inner_hash = _hash_envelope(report.envelope_xdr, passphrase)
+        shown = _parse_envelope(report.envelope_xdr, passphrase)
         result = results.parse(report.result_xdr)
         result_hash = _get_inner_hash(report.result_xdr)
     except Exception:
         return "shows a result or an envelope that cannot be read"
-    if inner_hash not in signed or hash_ != report.hash:
+    if shown.inner_hash not in signed or shown.hash != report.hash:
         return "shows another transaction under the hash of ours"
-    if result_hash not in (None, inner_hash):
+    if result_hash not in (None, shown.inner_hash):
         return "shows the result of another transaction"
     if report.succeeded is not (result.code is Code.txSUCCESS):
         status = "SUCCESS" if report.succeeded else "FAILED"
         return f"says {status} and shows the result {result.code.name}"
-    operations = inner.transaction.operations
+    operations = shown.inner.transaction.operations
     noop = all(isinstance(each, BumpSequence) for each in operations)
     if report.succeeded and result.is_noop is not noop:
         return "shows the result of other operations"
@@ -90,8 +96,8 @@ def find_flaw(report: LedgerInclusion, signed: Collection[str], passphrase: str)
 
 def list_transfers(envelope_xdr: str, passphrase: str) -> Counter[SignedTransfer]:
     """Return the transfers that an envelope asks for, each as often as it does."""
-    _, inner = _parse_envelope(envelope_xdr, passphrase)
-    found = [_parse_transfer(each, passphrase) for each in inner.transaction.operations]
+    operations = _parse_envelope(envelope_xdr, passphrase).inner.transaction.operations
+    found = [_parse_transfer(each, passphrase) for each in operations]
     return Counter(transfer for transfer in found if transfer is not None)
 
 
@@ -101,36 +107,33 @@ def parse_use(envelope_xdr: str, transaction_hash: str, passphrase: str) -> tupl
     signed by that account: no node can make such bytes up.
     """
     try:
-        envelope, inner = _parse_envelope(envelope_xdr, passphrase)
+        shown = _parse_envelope(envelope_xdr, passphrase)
     except Exception:
         return None
-    account, signed = inner.transaction.source.account_id, inner.hash()
-    if transaction_hash not in (envelope.hash_hex(), signed.hex()):
+    account = shown.inner.transaction.source.account_id
+    if transaction_hash not in (shown.hash, shown.inner_hash):
         return None
-    for decorated in inner.signatures:
+    for decorated in shown.inner.signatures:
         with suppress(BadSignatureError):
-            Keypair.from_public_key(account).verify(signed, decorated.signature)
-            return account, inner.transaction.sequence
+            Keypair.from_public_key(account).verify(
+                bytes.fromhex(shown.inner_hash), decorated.signature
+            )
+            return account, shown.inner.transaction.sequence
     return None
 
 
 # What one node shows is shown by the next one, too; nobody changes what is returned.
 @lru_cache(maxsize=64)
-def _parse_envelope(
-    envelope_xdr: str, passphrase: str
-) -> tuple[TransactionEnvelope | FeeBumpTransactionEnvelope, TransactionEnvelope]:
-    """Return an envelope, and the one inside its fee bump."""
-    envelope = TransactionBuilder.from_xdr(envelope_xdr, passphrase)
-    if isinstance(envelope, FeeBumpTransactionEnvelope):
-        return envelope, envelope.transaction.inner_transaction_envelope
-    return envelope, envelope
-
-
-@lru_cache(maxsize=64)
-def _hash_envelope(envelope_xdr: str, passphrase: str) -> tuple[str, str]:
-    """Return the hash of an envelope, and of the one inside its fee bump: each takes as long as to parse it."""
-    envelope, inner = _parse_envelope(envelope_xdr, passphrase)
-    return envelope.hash_hex(), inner.hash_hex()
+def _parse_envelope(envelope_xdr: str, passphrase: str) -> ShownEnvelope:
+    """Parse an envelope, and the one inside its fee bump; to hash them costs as much."""
+    shown, hash_ = xdr.TransactionEnvelope.from_xdr(envelope_xdr), ""
+    if shown.fee_bump is not None:
+        hash_ = fee_bumps.hash_fee_bump(shown.fee_bump.tx, passphrase).hex()
+        inner_tx = shown.fee_bump.tx.inner_tx
+        shown = xdr.TransactionEnvelope(inner_tx.type, v1=inner_tx.v1)
+    inner = TransactionEnvelope.from_xdr_object(shown, passphrase)
+    inner_hash = inner.hash_hex()
+    return ShownEnvelope(inner, hash_ or inner_hash, inner_hash)
 
 
 @lru_cache(maxsize=64)

@@ -4,7 +4,17 @@ Fee bumps (CAP-15): wrap a signed transaction, and raise the bid when its place 
 The inner transaction, with the one sequence that can move the money, never changes.
 """
 
-from stellar_sdk import FeeBumpTransactionEnvelope, Keypair, TransactionBuilder, TransactionEnvelope
+import hashlib
+
+from stellar_sdk import (
+    FeeBumpTransactionEnvelope,
+    Keypair,
+    MuxedAccount,
+    Network,
+    TransactionBuilder,
+    TransactionEnvelope,
+    xdr,
+)
 
 from domain.errors import Obstructed
 from domain.reasons import Reason, ReasonCode
@@ -73,11 +83,6 @@ def count_raises(stored: Envelope, passphrase: str) -> int:
     return infer_raises(get_bid(inner, stored.fee_stroops))
 
 
-def get_outer_hash(envelope_xdr: str, passphrase: str) -> str:
-    """Return the hash under which the chain shows an envelope."""
-    return TransactionBuilder.from_xdr(envelope_xdr, passphrase).hash_hex()
-
-
 def get_bid(inner: TransactionEnvelope, fee_stroops: int | None = None) -> Bid:
     """Return the bid of an envelope with this fee, or of the transaction itself without one."""
     transaction = inner.transaction
@@ -94,10 +99,28 @@ def _build(
     max_ledger: int,
     noop_reason: Reason | None,
 ) -> Envelope:
-    bumped = TransactionBuilder.build_fee_bump_transaction(
-        fees, rate, inner, inner.network_passphrase
+    # As the SDK's own builder does, which copies the whole transaction and packs it three times.
+    bid = get_bid(inner)
+    fee = rate * (bid.operations + 1) + bid.resource_fee_stroops
+    bump = xdr.FeeBumpTransaction(
+        fee_source=MuxedAccount(fees.public_key).to_xdr_object(),
+        fee=xdr.Int64(fee),
+        inner_tx=xdr.FeeBumpTransactionInnerTx(
+            xdr.EnvelopeType.ENVELOPE_TYPE_TX, v1=inner.to_xdr_object().v1
+        ),
+        ext=xdr.FeeBumpTransactionExt(0),
     )
-    bumped.sign(fees)
-    fee = int(bumped.transaction.fee)
+    hash_ = hash_fee_bump(bump, inner.network_passphrase)
+    signed = xdr.FeeBumpTransactionEnvelope(bump, [fees.sign_decorated(hash_).to_xdr_object()])
+    outer = xdr.TransactionEnvelope(
+        xdr.EnvelopeType.ENVELOPE_TYPE_TX_FEE_BUMP, fee_bump=signed
+    ).to_xdr()
     reason = ("", None) if noop_reason is None else (noop_reason.sentence, noop_reason.code)
-    return Envelope(bumped.hash_hex(), bumped.to_xdr(), fee, max_ledger, inner.hash_hex(), *reason)
+    return Envelope(hash_.hex(), outer, fee, max_ledger, inner.hash_hex(), *reason)
+
+
+def hash_fee_bump(bump: xdr.FeeBumpTransaction, passphrase: str) -> bytes:
+    """Return what is signed of a fee bump, under which the chain shows it."""
+    tag = xdr.EnvelopeType.ENVELOPE_TYPE_TX_FEE_BUMP.to_xdr_bytes()
+    network_id = Network(passphrase).network_id()
+    return hashlib.sha256(network_id + tag + bump.to_xdr_bytes()).digest()

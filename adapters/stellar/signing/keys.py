@@ -2,10 +2,10 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from stellar_sdk import Keypair
+from stellar_sdk import Keypair, TransactionEnvelope
 from stellar_sdk.exceptions import Ed25519SecretSeedInvalidError
 
 from domain.reasons import Reason, ReasonCode
@@ -38,6 +38,12 @@ class Keys:
             f"the settlement worker has no signing seed for treasury {treasury}: add it to STELLAR_TREASURY_SEEDS, "
             "and start the worker anew"
         )
+
+
+def sign_envelope(envelope: TransactionEnvelope, signers: Iterable[Keypair]) -> None:
+    """Sign with each of these keys; the hash takes longer to compute than they do to sign."""
+    hash_ = envelope.hash()
+    envelope.signatures.extend(signer.sign_decorated(hash_) for signer in signers)
 
 
 def load_keys(

@@ -18,47 +18,35 @@ _TABLES = """
     WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND is_generated = 'NEVER'
     GROUP BY table_name
 """
-_INSTALL = f"""
-    CREATE SCHEMA IF NOT EXISTS simulation;
-    CREATE TABLE IF NOT EXISTS simulation.stored AS {_TABLES};
-    CREATE OR REPLACE FUNCTION simulation.take() RETURNS text LANGUAGE plpgsql AS $$
-    DECLARE
-        stored record; found json; kept jsonb := '{{}}';
-    BEGIN
-        FOR stored IN SELECT * FROM simulation.stored LOOP
-            EXECUTE format('SELECT json_agg(t) FROM public.%I t', stored.name) INTO found;
-            IF found IS NOT NULL THEN
-                kept := kept || jsonb_build_object(stored.name, found);
-            END IF;
-        END LOOP;
-        RETURN kept;
-    END $$;
-    CREATE OR REPLACE FUNCTION simulation.put_back(kept jsonb) RETURNS void LANGUAGE plpgsql AS $$
-    DECLARE
-        stored record; counter record; highest bigint;
-    BEGIN
-        SET LOCAL session_replication_role = replica;
-        FOR stored IN SELECT * FROM simulation.stored LOOP
-            EXECUTE format('DELETE FROM public.%I', stored.name);
-            IF kept ? stored.name THEN
-                EXECUTE format(
-                    'INSERT INTO public.%I (%s) OVERRIDING SYSTEM VALUE '
-                    'SELECT %s FROM jsonb_populate_recordset(NULL::public.%I, $1)',
-                    stored.name, stored.columns, stored.columns, stored.name
-                ) USING kept -> stored.name;
-            END IF;
-        END LOOP;
-        FOR counter IN SELECT * FROM simulation.counters LOOP
-            IF kept ? counter.table_name THEN
-                EXECUTE format('SELECT max(%I) FROM public.%I', counter.column_name, counter.table_name) INTO highest;
-                PERFORM setval(counter.sequence, greatest(highest, nextval(counter.sequence)));
-            END IF;
-        END LOOP;
-    END $$;
-    CREATE TABLE IF NOT EXISTS simulation.counters AS
+# Columns that PostgreSQL counts by itself.
+_COUNTERS = """
     SELECT table_name, column_name, pg_get_serial_sequence('public.' || table_name, column_name) AS sequence
     FROM information_schema.columns
-    WHERE table_schema = 'public' AND (is_identity = 'YES' OR column_default LIKE 'nextval(%');
+    WHERE table_schema = 'public' AND (is_identity = 'YES' OR column_default LIKE 'nextval(%')
+"""
+# Functions with a statement for each table, which PostgreSQL plans once for each connection.
+_INSTALL = f"""
+    CREATE SCHEMA IF NOT EXISTS simulation;
+    DO $install$
+    DECLARE
+        taking text; putting text; counting text;
+    BEGIN
+        SELECT string_agg(format('SELECT %1$L AS name, (SELECT json_agg(t) FROM public.%1$I t) AS rows', name),
+                          ' UNION ALL '),
+               string_agg(format('DELETE FROM public.%1$I; IF kept ? %1$L THEN '
+                   'INSERT INTO public.%1$I (%2$s) OVERRIDING SYSTEM VALUE '
+                   'SELECT %2$s FROM jsonb_populate_recordset(NULL::public.%1$I, kept -> %1$L); END IF;',
+                   name, columns), ' ')
+        INTO taking, putting FROM ({_TABLES}) AS stored;
+        SELECT string_agg(format('IF kept ? %1$L THEN '
+                   'PERFORM setval(%3$L, greatest((SELECT max(%2$I) FROM public.%1$I), nextval(%3$L))); END IF;',
+                   table_name, column_name, sequence), ' ')
+        INTO counting FROM ({_COUNTERS}) AS counters;
+        EXECUTE 'CREATE OR REPLACE FUNCTION simulation.take() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN ('
+            'SELECT coalesce(jsonb_object_agg(kept.name, kept.rows), ''{{}}'') FROM (' || taking || ') AS kept WHERE kept.rows IS NOT NULL); END $$';
+        EXECUTE 'CREATE OR REPLACE FUNCTION simulation.put_back(kept jsonb) RETURNS void LANGUAGE plpgsql AS $$ BEGIN '
+            'SET LOCAL session_replication_role = replica; ' || putting || ' ' || counting || ' END $$';
+    END $install$;
 """
 
 
@@ -74,7 +62,7 @@ async def prepare_snapshots(database: Database) -> None:
     async with database.transaction() as connection:
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
-        await driver.execute(_INSTALL)
+        await driver.execute(_INSTALL, prepare=False)  # of several statements
 
 
 async def take_snapshot(database: Database) -> Snapshot:

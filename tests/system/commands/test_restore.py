@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,7 @@ from devstack.bench import seed_payments
 from devstack.environment.stack import Stack
 from domain.sla.agreements.agreements import Agreement
 from tests.testkit.api_client import AT_ONCE, declare_outage, settle_outage, wait_until
+from tests.testkit.processes.commands import run_command
 from tests.testkit.recovery.databases import (
     create_lost_database,
     drop_database,
@@ -42,11 +44,12 @@ async def start(*arguments: str, **environment: str) -> asyncio.subprocess.Proce
     )
 
 
-async def run(*arguments: str, **environment: str) -> tuple[int | None, str]:
+async def run(*arguments: str, **environment: str) -> tuple[int, str]:
     """Return the exit code of a command, and all that it printed."""
-    process = await start(*arguments, **environment)
-    out, _ = await asyncio.wait_for(process.communicate(), 120)
-    return process.returncode, out.decode()
+    given = os.environ | environment
+    run_apart = partial(run_command, "cli.main", *arguments, environment=given, merged=True)
+    ended = await asyncio.to_thread(run_apart)
+    return ended.returncode, ended.stdout
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ is told paid who was not, and nothing stands still without a sentence.
 import asyncio
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from tests.testkit.api_client import (
     resolve_outage,
     wait_until,
 )
+from tests.testkit.processes.commands import run_command
 from tests.testkit.stacks import Stacks
 from tests.testkit.tiers.repetitions import count_rounds
 
@@ -170,15 +171,12 @@ async def keep_and_show(lied_to: Stack, people: httpx.AsyncClient) -> None:
 
 
 async def reopen(stack: Stack, payment_id: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "cli.main", "payments", "reopen", payment_id),
-        *("--by", "Ada", "--note", "two nodes of one provider lied"),
-        env={**os.environ, **stack.environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await asyncio.wait_for(process.communicate(), 60)
-    return said.decode() if process.returncode == 0 else f"refused: {said.decode()}"
+    asked = ("payments", "reopen", payment_id, "--by", "Ada")
+    asked += ("--note", "two nodes of one provider lied")
+    given = {**os.environ, **stack.environment}
+    run = partial(run_command, "cli.main", *asked, environment=given, merged=True)
+    ended = await asyncio.to_thread(run)
+    return ended.stdout if ended.returncode == 0 else f"refused: {ended.stdout}"
 
 
 async def test_what_two_nodes_lied_about_halts_and_is_reopened_and_paid_once(

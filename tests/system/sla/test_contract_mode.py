@@ -7,9 +7,9 @@ A stack of its own, because every outage of it waits for the contract.
 import asyncio
 import json
 import os
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -35,6 +35,7 @@ from tests.testkit.api_client import (
     wait_for_lifecycle,
     wait_until,
 )
+from tests.testkit.processes.commands import run_command
 from tests.testkit.stacks import Stacks
 from workflows.attestations import AttestationWorkflow
 
@@ -247,19 +248,14 @@ async def test_a_worker_refuses_to_start_with_a_contract_that_does_not_fit(
     """And says in a sentence what is wrong, without any part of a seed."""
     seeds = json.loads((contracted.directory.path / "stellar-keys.json").read_text())["seeds"]
     named = {f"STELLAR_{each.upper()}_SEED": seeds[each] for each in SEEDS}
-    environment = os.environ | contracted.environment | named
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "worker", "--queues", "settlement"),
-        env=environment | {"CONTRACT_EXECUTION_MODE": "soroban"} | changes,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(30):
-        out, err = await process.communicate()
-    assert process.returncode == 1
-    assert "Cannot go on: " in err.decode()
-    assert sentence in err.decode()
-    assert not any(seed in (out + err).decode() for seed in named.values())
+    given = os.environ | contracted.environment | named
+    given |= {"CONTRACT_EXECUTION_MODE": "soroban"} | changes
+    start = partial(run_command, "worker", "--queues", "settlement", environment=given)
+    ended = await asyncio.to_thread(start)
+    assert ended.returncode == 1
+    assert "Cannot go on: " in ended.stderr
+    assert sentence in ended.stderr
+    assert not any(seed in ended.stdout + ended.stderr for seed in named.values())
 
 
 async def test_published_calculations_are_the_same_over_the_port(admin: ContractClient) -> None:

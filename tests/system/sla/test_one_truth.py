@@ -4,7 +4,6 @@ its task while the caller has left, a workflow server that has forgotten everyth
 """
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -36,6 +35,7 @@ from tests.testkit.api_client import (
     wait_for_lifecycle,
     wait_until,
 )
+from tests.testkit.processes.commands import run_command
 from tests.testkit.recovery.outage_workers import read_end, serve_outages, start_worker
 from tests.testkit.stacks import Stacks
 from tests.testkit.truth import (
@@ -47,6 +47,8 @@ from tests.testkit.truth import (
 from workflows.sla import outage_starts
 
 KNOWN_WITHIN_SECONDS = 15
+# What goes on by itself, and would be what the next worker dies of.
+GO_ON = ("after_judge", "after_owe", "after_close")
 LONG = {"site_name": "Mast 9"}
 
 
@@ -120,6 +122,7 @@ async def test_a_worker_killed_after_a_commit_is_followed_by_one_that_knows(
     stack: Stack, api: httpx.AsyncClient, database: Database, client: Client, tmp_path: Path
 ) -> None:
     await stack.stop_part("worker")
+    killed: list[str] = []
     async with serve_outages(stack, tmp_path / "workers.log") as process:
         await start_worker(process, "none")
         for point in OUTAGE_POINTS:
@@ -135,20 +138,23 @@ async def test_a_worker_killed_after_a_commit_is_followed_by_one_that_knows(
             assert await read_end(process) == ["gone", point, "9"]
             assert await read_outage(database, outage_id) != before, "it was committed"
             await start_worker(process, "none")
+            if (
+                point not in GO_ON
+            ):  # the server gives its task to somebody else while the next ones die
+                killed.append(outage_id)
+                continue
             await wait_for_agreement(database, client, outage_id, KNOWN_WITHIN_SECONDS)
-            if point == "after_owe":  # or it would be the one that is killed at the next point
+            if point == "after_owe":
                 await wait_for_lifecycle(api, outage_id, "closed", 60)
+        for outage_id in killed:
+            await wait_for_agreement(database, client, outage_id, KNOWN_WITHIN_SECONDS)
 
 
 async def recover(stack: Stack, *arguments: str) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "cli.main", "recover", *arguments),
-        env={k: v for k, v in stack.signing_environment.items() if not is_seed(k)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    return process.returncode or 0, said.decode()
+    given = {k: v for k, v in stack.signing_environment.items() if not is_seed(k)}
+    run = partial(run_command, "cli.main", "recover", *arguments, environment=given, merged=True)
+    ended = await asyncio.to_thread(run)
+    return ended.returncode, ended.stdout
 
 
 async def find_trouble(api: httpx.AsyncClient) -> dict[str, Any] | None:

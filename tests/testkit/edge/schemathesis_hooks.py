@@ -1,5 +1,6 @@
 """What schemathesis does beside its own: two things of a request that it does not know to belong to one caller."""
 
+import gc
 import os
 import secrets
 from typing import Any
@@ -8,6 +9,8 @@ from uuid import uuid4
 import schemathesis
 
 KEY_HEADER = "Idempotency-Key"
+# The document stays, and a case is soon forgotten: garbage is looked for as seldom as by the tests.
+gc.set_threshold(50_000, 20, 50)
 
 
 @schemathesis.hook

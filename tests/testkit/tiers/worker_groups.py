@@ -14,9 +14,17 @@ from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
+    from xdist.workermanage import WorkerController
 
 # Something is started for all tests of the folder.
 SHARED = ("tests/on_hold/",)
+# They need nothing but the stack of their worker, of which each worker would start one, and keep it to the end.
+ON_ONE_STACK = (
+    "tests/system/test_misfortunes.py",
+    "tests/system/commands/test_bench.py",
+    "tests/system/commands/test_demo.py",
+    "tests/system/commands/test_restore.py",
+)
 # Each test starts what it needs; nothing is gained where they share a worker.
 APART = (
     "tests/system/settlement/test_schedules.py",
@@ -25,6 +33,8 @@ APART = (
     "tests/system/settlement/test_failpoints.py",
     "tests/system/sla/test_one_truth.py",
 )
+# A test is not begun before its worker knows the next one.
+NEEDED_TO_GO_ON = 2
 
 
 class GroupScheduling(LoadScopeScheduling):
@@ -32,6 +42,14 @@ class GroupScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return name_group(nodeid)
+
+    def _reschedule(self, node: "WorkerController") -> None:
+        """
+        Give a worker the next group once it cannot go on without it. The plugin does so a test earlier, and what waits
+        for a busy worker is not there for one that is free.
+        """
+        if not self.workqueue or self._pending_of(self.assigned_work[node]) < NEEDED_TO_GO_ON:
+            super()._reschedule(node)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -47,10 +65,12 @@ def name_file(nodeid: str) -> str:
 
 
 def name_group(nodeid: str) -> str:
-    """Name what a test stays together with: the tests of its file, or of its folder, or none."""
+    """Name what a test stays together with: the tests of its file, of its folder or of its stack, or none."""
     file = name_file(nodeid)
     if file in APART:
         return nodeid
+    if file in ON_ONE_STACK:
+        return "tests/system/ on one stack"
     return next((folder for folder in SHARED if file.startswith(folder)), file)
 
 
