@@ -3,7 +3,10 @@
 from httpx._config import DEFAULT_TIMEOUT_CONFIG
 
 from tests.testkit.tiers.thrift import pytest_collection_finish  # noqa: F401 - a hook
-from tests.testkit.tiers.worker_groups import pytest_xdist_make_scheduler  # noqa: F401 - a hook
+from tests.testkit.tiers.worker_groups import (  # noqa: F401 - hooks
+    pytest_collect_directory,
+    pytest_xdist_make_scheduler,
+)
 from tests.tiers import (  # noqa: F401 - hooks: pytest finds them here
     pytest_addoption,
     pytest_collection_modifyitems,

@@ -65,8 +65,13 @@ def _list_texts() -> list[str]:
 
 def _says(text: str, sentence: str) -> bool:
     """Tell whether a text of the code has the fixed parts of a sentence, in their order."""
-    parts = [re.escape(part.strip()) for part in sentence.split("...") if part.strip()]
-    return bool(parts) and re.search(".*?".join(parts), text, re.DOTALL) is not None
+    parts = [part.strip() for part in sentence.split("...") if part.strip()]
+    place = 0
+    for part in parts:
+        if (found := text.find(part, place)) < 0:
+            return False
+        place = found + len(part)
+    return bool(parts)
 
 
 def _list_literals(node: ast.AST) -> list[str]:

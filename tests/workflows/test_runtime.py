@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -22,23 +22,47 @@ from workflows.outages import OutageWorkflow
 
 # The server ends a workflow of more than 51,200 events.
 EVENTS_A_DAY_MAX = 1200
+# Of all tests here together; a server that skips more often gives up.
+SKIPS_MAX = 100_000
+
+
+@pytest.fixture(scope="module")
+async def patient_server() -> AsyncIterator[WorkflowEnvironment]:
+    """A server on which much may happen."""
+    async with await time_skipping(skips=SKIPS_MAX) as environment:
+        yield environment
+
+
+@pytest.fixture(scope="module")
+async def forgetful_server() -> AsyncIterator[WorkflowEnvironment]:
+    """A server that soon calls a history long."""
+    short = "limit.historyCount.suggestContinueAsNew=100"
+    async with await time_skipping(short, skips=SKIPS_MAX) as environment:
+        yield environment
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    """A server of its own, on which much may happen."""
+async def stage(patient_server: WorkflowEnvironment) -> AsyncIterator[Stage]:
+    async with staged(patient_server) as stage:
+        yield stage
+
+
+@pytest.fixture
+async def short_stage(forgetful_server: WorkflowEnvironment) -> AsyncIterator[Stage]:
+    async with staged(forgetful_server) as stage:
+        yield stage
+
+
+@asynccontextmanager
+async def staged(environment: WorkflowEnvironment) -> AsyncIterator[Stage]:
+    """Serve the queues with fakes of one test's own."""
     async with AsyncExitStack() as stack:
-        environment = await stack.enter_async_context(await time_skipping(skips=10_000))
-        yield await staged(stack, environment)
-
-
-async def staged(stack: AsyncExitStack, environment: WorkflowEnvironment) -> Stage:
-    fakes = FakeActivities()
-    for worker in fakes.workers(environment.client):
-        await stack.enter_async_context(worker)
-    for part in (fakes.payments, fakes.outages):  # a worker does not end while an activity is tried
-        stack.callback(part.troubles.clear)
-    return Stage(environment, fakes)
+        fakes = FakeActivities()
+        for worker in fakes.workers(environment.client):
+            await stack.enter_async_context(worker)
+        for part in (fakes.payments, fakes.outages):  # no worker ends while an activity is tried
+            stack.callback(part.troubles.clear)
+        yield Stage(environment, fakes)
 
 
 async def said(handle: Handle) -> str:
@@ -117,45 +141,43 @@ async def test_a_refused_activity_is_retried_with_growing_pauses(stage: Stage) -
 
 
 @pytest.mark.parametrize("step", ["prepare_payment", "prepare_batch"])
-async def test_a_workflow_with_a_long_history_continues_as_new_and_pays_once(step: str) -> None:
-    async with AsyncExitStack() as stack:
-        short = "limit.historyCount.suggestContinueAsNew=100"
-        environment = await stack.enter_async_context(await time_skipping(short, skips=10_000))
-        stage = await staged(stack, environment)
-        fakes = stage.activities.payments
-        fakes.troubles[step] = down
-        fakes.settled = ["long"]
-        with environment.with_time_skipping_disabled():
-            if step == "prepare_batch":
-                handle = await stage.begin(BatchWorkflow.run, Batch("long", 1), "batch/long/1")
-            else:
-                handle = await stage.pay("long")
-            first = (await handle.describe()).run_id
-            await later(stage, handle, timedelta(minutes=8))
-            assert (await handle.describe()).run_id != first
-            assert await events(handle) < 200
-            fakes.troubles.clear()
-        await later(stage, handle)
-        await handle.result()
-        assert len(set(fakes.sent)) == 1
+async def test_a_workflow_with_a_long_history_continues_as_new_and_pays_once(
+    short_stage: Stage, step: str
+) -> None:
+    stage, environment = short_stage, short_stage.environment
+    fakes = stage.activities.payments
+    fakes.troubles[step] = down
+    fakes.settled = ["long"]
+    with environment.with_time_skipping_disabled():
+        if step == "prepare_batch":
+            handle = await stage.begin(BatchWorkflow.run, Batch("long", 1), "batch/long/1")
+        else:
+            handle = await stage.pay("long")
+        first = (await handle.describe()).run_id
+        await later(stage, handle, timedelta(minutes=8))
+        assert (await handle.describe()).run_id != first
+        assert await events(handle) < 200
+        fakes.troubles.clear()
+    await later(stage, handle)
+    await handle.result()
+    assert len(set(fakes.sent)) == 1
 
 
-async def test_a_batch_that_may_have_a_successor_does_not_continue_as_new() -> None:
+async def test_a_batch_that_may_have_a_successor_does_not_continue_as_new(
+    short_stage: Stage,
+) -> None:
     """It would begin with the batch that has come to its end, and leave the next one alone."""
-    async with AsyncExitStack() as stack:
-        short = "limit.historyCount.suggestContinueAsNew=100"
-        environment = await stack.enter_async_context(await time_skipping(short, skips=10_000))
-        stage = await staged(stack, environment)
-        fakes = stage.activities.payments
-        fakes.observations = [Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")]
-        fakes.troubles["fail_batch"] = down
-        fakes.removals = [FailBatchResult([], Batch("followed", 2, resubmitted=True))]
-        with environment.with_time_skipping_disabled():
-            handle = await stage.begin(BatchWorkflow.run, Batch("followed", 1), "batch/followed/1")
-            first = (await handle.describe()).run_id
-            await later(stage, handle, timedelta(minutes=8))
-            assert (await handle.describe()).run_id == first
-            fakes.troubles.clear()
-        await later(stage, handle)
-        await handle.result()
-        assert fakes.sent == ["hash-1", "hash-2"]
+    stage, environment = short_stage, short_stage.environment
+    fakes = stage.activities.payments
+    fakes.observations = [Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")]
+    fakes.troubles["fail_batch"] = down
+    fakes.removals = [FailBatchResult([], Batch("followed", 2, resubmitted=True))]
+    with environment.with_time_skipping_disabled():
+        handle = await stage.begin(BatchWorkflow.run, Batch("followed", 1), "batch/followed/1")
+        first = (await handle.describe()).run_id
+        await later(stage, handle, timedelta(minutes=8))
+        assert (await handle.describe()).run_id == first
+        fakes.troubles.clear()
+    await later(stage, handle)
+    await handle.result()
+    assert fakes.sent == ["hash-1", "hash-2"]

@@ -5,11 +5,11 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from api.app import create_app
 from api.middleware import PREFIX
 from api.openapi.descriptions import is_described, list_parameters, load_descriptions
+from tests.testkit.described_app import get_document
 
-DOCUMENT: dict[str, Any] = create_app().openapi()
+DOCUMENT: dict[str, Any] = get_document()
 OPERATIONS = {
     f"{method.upper()} {path.removeprefix(PREFIX)}": operation
     for path, operations in DOCUMENT["paths"].items()

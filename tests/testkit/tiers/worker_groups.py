@@ -7,6 +7,7 @@ by all of them. So the groups are told from the name of a test, which is all tha
 """
 
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.workermanage import WorkerController
 
-# Something is started for all tests of the folder.
+# Something is started for all tests of the folder, and stopped after the last of them.
 SHARED = ("tests/on_hold/",)
 # They need nothing but the stack of their worker, of which each worker would start one, and keep it to the end.
 ON_ONE_STACK = (
@@ -58,6 +59,21 @@ def pytest_xdist_make_scheduler(
 ) -> LoadScopeScheduling | None:
     """Take the place of the plugin's own groups; other ways of distributing are left alone."""
     return GroupScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+class SharedFolder(pytest.Package):
+    """
+    What a fixture of the scope `package` ends with. Without it a stack that is started for a folder would be
+    idle, which is a twelfth of a core, until the last test of the run has ended.
+    """
+
+    def setup(self) -> None:
+        """Import nothing: the folder is no package of Python."""
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    shared = any(f"{path.as_posix()}/".endswith(f"/{folder}") for folder in SHARED)
+    return SharedFolder.from_parent(parent, path=path) if shared else None
 
 
 def name_file(nodeid: str) -> str:

@@ -11,7 +11,7 @@ from psycopg import sql
 from devstack.generate.row_writers import RowBatch
 
 # Where so many rows are added, it is quicker to make the indexes anew.
-INDEXES_ABOVE = 50_000
+INDEXES_ABOVE = 20_000
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 _SETTINGS = (
     "SET LOCAL session_replication_role = replica",
