@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.integration.delivery_notices import DeliveryNotices
 from activities.integration.delivery_poster import DeliveryPoster
-from activities.integration.first_attempts import await_tried
+from activities.integration.first_attempts import wait_until_tried
 from activities.integration.receiver_limits import ReceiverLimits
 from adapters.postgres.database import Database
 from adapters.postgres.integration.due_deliveries import PendingDelivery
@@ -45,7 +45,7 @@ class WebhookActivitiesImpl(WebhookActivities, DeliveryActivities):
 
     @activity.defn
     async def try_deliveries(self, outage_id: str) -> TriedDeliveries:
-        return await await_tried(
+        return await wait_until_tried(
             self.database, self.notices, outage_id, TRIED_WITHIN_SECONDS, RECHECK_SECONDS
         )
 

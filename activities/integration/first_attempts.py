@@ -26,12 +26,12 @@ class FirstAttemptActivitiesImpl(FirstAttemptActivities):
 
     @activity.defn
     async def await_first_attempts(self, outage_id: str) -> TriedDeliveries:
-        return await await_tried(
+        return await wait_until_tried(
             self.database, self.notices, outage_id, AT_ONCE_SECONDS, LOOK_SECONDS
         )
 
 
-async def await_tried(
+async def wait_until_tried(
     database: Database,
     notices: DeliveryNotices,
     outage_id: str,
