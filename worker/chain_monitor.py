@@ -170,7 +170,7 @@ class ChainMonitor:
         owed = dict.fromkeys(keys.default_treasuries, 0)
         owed |= {each.address: each.unsigned_stroops for each in known if each.is_used}
         return owed, [
-            Trouble(TroubleCode.TREASURY_KEY_NOT_HELD, keys.describe_unheld(each), each)
+            Trouble(TroubleCode.TREASURY_KEY_MISSING, keys.describe_unheld(each), each)
             for each in owed
             if each not in keys.treasuries
         ]

@@ -29,7 +29,7 @@ class TroubleCode(StrEnum):
     TREASURY_NO_TRUSTLINE = "treasury_no_trustline"
     TREASURY_NOT_AUTHORIZED = "treasury_not_authorized"
     TREASURY_SHORT = "treasury_short"
-    TREASURY_KEY_NOT_HELD = "treasury_key_not_held"
+    TREASURY_KEY_MISSING = "treasury_key_missing"
     COMMITS_NOT_DURABLE = "commits_not_durable"
     CLAIM_UNCONFIRMED = "claim_unconfirmed"
     CHANNEL_AHEAD = "channel_ahead"

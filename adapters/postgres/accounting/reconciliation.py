@@ -71,10 +71,8 @@ async def list_gaps(connection: AsyncConnection) -> list[Gap]:
 async def save_transfers(connection: AsyncConnection, page: ChainPage) -> None:
     """Save the transfers of a page; another reader writes the same rows."""
     if page.transfers:
-        rows = [
-            {name: getattr(transfer, name) for name in ChainTransfer.__slots__}
-            for transfer in page.transfers
-        ]
+        names = ChainTransfer.__slots__
+        rows = [{name: getattr(each, name) for name in names} for each in page.transfers]
         await connection.execute(upsert(chain_transfers).on_conflict_do_nothing(), rows)
 
 

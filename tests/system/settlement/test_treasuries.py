@@ -78,7 +78,7 @@ async def wait_for_seed(api: httpx.AsyncClient, waiting: list[str]) -> None:
         return {each.get("reason_code") for each in found} == {"key_not_held"}
 
     async def missing() -> bool:
-        return "treasury_key_not_held" in (await api.get("/health/readiness")).text
+        return "treasury_key_missing" in (await api.get("/health/readiness")).text
 
     await wait_until(blocked, "the payments wait for the seed", 60)
     await wait_until(missing, "readiness names the treasury", 60)
