@@ -236,13 +236,14 @@ def derive_payment_id(network: str, agreement: str, outage_id: str, revision: in
 
 def derive_number(passphrase: str, installation: UUID, outage_id: str, revision: int) -> int:
     """
-    Return the number of a payment on the chain, from 1 to 2^63 - 1: the upper 63 bits of the SHA-256 of
-    the canonical JSON of [passphrase of the network, installation, outage, revision].
-
-    It is derived and not counted, because a restored database would count anew: what the chain has seen
-    under a number is then of this payment alone, whatever became of the database.
+    Return the number of a payment on the chain, from 1 to 2^63 - 1: the upper 63 bits of the SHA-256 of the canonical
+    JSON of [passphrase of the network, installation, outage, revision]. It is derived and not counted, because a
+    restored database would count anew: what the chain has seen under a number is then of this payment alone.
     """
-    content = canonicalize([passphrase, str(installation), outage_id, revision])
+    return digest_number(canonicalize([passphrase, str(installation), outage_id, revision]))
+
+
+def digest_number(content: bytes) -> int:
     return int.from_bytes(hashlib.sha256(content).digest()[:8]) >> 1 or 1
 
 
