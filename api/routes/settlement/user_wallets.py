@@ -68,20 +68,20 @@ async def create_wallet(
     """Create an account for a user of a test network; 200 with the wallet they have, if they have one."""
     _refuse_public(engine, "takes accounts whose owners have made their keys themselves: link one")
     made = await create(engine.database, CreateWallet(body.user_id, asked, datetime.now(UTC)))
-    shown = CreatedWalletView(
-        user_id=body.user_id,
-        public_key=made.address,
-        # Nobody has paid an account of a moment ago; the network, asked in vain, would have its seed lost.
-        funded=False,
-        trustline_ready=False,
-        message=KEPT if made.seed else HAS_ONE,
-        secret_seed=made.seed,
-    )
+    # Nobody has paid an account of a moment ago; the network, asked in vain, would have its seed lost.
+    funded = ready = False
     if made.known is not None:
         response.status_code = 200
         read = await wallet_commands.read_wallet(engine, made.address)
-        shown.funded, shown.trustline_ready = read.funded, read.trustline
-    return shown
+        funded, ready = read.funded, read.trustline
+    return CreatedWalletView(
+        user_id=body.user_id,
+        public_key=made.address,
+        funded=funded,
+        trustline_ready=ready,
+        message=KEPT if made.seed else HAS_ONE,
+        secret_seed=made.seed,
+    )
 
 
 @router.post("/link", responses=declare_problems(409))
