@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_b40e0a0f94ea"
+revision = "0001_1b76f40f6bc6"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -895,6 +895,16 @@ def upgrade() -> None:
         info={"rows_are_deleted": True},
     )
     op.create_index(
+        "ix_wallet_registrations_listing",
+        "wallet_registrations",
+        [
+            sa.literal_column("registered_at DESC"),
+            sa.literal_column("address DESC"),
+            sa.literal_column("owner DESC"),
+        ],
+        unique=False,
+    )
+    op.create_index(
         "ix_wallet_registrations_owner", "wallet_registrations", ["owner"], unique=False
     )
     op.create_index(
@@ -1001,6 +1011,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_api_keys_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
+    )
+    op.create_index(
+        "ix_api_keys_listing",
+        "api_keys",
+        [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
     )
     op.create_index("ix_api_keys_name", "api_keys", ["name"], unique=False)
     op.create_table(
