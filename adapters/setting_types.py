@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from domain import money
 from domain.errors import Invalid
 from domain.money import convert_to_stroops
-from domain.settlement.wallets import check_address
+from domain.settlement.owners.wallets import check_address
 from domain.sla.execution_modes import ExecutionMode
 
 # Whatever driver it names, ours is used.

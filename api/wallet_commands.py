@@ -6,7 +6,7 @@ from uuid import uuid4
 from adapters.postgres import unit_of_work
 from api.dependencies import ANSWER_WITHIN, Engine
 from domain.settlement.owners.registrations import ChallengeWalletInput
-from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
+from domain.settlement.owners.wallets import Challenge, Readiness, SignedChallenge
 from workflows.wallets import (
     ChallengeWalletWorkflow,
     FundWalletWorkflow,

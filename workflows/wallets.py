@@ -14,7 +14,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from domain.settlement.owners.registrations import ChallengeWalletInput
-from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
+from domain.settlement.owners.wallets import Challenge, Readiness, SignedChallenge
 
 Message = TypeVar("Message")
 Answer = TypeVar("Answer")

@@ -8,7 +8,7 @@ from adapters.postgres.database import Database
 from adapters.stellar.accounts.wallets import WalletAccounts, fund_account
 from domain.errors import Conflict
 from domain.settlement.owners.registrations import ChallengeWalletInput
-from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
+from domain.settlement.owners.wallets import Challenge, Readiness, SignedChallenge
 from services.settlement.wallets.prove_wallet import ProveWallet, prove_wallet
 from services.settlement.wallets.record_readiness import record_readiness
 from services.settlement.wallets.store_challenge import store_challenge

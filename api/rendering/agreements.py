@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.bodies import Body, Instant, Services, Text
 from api.parsing import patterns
-from domain.settlement.wallets import check_address
+from domain.settlement.owners.wallets import check_address
 from domain.sla.agreements.agreements import Agreement
 from domain.sla.agreements.versions import AgreementVersion, Coverage, PublishedVersion
 from domain.sla.policies import BEGINNING_OF_TIME

@@ -5,7 +5,7 @@ from functools import lru_cache
 from uuid import UUID
 
 from domain.digests import canonicalize
-from domain.settlement.payments import digest_number
+from domain.settlement.payments import make_number
 
 # So many revisions may have been paid that are newer than the one on record.
 REVISIONS_AHEAD = 8
@@ -19,4 +19,4 @@ def list_other_numbers(
     revisions = (*range(1, revision), *range(revision + 1, revision + 1 + REVISIONS_AHEAD))
     # What they have in common is written once: this is asked for each payment.
     common = canonicalize([passphrase, str(installation), outage_id]).removesuffix(b"]")
-    return tuple((other, digest_number(b"%b,%d]" % (common, other))) for other in revisions)
+    return tuple((other, make_number(b"%b,%d]" % (common, other))) for other in revisions)

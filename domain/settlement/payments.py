@@ -240,10 +240,10 @@ def derive_number(passphrase: str, installation: UUID, outage_id: str, revision:
     JSON of [passphrase of the network, installation, outage, revision]. It is derived and not counted, because a
     restored database would count anew: what the chain has seen under a number is then of this payment alone.
     """
-    return digest_number(canonicalize([passphrase, str(installation), outage_id, revision]))
+    return make_number(canonicalize([passphrase, str(installation), outage_id, revision]))
 
 
-def digest_number(content: bytes) -> int:
+def make_number(content: bytes) -> int:
     return int.from_bytes(hashlib.sha256(content).digest()[:8]) >> 1 or 1
 
 

@@ -20,7 +20,7 @@ from adapters.postgres.tables import (
 from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict, NotFound
 from domain.settlement.approvals import UNSIGNED
-from domain.settlement.wallets import (
+from domain.settlement.owners.wallets import (
     Challenge,
     Payout,
     PayoutRecord,

@@ -17,7 +17,7 @@ from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing.soroban_transfers import Asset
 from domain.errors import ChainUnavailable, Conflict, Invalid
-from domain.settlement.wallets import (
+from domain.settlement.owners.wallets import (
     CHALLENGE_SECONDS,
     Challenge,
     Readiness,

@@ -49,9 +49,9 @@ class ClosingTime:
 
     def project(self, ledger: int, seconds: float) -> "ClosingTime":
         """Return when a later ledger closes, if all take so many seconds; that is known less exactly."""
-        later, doubt = (ledger - self.ledger) * seconds, EXACTNESS * LOOK_EVERY_SECONDS
+        later, margin = (ledger - self.ledger) * seconds, EXACTNESS * LOOK_EVERY_SECONDS
         return ClosingTime(
-            ledger, self.after + later - doubt, self.before + later + doubt, self.regular
+            ledger, self.after + later - margin, self.before + later + margin, self.regular
         )
 
 

@@ -31,7 +31,7 @@ from domain.access.principals import Principal
 from domain.digests import derive_id
 from domain.errors import Forbidden
 from domain.requests import Request as Asking
-from domain.settlement.wallets import check_address
+from domain.settlement.owners.wallets import check_address
 from services.access.people.change_password import ChangePassword
 from services.access.people.change_password import change_password as change_it
 from services.access.people.change_person import ChangePerson, change_person

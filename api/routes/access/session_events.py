@@ -24,7 +24,7 @@ REASONS = {
 }
 STREAMS_A_SESSION_MAX, STREAMS_A_PERSON_MAX = 20, 40
 # The others are for requests: a stream keeps its connection.
-STREAMS_SHARE = 0.5
+STREAMS_FRACTION = 0.5
 
 
 @router.get(
@@ -41,7 +41,7 @@ async def stream_session_events(engine: Running, caller: Caller) -> StreamingRes
     own, person_id = len(watch.listeners.get(session_id, ())), caller.person_id or ""
     if own >= STREAMS_A_SESSION_MAX or watch.people[person_id] >= STREAMS_A_PERSON_MAX:
         raise TooMany("too many of your pages listen already: close some", 30)
-    if watch.count >= engine.settings.api_connections_max * STREAMS_SHARE:
+    if watch.count >= engine.settings.api_connections_max * STREAMS_FRACTION:
         raise TooMany("too many pages of everybody's listen already: come again later", 30)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(

@@ -16,7 +16,7 @@ from api.dependencies import Asked, Database, Running
 from api.parsing import patterns
 from api.responses import declare_problems
 from domain.access.permissions import Permission
-from domain.settlement.wallets import Payout, PayoutRole, check_address, compute_effective_at
+from domain.settlement.owners.wallets import Payout, PayoutRole, check_address, compute_effective_at
 from services.settlement.payouts.cancel_payout import CancelPayout
 from services.settlement.payouts.cancel_payout import cancel_payout as cancel
 from services.settlement.payouts.change_payout import ChangePayout

@@ -24,7 +24,7 @@ from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict
 from domain.money import format_amount
-from domain.settlement.wallets import check_address, is_address_like
+from domain.settlement.owners.wallets import check_address, is_address_like
 from services.settlement.wallets.create_wallet import CreateWallet
 from services.settlement.wallets.create_wallet import create_wallet as create
 from services.settlement.wallets.register_wallet import RegisterWallet, register_wallet

@@ -20,7 +20,7 @@ from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict, NotFound
 from domain.settlement.owners.registrations import ChallengeWalletInput
-from domain.settlement.wallets import (
+from domain.settlement.owners.wallets import (
     SignedChallenge,
     WalletRecord,
     check_address,

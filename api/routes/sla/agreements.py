@@ -19,7 +19,7 @@ from api.responses import declare_problems
 from api.views import CursorPageView
 from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING, Scope
-from domain.settlement.wallets import Readiness
+from domain.settlement.owners.wallets import Readiness
 from domain.sla.policies import BEGINNING_OF_TIME
 from services.sla.agreements.check_treasuries import read_unknown
 from services.sla.agreements.create_agreement import CreateAgreement

@@ -8,7 +8,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets
 from domain.audit import make_audit_entry
 from domain.requests import Request
-from domain.settlement.wallets import PayoutRole
+from domain.settlement.owners.wallets import PayoutRole
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from domain.access.scopes import EVERYTHING
 from domain.audit import make_audit_entry
 from domain.digests import derive_id, format_instant
 from domain.requests import Request
-from domain.settlement.wallets import Payout, Readiness, check_payout
+from domain.settlement.owners.wallets import Payout, Readiness, check_payout
 from domain.sla.agreements.agreements import check_payee
 from services.settlement.approvals.void_approvals import void_approvals_within
 

@@ -9,7 +9,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement.owners import registrations
 from domain.access.scopes import EVERYTHING
 from domain.requests import Request
-from domain.settlement.wallets import WalletRecord, encode_key
+from domain.settlement.owners.wallets import WalletRecord, encode_key
 from services.settlement.wallets.register_wallet import RegisterWallet, register_wallet_within
 
 

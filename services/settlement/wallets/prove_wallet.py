@@ -8,7 +8,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets
 from adapters.postgres.settlement.owners import registrations
 from domain.audit import make_audit_entry, make_engine_request
-from domain.settlement.wallets import Readiness
+from domain.settlement.owners.wallets import Readiness
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets
-from domain.settlement.wallets import Readiness
+from domain.settlement.owners.wallets import Readiness
 
 
 async def record_readiness(database: Database, read: Readiness) -> None:

@@ -2,7 +2,7 @@
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets
-from domain.settlement.wallets import Challenge
+from domain.settlement.owners.wallets import Challenge
 
 
 async def store_challenge(database: Database, given: Challenge, owner: str) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.database import Database
 from adapters.postgres.sla.agreements import agreements, treasuries
-from domain.settlement.wallets import Readiness, check_payer
+from domain.settlement.owners.wallets import Readiness, check_payer
 from domain.sla.agreements.agreements import check_unpaid
 
 

@@ -15,7 +15,7 @@ from domain.audit import make_audit_entry
 from domain.errors import Conflict, Invalid, NotFound
 from domain.payloads import describe_agreement_version
 from domain.requests import Request
-from domain.settlement.wallets import Readiness, check_payout
+from domain.settlement.owners.wallets import Readiness, check_payout
 from domain.sla.agreements.agreements import Agreement, check_payees
 from domain.sla.agreements.parties import PartyKind
 from domain.sla.agreements.versions import (

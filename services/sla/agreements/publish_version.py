@@ -14,7 +14,7 @@ from domain.audit import make_audit_entry
 from domain.errors import Invalid, PreconditionFailed
 from domain.payloads import describe_agreement_version
 from domain.requests import Request
-from domain.settlement.wallets import Readiness
+from domain.settlement.owners.wallets import Readiness
 from domain.sla.agreements.versions import (
     AgreementVersion,
     check_agreement_version,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.sla import attestations, outage_contexts, outages
-from adapters.postgres.sla.bulk.judgement_rows import make_judgements
+from adapters.postgres.sla.bulk.judgements import make_judgements
 from domain.errors import Refused, TryAgain
 from domain.settlement.payments import JudgeOutageResult
 from domain.sla.outages import JudgeOutageInput, OutageStatus, Resolution

@@ -28,8 +28,8 @@ from domain.settlement.attempts import (
 )
 from domain.settlement.batches import Batch, EmptyBatch
 from domain.settlement.owners.registrations import Registration
+from domain.settlement.owners.wallets import Payout, PayoutRole
 from domain.settlement.payments import Payment, PaymentStatus
-from domain.settlement.wallets import Payout, PayoutRole
 from services.settlement.batches.read_batch import read_batch
 from services.settlement.batches.store_batch_envelope import store_batch_envelope
 from services.settlement.payments.confirm_from_chain import ConfirmFromChain, confirm_from_chain

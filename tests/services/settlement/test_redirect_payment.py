@@ -23,8 +23,8 @@ from domain.reasons import Reason, ReasonCode
 from domain.settlement.allocations import make_single_transfer
 from domain.settlement.attempts import ObservedAttempt, Prepared, Redirected, SettlementRail
 from domain.settlement.owners.registrations import Registration
+from domain.settlement.owners.wallets import Payout, PayoutRole
 from domain.settlement.payments import Payment, PaymentStatus
-from domain.settlement.wallets import Payout, PayoutRole
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.verdicts import Severity
 from services.settlement.attempts.release_reservation import release_reservation

@@ -146,7 +146,7 @@ async def test_of_many_resolves_at_once_one_is_answered_and_the_others_learn_of_
     assert "is disputable and cannot be resolved" in refused.json()["detail"]
 
 
-async def test_of_two_decisions_at_the_deadline_what_is_told_is_what_is_paid(
+async def test_of_two_decisions_at_the_deadline_the_answer_is_what_is_paid(
     api: httpx.AsyncClient, seed: int
 ) -> None:
     luck = random.Random(seed)
@@ -168,15 +168,15 @@ async def test_of_two_decisions_at_the_deadline_what_is_told_is_what_is_paid(
             codes = [answer.status_code for answer in answers]
             assert sorted(codes) in ([200, 409], [409, 409]), [each.text for each in answers]
             await wait_for_lifecycle(api, outage_id, "closed", 60)
-            held = (await api.get(path)).json()["status"]
-            assert held == {(200, 409): "rejected", (409, 200): "resolved"}.get(
+            decided = (await api.get(path)).json()["status"]
+            assert decided == {(200, 409): "rejected", (409, 200): "resolved"}.get(
                 (codes[0], codes[1]), "expired"
             )
             paid = (await api.get("/payments", params={"outage_id": outage_id})).json()["items"]
             # A penalty of the first verdict, or a reward of the second: one payment in any case.
-            wanted = ("reward", 1125, 2) if held == "resolved" else ("penalty", 1000, 1)
+            wanted = ("reward", 1125, 2) if decided == "resolved" else ("penalty", 1000, 1)
             assert [(each["type"], each["amount"], each["revision"]) for each in paid] == [wanted]
-            print(f"{held}: {codes}")
+            print(f"{decided}: {codes}")
 
 
 async def test_the_same_resolve_asked_at_once_and_again_has_one_answer(

@@ -18,7 +18,7 @@ from domain.access.api_keys import KeyRecord
 from domain.access.people import Person
 from domain.access.permissions import Role
 from domain.access.scopes import EVERYTHING
-from domain.settlement.wallets import Payout, PayoutRole
+from domain.settlement.owners.wallets import Payout, PayoutRole
 from tests.testkit.access.browser import add_person
 from tests.testkit.api_client import (
     AT_ONCE,

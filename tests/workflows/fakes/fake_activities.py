@@ -15,7 +15,7 @@ from domain.analytics.snapshots import TakeSnapshotInput, TakeSnapshotResult
 from domain.deliveries import Delivery, DeliveryStatus, TriedDeliveries, compute_pause
 from domain.errors import Conflict
 from domain.settlement.owners.registrations import ChallengeWalletInput
-from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
+from domain.settlement.owners.wallets import Challenge, Readiness, SignedChallenge
 from domain.sla.attestations import (
     Attestation,
     Attested,

@@ -16,8 +16,8 @@ from temporalio.testing import WorkflowEnvironment
 from domain.deliveries import Delivery, TriedDeliveries
 from domain.errors import Conflict
 from domain.settlement.owners.registrations import ChallengeWalletInput
+from domain.settlement.owners.wallets import SignedChallenge
 from domain.settlement.payments import JudgeOutageResult, Receipt
-from domain.settlement.wallets import SignedChallenge
 from domain.sla.attestations import Call, CallStatus
 from domain.sla.disputes import Dispute, DisputeDecision, Review
 from domain.sla.outages import (

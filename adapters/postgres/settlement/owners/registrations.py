@@ -30,7 +30,7 @@ from adapters.postgres.tables import (
 from domain.access.scopes import Scope
 from domain.errors import Conflict, NotFound
 from domain.settlement.owners.registrations import Registration
-from domain.settlement.wallets import WalletRecord
+from domain.settlement.owners.wallets import WalletRecord
 
 _OF = wallet_registrations.c
 _REGISTERED = {"owner", "party", "registered_at", "proven_at"}

@@ -10,7 +10,7 @@ from adapters.stellar.accounts.wallets import HOME_DOMAIN, WalletAccounts
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing.soroban_transfers import Asset
 from domain.errors import Invalid
-from domain.settlement.wallets import SignedChallenge
+from domain.settlement.owners.wallets import SignedChallenge
 from stellar_sandbox.testing.accounts import CONTRACT, PASSPHRASE, USDC, derive_keypair
 from tests.adapters.stellar.accounts.test_wallets import sign_challenge
 from tests.adapters.stellar.conftest import OPERATOR

@@ -9,7 +9,7 @@ from adapters.stellar.accounts.wallets import WalletAccounts
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing.soroban_transfers import Asset
 from domain.errors import Conflict
-from domain.settlement.wallets import SignedChallenge
+from domain.settlement.owners.wallets import SignedChallenge
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import CONTRACT, PASSPHRASE, SHOP, USDC, derive_keypair
 from tests.adapters.stellar.conftest import OPERATOR, plan_faults

@@ -42,13 +42,13 @@ async def _measured(found: Found, rows: int, quiet: bool) -> dict[str, Any]:
             "target_rows_a_second": round(TARGETS[mode]),
             "cpu_ms_a_row": cpu,
         }
-        share = None
+        fraction = None
         if mode is ImportMode.DECLARE:
-            share = report[name]["of_bare_starts"] = round(
+            fraction = report[name]["of_bare_starts"] = round(
                 times.rows_a_second / bare["a_second"], 2
             )
         if not quiet:
-            _show(name, times, cpu, share)
+            _show(name, times, cpu, fraction)
     return report
 
 
@@ -73,8 +73,8 @@ async def _measure_bare(found: Found, rows: int, quiet: bool) -> dict[str, Any]:
     return {"a_second": rate, "cpu_ms": cpu}
 
 
-def _show(name: str, times: ImportTimes, cpu: dict[str, float], share: float | None) -> None:
-    reached = "" if share is None else f", {share:g} of the bare starts"
+def _show(name: str, times: ImportTimes, cpu: dict[str, float], fraction: float | None) -> None:
+    reached = "" if fraction is None else f", {fraction:g} of the bare starts"
     print(
         f"{name}: {times.imported:,} of {times.rows:,} rows ({times.file_bytes / 1e6:.1f} MB) in {times.seconds:g} s, "
         f"{times.rows_a_second:,.0f} a second{reached}; {times.upload_seconds:g} s of them until the file was stored"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from stellar_sdk import Keypair, MuxedAccount, StrKey
 
 from domain.errors import Conflict, Invalid
-from domain.settlement.wallets import Readiness, check_address, check_payout
+from domain.settlement.owners.wallets import Readiness, check_address, check_payout
 from tests.testkit.settlement.payment_factory import NOW
 
 GOOD = Keypair.from_raw_ed25519_seed(b"a good account".ljust(32, b".")).public_key
