@@ -31,7 +31,6 @@ durations: .venv/ready ## measure every tier anew: tests/durations.json
 soak: .venv/ready ## hours: 20,000 schedules, fresh searches, 50 deaths at each point, 10,000 settlements under faults
 	@SCHEDULES=20000 KILLS=50 OUTAGES=1000 AGREEMENTS=100 $(BIN)/python -m pytest tests/soak tests/test_exactly_once.py tests/simulation/recovery/test_recovery_schedules.py tests/system/settlement/test_failpoints.py tests/system/settlement/test_two_signers.py $(ARGS)
 	@FRESH=1 $(PYTEST) 2 --tier unit $(ARGS)
-	@FRESH=1 $(BIN)/python -m pytest tests/adapters/postgres/accounting/test_journal.py $(ARGS)
 	@EVENTS=1000 $(BIN)/python -m pytest tests/system/test_deliveries.py $(ARGS)
 	@IDEMPOTENCY_KEYS=200 SCHEMATHESIS_EXAMPLES=30 $(BIN)/python -m pytest tests/system/test_idempotency.py tests/system/test_documented_answers.py $(ARGS)
 	@$(BIN)/apexchainx soak
