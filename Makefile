@@ -34,7 +34,6 @@ soak: .venv/ready ## hours: 20,000 schedules, fresh searches, 50 deaths at each 
 	@REPEAT=20 CROWDS=40 $(BIN)/python -m pytest tests/system/settlement/test_restored_databases.py tests/system/settlement/test_lying_nodes.py tests/system/settlement/test_copies.py \
 		tests/system/sla/test_ended_workflows.py tests/system/sla/test_crowded_outages.py tests/system/test_settling.py $(ARGS)
 	@FRESH=1 $(PYTEST) 2 --tier unit $(ARGS)
-	@FRESH=1 $(BIN)/python -m pytest tests/adapters/postgres/accounting/test_journal.py $(ARGS)
 	@EVENTS=1000 $(BIN)/python -m pytest tests/system/test_deliveries.py $(ARGS)
 	@IDEMPOTENCY_KEYS=200 SCHEMATHESIS_EXAMPLES=30 $(BIN)/python -m pytest tests/system/test_idempotency.py tests/system/test_documented_answers.py $(ARGS)
 	@$(BIN)/apexchainx soak

@@ -57,7 +57,9 @@ plain = st.recursive(
     | st.integers(-INTEGER_MAX, INTEGER_MAX)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(characters),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(characters), inner),
+    lambda inner: (
+        st.lists(inner, max_size=5) | st.dictionaries(st.text(characters), inner, max_size=5)
+    ),
     max_leaves=12,
 )
 

@@ -4,7 +4,6 @@ at the same time: every invariant holds after each, and an invalid posting is re
 """
 
 import asyncio
-import os
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -45,10 +44,6 @@ from domain.sla.verdicts import PaymentType
 from tests.testkit import stacks
 
 PAYMENTS, WRITERS, ROUNDS = 3, 8, 12
-# Of 25 moves each. A journal that takes a release or a settlement twice, or what is not reserved, fails within the first
-# few; `make soak` plays more, and others each time.
-FRESH = "FRESH" in os.environ
-SEQUENCES = 60 if FRESH else 30
 NUMBERS = count(1)
 # The invariants of the journal alone; the others are about payments and their attempts.
 OWN = set(Invariant) - {
@@ -206,10 +201,10 @@ def machine(stack: Stack, scratch: Database) -> Iterator[type[ObligationMachine]
 
 async def _run_in_thread(work: type[ObligationMachine]) -> None:
     plan = settings(
-        max_examples=SEQUENCES,
+        max_examples=60,
         stateful_step_count=25,
         deadline=None,
-        derandomize=not FRESH,
+        derandomize=True,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
