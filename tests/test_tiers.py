@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -68,6 +68,47 @@ def test_what_only_a_soak_plays_is_in_no_tier(tier: str) -> None:
 )
 def test_a_file_stays_together_unless_its_tests_are_apart(nodeid: str, group: str) -> None:
     assert worker_groups.name_group(nodeid) == group
+
+
+class Worker:
+    """Takes what it is given; it runs a test once it knows the next one, or that there is none."""
+
+    def __init__(self, name: str) -> None:
+        self.gateway = SimpleNamespace(id=name)
+        self.shutting_down = False
+        self.given: list[int] = []
+        self.done = 0
+
+    def send_runtest_some(self, tests: list[int]) -> None:
+        self.given += tests
+
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+    def can_run(self) -> bool:
+        return self.done + (not self.shutting_down) < len(self.given)
+
+
+def test_a_group_waits_for_a_worker_that_needs_it() -> None:
+    options = {"tx": ["popen", "popen"], "loadscopereorder": False}
+    config = SimpleNamespace(getvalue=options.get, option=SimpleNamespace(**options))
+    scheduler = worker_groups.GroupScheduling(cast(pytest.Config, config))
+    sizes = {"a.py": 3, "b.py": 1, "c.py": 2, "d.py": 1, "e.py": 1}
+    tests = [f"{file}::{n}" for file, size in sizes.items() for n in range(size)]
+    workers = [Worker("one"), Worker("two")]
+    for worker in workers:
+        scheduler.add_node(cast(Any, worker))
+    for worker in workers:
+        scheduler.add_node_collection(cast(Any, worker), tests)
+    scheduler.schedule()
+    while ready := [worker for worker in workers if worker.can_run()]:
+        worker = ready[0]
+        worker.done += 1
+        scheduler.mark_test_complete(cast(Any, worker), worker.given[worker.done - 1])
+        if workers[0].done == 1:
+            assert workers[0].given == [0, 1, 2], "two tests of its group are left"
+    assert sorted(workers[0].given + workers[1].given) == list(range(len(tests)))
+    assert [len(worker.given) - worker.done for worker in workers] == [0, 0]
 
 
 def test_a_run_that_scatters_a_file_over_its_workers_says_so() -> None:
