@@ -79,7 +79,7 @@ def test_a_process_that_does_not_sign_refuses_a_seed(
             refused()
         assert str(end.value).startswith(f"Cannot start. {name}: this process signs nothing")
         assert SEED not in str(end.value)
-    assert len(SEEDS) == 5
+    assert len(SEEDS) == 6
 
 
 @pytest.mark.parametrize(

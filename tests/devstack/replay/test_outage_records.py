@@ -41,7 +41,7 @@ def test_a_record_becomes_a_declaration() -> None:
     ("change", "reason"),
     [
         ({"resolved_at": None}, "resolved_at: is missing"),
-        ({"resolved_at": "2024-03-01T10:00:00Z"}, "resolved_at: must be after started_at"),
+        ({"resolved_at": "2024-03-01T10:00:00Z"}, "resolved_at: must be after the outage began"),
         ({"resolved_at": "2124-03-01T10:00:00Z"}, "resolved_at: is in the future"),
         ({"resolved_at": "yesterday"}, "resolved_at: 'yesterday' is not an instant"),
         ({"started_at": "2024-03-01T10:00:00"}, "started_at: must carry a time zone"),
