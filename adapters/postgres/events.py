@@ -23,8 +23,8 @@ from domain.digests import format_instant
 from domain.errors import Invalid
 from domain.events import Event, FeedEvent
 
-# The audit entries; the events of each new one, numbered within their outage; and a delivery of each event to every
-# subscription for its type, paused ones too, which whoever dispatches finds due.
+# The audit entries; the events of each new one that no other entry has published, numbered within their outage; and a
+# delivery of each event to every subscription for its type, paused ones too, which whoever dispatches finds due.
 _PUBLICATION = """
     entry AS (
         INSERT INTO audit_entries (
@@ -45,6 +45,7 @@ _PUBLICATION = """
             place int, entry_id text, id text, type text, outage_id text, occurred_at timestamptz,
             data jsonb
         ) ON e.entry_id = entry.id
+        WHERE NOT EXISTS (SELECT FROM events AS known WHERE known.id = e.id)
     ), counted AS (
         INSERT INTO event_counts AS c (outage_id, last)
         SELECT outage_id, count(*) FROM new

@@ -73,7 +73,7 @@ async def test_a_file_is_settled_once_however_often_it_is_played(stack: Stack, f
     assert (counts["met"], counts["rewards_usdc"]) == (3, 750 * 2 + 750 * 3 / 2 + 750)
     assert (counts["violated"], counts["penalties_usdc"]) == (2, 50 * (10 + 20))
     assert counts["journal_sum_stroops"] == 0
-    after = "resolved_at: must be after started_at (2024-03-01T10:00:00+00:00), not "
+    after = "resolved_at: must be after the outage began, at 2024-03-01T10:00:00+00:00, not "
     assert [refusal["reason"] for refusal in counts["refusals"]] == [
         "resolved_at: is missing",
         after + "2024-03-01T10:00:00+00:00",
