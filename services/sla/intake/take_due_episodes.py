@@ -14,5 +14,5 @@ async def take_due_episodes(
     database: Database, at: datetime, limit: int
 ) -> list[tuple[Episode, int]]:
     """Return each with how often it was tried before. What is taken and not concluded is due again."""
-    async with database.autocommit() as connection:
+    async with database.transaction() as connection:
         return await episodes.take_due(connection, at, LEASE, limit)
