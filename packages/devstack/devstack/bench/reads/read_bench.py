@@ -52,7 +52,7 @@ class MeasuredReads:
         self.latencies.setdefault(build, {}).setdefault(rows, {})[read] = measured
 
     @contextmanager
-    def time_part(self, name: str) -> Iterator[None]:
+    def note_part(self, name: str) -> Iterator[None]:
         """Note how long a part of the whole takes."""
         began = time.perf_counter()
         yield
@@ -71,15 +71,15 @@ async def measure(
         for rows in sizes:
             wanted = GenerationOptions(rows - filled, seed, filled + 1)
             for build in builds:
-                with measured.time_part(f"generating to {rows:,}, {build.name}"):
+                with measured.note_part(f"generating to {rows:,}, {build.name}"):
                     await asyncio.to_thread(generate, build.owner_url, wanted)
             filled = rows
             reader = _Reader(client, measured, rows, repetitions)
-            with measured.time_part(f"reads in turn among {rows:,}"):
+            with measured.note_part(f"reads in turn among {rows:,}"):
                 await reader.compare(builds)
-            with measured.time_part(f"every offered read among {rows:,}"):
+            with measured.note_part(f"every offered read among {rows:,}"):
                 await reader.read_everything(builds[0], combined=rows in (sizes[0], sizes[-1]))
-    with measured.time_part(f"{len(EXPORTED)} exports of {filled:,}"):
+    with measured.note_part(f"{len(EXPORTED)} exports of {filled:,}"):
         measured.exports += await _measure_exports(builds[0], filled)
     return measured
 

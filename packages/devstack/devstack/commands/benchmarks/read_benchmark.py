@@ -83,7 +83,7 @@ def _list_builds(data_dir: Path, baseline: Path | None) -> list[Build]:
 async def _measure_backfill(data_dir: Path, rows: int, measured: MeasuredReads) -> ImportTimes:
     """Import outages of the past into an empty database of this build, whose workers run."""
     (build,) = _list_builds(data_dir / "backfill", None)
-    with measured.time_part(f"a back-fill of {rows:,}, with the start of its stack"):
+    with measured.note_part(f"a back-fill of {rows:,}, with the start of its stack"):
         async with run_build(build, works=True) as running:
             return await import_bench.measure(running.url, KEY, rows, ImportMode.BACKFILL)
 
