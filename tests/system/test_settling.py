@@ -17,7 +17,7 @@ from adapters.stellar.rpc import ledger_entries
 from devstack.environment.stack import Stack
 from tests.testkit.accounting import chain_history
 from tests.testkit.accounting.break_factory import TreasuryIntruder
-from tests.testkit.api_client import AT_ONCE, TERMS, declare_outage, resolve_outage, wait_until
+from tests.testkit.api_client import AT_ONCE, TERMS, declare_outage, resolve_patiently, wait_until
 from tests.testkit.settlement.payment_factory import open_rail
 from tests.testkit.stacks import Stacks
 from tests.testkit.tiers.repetitions import count_rounds
@@ -88,7 +88,7 @@ async def wait_for_payment(caller: httpx.AsyncClient, outage_id: str, **wanted: 
 async def owe(caller: httpx.AsyncClient) -> str:
     """Have an outage judged that owes a penalty of 1000 USDC at once."""
     outage_id = await declare_outage(caller, policy=AT_ONCE)
-    await resolve_outage(caller, outage_id)
+    await resolve_patiently(caller, outage_id)
     return outage_id
 
 

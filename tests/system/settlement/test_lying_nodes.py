@@ -22,7 +22,7 @@ from tests.testkit.api_client import (
     AT_ONCE,
     TERMS,
     declare_outage,
-    resolve_outage,
+    resolve_patiently,
     wait_until,
 )
 from tests.testkit.processes.commands import run_command
@@ -64,7 +64,7 @@ async def plan(stack: Stack, *faults: Fault) -> None:
 async def owe(api: httpx.AsyncClient, count: int = 1) -> list[str]:
     outage_ids = [await declare_outage(api, policy=AT_ONCE) for _ in range(count)]
     for outage_id in outage_ids:
-        await resolve_outage(api, outage_id)
+        await resolve_patiently(api, outage_id)
     return outage_ids
 
 

@@ -27,7 +27,7 @@ from tests.testkit.api_client import (
     TERMS,
     declare_outage,
     make_unique_id,
-    resolve_outage,
+    resolve_patiently,
     wait_until,
 )
 from tests.testkit.recovery.backups import (
@@ -92,7 +92,7 @@ async def owe_outages(caller: httpx.AsyncClient, count: int, policy: str) -> lis
     found = []
     for place in range(count):
         outage_id = await declare_outage(caller, id=make_unique_id("RESTORED"), policy=policy)
-        await resolve_outage(caller, outage_id, 20 + place)
+        await resolve_patiently(caller, outage_id, 20 + place)
         found.append(outage_id)
     return found
 

@@ -18,7 +18,7 @@ from tests.testkit.api_client import (
     BRIEF,
     TERMS,
     declare_outage,
-    resolve_outage,
+    resolve_patiently,
     wait_for_lifecycle,
     wait_until,
 )
@@ -89,7 +89,7 @@ async def end_outages(api: httpx.AsyncClient, database: Database, client: Client
     declared = {end: await declare_outage(api) for end in ENDS}
     judged = {end: await declare_outage(api, policy=BRIEF) for end in ENDS}
     for end in ENDS:
-        await resolve_outage(api, judged[end])
+        await resolve_patiently(api, judged[end])
         for outage_id in (declared[end], judged[end]):
             await end_workflow(client, f"outage/{outage_id}", end)
     for outage_id in judged.values():
@@ -117,7 +117,7 @@ async def end_payments(api: httpx.AsyncClient, database: Database, client: Clien
         return found is not None and found[1] == "on_hold"
 
     for outage_id, end in zip(outage_ids, ENDS, strict=True):
-        await resolve_outage(api, outage_id)
+        await resolve_patiently(api, outage_id)
         await wait_until(partial(is_on_hold, outage_id), "the payment is on hold")
         await end_workflow(client, f"payment/{outage_id}/1", end)
     reason["action"] = "close"
