@@ -24,7 +24,6 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from domain.errors import Conflict, NotFound
-from domain.settlement.declarations import JudgedDeclaration
 from domain.settlement.payments import (
     CloseOutageInput,
     JudgeOutageResult,
@@ -33,6 +32,7 @@ from domain.settlement.payments import (
     Payment,
     Receipt,
 )
+from domain.settlement.starts.declarations import JudgedDeclaration
 from domain.sla import outage_rules, outages
 from domain.sla.disputes import DisputeDecision
 from domain.sla.outages import OutageStatus, RecordOutageResult, Resolution

@@ -13,7 +13,7 @@ from domain.errors import Invalid, Stop, TryAgain
 from domain.jobs.file_imports import PROBLEMS_MAX, PROBLEMS_SHOWN, ImportProgress
 from domain.jobs.jobs import JobStep, JobStopped
 from domain.requests import Request
-from domain.settlement.declarations import JudgedDeclaration
+from domain.settlement.starts.declarations import JudgedDeclaration
 from domain.sla.bulk.import_plans import ImportMode, ImportPlan
 from domain.sla.bulk.problem_files import (
     CONTENT_TYPE,

@@ -11,7 +11,7 @@ from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError
 
-from domain.settlement.declarations import JudgedDeclaration
+from domain.settlement.starts.declarations import JudgedDeclaration
 from domain.sla.outages import Declaration, RecordOutageResult
 from workflows.outages import OutageWorkflow
 from workflows.visibility.search_attributes import make_search_attributes

@@ -13,7 +13,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
-from domain.settlement.declarations import JudgedDeclaration
+from domain.settlement.starts.declarations import JudgedDeclaration
 from domain.sla.agreements.parts import OutagePart
 from domain.sla.outages import Declaration, RecordOutageResult
 

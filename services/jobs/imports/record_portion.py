@@ -9,7 +9,7 @@ from adapters.postgres.jobs import file_imports
 from domain.jobs.file_imports import ImportProgress, derive_import_id
 from domain.jobs.jobs import JobStep
 from domain.requests import Request
-from domain.settlement.declarations import JudgedDeclaration
+from domain.settlement.starts.declarations import JudgedDeclaration
 from domain.sla.bulk.import_plans import ImportMode, ImportPlan
 from domain.sla.bulk.problem_files import FileProblem
 from services.jobs.jobs.save_progress import save_progress_within

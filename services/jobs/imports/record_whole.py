@@ -11,8 +11,8 @@ from adapters.postgres.jobs import file_imports
 from domain.jobs.file_imports import ImportProgress, derive_import_id
 from domain.jobs.jobs import JobStep
 from domain.requests import Request
-from domain.settlement.declarations import JudgedDeclaration
 from domain.settlement.payments import JudgeOutageResult
+from domain.settlement.starts.declarations import JudgedDeclaration
 from domain.sla.bulk.import_plans import ImportMode, ImportPlan
 from services.jobs.jobs.save_progress import save_progress_within
 from services.sla.imports.plan_rows import PlannedRow, PlanRows, RowPlan, plan_rows_within

@@ -11,8 +11,8 @@ from adapters.postgres.sla.bulk.outage_rows import add_outages, make_outage_row
 from domain.audit import AuditEntry
 from domain.errors import Invalid, Refused, TryAgain
 from domain.events import Event
-from domain.settlement.declarations import JudgedDeclaration
 from domain.settlement.payments import JudgeOutageResult
+from domain.settlement.starts.declarations import JudgedDeclaration
 from domain.sla.agreements.bindings import Binding
 from domain.sla.agreements.parts import OutagePart
 from domain.sla.bulk.known_outages import name_request

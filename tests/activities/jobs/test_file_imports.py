@@ -23,7 +23,7 @@ from devstack.environment.stack import Stack
 from domain.access.scopes import EVERYTHING
 from domain.errors import Conflict, Invalid
 from domain.jobs.jobs import JobStep
-from domain.settlement.declarations import JudgedDeclaration
+from domain.settlement.starts.declarations import JudgedDeclaration
 from domain.sla.bulk.import_plans import ImportMode, ImportRule
 from domain.sla.outages import (
     Amendment,

@@ -1,0 +1,1 @@
+"""Whose wallets are."""
