@@ -7,7 +7,8 @@ from adapters.postgres.database import Database
 from devstack.generate.loading import Cursor
 from services.analytics.rollups.fold_changes import fold_changes
 
-PORTION = 10_000
+# Among a million that were just written, a statement may take long.
+PORTION = 2_500
 _NOTE = """
     INSERT INTO analytics_changes (outage_id) SELECT id FROM outages o
     WHERE NOT EXISTS (SELECT FROM analytics_contributions c WHERE c.outage_id = o.id)
