@@ -34,7 +34,7 @@ def declared(*kinds: type) -> set[str]:
 
 def test_every_activity_of_settlement_is_served() -> None:
     build_queue_spec = _build_settlement_spec(
-        PaymentActivitiesImpl(NOTHING, NOTHING),
+        PaymentActivitiesImpl(NOTHING, cast(Any, SimpleNamespace(passphrase="a network"))),
         BatchActivitiesImpl(NOTHING, NOTHING, NOTHING),
         AttestationActivitiesImpl(NOTHING, None),
         WalletActivitiesImpl(NOTHING, NOTHING, None),

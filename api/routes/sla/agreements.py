@@ -21,10 +21,10 @@ from domain.access.permissions import Permission
 from domain.access.scopes import EVERYTHING, Scope
 from domain.settlement.owners.wallets import Readiness
 from domain.sla.policies import BEGINNING_OF_TIME
-from services.sla.agreements.check_treasuries import read_unknown
 from services.sla.agreements.create_agreement import CreateAgreement
 from services.sla.agreements.create_agreement import create_agreement as create
 from services.sla.agreements.publish_version import PublishVersion, publish_version
+from services.sla.agreements.read_unknown_treasuries import read_unknown_treasuries
 
 router = APIRouter(prefix="/agreements", tags=["agreements"])
 WRITE = [require(Permission.POLICIES_WRITE)]
@@ -44,7 +44,7 @@ async def create_agreement(
         ours = await agreements.get_agreement(connection, default, EVERYTHING)
     wanted = body.agreement(ours)
     first = body.first_version(BEGINNING_OF_TIME)
-    new = await read_unknown(engine.database, [wanted.bond, wanted.pool])
+    new = await read_unknown_treasuries(engine.database, [wanted.bond, wanted.pool])
     read = await _read_accounts(engine, [wanted.provider, wanted.beneficiary])
     payers = await _read_accounts(engine, new)
     await create(engine.database, CreateAgreement(wanted, first, read, payers, asked, at))
@@ -129,7 +129,7 @@ async def publish_agreement_version(
     at = datetime.now(UTC)
     version = body.version(agreement, at)
     payers = await _read_accounts(
-        engine, await read_unknown(engine.database, [version.bond, version.pool])
+        engine, await read_unknown_treasuries(engine.database, [version.bond, version.pool])
     )
     wanted = PublishVersion(version, asked, at, condition.get_version(), payers)
     added = await publish_version(engine.database, wanted)

@@ -4,17 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.database import Database
-from adapters.postgres.sla.agreements import agreements, treasuries
+from adapters.postgres.sla.agreements import agreements
 from domain.settlement.owners.wallets import Readiness, check_payer
 from domain.sla.agreements.agreements import check_unpaid
-
-
-async def read_unknown(database: Database, named: Sequence[str | None]) -> list[str]:
-    """Return those that no agreement pays from yet: the network has to be asked about them."""
-    async with database.autocommit() as connection:
-        known = await treasuries.list_addresses(connection)
-    return sorted({each for each in named if each is not None} - known)
 
 
 async def check_treasuries_within(
