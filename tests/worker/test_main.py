@@ -21,7 +21,7 @@ from workflows.wallets import WalletActivities
 from workflows.webhooks import FirstAttemptActivities
 
 # Nothing is asked of it: only what is served is looked at.
-NOTHING = cast(Any, SimpleNamespace())
+NOTHING = cast(Any, SimpleNamespace(passphrase=""))
 
 
 def served(build_queue_spec: QueueSpec) -> set[str]:
@@ -34,7 +34,7 @@ def declared(*kinds: type) -> set[str]:
 
 def test_every_activity_of_settlement_is_served() -> None:
     build_queue_spec = _build_settlement_spec(
-        PaymentActivitiesImpl(NOTHING, cast(Any, SimpleNamespace(passphrase="a network"))),
+        PaymentActivitiesImpl(NOTHING, NOTHING),
         BatchActivitiesImpl(NOTHING, NOTHING, NOTHING),
         AttestationActivitiesImpl(NOTHING, None),
         WalletActivitiesImpl(NOTHING, NOTHING, None),
