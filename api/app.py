@@ -1,6 +1,5 @@
 """The HTTP facade: open the adapters, mount the routers, render every error the same way."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -146,7 +145,6 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.settings, app.state.documents = settings, {}
-    app.state.rendering = asyncio.Lock()
     app.state.prefix = prefix = settings.api_v1_prefix if settings else PREFIX
     app.state.exact_paths = list_exact_paths([noun.router for noun in NOUNS], prefix)
     guard_routes(noun.router for noun in NOUNS)

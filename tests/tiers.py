@@ -89,7 +89,7 @@ class Tier:
     test_seconds: float
 
 
-TIERS = {"unit": Tier(120, 10), "test": Tier(1300, 30), "system": Tier(3200, 420)}
+TIERS = {"unit": Tier(120, 10), "test": Tier(1100, 30), "system": Tier(2400, 420)}
 
 
 @dataclass

@@ -2,11 +2,9 @@
 /openapi.json, /docs and /redoc: the documentation for programs and browsers, from this process alone.
 
 Each is rendered once and sent as the same bytes to everybody: it is large, nobody has to say who they are, and a
-caller who does not read it would keep a copy of their own in memory. Rendering takes about a second of a core: it is
-done beside the event loop, so that nobody else waits for it.
+caller who does not read it would keep a copy of their own in memory.
 """
 
-import asyncio
 import gc
 from functools import cache
 
@@ -31,14 +29,13 @@ POLICY = {
 @router.get("/redoc")
 async def get_operations(request: Request) -> Response:
     """Every operation, with what it takes and answers."""
-    return _answer((await _get_documents(request.app))["/docs"])
+    return _answer(_render(request.app)["/docs"])
 
 
 @router.get("/openapi.json")
 async def get_openapi(request: Request) -> Response:
     """Every operation, as programs read it."""
-    document = (await _get_documents(request.app))["/openapi.json"]
-    return Response(document, media_type="application/json")
+    return Response(_render(request.app)["/openapi.json"], media_type="application/json")
 
 
 @router.get("/docs/errors")
@@ -57,25 +54,16 @@ def _get_errors() -> bytes:
     return render_errors().encode()
 
 
-async def _get_documents(app: FastAPI) -> dict[str, bytes]:
-    """Return the documents of an application by their paths."""
-    documents: dict[str, bytes] = app.state.documents
-    async with app.state.rendering:
-        if not documents:
-            documents |= await asyncio.to_thread(_render, app)
-    return documents
-
-
 def _render(app: FastAPI) -> dict[str, bytes]:
-    """Return the documents; what they are made of is not kept."""
-    described = app.openapi()
-    documents = {
-        "/openapi.json": bytes(JSONResponse(described).body),
-        "/docs": render_operations(described).encode(),
-    }
-    vars(app).update(openapi_schema=None)
-    del described
-    gc.collect()  # what it was made of refers to each other, and is many times as large
+    """Return the documents of an application by their paths; what they are made of is not kept."""
+    documents: dict[str, bytes] = app.state.documents
+    if not documents:
+        described = app.openapi()
+        documents["/openapi.json"] = bytes(JSONResponse(described).body)
+        documents["/docs"] = render_operations(described).encode()
+        vars(app).update(openapi_schema=None)
+        del described
+        gc.collect()  # what it was made of refers to each other, and is many times as large
     return documents
 
 

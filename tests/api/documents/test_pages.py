@@ -1,12 +1,10 @@
 """Documents are rendered once: whoever does not read one costs a place in a queue, and no copy."""
 
-import asyncio
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
-from api.app import create_app
 from tests.testkit.described_app import get_app
 
 
@@ -37,14 +35,3 @@ async def test_everybody_is_sent_the_same_bytes(path: str) -> None:
     first = await ask(app, path)
     assert len(first) > 5_000
     assert await ask(app, path) is first
-
-
-async def test_nobody_waits_for_a_document_that_is_not_theirs() -> None:
-    app = create_app()
-    first = [asyncio.create_task(ask(app, path)) for path in ("/docs", "/openapi.json")]
-    while not app.state.rendering.locked():
-        assert not any(task.done() for task in first)
-        await asyncio.sleep(0)
-    assert len(await ask(app, "/docs/style.css")) > 100
-    assert not any(task.done() for task in first)
-    assert all(len(body) > 100_000 for body in await asyncio.gather(*first))
