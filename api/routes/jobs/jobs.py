@@ -32,7 +32,7 @@ READ = [require(Permission.JOBS_READ)]
 # And what it takes to ask for a job of that kind.
 CANCEL = [require(Permission.JOBS_CANCEL)]
 # As the runners of jobs name them.
-MEDIA_TYPES = ("application/jsonl", "text/csv", "application/json")
+MEDIA_TYPES = ("application/jsonl", "application/x-ndjson", "text/csv", "application/json")
 JobId = Annotated[Text, Path(max_length=ID_MAX)]
 
 
