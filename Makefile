@@ -21,12 +21,12 @@ test: .venv/ready ## minutes: what a change usually breaks, on real PostgreSQL, 
 	@$(PYTEST) 3 --tier test $(ARGS)
 
 test-system: .venv/ready ## kills, crashes, crowds, 2,000 fresh schedules (SEED=n repeats them), the demo
-	@$(PYTEST) 4 --tier system $(ARGS)
+	@$(PYTEST) 3 --tier system $(ARGS)
 
 durations: .venv/ready ## measure every tier anew: tests/durations.json
 	@$(PYTEST) 2 --tier unit --write-durations
 	@$(PYTEST) 3 --tier test --write-durations
-	@$(PYTEST) 4 --tier system --write-durations
+	@$(PYTEST) 3 --tier system --write-durations
 
 soak: .venv/ready ## hours: 20,000 schedules, fresh searches, 50 deaths at each point, each race 20 times, 10,000 settlements under faults
 	@SCHEDULES=20000 OUTAGES=1000 AGREEMENTS=100 $(BIN)/python -m pytest tests/soak $(ARGS)
