@@ -22,7 +22,7 @@ _FOUND = text(
     JOIN payments p ON p.id = other.payment_id
     JOIN outages o ON o.id = p.outage_id
     JOIN chain_transfers t ON t.number = other.number AND t.amount_stroops > 0
-     AND t.from_address IN (SELECT bond FROM agreements UNION SELECT pool FROM agreements)
+     AND t.from_address IN (SELECT address FROM treasuries)
     WHERE NOT EXISTS (SELECT FROM known WHERE known.hash = t.transaction_hash)
       AND NOT EXISTS (SELECT FROM known WHERE known.inner_hash = t.transaction_hash)
       AND NOT EXISTS (

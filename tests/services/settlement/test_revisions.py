@@ -1,14 +1,17 @@
 """An outage that the chain shows as paid for a verdict which a restored database has forgotten is not paid again."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
+from stellar_sdk import Keypair
 
 from activities.settlement.batches import BatchActivitiesImpl
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres import installation
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import batches
+from adapters.postgres.sla.agreements import treasuries
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.errors import TryAgain
@@ -36,7 +39,12 @@ async def scratch(stack: Stack, rail: Rail) -> AsyncIterator[Database]:
 
 
 async def pay_other_verdict(
-    database: Database, rail: Rail, payment: Payment, revision: int, outage_id: str = ""
+    database: Database,
+    rail: Rail,
+    payment: Payment,
+    revision: int,
+    outage_id: str = "",
+    payer: str = "",
 ) -> None:
     """Let the chain show that a payee was paid for a verdict that is not on record."""
     async with database.autocommit() as connection:
@@ -45,7 +53,8 @@ async def pay_other_verdict(
     # Even of the same amount: a decision may have changed something else.
     to, stroops = payment.to_address, payment.amount_stroops
     driver = ReconciliationDriver(database, FakeChainHistory(latest=1000))
-    driver.fake_history.transfers = [make_transfer(THEIRS, 500, number, stroops, to)]
+    made = make_transfer(THEIRS, 500, number, stroops, to)
+    driver.fake_history.transfers = [replace(made, from_address=payer or made.from_address)]
     await driver.read_chain()
 
 
@@ -62,6 +71,18 @@ async def test_a_payment_waits_whose_outage_was_paid_by_a_forgotten_decision(
     # What is owed for another outage goes on.
     batched = PaymentActivitiesImpl(scratch, rail, batches_payments=True)
     assert isinstance(await batched.prepare_payment(await owe_payment(scratch)), InBatch)
+
+
+async def test_a_treasury_of_an_agreement_of_its_own_may_have_paid_a_forgotten_decision(
+    scratch: Database, rail: Rail
+) -> None:
+    payment, own = await owe_payment(scratch), Keypair.random().public_key
+    async with scratch.transaction() as connection:
+        await treasuries.add(connection, [own])
+    await pay_other_verdict(scratch, rail, payment, 2, payer=own)
+    blocked = await PaymentActivitiesImpl(scratch, rail).prepare_payment(payment)
+    assert isinstance(blocked, Blocked)
+    assert f"transaction {THEIRS} paid 1000 for revision 2" in blocked.reason.sentence
 
 
 async def test_a_batch_goes_on_without_a_payment_whose_outage_was_paid_otherwise(
