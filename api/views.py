@@ -1,6 +1,6 @@
 """What callers see of rows and verdicts: one shape for each noun, whoever asks."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from domain.exports.statuses import OUTAGE_STATUSES
 from domain.money import format_amount
 from domain.sla.attestations import AttestationRecord, AttestationStatus
-from domain.sla.outages import Location, OutageStatus, RecordedOutage
+from domain.sla.outages import Location, Outage, OutageStatus, RecordedOutage
 from domain.sla.verdicts import PaymentType, Rating, Severity, SlaStatus, Verdict
 
 Item = TypeVar("Item")
@@ -160,7 +160,9 @@ class OutageView(BaseModel):
         attestation = AttestationView.of(record.attestation)
         return cls.model_validate(
             {
-                **asdict(record.outage) | {"declared_at": record.declared_at},
+                **{name: getattr(record.outage, name) for name in _DECLARED},
+                "location": record.outage.location and asdict(record.outage.location),
+                "declared_at": record.declared_at,
                 **{name: getattr(record, name) for name in _RECORDED},
                 "status": to_outage_status(record.status),
                 "lifecycle": record.status,
@@ -171,6 +173,7 @@ class OutageView(BaseModel):
         )
 
 
+_DECLARED = tuple(each.name for each in fields(Outage))
 _RECORDED = (
     *("resolved_at", "dispute_deadline", "closed_at", "root_cause"),
     *("resolution_notes", "policy", "policy_version", "agreement", "agreement_version"),
@@ -180,4 +183,9 @@ _RECORDED = (
 
 def to_outage_status(lifecycle: OutageStatus) -> str:
     """Fold the lifecycle of an outage into what the frontend knows: open, resolved, cancelled."""
-    return next(status for status, lifecycles in OUTAGE_STATUSES.items() if lifecycle in lifecycles)
+    return _FOLDED[lifecycle]
+
+
+_FOLDED = {
+    lifecycle: status for status, lifecycles in OUTAGE_STATUSES.items() for lifecycle in lifecycles
+}

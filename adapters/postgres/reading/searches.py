@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, func, or_, select, true
 from sqlalchemy import cast as cast_to
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.reading.counts import Total, count_rows
-from adapters.postgres.reading.keysets import Listing, ListSegment
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment
 
-NEAR, FAR = 2_000, 10_000
+NEAR, FAR = 1_000, 5_000
 # As many matches as are collected by the index, and sorted or counted.
-COLLECTED_MAX = 5_000
+COLLECTED_MAX = 2_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +57,24 @@ async def find_matches(
     top = near
     if wanted.after is not None:
         top = await _look(connection, listing, match, ListSegment(0), NEAR)
-    total = await _count_matches(connection, listing, match, top)
     if near.is_whole or near.matched >= wanted.offset + wanted.limit:
-        return SearchPage(near.keys, total)
+        return SearchPage(near.keys, await _count_matches(connection, listing, match, top))
+    found = await _collect(connection, listing, match, wanted) if match.indexed else None
+    if found is not None:
+        return found
+    further = _go_on(wanted, near)
+    far = await _look(connection, listing, match, further, FAR - NEAR)
+    total = await _estimate(connection, listing, top)
     if match.indexed:
-        keys = await _collect(connection, listing, match, wanted)
-        if keys is not None:
-            return SearchPage(keys, total)
-    far = await _look(connection, listing, match, wanted, FAR)
-    stopped = len(far.keys) < wanted.limit and not far.is_whole
-    return SearchPage(far.keys, total, far.last if stopped else None)
+        total = Total(max(total.count, COLLECTED_MAX + 1), is_estimated=True)
+    stopped = len(far.keys) < further.limit and not far.is_whole
+    return SearchPage([*near.keys, *far.keys], total, far.last if stopped else None)
+
+
+def _go_on(wanted: ListSegment, looked: _Look) -> ListSegment:
+    """Return what is still wanted of the rows after those that were looked at."""
+    offset = max(0, wanted.offset - looked.matched)
+    return ListSegment(wanted.limit - len(looked.keys), offset, looked.last)
 
 
 async def _look(
@@ -114,14 +122,19 @@ async def _count_matches(
     """Return how many rows match: counted where they are few, and estimated from how many of the first ones do."""
     if top.is_whole:
         return Total(top.matched)
+    estimated = await _estimate(connection, listing, top)
+    if not match.indexed or estimated.count > COLLECTED_MAX:
+        return estimated
+    found = _select_matches(listing, match).subquery()
+    counted = await connection.scalar(select(func.count()).select_from(found)) or 0
+    if counted <= COLLECTED_MAX:
+        return Total(counted)
+    return Total(max(counted, estimated.count), is_estimated=True)
+
+
+async def _estimate(connection: AsyncConnection, listing: Listing, top: _Look) -> Total:
     everything = await count_rows(connection, listing.table, listing.conditions)
-    expected = everything.count * top.matched // top.seen
-    if match.indexed and expected <= COLLECTED_MAX:
-        found = _select_matches(listing, match).subquery()
-        counted = await connection.scalar(select(func.count()).select_from(found)) or 0
-        if counted <= COLLECTED_MAX:
-            return Total(counted)
-        expected = max(expected, counted)
+    expected = everything.count * top.matched // max(1, top.seen)
     return Total(max(expected, top.matched), is_estimated=True)
 
 
@@ -134,22 +147,26 @@ def _select_matches(listing: Listing, match: TextMatch) -> Select[Any]:
 
 async def _collect(
     connection: AsyncConnection, listing: Listing, match: TextMatch, wanted: ListSegment
-) -> Sequence[Any] | None:
-    """Return the keys of a page of what the index finds; None where that is too much to be sorted."""
-    key, matches = listing.key, _select_matches(listing, match)
-    if wanted.after is not None:
-        matches = matches.where(key.make_after(wanted.after))
-    found = matches.cte("found").prefix_with("MATERIALIZED")
+) -> SearchPage | None:
+    """Return a page of what the index finds, and how much that is; None where it is too much to be sorted."""
+    key = listing.key
+    found = _select_matches(listing, match).cte("found").prefix_with("MATERIALIZED")
     places = [found.c[f"place_{n}"] for n in range(len(key.columns))]
     order = [each.desc() if key.descending else each.asc() for each in places]
-    collected = select(func.count()).select_from(found).scalar_subquery()
+    page = select(places[-1].label("own"), func.row_number().over(order_by=order).label("n"))
+    if wanted.after is not None:
+        placed = Keyset(tuple(places), key.descending)
+        page = page.where(placed.make_after(wanted.after))
+    page = page.order_by(*order).offset(wanted.offset).limit(wanted.limit)
+    counted = select(func.count().label("collected")).select_from(found).subquery("counted")
+    shown = page.subquery("page")
     rows = await connection.execute(
-        select(places[-1], collected.label("collected"))
-        .order_by(*order)
-        .offset(wanted.offset)
-        .limit(wanted.limit)
+        select(counted.c.collected, shown.c.own)
+        .select_from(counted.outerjoin(shown, true()))
+        .order_by(shown.c.n)
     )
     every = rows.all()
-    if every and every[0].collected > COLLECTED_MAX:
+    if every[0].collected > COLLECTED_MAX:
         return None
-    return [row[0] for row in every]
+    keys = [row.own for row in every if row.own is not None]
+    return SearchPage(keys, Total(every[0].collected))

@@ -39,6 +39,7 @@ from domain.sla.listings import (
 )
 from domain.sla.outages import RecordedOutage
 
+_SHOWN = select_with_verdict()
 _SEARCHED: ColumnElement[Any] = literal_column(SEARCHED_TRIGRAMS, ARRAY(Text))
 # As the indexes have them, word for word.
 _RANKS: Mapping[SortField, ColumnElement[int]] = {
@@ -141,7 +142,7 @@ async def _make_listing(
         outages,
         Keyset(columns, ordering.descending),
         [*own, *list_conditions(wanted)],
-        select_with_verdict(),
+        _SHOWN,
     )
 
 

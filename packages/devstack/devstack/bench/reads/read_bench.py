@@ -34,8 +34,8 @@ ANALYTICS = {
     "90 days by day in Berlin": (("days", "90"), ("tz", "Europe/Berlin")),
     "90 days by week, one severity": (("days", "90"), ("bucket", "week"), ("severity", "high")),
 }
-# Of a filter in another order only the first page is read, and not so often: there are hundreds of them.
-COMBINED_REPETITIONS = 5
+# Hundreds of reads are offered. Of a filter in another order only the first page is read, and least often.
+OFFERED_REPETITIONS, COMBINED_REPETITIONS = 10, 5
 EXPORTED = ("csv", "json")
 
 
@@ -138,9 +138,9 @@ class _Reader:
             await self._read(build, name, OfferedRead("/sla/analytics/trends", parameters))
         for read in list_reads(document, PREFIX, samples):
             if len(read.parameters) < 2:
-                await self._read(build, str(read), read)
+                await self._read(build, str(read), read, OFFERED_REPETITIONS)
                 for name, deep in list_deep(read, places):
-                    await self._read(build, name, deep)
+                    await self._read(build, name, deep, OFFERED_REPETITIONS)
             elif combined:
                 await self._read(build, str(read), read, COMBINED_REPETITIONS)
 
