@@ -165,7 +165,15 @@ async def _build_gate(
     stop = CircuitBreaker(database, tolerance)
     # What was netted before a restore is looked for whatever the settings say by now.
     nets = settings.netting_window_seconds > 0 or await has_netted(database)
-    return SigningGate(database, allowed, stop, readings=readings, claim=claim, nets=nets)
+    return SigningGate(
+        database,
+        allowed,
+        stop,
+        readings=readings,
+        claim=claim,
+        nets=nets,
+        passphrase=settings.stellar_network_passphrase,
+    )
 
 
 async def start_batching(client: Client) -> None:

@@ -68,8 +68,7 @@ class AttemptActivitiesImpl(AttemptActivities):
     def __init__(self, database: Database, rail: Rail, gate: SigningGate | None = None) -> None:
         self.database = database
         self.rail = rail
-        self.gate = gate or SigningGate(database)
-        self.gate.transfers.passphrase = rail.passphrase
+        self.gate = gate or SigningGate(database, passphrase=rail.passphrase)
         self.disagreements = Disagreements(database, self.gate.circuit_breaker)
 
     @activity.defn

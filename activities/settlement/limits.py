@@ -53,6 +53,7 @@ class SigningGate:
 
     `readings` says how far the transfers on the chain are read, and `claim` whether the channels are this
     engine's; the settlement worker always has both. With `nets`, a payment may have been made under the number of another.
+    `passphrase` is the network's, which numbers of forgotten decisions are derived for.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class SigningGate:
         claim: ChannelClaim | None = None,
         *,
         nets: bool = False,
+        passphrase: str = "",
     ) -> None:
         self.database = database
         self.allowed = allowed
@@ -74,7 +76,7 @@ class SigningGate:
         self.readings = readings
         self.claim = claim
         self.nets = nets
-        self.transfers = TransferSearch(database)
+        self.transfers = TransferSearch(database, passphrase)
 
     def hold(self, reason: Reason | None) -> None:
         """Let nothing be signed or sent for this reason, until it is None."""

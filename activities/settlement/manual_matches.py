@@ -15,9 +15,9 @@ from domain.settlement.payments import Payment
 class TransferSearch:
     """`passphrase` is of the network that the numbers of payments are derived for."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, passphrase: str) -> None:
         self.database = database
-        self.passphrase = ""
+        self.passphrase = passphrase
         self._installation: UUID | None = None
 
     async def list_other_numbers(self, payment: Payment) -> list[int]:

@@ -24,6 +24,7 @@ from stellar_sandbox.ledger.entries import AccountEntry, TrustLineEntry
 from tests.simulation.workflow_driver import BatchWorkflowRun, WorkflowRun
 from tests.simulation.world import (
     GENESIS,
+    PASSPHRASE,
     POOL,
     XLM,
     Crash,
@@ -115,7 +116,7 @@ class BatchWorld(SimulatedWorld):
         self.batch_activities = self.signer(self.database, self.rail, self.plan_in_force, gate)
 
     def make_gate(self) -> SigningGate:
-        return SigningGate(self.database)
+        return SigningGate(self.database, passphrase=PASSPHRASE)
 
     def all_runs(self) -> list[WorkflowRun]:
         return [*self.runs, *self.batches.values()]

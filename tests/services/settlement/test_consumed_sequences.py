@@ -70,7 +70,8 @@ def open_activities(
     bound = ReadingBound(0, timedelta(seconds=60))
     readings = ChainReadings(scratch, driver.activities.history, bound)
     consuming: Any = ConsumingRail(rail)
-    return PaymentActivitiesImpl(scratch, consuming, SigningGate(scratch, readings=readings))
+    gate = SigningGate(scratch, readings=readings, passphrase=rail.passphrase)
+    return PaymentActivitiesImpl(scratch, consuming, gate)
 
 
 async def test_a_sequence_consumed_by_bytes_that_paid_this_payment_is_no_quarantine(

@@ -102,7 +102,13 @@ class EngineWorld(RecoveringWorld):
             now=lambda: CLOCK.read(),
         )
         self.stopped, self.claiming = "", None
-        return SigningGate(self.database, now=CLOCK.now, readings=self.readings, claim=self.claim)
+        return SigningGate(
+            self.database,
+            now=CLOCK.now,
+            readings=self.readings,
+            claim=self.claim,
+            passphrase=PASSPHRASE,
+        )
 
     @property
     def may_sign(self) -> bool:

@@ -141,7 +141,13 @@ class RecoveringWorld(SimulatedWorld):
         self.serving = False
 
     def make_gate(self) -> SigningGate:
-        return SigningGate(self.database, now=CLOCK.now, readings=self.readings, nets=self.nets)
+        return SigningGate(
+            self.database,
+            now=CLOCK.now,
+            readings=self.readings,
+            nets=self.nets,
+            passphrase=PASSPHRASE,
+        )
 
     async def serve(self) -> bool:
         """Do what the settlement worker does at its start; False while no node answers."""

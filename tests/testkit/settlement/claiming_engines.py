@@ -44,7 +44,7 @@ class Engine:
             *(database, account, self.readings, TIMES, "a worker of this test"),
             takes_over=takes_over,
         )
-        self.gate = SigningGate(database, claim=self.claim)
+        self.gate = SigningGate(database, claim=self.claim, passphrase=passphrase)
         self.task: asyncio.Task[None] = asyncio.create_task(self.claim.run())
 
     async def establish(self) -> None:

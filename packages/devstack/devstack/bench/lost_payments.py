@@ -96,7 +96,8 @@ async def measure_recognition(
     """Read the chain and confirm what it has paid of these payments; `made` says by which transactions."""
     began = time.monotonic()
     readings = _open_readings(house)
-    gate = SigningGate(house.database, LIMITS, readings=readings)
+    passphrase = house.rail.passphrase
+    gate = SigningGate(house.database, LIMITS, readings=readings, passphrase=passphrase)
     activities = PaymentActivitiesImpl(house.database, house.rail, gate)
     try:
         while not readings.reading.is_current or not readings.reading.ledger:
