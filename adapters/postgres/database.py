@@ -10,7 +10,7 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from adapters.postgres.direct_connection import begin_directly, connect_directly
+from adapters.postgres.connections.direct_connection import begin_directly, connect_directly
 from adapters.postgres.unit_of_work import UnitOfWork, get_active
 from domain.errors import Refused, Unavailable
 

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from adapters.postgres.direct_connection import DirectConnection
+from adapters.postgres.connections.direct_connection import DirectConnection
 
 Deferred = Callable[[], Awaitable[None]]
 
