@@ -27,21 +27,28 @@ class DirectConnection(AsyncConnection):
     """
 
     async def open(self, *, autocommit: bool) -> None:
-        await self.start()
-        sync = cast(Connection, self.sync_connection)
-        driver: Any = sync.connection.driver_connection
-        # A pooled one is as it was used last.
-        if driver.autocommit is not autocommit:
-            try:
-                await driver.set_autocommit(autocommit)
-            except _HANDED_OVER as error:
-                await self.run_sync(_hand_over, error, "autocommit")
-        if not autocommit:
-            sync.begin()
+        try:
+            await self.start()
+            sync = cast(Connection, self.sync_connection)
+            driver: Any = sync.connection.driver_connection
+            # A pooled one is as it was used last.
+            if driver.autocommit is not autocommit:
+                await self._switch(driver, autocommit)
+            if not autocommit:
+                sync.begin()
+        except BaseException:
+            await self.close_in_any_case()
+            raise
+
+    async def _switch(self, driver: psycopg.AsyncConnection[Any], autocommit: bool) -> None:
+        try:
+            await driver.set_autocommit(autocommit)
+        except _HANDED_OVER as error:
+            await self.run_sync(_hand_over, error, "autocommit")
 
     async def close_in_any_case(self) -> None:
         """Give it back, also while this task is cancelled; what is not committed is rolled back."""
-        if self.sync_connection is not None:
+        if self.sync_connection is not None and not self.closed:
             await self.__aexit__(None, None, None)
 
     async def execute(
@@ -79,8 +86,8 @@ class DirectConnection(AsyncConnection):
 async def begin_directly(engine: AsyncEngine) -> AsyncIterator[DirectConnection]:
     """Open a transaction: commit at the end of the block, roll back on any error."""
     connection = DirectConnection(engine)
+    await connection.open(autocommit=False)
     try:
-        await connection.open(autocommit=False)
         yield connection
         await connection.run_sync(_commit_and_close)
     except BaseException:
@@ -92,8 +99,8 @@ async def begin_directly(engine: AsyncEngine) -> AsyncIterator[DirectConnection]
 async def connect_directly(engine: AsyncEngine) -> AsyncIterator[DirectConnection]:
     """Open a connection on which each statement is a transaction."""
     connection = DirectConnection(engine)
+    await connection.open(autocommit=True)
     try:
-        await connection.open(autocommit=True)
         yield connection
         await connection.close()
     except BaseException:

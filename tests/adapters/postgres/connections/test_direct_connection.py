@@ -117,3 +117,18 @@ async def test_who_listens_hears_every_statement(database: Database) -> None:
     finally:
         event.remove(engine, "before_cursor_execute", note)
     assert heard == ["SELECT 42"]
+
+
+async def test_a_pooled_connection_that_was_closed_meanwhile_is_replaced(
+    database: Database,
+) -> None:
+    """Whether it commits each statement cannot even be said to it."""
+    alone = Database(database.url.render_as_string(hide_password=False), connections_max=1)
+    async with alone.autocommit() as connection:
+        raw: Any = await connection.get_raw_connection()
+        closed = raw.driver_connection
+    await closed.close()
+    with pytest.raises(Unavailable):
+        await _read_pid(alone)
+    assert await _read_pid(alone)
+    await alone.close()
