@@ -77,7 +77,8 @@ async def main(
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url, connections_max=20)
         stack.push_async_callback(database.close)
-        steps = Database(settings.database_url, connections_max=20, repeats=True)
+        # Each keeps the plans of all their statements, eight megabytes of the server's; ten keep it busy.
+        steps = Database(settings.database_url, connections_max=10, repeats=True)
         stack.push_async_callback(steps.close)
         await _await_durability(database, settings.stellar_network)
         client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from adapters.postgres.connections.direct_connection import begin_directly, connect_directly
 from adapters.postgres.unit_of_work import UnitOfWork, get_active
 from domain.errors import Refused, Unavailable
 
@@ -85,12 +86,10 @@ class Database:
         options = {"options": _CONNECT["options"] + _REPEATING * repeats}
         connect = _CONNECT | options | ({"prepare_threshold": 0} if repeats else {})
         self.engine = create_async_engine(self.url, **pool, connect_args=connect)
-        self.committing = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.committing = self.engine
         if reads:
             options = {"options": _CONNECT["options"] + _READING}
-            self.committing = create_async_engine(
-                self.url, **pool, isolation_level="AUTOCOMMIT", connect_args=_CONNECT | options
-            )
+            self.committing = create_async_engine(self.url, **pool, connect_args=_CONNECT | options)
 
     @property
     def location(self) -> str:
@@ -108,7 +107,8 @@ class Database:
         """
         unit = get_active()
         with _translate_errors():
-            async with self.engine.begin() if unit is None else self._join(unit) as connection:
+            begun = begin_directly(self.engine) if unit is None else self._join(unit)
+            async with begun as connection:
                 if durable:
                     await connection.execute(_KEEP_COMMIT)
                 yield connection
@@ -168,7 +168,7 @@ class Database:
             if unit is not None and unit.connection is not None:
                 yield unit.connection
             else:
-                async with self.committing.connect() as connection:
+                async with connect_directly(self.committing) as connection:
                     yield connection
 
     async def ping(self) -> None:

@@ -12,6 +12,8 @@ from contextvars import ContextVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from adapters.postgres.connections.direct_connection import DirectConnection
+
 Deferred = Callable[[], Awaitable[None]]
 
 
@@ -37,8 +39,8 @@ class UnitOfWork:
 
     async def begin(self, engine: AsyncEngine) -> AsyncConnection:
         if self._connection is None:
-            connection = await engine.connect()
-            await connection.begin()
+            connection = DirectConnection(engine)
+            await connection.open(autocommit=False)
             self._connection = connection
         return self._connection
 

@@ -35,7 +35,7 @@ def count_round_trips(database: Database) -> Iterator[list[str]]:
         sent.append(statement.split(maxsplit=1)[0])
 
     def commits(connection: Any) -> bool:
-        return connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+        return bool(connection.connection.driver_connection.autocommit)
 
     def begin(connection: Any) -> None:
         if not commits(connection):
