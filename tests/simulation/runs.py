@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import pytest
 from hypothesis import HealthCheck, Phase, reproduce_failure, seed, settings
@@ -184,11 +184,10 @@ def play_signer(
     Return the state machine of a faulty signer, with a database of its own. Of `shared` the signers of single payments
     make use, to whom what others have left there means as little as to many schedules of one signer.
     """
-    alone = shared is None or faulty not in FAULTY_SIGNERS
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        make_scratch_database(server_url) if alone else nullcontext(shared) as scratch,
-    ):
+    chosen: AbstractContextManager[ScratchDatabase] = make_scratch_database(server_url)
+    if shared is not None and faulty in FAULTY_SIGNERS:
+        chosen = nullcontext(shared)
+    with pytest.MonkeyPatch.context() as patch, chosen as scratch:
         play_temporal(patch)
         patch_batching(patch)
         play_recovery(patch)
