@@ -47,8 +47,6 @@ from tests.testkit.truth import (
 from workflows.sla import outage_starts
 
 KNOWN_WITHIN_SECONDS = 15
-# The server gives the task of a dead worker to another after ten seconds.
-IN_A_ROW = 4
 LONG = {"site_name": "Mast 9"}
 
 
@@ -118,43 +116,28 @@ async def declare_and_leave(client: Client, outage_id: str) -> None:
             await outage_starts.declare_outage(client, declaration)
 
 
-def group_points() -> list[tuple[str, ...]]:
-    """Some deaths in a row, whose outages are waited for together; what goes on by itself to another point dies alone."""
-    apart = ("after_owe", "after_close")
-    together = [point for point in OUTAGE_POINTS if point not in apart]
-    groups = [tuple(together[n : n + IN_A_ROW]) for n in range(0, len(together), IN_A_ROW)]
-    return [*groups, *((point,) for point in apart)]
-
-
 async def test_a_worker_killed_after_a_commit_is_followed_by_one_that_knows(
     stack: Stack, api: httpx.AsyncClient, database: Database, client: Client, tmp_path: Path
 ) -> None:
     await stack.stop_part("worker")
-    async with (
-        serve_outages(stack, tmp_path / "workers.log") as process,
-        await open_second_person(api) as decider,
-    ):
+    async with serve_outages(stack, tmp_path / "workers.log") as process:
         await start_worker(process, "none")
-        for points in group_points():
-            prepared = [(point, *await prepare(api, point)) for point in points]
-            for point, outage_id, method, path, body in prepared:
-                before = await read_outage(database, outage_id)
-                # The next line ends the worker that is well, and starts the one that dies.
-                await start_worker(process, point)
-                if point == "after_record":
-                    await declare_and_leave(client, outage_id)
-                else:
+        for point in OUTAGE_POINTS:
+            outage_id, method, path, body = await prepare(api, point)
+            before = await read_outage(database, outage_id)
+            # The next line ends the worker that is well, and starts the one that dies.
+            await start_worker(process, point)
+            if point == "after_record":
+                await declare_and_leave(client, outage_id)
+            else:
+                async with await open_second_person(api) as decider:
                     await ask_and_leave(decider, method, path, body)
-                assert await read_end(process) == ["gone", point, "9"]
-                assert await read_outage(database, outage_id) != before, "it was committed"
+            assert await read_end(process) == ["gone", point, "9"]
+            assert await read_outage(database, outage_id) != before, "it was committed"
             await start_worker(process, "none")
-            async with asyncio.TaskGroup() as waiting:
-                for _, outage_id, *_ in prepared:
-                    waiting.create_task(
-                        wait_for_agreement(database, client, outage_id, KNOWN_WITHIN_SECONDS)
-                    )
-            if "after_owe" in points:  # or it would be the one that is killed at the next point
-                await wait_for_lifecycle(api, prepared[0][1], "closed", 60)
+            await wait_for_agreement(database, client, outage_id, KNOWN_WITHIN_SECONDS)
+            if point == "after_owe":  # or it would be the one that is killed at the next point
+                await wait_for_lifecycle(api, outage_id, "closed", 60)
 
 
 async def recover(stack: Stack, *arguments: str) -> tuple[int, str]:
