@@ -14,7 +14,7 @@ tests/system/settlement/test_schedules.py draws others.
 import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -41,6 +41,7 @@ from tests.simulation.runs import (
     play_single,
     search,
 )
+from tests.simulation.scratch_databases import ScratchDatabase, make_scratch_database
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "200"))
 # Of those, as many are of payments that go together.
@@ -76,6 +77,13 @@ def server_url(stack: Stack) -> str:
 
 
 @pytest.fixture(scope="module")
+def signers_database(server_url: str) -> Iterator[ScratchDatabase]:
+    """A database is made for all faulty signers of single payments: that takes longer than most of their schedules."""
+    with make_scratch_database(server_url) as scratch:
+        yield scratch
+
+
+@pytest.fixture(scope="module")
 def met() -> Counter[str]:
     """What payments that are settled alone met, over all parts."""
     return Counter()
@@ -107,7 +115,9 @@ def test_each_batch_member_is_credited_once_whatever_fails(server_url: str) -> N
 
 
 @pytest.mark.parametrize("faulty", ALL_FAULTY_SIGNERS, ids=lambda faulty: faulty.__name__)
-def test_a_faulty_signer_is_detected(server_url: str, faulty: type) -> None:
+def test_a_faulty_signer_is_detected(
+    server_url: str, signers_database: ScratchDatabase, faulty: type
+) -> None:
     """
     The proof that the check can fail: each of these pays twice, loses a payment, or hides it.
 
@@ -116,7 +126,7 @@ def test_a_faulty_signer_is_detected(server_url: str, faulty: type) -> None:
     minutes; `RECORD_SCHEDULES=1` writes that one down.
     """
     name = faulty.__name__
-    with play_signer(server_url, faulty) as machine:
+    with play_signer(server_url, faulty, signers_database) as machine:
         recorded = [] if RECORDS else read_schedules().get(name, [])
         wrong = find_failure(machine, recorded)
         if wrong is None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests import tiers
+from tests import conftest, tiers
 from tests.simulation.recorded_schedules import read_schedules
 from tests.simulation.runs import ALL_FAULTY_SIGNERS
 from tests.testkit.tiers import cpu_meter, worker_groups
@@ -39,6 +39,23 @@ def test_a_run_that_took_too_much_ends_red(monkeypatch: pytest.MonkeyPatch) -> N
     session = SimpleNamespace(config=config, exitstatus=pytest.ExitCode.OK)
     tiers.pytest_sessionfinish(cast(pytest.Session, session))
     assert session.exitstatus == pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.mark.parametrize(
+    ("dist", "is_worker", "imported"),
+    [("loadgroup", False, 0), ("loadgroup", True, 1), ("no", False, 1)],
+)
+def test_who_hands_tests_out_does_without_the_product(
+    dist: str, is_worker: bool, imported: int
+) -> None:
+    taken: list[str] = []
+    config = SimpleNamespace(
+        getoption=lambda _name, _default: dist,
+        pluginmanager=SimpleNamespace(import_plugin=taken.append),
+        **({"workerinput": {}} if is_worker else {}),
+    )
+    conftest.pytest_configure(cast(pytest.Config, config))
+    assert taken == ["tests.testkit.processes.shared_stack"] * imported
 
 
 @pytest.mark.parametrize("part", [*tiers.UNIT, *tiers.NOT_UNIT])

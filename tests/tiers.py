@@ -148,6 +148,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("PYTHONHASHSEED", str(int(os.environ["SEED"]) % 2**32))
     if config.getoption("--cpu") or config.getoption("--write-durations"):
         config.pluginmanager.register(CpuMeter())
+    if runs_tests(config):
+        config.pluginmanager.import_plugin("tests.testkit.tiers.thrift")
+
+
+def runs_tests(config: pytest.Config) -> bool:
+    """Return False where tests are handed out to workers: what they import, which takes seconds, is of no use there."""
+    return hasattr(config, "workerinput") or config.getoption("dist", "no") == "no"
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -157,6 +157,8 @@ class NetworkMoves(Recorded):
     async def check_voided(self) -> None:
         """Check that what was voided stays so, that nothing is owed for it, and that nobody works on it."""
         ids = list(self.world.voided)
+        if not ids:
+            return
         async with self.scratch.database.autocommit() as connection:
             rows = (await connection.execute(_VOIDED, {"ids": ids})).all()
         for row in rows:

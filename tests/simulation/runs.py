@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import pytest
 from hypothesis import HealthCheck, Phase, reproduce_failure, seed, settings
@@ -177,12 +177,17 @@ def _played(
 
 
 @contextmanager
-def play_signer(server_url: str, faulty: type) -> Iterator[type[ExactlyOnce | BatchesExactlyOnce]]:
-    """Return the state machine of a faulty signer, with a database of its own."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        make_scratch_database(server_url) as scratch,
-    ):
+def play_signer(
+    server_url: str, faulty: type, shared: ScratchDatabase | None = None
+) -> Iterator[type[ExactlyOnce | BatchesExactlyOnce]]:
+    """
+    Return the state machine of a faulty signer, with a database of its own. Of `shared` the signers of single payments
+    make use, to whom what others have left there means as little as to many schedules of one signer.
+    """
+    chosen: AbstractContextManager[ScratchDatabase] = make_scratch_database(server_url)
+    if shared is not None and faulty in FAULTY_SIGNERS:
+        chosen = nullcontext(shared)
+    with pytest.MonkeyPatch.context() as patch, chosen as scratch:
         play_temporal(patch)
         patch_batching(patch)
         play_recovery(patch)

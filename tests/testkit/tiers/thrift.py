@@ -1,10 +1,14 @@
-"""What each process of a run does once, or seldom, that would otherwise take a good part of its time."""
+"""
+What each process that runs tests does once, or seldom, that would otherwise take a good part of its time, and how
+long it waits for an answer.
+"""
 
 import gc
 import os
 from functools import cache, lru_cache
 
 import httpx
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from httpx._transports import default as transports
 from stellar_sdk import strkey
 
@@ -16,6 +20,9 @@ transports.create_ssl_context = cache(httpx.create_ssl_context)
 # asks for the same few all the time.
 strkey._decode_check = lru_cache(10_000)(strkey._decode_check)
 strkey._encode_check = lru_cache(10_000)(strkey._encode_check)
+# What a busy machine answers after more than five seconds is an answer all the same.
+for part in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, part, 60.0)
 # The workflow servers of a run are small and many, and collect their garbage a fifth as often: a tenth of their work.
 os.environ.setdefault("GOGC", "400")
 
