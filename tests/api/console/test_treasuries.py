@@ -1,0 +1,109 @@
+"""Each treasury is shown with what it holds, owes and lacks, and since when, by the page and by the API."""
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from sqlalchemy import text
+from stellar_sdk import Keypair
+
+from adapters.postgres.accounting import troubles
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import admissions
+from adapters.postgres.sla.agreements import treasuries
+from domain.access.permissions import Role
+from domain.accounting.troubles import Trouble, TroubleCode
+from domain.settlement.admissions import Charge
+from tests.api.console.conftest import OpenPages
+from tests.testkit.settlement.payment_factory import owe_payment
+
+USDC = 10_000_000
+SEEN = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=3)
+# Of another network, so that the worker of the stack leaves it alone.
+ELSEWHERE = "a network of this test"
+
+
+@pytest.fixture
+async def address(api: httpx.AsyncClient, database: Database) -> str:
+    """A treasury that owes 1500 USDC, holds 1000, has paid 30 today, and whose seed is not there."""
+    made = Keypair.random().public_key
+    payment = await owe_payment(database, "TREASURY", 5)
+    short = Trouble(
+        TroubleCode.TREASURY_SHORT, "it lacks 500 USDC", made, missing_stroops=500 * USDC
+    )
+    async with database.transaction() as connection:
+        await treasuries.add(connection, [made])
+        await connection.execute(text("SET LOCAL session_replication_role = replica"))
+        moved = {"to": made, "id": payment.id}
+        await connection.execute(
+            text("UPDATE payments SET from_address = :to WHERE id = :id"), moved
+        )
+        await connection.execute(text("SET LOCAL session_replication_role = origin"))
+        await treasuries.save_seen(connection, {made: 1_000 * USDC}, [], SEEN)
+        await admissions.charge(
+            connection, [Charge(datetime.now(UTC).date(), "payer", made, 30 * USDC)]
+        )
+        await troubles.save_troubles(connection, ELSEWHERE, [short], SEEN)
+    return made
+
+
+async def find_listed(api: httpx.AsyncClient, address: str) -> dict[str, object]:
+    cursor: str | None = None
+    while True:
+        asked = {"page_size": 2} | ({"cursor": cursor} if cursor else {})
+        page = (await api.get("/treasuries", params=asked)).json()
+        for each in page["items"]:
+            if each["address"] == address:
+                found: dict[str, object] = each
+                return found
+        cursor = page["next_cursor"]
+        assert cursor, "it is listed"
+
+
+def show(usdc: int) -> dict[str, object]:
+    return {"amount": usdc, "amount_stroops": str(usdc * USDC)}
+
+
+async def test_the_api_lists_what_a_treasury_holds_owes_and_lacks(
+    api: httpx.AsyncClient, address: str
+) -> None:
+    shown = await find_listed(api, address)
+    left = (await api.get("/payments/limits")).json()["cap_per_day"]
+    cap = None if left is None else int(left["amount_stroops"]) // USDC
+    since = SEEN.isoformat().replace("+00:00", "Z")
+    assert shown == {
+        "address": address,
+        "agreements": [],
+        "agreement_count": 0,
+        "joined": False,
+        "has_seed": False,
+        "balance": show(1_000),
+        "seen_at": since,
+        "owed": show(1_500),
+        "missing": show(500),
+        "missing_since": since,
+        "spent_today": show(30),
+        "left_today": None if cap is None else show(cap - 30),
+        "troubles": [{"code": "treasury_short", "detail": "it lacks 500 USDC", "since": since}],
+    }
+
+
+async def test_the_treasury_of_an_agreement_names_it(api: httpx.AsyncClient) -> None:
+    bond = (await api.get("/agreements/default")).json()["bond"]
+    shown = await find_listed(api, bond)
+    assert "default" in str(shown["agreements"])
+    assert shown["joined"] is True
+
+
+async def test_the_page_shows_staff_what_is_missing_and_since_when(
+    pages: OpenPages, address: str
+) -> None:
+    finance = await pages(Role.FINANCE, "/console/treasuries")
+    assert finance.status == 200
+    words = finance.page.words
+    assert address in words
+    for said in ("1,000 USDC", "1,500 USDC", "500 USDC", "30 USDC gone", "none any more"):
+        assert said in words, said
+    assert f"since {SEEN:%Y-%m-%d %H:%M} UTC" in words
+    assert "its transfers are still being read on the chain" in words
+    assert finance.page.list_actions() == set()
