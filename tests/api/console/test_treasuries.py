@@ -4,16 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from stellar_sdk import Keypair
 
 from adapters.postgres.accounting import troubles
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import admissions
 from adapters.postgres.sla.agreements import treasuries
+from adapters.postgres.tables import spending
 from domain.access.permissions import Role
 from domain.accounting.troubles import Trouble, TroubleCode
-from domain.settlement.admissions import Charge
 from tests.api.console.conftest import OpenPages
 from tests.testkit.settlement.payment_factory import owe_payment
 
@@ -40,8 +39,14 @@ async def address(api: httpx.AsyncClient, database: Database) -> str:
         )
         await connection.execute(text("SET LOCAL session_replication_role = origin"))
         await treasuries.save_seen(connection, {made: 1_000 * USDC}, [], SEEN)
-        await admissions.charge(
-            connection, [Charge(datetime.now(UTC).date(), "payer", made, 30 * USDC)]
+        today = datetime.now(UTC).date()
+        await connection.execute(
+            # It may be tomorrow when it is asked.
+            insert(spending),
+            [
+                {"day": day, "side": "payer", "account": made, "spent_stroops": 30 * USDC}
+                for day in (today, today + timedelta(days=1))
+            ],
         )
         await troubles.save_troubles(connection, ELSEWHERE, [short], SEEN)
     return made
