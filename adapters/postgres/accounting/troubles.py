@@ -138,13 +138,8 @@ async def list_troubles_of(
     )
     found = dict[str, list[Trouble]]()
     for row in rows:
-        seen = Trouble(
-            TroubleCode(row.code),
-            row.sentence,
-            row.subject,
-            row.since,
-            missing_stroops=row.missing_stroops,
-        )
+        said = (TroubleCode(row.code), row.sentence, row.subject, row.since)
+        seen = Trouble(*said, missing_stroops=row.missing_stroops)
         found.setdefault(row.subject, []).append(seen)
     return found
 

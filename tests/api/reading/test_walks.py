@@ -106,8 +106,7 @@ async def test_each_row_that_was_there_comes_once_while_others_write(
     while cursor is not None:
         number = next(house.numbers)
         # Near the beginning, in the middle and at the end: before the place of the reader and behind it.
-        for part in (2, ROWS // 2, ROWS - 1):
-            house.writer.add(part * STEP + number, part * STEP + number)
+        house.writer.add(2 * STEP + number, ROWS * STEP, (ROWS // 2 - 2) * STEP)
         house.writer.change()
         more, cursor = await read_part(house, path, cursor, PAGE)
         seen += more

@@ -30,8 +30,9 @@ _ROWS = {
         "'imp_' || k, 'outages.csv', md5(k), 1, 0, '[]', 'tests', at"
     ),
     "outages (id, status, severity, site_name, description, affected_services, detected_at, declared_at, "
-    "fingerprint, correlation_id, agreement, agreement_version, policy, policy_version)": (
-        "'OUT-' || k, 'closed', 'critical', 'Tower 7', '', '[]', at, at, md5(k), 'corr', 'default', 1, 'standard', 1"
+    "fingerprint, correlation_id, agreement, agreement_version, policy, policy_version, verdict_status)": (
+        "'OUT-' || k, 'closed', 'critical', 'Tower 7', '', '[]', at, at, md5(k), 'corr', 'default', 1, 'standard', 1, "
+        "'violated'"
     ),
     "sla_results (outage_id, revision, severity, status, payment_type, rating, mttr_minutes, mttr_basis, "
     "threshold_minutes, amount_stroops, policy, policy_version, policy_digest, judged_at)": (

@@ -84,8 +84,8 @@ async def add_all(
     rows = _make_rows(added)
     names = [column.name for column in rows.columns]
     statement = insert(intake_episodes).from_select(names, select(*rows.columns))
-    written = await connection.execute(statement.on_conflict_do_nothing())
-    if written.rowcount != len(added):
+    written = await connection.execute(statement.on_conflict_do_nothing().returning(_T.id))
+    if len(written.all()) != len(added):
         raise TryAgain("an episode that was to be added is on record; repeat the request")
 
 
@@ -101,7 +101,9 @@ async def save_all(
         by_status.setdefault(pair[0].status, []).append(pair)
     for status, pairs in by_status.items():
         rows = _make_rows(pairs).columns
-        changes = {each.name: each for each in rows if each.name not in ("id", "status")}
+        changes: dict[str, Any] = {
+            each.name: each for each in rows if each.name not in ("id", "status")
+        }
         statement = EPISODES.update(status, again=True, attempts=0, **changes)
         written = await connection.execute(
             statement.where(_T.id == rows.id, _T.version < rows.version)
