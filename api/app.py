@@ -60,6 +60,7 @@ from api.routes.sla import (
     parties,
     policies,
     reversals,
+    treasuries,
     verdicts,
 )
 from api.routes.sla.intake import (
@@ -86,7 +87,7 @@ SLA = (
 )
 ANALYTICS = (trends, mttr, exposure, snapshots, uptime)
 INTAKE = (sources, episodes, messages, maintenance_windows, receptions)
-MONEY = (limits, circuit_breakers, approvals, manual_matches, payments)
+MONEY = (limits, treasuries, circuit_breakers, approvals, manual_matches, payments)
 PARTIES = (parties, agreements, user_wallets, wallets, payouts)
 PROOFS = (reconciliation, break_resolutions, integrity_checks, audit)
 EXPORTS = (exports, export_jobs)

@@ -152,16 +152,16 @@ class OutageBody(StatusBody):
         None,
         min_length=1,
         max_length=POLICY_NAME_MAX,
-        description="SLA policy; the default otherwise",
+        description="SLA policy; the default otherwise.",
     )
     agreement: str | None = Field(
         None,
         min_length=1,
         max_length=AGREEMENT_NAME_MAX,
-        description="One agreement; otherwise all that cover the site or the services",
+        description="One agreement; otherwise all that cover the site or the services.",
     )
     customer: str | None = Field(
-        None, min_length=1, max_length=ID_MAX, description="Only agreements with this party"
+        None, min_length=1, max_length=ID_MAX, description="Only agreements with this party."
     )
 
     def outage(self) -> Outage:

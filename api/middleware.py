@@ -18,10 +18,11 @@ from api.edge.body_limits import (
     BodyReader,
     BodyRefused,
     choose_limit,
+    is_coded,
     is_streamed,
     refuse_size,
 )
-from api.edge.raw_problems import Refusal, list_headers, render_body
+from api.edge.raw_problems import CODED, Refusal, list_headers, render_body
 from api.edge.request_metrics import count_request
 from api.edge.response_headers import (
     CORRELATION_HEADER,
@@ -34,6 +35,7 @@ from api.edge.uploads import Uploads
 
 log = logging.getLogger(__name__)
 PREFIX = "/api/v1"
+UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}", re.ASCII)
 
 
@@ -129,6 +131,9 @@ class Guards:
     async def _limited(
         self, scope: Scope, reader: BodyReader, answer: Answer, headers: dict[bytes, bytes]
     ) -> None:
+        if scope["state"]["method"] in UNSAFE and is_coded(scope["headers"]):
+            await reader.drain()
+            return await _refuse(scope, answer, CODED)
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > reader.length_max:
             await reader.drain()

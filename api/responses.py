@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import dependencies
 from api.access.permissions import PermissionRule, list_calls
+from api.middleware import UNSAFE
 from api.openapi.descriptions import describe
 from api.openapi.request_headers import KEY_PARAMETER, declare_key
 from api.openapi.shared_errors import SHARED, render_shared
 from api.parsing.deprecations import declare_deprecations
 from api.protocol.etags import get_if_match
-from api.protocol.idempotency import UNSAFE
 
 HEALTH = "/health"
 
@@ -89,7 +89,8 @@ def derive_statuses(route: APIRoute) -> set[int]:
     if route.body_field is not None:
         found |= {413, 415}
     if UNSAFE & (route.methods or set()):
-        found.add(409)  # while the same request is being carried out
+        # While the same request is being carried out; and for a body that is compressed.
+        found |= {409, 415}
     if get_if_match in calls:
         found.add(412)
     return found

@@ -95,6 +95,7 @@ class KeyView(BaseModel):
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    replaced_by: str | None
 
     @classmethod
     def of(cls, record: KeyRecord) -> "KeyView":

@@ -101,6 +101,7 @@ MENU = (
     MenuEntry("/console/outages", "Outages", _ALL),
     MenuEntry("/console/attention", "Needs a person", _STAFF),
     MenuEntry("/console/analytics", "Analytics", _ALL),
+    MenuEntry("/console/treasuries", "Treasuries", frozenset({Permission.PAYMENTS_READ})),
     MenuEntry("/console/jobs", "Jobs", frozenset({Permission.JOBS_READ})),
     MenuEntry("/console/sources", "Sources", _STAFF),
 )

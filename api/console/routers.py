@@ -3,20 +3,20 @@
 from api.console import (
     analytics,
     attention,
-    attention_actions,
     jobs,
-    outage_actions,
     outages,
     overview,
     pages,
     sessions,
     sources,
+    treasuries,
 )
+from api.console.actions import attention_actions, outage_actions
 
 ROUTERS = tuple(
     each.router
     for each in (
         *(pages, sessions, overview, outages, outage_actions),
-        *(attention, attention_actions, analytics, jobs, sources),
+        *(attention, attention_actions, analytics, jobs, sources, treasuries),
     )
 )

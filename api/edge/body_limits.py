@@ -6,6 +6,7 @@ Bodies are in memory while they are parsed, so all of them together have a bound
 
 import asyncio
 import json
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -40,6 +41,16 @@ def choose_limit(method: str, route: str, content_type: bytes) -> int:
 def is_streamed(method: str, route: str) -> bool:
     """Whether a body goes through piece by piece, and may be as large as a file. `route` has no prefix."""
     return (method, route) in STREAMS
+
+
+def is_coded(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a body comes with a content coding: gzip, for example. All of them are read, and `identity` is none."""
+    given, comes = list[bytes](), False
+    for name, value in headers:
+        if name == b"content-encoding":
+            given += [each.strip().lower() for each in value.split(b",")]
+        comes |= name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+    return comes and any(each not in (b"", b"identity") for each in given)
 
 
 def refuse_size(bytes_max: int) -> Refusal:

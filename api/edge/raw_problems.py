@@ -18,6 +18,8 @@ class Refusal:
     detail: str
     field: str | None = None
     retry_after_seconds: int | None = None
+    # What the answer says besides, for programs.
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 MALFORMED = Refusal(400, "malformed", "this is no HTTP/1.1 request: send one")
@@ -35,6 +37,12 @@ CROWDED = Refusal(
     "unavailable",
     "too many connections are open: repeat the request in a moment",
     retry_after_seconds=1,
+)
+CODED = Refusal(
+    415,
+    "unsupported_media_type",
+    "the body must not be compressed: send it without Content-Encoding",
+    headers=((b"accept-encoding", b"identity"),),
 )
 BODIES_CROWDED = Refusal(
     503,
@@ -66,6 +74,7 @@ def list_headers(refusal: Refusal, body: bytes) -> list[tuple[bytes, bytes]]:
         (b"content-length", str(len(body)).encode()),
         # What may still be on its way is not read, so the connection cannot be used again.
         (b"connection", b"close"),
+        *refusal.headers,
     ]
     if refusal.retry_after_seconds is not None:
         headers.append((b"retry-after", str(refusal.retry_after_seconds).encode()))

@@ -1,9 +1,9 @@
 """
-What the OpenAPI document says to people: a sentence for each tag, each parameter and each field of what is asked for
-most, and an example of each body.
+What the OpenAPI document says to people: a sentence for each tag, each parameter and each field, and an example of
+each body.
 
 They stand in descriptions.json. A parameter is found by its name; where one means something else in an operation,
-by its name and the operation.
+by its name and the operation. So is a field: by its name, or by its schema and its name.
 """
 
 import json
@@ -44,9 +44,12 @@ def describe(document: dict[str, Any], prefix: str) -> None:
     schemas = document["components"]["schemas"]
     for name, example in known["examples"].items():
         schemas[name]["examples"] = [example]
-    for name, fields in known["fields"].items():
-        for field, said in fields.items():
-            schemas[name]["properties"][field].setdefault("description", said)
+    for name, schema in schemas.items():
+        # What a field means in one schema goes before what its name means in most.
+        said_of_fields = known["any_field"] | known["fields"].get(name, {})
+        for field, shape in schema.get("properties", {}).items():
+            if field in said_of_fields:
+                shape.setdefault("description", said_of_fields[field])
 
 
 def list_parameters(document: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:

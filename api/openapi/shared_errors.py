@@ -84,7 +84,7 @@ SHARED: dict[int, SharedError] = {
     ),
     415: SharedError(
         "UnsupportedMediaType",
-        "The body is of a content type that the operation does not read; nothing was written.",
+        "The body is of a content type that the operation does not read, or is compressed; nothing was written.",
         {
             "unsupported_media_type": "the body must be JSON: send it with Content-Type: application/json"
         },
@@ -142,6 +142,13 @@ def render_shared(status: int) -> dict[str, Any]:
         headers["Retry-After"] = text | {"description": "seconds to wait before repeating"}
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = text | {"description": "the methods that the path knows"}
+    if status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+        headers["Accept"] = text | {
+            "description": "the content type that is read, if it was another"
+        }
+        headers["Accept-Encoding"] = text | {
+            "description": "identity, if the body came with a Content-Encoding: send it without"
+        }
     content = {
         "schema": {"$ref": "#/components/schemas/Problem"},
         "examples": {code: {"value": _render_example(status, code)} for code in shared.examples},

@@ -25,6 +25,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.unit_of_work import UnitOfWork
 from api import problems
 from api.edge.uploads import is_upload
+from api.middleware import UNSAFE
 from domain.errors import ApexError, Invalid, TryAgain
 from domain.requests import IdempotencyClaim, KeptAnswer, make_idempotency_claim
 from services.access.idempotency.claim_key import claim_key
@@ -35,7 +36,6 @@ log = logging.getLogger(__name__)
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 KEY_MAX = 200
-UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 Endpoint = Callable[..., Awaitable[Any]]
 
 

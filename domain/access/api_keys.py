@@ -37,6 +37,8 @@ class KeyRecord:
     revoked_at: datetime | None
     # In whose name it comes; NULL for a person's key, which comes in the name of that person's.
     party: str | None = None
+    # The key that it was rotated to.
+    replaced_by: str | None = None
 
     def is_valid(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)

@@ -5,9 +5,12 @@ Serving and settling are told apart: with any of these, requests are served. Pro
 which anybody may see; the sentence is for those who may act.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from domain.sla.agreements.treasuries import TreasuryRecord
 
 # The settlement worker reports every few seconds, and reconciliation reads the chain as often.
 SILENT_AFTER = timedelta(seconds=60)
@@ -65,3 +68,18 @@ class Trouble:
 
     def __str__(self) -> str:
         return self.sentence
+
+
+@dataclass(frozen=True, slots=True)
+class TreasuryStanding:
+    """A treasury with what keeps it from paying, as the settlement worker saw it last, and what left it on a day."""
+
+    treasury: TreasuryRecord
+    troubles: Sequence[Trouble]
+    spent_stroops: int
+
+    @property
+    def missing_since(self) -> datetime | None:
+        """When the worker first saw that the balance is too small; None while it has not."""
+        short = [each for each in self.troubles if each.code is TroubleCode.TREASURY_SHORT]
+        return short[0].since if short and self.treasury.missing_stroops else None

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_1b76f40f6bc6"
+revision = "0001_fd756dd583de"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -996,6 +996,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("replaced_by", sa.String(length=40), nullable=True),
         sa.CheckConstraint(
             "(role IN ('admin', 'auditor', 'claimant', 'finance', 'operator', 'viewer'))",
             name=op.f("ck_api_keys_role"),
@@ -1009,6 +1010,9 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["party"], ["parties.id"], name=op.f("fk_api_keys_party")),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_api_keys_person_id")),
+        sa.ForeignKeyConstraint(
+            ["replaced_by"], ["api_keys.id"], name=op.f("fk_api_keys_replaced_by")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
     )

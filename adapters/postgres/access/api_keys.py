@@ -40,6 +40,7 @@ def _to_record(row: Any) -> KeyRecord:
         row.last_used_at,
         row.revoked_at,
         row.party,
+        row.replaced_by,
     )
 
 
@@ -47,6 +48,14 @@ def _to_scopes(names: list[str] | None) -> frozenset[Permission] | None:
     """A scope that this version does not know allows nothing."""
     known = set(Permission)
     return None if names is None else frozenset(Permission(name) for name in names if name in known)
+
+
+async def lock_name(connection: AsyncConnection, name: str) -> None:
+    """
+    Let nobody else add or revoke keys of a name until the end of the transaction: who revokes all of them would not
+    see one that is being added.
+    """
+    await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"api-key/{name}"))))
 
 
 async def add(connection: AsyncConnection, record: KeyRecord, key: str) -> None:
@@ -76,6 +85,7 @@ async def save_key(
     Return whether anything changed.
     """
     digest = hash_key(key)
+    await lock_name(connection, name)
     others = (api_keys.c.name == name) & (api_keys.c.digest != digest)
     replaced = await revoke(connection, others)
     known = (
@@ -108,20 +118,26 @@ async def revoke_key(connection: AsyncConnection, key_id: str) -> bool:
 
 async def revoke_by_name(connection: AsyncConnection, name: str) -> int:
     """Return how many keys the name had until now."""
+    await lock_name(connection, name)
     return await revoke(connection, api_keys.c.name == name)
 
 
-async def expire(connection: AsyncConnection, key_id: str, at: datetime) -> None:
-    """Let a key end then, if it does not end sooner."""
+async def replace(connection: AsyncConnection, key_id: str, by: str, at: datetime) -> None:
+    """Let a key that another one replaces end then, if it does not end sooner."""
     ends = func.least(func.coalesce(api_keys.c.expires_at, at), at)
     await connection.execute(
-        update(api_keys).where(api_keys.c.id == key_id).values(expires_at=ends)
+        update(api_keys).where(api_keys.c.id == key_id).values(expires_at=ends, replaced_by=by)
     )
 
 
 async def lock(connection: AsyncConnection, key_id: str) -> KeyRecord:
-    wanted = select(api_keys).where(api_keys.c.id == key_id).with_for_update()
-    row = (await connection.execute(wanted)).one_or_none()
+    """Return a key, and let nobody else change it or others of its name. Raises NotFound."""
+    here = api_keys.c.id == key_id
+    # The name first, as who revokes all of it does: a name has one order of locks.
+    name = await connection.scalar(select(api_keys.c.name).where(here))
+    if name is not None:
+        await lock_name(connection, name)
+    row = (await connection.execute(select(api_keys).where(here).with_for_update())).one_or_none()
     if row is None:
         raise NotFound(f"there is no API key {key_id!r}")
     return _to_record(row)

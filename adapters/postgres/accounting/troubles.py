@@ -1,19 +1,24 @@
 """Troubles in the database: those that the settlement worker saw last, and those that the tables show."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 
-from sqlalchemy import delete, text, tuple_
+from sqlalchemy import delete, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.reading.counts import Total
+from adapters.postgres.reading.keysets import ListSegment
+from adapters.postgres.settlement import limits
+from adapters.postgres.sla.agreements import treasuries
 from adapters.postgres.tables import troubles
 from domain.accounting.troubles import (
     DELAYED_AFTER,
     SILENT_AFTER,
     UNATTENDED_AFTER,
     UNREAD_AFTER,
+    TreasuryStanding,
     Trouble,
     TroubleCode,
 )
@@ -119,6 +124,38 @@ async def list_troubles(connection: AsyncConnection) -> list[Trouble]:
         )
         for row in rows
     ]
+
+
+async def list_troubles_of(
+    connection: AsyncConnection, subjects: Collection[str]
+) -> dict[str, list[Trouble]]:
+    """Return what the settlement worker saw last of some accounts, by account, the oldest first."""
+    c = troubles.c
+    rows = await connection.execute(
+        select(c.code, c.sentence, c.subject, c.since, c.missing_stroops)
+        .where(c.subject.in_(subjects))
+        .order_by(c.since, c.code)
+    )
+    found = dict[str, list[Trouble]]()
+    for row in rows:
+        said = (TroubleCode(row.code), row.sentence, row.subject, row.since)
+        seen = Trouble(*said, missing_stroops=row.missing_stroops)
+        found.setdefault(row.subject, []).append(seen)
+    return found
+
+
+async def list_treasuries(
+    connection: AsyncConnection, at: datetime, segment: ListSegment
+) -> tuple[list[TreasuryStanding], Total]:
+    """Return one page of the treasuries by address, as they stand at an instant, and how many there are."""
+    shown, total = await treasuries.list_page(connection, segment)
+    records = await treasuries.list_records(connection, at, shown)
+    found = {each.address: each for each in records}
+    seen = await list_troubles_of(connection, shown)
+    spent = await limits.read_spent(connection, at.astimezone(UTC).date(), "payer", shown)
+    return [
+        TreasuryStanding(found[each], seen.get(each, []), spent.get(each, 0)) for each in shown
+    ], total
 
 
 # So much does not fit into the memory of a statement: it is written to the disk of the tables.

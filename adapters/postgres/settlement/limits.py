@@ -1,5 +1,6 @@
 """Limits in the database: which limits are enforced, and how much of them is spent."""
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import date, datetime
 
@@ -52,3 +53,15 @@ async def list_spent(
         .limit(most)
     )
     return [Spending(row.account, int(row.spent_stroops)) for row in rows]
+
+
+async def read_spent(
+    connection: AsyncConnection, day: date, side: str, accounts: Collection[str]
+) -> dict[str, int]:
+    """Return the stroops spent on a day by each of some accounts, on one side; who spent nothing may be left out."""
+    rows = await connection.execute(
+        select(spending.c.account, spending.c.spent_stroops).where(
+            spending.c.day == day, spending.c.side == side, spending.c.account.in_(accounts)
+        )
+    )
+    return {row.account: int(row.spent_stroops) for row in rows}

@@ -115,6 +115,8 @@ api_keys = Table(
     Column("expires_at", Instant),
     Column("last_used_at", Instant),
     Column("revoked_at", Instant),
+    # The key that it was rotated to: while that one is good, it is not rotated again.
+    Column("replaced_by", String(40), sa.ForeignKey("api_keys.id")),
     sa.CheckConstraint(make_one_of("role", Role), name="role"),
     sa.CheckConstraint(
         "role <> 'claimant' OR party IS NOT NULL OR person_id IS NOT NULL", name="party"

@@ -25,6 +25,10 @@ class AmountView(BaseModel):
     def of(cls, amount_stroops: int | None) -> "AmountView | None":
         if amount_stroops is None:
             return None
+        return cls.of_stroops(amount_stroops)
+
+    @classmethod
+    def of_stroops(cls, amount_stroops: int) -> "AmountView":
         return cls(amount=to_number(amount_stroops), amount_stroops=str(amount_stroops))
 
 
@@ -38,8 +42,7 @@ class SpentView(BaseModel):
     @classmethod
     def of(cls, spending: Spending, cap: int | None) -> "SpentView":
         left = None if cap is None else max(cap - spending.spent_stroops, 0)
-        shown = AmountView.of(spending.spent_stroops)
-        assert shown is not None
+        shown = AmountView.of_stroops(spending.spent_stroops)
         return cls(account=spending.account, spent=shown, left=AmountView.of(left))
 
 

@@ -7,7 +7,7 @@ What becomes of episodes by a message, and by silence. Pure: it is given what is
 * What cannot be true is neither dropped nor corrected: it waits for a person, with its reason.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -26,6 +26,8 @@ from domain.sla.intake.messages import AlertMessage, AlertSignal
 from domain.sla.intake.sources import REPEATING, Source
 
 _S = EpisodeStatus
+# So many alerts are taken at a stretch.
+PART = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,11 @@ class EpisodeChanges:
 
     def __init__(self, known: Iterable[Episode], reception: ReceptionContext) -> None:
         self.reception = reception
-        self.episodes = {each.id: each for each in known}
+        self.episodes = dict[str, Episode]()
+        # The ids of the episodes of each alert: a message may have thousands of them.
+        self._by_alert = dict[str, set[str]]()
+        for each in known:
+            self._put(each)
         self.before = dict(self.episodes)
         self.heard = set[str]()
         self.group: str | None = None
@@ -57,10 +63,17 @@ class EpisodeChanges:
         return [each for id_, each in self.episodes.items() if self.before.get(id_) != each]
 
     def take(self, message: AlertMessage) -> None:
+        for _ in self.take_in_parts(message):
+            pass
+
+    def take_in_parts(self, message: AlertMessage) -> Iterator[None]:
+        """Take a message, with a pause after each part of it, in which whoever takes it may do something else."""
         if self.reception.is_repeated and not self.repeats:
             return  # what it says of now was true when it came first
         self.group, heartbeat = message.group, self.reception.source.heartbeat
-        for signal in message.signals:
+        for place, signal in enumerate(message.signals):
+            if place % PART == 0:
+                yield
             if heartbeat is None or signal.labels.get("alertname") != heartbeat:
                 self.take_signal(signal)
         if message.group is not None and not message.truncated:
@@ -87,11 +100,12 @@ class EpisodeChanges:
             self._take_other(signal, start, mine)
 
     def _list_mine(self, fingerprint: str) -> list[Episode]:
-        found = [each for each in self.episodes.values() if each.fingerprint == fingerprint]
+        found = [self.episodes[id_] for id_ in self._by_alert.get(fingerprint, ())]
         return sorted(found, key=lambda each: (each.began_at or each.first_heard_at, each.id))
 
     def _put(self, episode: Episode) -> None:
         self.episodes[episode.id] = episode
+        self._by_alert.setdefault(episode.fingerprint, set()).add(episode.id)
 
     def _take_same(self, signal: AlertSignal, episode: Episode) -> None:
         """Take what is said of an episode that is known by its beginning."""

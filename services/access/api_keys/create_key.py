@@ -43,6 +43,7 @@ async def create_key(database: Database, command: CreateKey) -> KeyRecord:
     if command.name == ENGINE:
         raise Invalid("name", f"{ENGINE!r} is who acts by itself in the audit trail: use another")
     async with database.transaction() as connection:
+        await api_keys.lock_name(connection, command.name)
         record = await _make_record(connection, command)
         replaced = 0
         if command.replaces:

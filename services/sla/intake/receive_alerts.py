@@ -1,5 +1,6 @@
 """Take a message of a source: the message, and the episodes that it changes, in one transaction."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from domain.requests import Request
 from domain.sla.intake.episode_rules import EpisodeChanges, ReceptionContext
 from domain.sla.intake.episodes import ASKING, Episode, EpisodeStatus
 from domain.sla.intake.messages import AlertMessage, MessageStatus, StoredMessage
+
+# As large as a statement, and what is computed for it between two answers of others, gets.
+WRITTEN_AT_ONCE = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ async def receive_alerts(database: Database, command: ReceiveAlerts) -> Received
         reception = ReceptionContext(source, stored.id, at, *named, is_repeated=not is_new)
         known = await episodes.list_known(connection, source.name, message, at)
         changes = EpisodeChanges(known, reception)
-        changes.take(message)
+        for _ in changes.take_in_parts(message):
+            await asyncio.sleep(0)  # thousands of alerts may not keep everybody else waiting
         changed = changes.list_changed()
         await save_episodes_within(connection, changed, command.request, at, set(changes.before))
         await episodes.note_heard(connection, changes.heard, message.group, at)
@@ -82,14 +87,16 @@ async def save_episodes_within(
     at: datetime,
     known: set[str],
 ) -> None:
-    """Write episodes with their audit entries; all but those in quarantine are due at once."""
+    """
+    Write episodes with their audit entries; all but those in quarantine are due at once. It takes a few statements
+    for each `WRITTEN_AT_ONCE` of them.
+    """
     due = [(each, None if each.status is EpisodeStatus.QUARANTINED else at) for each in changed]
-    await episodes.add_all(connection, [pair for pair in due if pair[0].id not in known])
-    for each, due_at in due:
-        if each.id in known:
-            await episodes.save(connection, each, due_at)
-    if changed:
-        entries = [make_episode_entry(each, request, at) for each in changed]
+    for start in range(0, len(due), WRITTEN_AT_ONCE):
+        part = due[start : start + WRITTEN_AT_ONCE]
+        await episodes.add_all(connection, [pair for pair in part if pair[0].id not in known])
+        await episodes.save_all(connection, [pair for pair in part if pair[0].id in known])
+        entries = [make_episode_entry(each, request, at) for each, _ in part]
         await events.publish_all(connection, [(entry, ()) for entry in entries])
 
 

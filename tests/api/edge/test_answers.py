@@ -1,6 +1,7 @@
 """What every answer of the facade has in common: its headers, its methods, its paths, and its ids."""
 
 import asyncio
+import gzip
 import re
 from urllib.parse import urlsplit
 
@@ -97,6 +98,44 @@ async def test_another_content_type_is_refused(api: httpx.AsyncClient) -> None:
     assert answer.status_code == 415
     assert answer.headers["accept"] == "application/json"
     assert answer.json()["type"] == "/docs/errors#unsupported_media_type"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("POST", "/outages"), ("PATCH", "/outages/OUT-1"), ("PUT", "/outages/OUT-1")),
+        *(("POST", "/imports"), ("POST", "/outages/bulk"), ("POST", "/auth/login")),
+        *(("POST", "/intake/alertmanager/any"), ("POST", "/outages/OUT-1/cancel")),
+    ],
+)
+@pytest.mark.parametrize("coding", ["gzip", "br", "x-gzip", "identity, GZIP", "made-up"])
+async def test_a_compressed_body_is_refused(
+    api: httpx.AsyncClient, method: str, path: str, coding: str
+) -> None:
+    body = gzip.compress(b'{"id": "OUT-1"}')
+    answer = await api.request(
+        method, path, content=body, headers=JSON | {"content-encoding": coding}
+    )
+    assert answer.status_code == 415, answer.text
+    assert answer.headers["accept-encoding"] == "identity"
+    assert "accept" not in answer.headers
+    assert answer.json()["type"] == "/docs/errors#unsupported_media_type"
+    assert "must not be compressed" in answer.json()["detail"]
+
+
+async def test_a_second_content_encoding_counts_as_well(api: httpx.AsyncClient) -> None:
+    given = [*JSON.items(), ("content-encoding", "identity"), ("content-encoding", "gzip")]
+    answer = await api.post("/outages", content=b"{}", headers=httpx.Headers(given))
+    assert answer.status_code == 415
+
+
+async def test_the_coding_identity_is_none_and_without_a_body_nothing_is_coded(
+    api: httpx.AsyncClient,
+) -> None:
+    plain = JSON | {"content-encoding": "Identity"}
+    answer = await api.post("/outages", json=build_outage(), headers=plain)
+    assert answer.status_code == 201, answer.text
+    assert (await api.get("/outages", headers={"content-encoding": "gzip"})).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,11 @@ OPERATIONS = {
     for method, operation in operations.items()
 }
 KNOWN = load_descriptions()
+PROPERTIES: dict[str, dict[str, Any]] = {
+    name: schema["properties"]
+    for name, schema in DOCUMENT["components"]["schemas"].items()
+    if "properties" in schema
+}
 
 
 def _list_bodies() -> set[str]:
@@ -45,11 +50,45 @@ def test_every_parameter_is_described_and_no_sentence_is_of_one_that_is_gone() -
     assert set(KNOWN["parameters"]) - names == set()
 
 
-@pytest.mark.parametrize("name", KNOWN["fields"])
-def test_every_field_of_what_is_asked_for_most_is_described(name: str) -> None:
-    properties = DOCUMENT["components"]["schemas"][name]["properties"]
-    assert [field for field, schema in properties.items() if not schema.get("description")] == []
-    assert set(KNOWN["fields"][name]) <= set(properties)
+def test_every_field_of_every_schema_is_described() -> None:
+    assert [
+        f"{name}.{field}"
+        for name, properties in PROPERTIES.items()
+        for field, schema in properties.items()
+        if not str(schema.get("description", "")).endswith(".")
+    ] == []
+
+
+def test_no_sentence_is_of_a_field_that_is_gone() -> None:
+    named = {
+        f"{name}.{field}"
+        for name, fields in KNOWN["fields"].items()
+        for field in set(fields) - set(PROPERTIES[name])
+    }
+    assert named == set()
+    used = {
+        field
+        for name, properties in PROPERTIES.items()
+        for field, schema in properties.items()
+        if schema["description"] == KNOWN["any_field"].get(field)
+        and field not in KNOWN["fields"].get(name, {})
+    }
+    assert set(KNOWN["any_field"]) == used
+
+
+def test_an_amount_of_stroops_and_an_instant_say_their_unit() -> None:
+    lacking = []
+    for name, properties in PROPERTIES.items():
+        for field, schema in properties.items():
+            kinds = [schema, *schema.get("anyOf", [])]
+            said = schema["description"].lower()
+            if field.endswith("_stroops") and "stroops" not in said:
+                lacking.append(f"{name}.{field}")
+            is_instant = any(each.get("format") == "date-time" for each in kinds)
+            of_time = ("utc", "time zone", "when", "from here on", "until")
+            if is_instant and not any(word in said for word in of_time):
+                lacking.append(f"{name}.{field}")
+    assert lacking == []
 
 
 def test_every_body_has_an_example() -> None:

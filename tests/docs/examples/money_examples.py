@@ -47,6 +47,7 @@ async def show_payments(
     await ask(admin, "GET /payments/{payment_id}/manual-match", payment_id=id_)
     for name in ("limits", "circuit-breaker", "ledger", "export"):
         await ask(admin, f"GET /payments/{name}")
+    await ask(admin, "GET /treasuries")
     await ask(admin, switch, {"action": "close", "reason": "the audit is over"})
 
 

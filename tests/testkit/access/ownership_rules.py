@@ -97,6 +97,7 @@ _READ: dict[P, dict[Kind, str]] = {
             GET /payments/{payment_id}/approvals
             GET /payments/circuit-breaker
             GET /payments/limits
+            GET /treasuries
         """,
     },
     P.JOURNAL_READ: {Kind.MANY: "GET /exports/finance", Kind.CLOSED: "POST /exports/finance"},

@@ -12,6 +12,7 @@ _OF_DISPUTES = """
 """
 _CLOSED: dict[P, str] = {
     P.OUTAGES_READ: "GET /console/attention  GET /console/sources",
+    P.PAYMENTS_READ: "GET /console/treasuries",
     P.JOBS_READ: "GET /console/jobs  GET /console/jobs/{job_id}/output",
     P.JOBS_CANCEL: "POST /console/jobs/{job_id}/cancel  POST /console/jobs/{job_id}/retry",
     P.OUTAGES_RESOLVE: """

@@ -6,6 +6,9 @@ from datetime import datetime
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.reading import keysets
+from adapters.postgres.reading.counts import Total
+from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment
 from adapters.postgres.tables import treasuries
 from domain.sla.agreements.treasuries import TreasuryRecord
 
@@ -94,21 +97,33 @@ _RECORDS = text(
     ), naming AS (
         SELECT address, array_agg(DISTINCT agreement ORDER BY agreement) AS named_by FROM (
             SELECT bond AS address, agreement FROM lasting UNION SELECT pool, agreement FROM lasting
-        ) both_roles GROUP BY address
+        ) both_roles WHERE CAST(:only AS text[]) IS NULL OR address = ANY(:only) GROUP BY address
     ), owing AS (
         SELECT from_address AS address, sum(amount_stroops)::bigint AS stroops FROM payments
-        WHERE status IN ('pending', 'on_hold', 'blocked') GROUP BY from_address
+        WHERE status IN ('pending', 'on_hold', 'blocked')
+          AND (CAST(:only AS text[]) IS NULL OR from_address = ANY(:only)) GROUP BY from_address
     )
     SELECT t.address, coalesce(n.named_by, '{}') AS named_by, coalesce(o.stroops, 0) AS unsigned_stroops,
            t.joined, t.signable, t.balance_stroops, t.seen_at
     FROM treasuries t LEFT JOIN naming n ON n.address = t.address LEFT JOIN owing o ON o.address = t.address
+    WHERE CAST(:only AS text[]) IS NULL OR t.address = ANY(:only)
     ORDER BY t.added_at, t.address
     """
 )
 
 
-async def list_records(connection: AsyncConnection, at: datetime) -> list[TreasuryRecord]:
-    """Return every treasury with what it owes and who names it, the first one first."""
-    return [
-        TreasuryRecord(**row) for row in (await connection.execute(_RECORDS, {"at": at})).mappings()
-    ]
+async def list_records(
+    connection: AsyncConnection, at: datetime, only: Collection[str] | None = None
+) -> list[TreasuryRecord]:
+    """Return every treasury, or `only` some, with what it owes and who names it, the first one first."""
+    bound = None if only is None else sorted(only)
+    rows = await connection.execute(_RECORDS, {"at": at, "only": bound})
+    return [TreasuryRecord(**row) for row in rows.mappings()]
+
+
+async def list_page(connection: AsyncConnection, segment: ListSegment) -> tuple[list[str], Total]:
+    """Return one page of the treasuries' addresses, in their order, and how many there are."""
+    address = treasuries.c.address
+    listing = Listing(treasuries, Keyset((address,), descending=False), (), select(address))
+    rows, total = await keysets.read_page(connection, listing, segment)
+    return [row.address for row in rows], total

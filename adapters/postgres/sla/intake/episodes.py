@@ -1,12 +1,27 @@
 """Episodes in the database; those that are due wait there for a worker to take them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+import orjson
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    TableValuedAlias,
+    Text,
+    and_,
+    cast,
+    column,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.reading.keysets import Keyset, Listing, ListSegment, read_part
@@ -23,7 +38,8 @@ _T = intake_episodes.c
 COMPARED = timedelta(days=60)
 # As the partial index has it.
 _OPEN = text("intake_episodes.status = 'open'")
-_OWN = [column for column in intake_episodes.c if column.name not in ("due_at", "attempts")]
+_FIELDS = [each.name for each in fields(Episode)]
+_OWN = [each for each in intake_episodes.c if each.name not in ("due_at", "attempts")]
 
 
 async def list_known(
@@ -62,27 +78,51 @@ async def list_by_alert(
 async def add_all(
     connection: AsyncConnection, added: Sequence[tuple[Episode, datetime | None]]
 ) -> None:
-    """Add new episodes, each with when it is due. Raises TryAgain when one of them is on record."""
+    """Add new episodes, each with when it is due, in one statement. Raises TryAgain when one of them is on record."""
     if not added:
         return
-    values = [_to_values(episode) | {"due_at": due_at} for episode, due_at in added]
-    statement = insert(intake_episodes).on_conflict_do_nothing().returning(_T.id)
-    written = (await connection.execute(statement, values)).all()
-    if len(written) != len(values):
+    rows = _make_rows(added)
+    names = [column.name for column in rows.columns]
+    statement = insert(intake_episodes).from_select(names, select(*rows.columns))
+    written = await connection.execute(statement.on_conflict_do_nothing().returning(_T.id))
+    if len(written.all()) != len(added):
         raise TryAgain("an episode that was to be added is on record; repeat the request")
 
 
-async def save(connection: AsyncConnection, episode: Episode, due_at: datetime | None) -> None:
-    """Write the next version of an episode. Raises TryAgain when it is not the next one any more."""
-    changes = _to_values(episode)
-    status = EpisodeStatus(changes.pop("status"))
-    saved = await connection.execute(
-        EPISODES.update(status, again=True, due_at=due_at, attempts=0, **changes).where(
-            _T.id == episode.id, _T.version < episode.version
+async def save_all(
+    connection: AsyncConnection, saved: Sequence[tuple[Episode, datetime | None]]
+) -> None:
+    """
+    Write the next version of episodes, each with when it is due, in one statement for each of their states. Raises
+    TryAgain when one of them is not the next one any more.
+    """
+    by_status = dict[EpisodeStatus, list[tuple[Episode, datetime | None]]]()
+    for pair in saved:
+        by_status.setdefault(pair[0].status, []).append(pair)
+    for status, pairs in by_status.items():
+        rows = _make_rows(pairs).columns
+        changes: dict[str, Any] = {
+            each.name: each for each in rows if each.name not in ("id", "status")
+        }
+        statement = EPISODES.update(status, again=True, attempts=0, **changes)
+        written = await connection.execute(
+            statement.where(_T.id == rows.id, _T.version < rows.version)
         )
-    )
-    if saved.rowcount != 1:
-        raise TryAgain(f"episode {episode.id} has changed meanwhile; repeat the request")
+        if written.rowcount != len(pairs):
+            named = ", ".join(each.id for each, _ in pairs[:3])
+            raise TryAgain(f"one of the episodes {named} has changed meanwhile; repeat the request")
+
+
+def _make_rows(pairs: Sequence[tuple[Episode, datetime | None]]) -> TableValuedAlias:
+    """Return episodes as rows of a statement, whose text is the same however many they are."""
+    shown = [
+        {name: getattr(each, name) for name in _FIELDS} | {"due_at": due_at}
+        for each, due_at in pairs
+    ]
+    known = cast(literal(orjson.dumps(shown).decode(), Text), JSONB)
+    columns = [column(name, _T[name].type) for name in (*_FIELDS, "due_at")]
+    made = func.jsonb_to_recordset(known).table_valued(*columns, name="given")
+    return made.render_derived(name="given", with_types=True)
 
 
 async def note_heard(
@@ -180,10 +220,6 @@ async def list_newest(
     key = Keyset((_T.first_heard_at, _T.id))
     listing = Listing(intake_episodes, key, wanted, select(*_OWN))
     return [_to_episode(row) for row in await read_part(connection, listing, segment)]
-
-
-def _to_values(episode: Episode) -> dict[str, Any]:
-    return asdict(episode)
 
 
 def _to_episode(row: RowMapping | dict[str, Any]) -> Episode:

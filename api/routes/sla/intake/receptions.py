@@ -5,6 +5,7 @@ An answer of 200 says that all of it is on record. These routes never answer 429
 not repeat, and never redirect, which it follows without the body; what is overloaded answers 503.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -42,6 +43,8 @@ router = APIRouter(
 )
 SourceName = Annotated[Text, Path(max_length=64)]
 Authorization = Annotated[str | None, Header(max_length=500)]
+# A larger message is read beside the event loop.
+LARGE_BYTES = 65_536
 REFUSED = (
     "the source is not known, or it does not listen, or this is not its token or signature: "
     "see the source in /intake/sources"
@@ -180,10 +183,14 @@ async def _receive(
 ) -> ReceivedView:
     """Put a message on record with all that it changes."""
     content = await request.body()
+    if len(content) > LARGE_BYTES:
+        message = await asyncio.to_thread(lambda: read(read_json(content)))
+    else:
+        message = read(read_json(content))
     wanted = ReceiveAlerts(
         source.name,
         content,
-        read(read_json(content)),
+        message,
         engine.settings.sla_policy,
         engine.settings.sla_agreement,
         tzdata,

@@ -229,7 +229,7 @@ async def disable_source(name: SourceName, database: Database, asked: Asked) -> 
     return Response(status_code=204)
 
 
-@router.post("/{name}/secrets", dependencies=MANAGE, responses=declare_problems(404))
+@router.post("/{name}/secrets", dependencies=MANAGE, responses=declare_problems(404, 409))
 async def replace_source_secret(
     name: SourceName, body: ReplacementBody, engine: Running, asked: Asked
 ) -> ReplacedView:

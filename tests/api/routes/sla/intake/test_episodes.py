@@ -209,7 +209,7 @@ async def test_what_an_older_request_resolves_late_is_reopened(
     async with database.transaction() as connection:
         known = await episodes.lock(connection, id_)
         again = known.change(EpisodeStatus.OPEN, ended_at=None)
-        await episodes.save(connection, again, None)
+        await episodes.save_all(connection, [(again, None)])
     # The conclusion of who had asked for the end.
     await conclude_episode(database, known, Concluded(), datetime.now(UTC))
     await source.await_outage(id_, lifecycle="declared")
@@ -218,7 +218,8 @@ async def test_what_an_older_request_resolves_late_is_reopened(
     assert parse(outage["resolved_at"]) == later
     async with database.transaction() as connection:
         known = await episodes.lock(connection, id_)
-        await episodes.save(connection, replace(known, version=known.version + 1), later)
+        changed = replace(known, version=known.version + 1)
+        await episodes.save_all(connection, [(changed, later)])
 
     async def is_concluded() -> bool:
         async with database.autocommit() as connection:

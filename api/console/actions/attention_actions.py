@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Path, Response
 
 from api.access.permissions import require
 from api.bodies import Body, Text
+from api.console.actions.outage_actions import show_attention, show_on
 from api.console.forms.submissions import Sent, Submission, read_form
-from api.console.outage_actions import show_attention, show_on
 from api.console.pages import Done
 from api.routes import deliveries, webhooks
 from api.routes.accounting import break_resolutions, reconciliation
