@@ -13,10 +13,12 @@ from adapters.settings import SettlementSettings
 from domain.money import convert_to_stroops
 from domain.requests import make_unverified_request
 from domain.settlement.limits import Limits
-from domain.settlement.payments import Payment
+from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
 from domain.sla.disputes import DecideDisputeInput, Dispute, DisputeDecision, FileDisputeInput
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.verdicts import Severity
+from services.settlement.approvals.read_approvals import get_approval_request
+from services.settlement.payments.stop_payment import stop_payment
 from tests.activities.settlement.limits.test_approvals import approve
 from tests.activities.settlement.test_limits import choose_day, describe_hold, make_gate
 from tests.testkit.api_client import make_unique_id
@@ -108,6 +110,24 @@ async def test_an_approval_taken_back_stops_a_payment_with_an_unverified_maker_o
     async with database.transaction() as connection:
         await approvals.withdraw(connection, payment.id, people[-1], NOW)
     assert list(await door.find_holds_again([payment])) == [payment.id]
+
+
+async def test_who_approves_is_told_how_many_an_unverified_maker_takes(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    said_a_name = Resolution(make_unverified_request("eve", "corr"), mttr_minutes=5)
+    payment = await owe_after(database, said_a_name)
+    hold = await make_gate(database, choose_day(), approval_above=500).find_hold(payment)
+    assert hold is not None
+    waiting = BlockPaymentInput(payment, hold.reason, NOW, PaymentStatus.ON_HOLD)
+    assert await stop_payment(database, waiting)
+    for person in ("ada", "bob"):
+        await approve(database, payment, person, "unverified:eve")
+    shown = await get_approval_request(database, payment.id)
+    assert shown.needed == 3
+    assert shown.payment.status_reason == (
+        "1500 USDC waits for approval by 3 people, 2 have approved"
+    )
 
 
 def test_the_limit_is_on_by_default() -> None:
