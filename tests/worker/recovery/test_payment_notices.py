@@ -96,7 +96,7 @@ async def test_a_payment_whose_driver_died_after_it_was_sent_goes_on_at_once(
     assert await count_credits(stack, payment) == [1]
 
 
-async def test_a_channel_that_was_reserved_for_a_blocked_payment_is_not_held_by_the_dead(
+async def test_a_channel_that_was_reserved_for_a_blocked_payment_is_not_kept_by_the_dead(
     api: httpx.AsyncClient,
     stack: Stack,
     chain: httpx.AsyncClient,
