@@ -112,7 +112,7 @@ async def test_an_approval_taken_back_stops_a_payment_with_an_unverified_maker_o
     assert list(await door.find_holds_again([payment])) == [payment.id]
 
 
-async def test_who_approves_is_told_how_many_an_unverified_maker_takes(
+async def test_who_approves_sees_how_many_an_unverified_maker_takes(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     said_a_name = Resolution(make_unverified_request("eve", "corr"), mttr_minutes=5)
