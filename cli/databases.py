@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import typer
 
 from adapters.postgres.database import Database
@@ -78,13 +79,30 @@ def find_recorded_url(data_dir: Path | None) -> str:
 
 
 def find_api(url: str | None, api_key: str | None, data_dir: Path | None) -> tuple[str, str]:
-    """Return where the API is and who asks; a --data-dir that was typed goes first. Raises NoDatabase."""
+    """
+    Return where the API is and who asks; a --data-dir that was typed goes first. Raises NoDatabase, also for an
+    address that is none and for what cannot be a key.
+    """
     if url and data_dir is None:
         if not api_key:
             raise NoDatabase(f"give --api-key, or set {API_KEY}")
+        _check_address(url)
+        if not (api_key.isascii() and api_key.isprintable()):
+            raise NoDatabase("--api-key has a character that is in no key: copy it once more")
         return url, api_key
     known = find_environment(data_dir, API_KEY)
     return find_recorded_url(data_dir), known[API_KEY]
+
+
+def _check_address(url: str) -> None:
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL:
+        address = httpx.URL()
+    if address.scheme not in ("http", "https") or not address.host:
+        raise NoDatabase(
+            f"--url {url!r} is no address of an API: write it like https://sla.example.com"
+        )
 
 
 def find_url(data_dir: Path | None) -> str:

@@ -24,6 +24,8 @@ CANCEL = [require(Permission.JOBS_CANCEL)]
 JobId = Annotated[Text, Path(max_length=ID_MAX)]
 PATH, PAGE = "/console/jobs", 25
 REFRESH_SECONDS = 5
+# These change or compare something, and make no file.
+_WITHOUT_FILES = {JobKind.REDELIVERY, JobKind.SNAPSHOT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,12 @@ async def render_jobs(
 
 def make_row(job: JobView, caller: Principal) -> JobRow:
     permitted = caller.may(PERMISSIONS[job.kind])
-    output = f"{PATH}/{job.id}/output" if permitted and job.status is JobStatus.DONE else None
+    output = f"{PATH}/{job.id}/output" if permitted and _has_file(job) else None
     return JobRow(job, list(list_job_forms(job, caller)), output)
+
+
+def _has_file(job: JobView) -> bool:
+    return job.status is JobStatus.DONE and job.kind not in _WITHOUT_FILES
 
 
 def list_job_forms(job: JobView, caller: Principal) -> Iterator[ActionForm]:

@@ -68,6 +68,8 @@ def render_error(found: Mapping[str, Any]) -> str:
         pattern = found["ctx"]["pattern"]
         return f"must be {FORMS.get(pattern, f'of the form {pattern}')}"
     sentence = SENTENCES.get(found["type"])
+    if found["type"] == "too_long" and isinstance(found["input"], str):
+        sentence = "must have at most {max_length} characters, and has {actual_length}"
     if sentence is not None:
         return sentence.format_map(found.get("ctx", {}))
     if found["type"] == "value_error":

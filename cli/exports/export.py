@@ -69,6 +69,8 @@ def _split(condition: str) -> tuple[str, str]:
     name, equals, value = condition.partition("=")
     if not (name and equals):
         raise ExportBroken(f"--where {condition!r} is no filter: write it like severity=high")
+    if os.fsencode(condition).decode(errors="replace") != condition:
+        raise ExportBroken(f"--where {condition!r} is not text in UTF-8")
     return name, value
 
 

@@ -1,5 +1,6 @@
 """`apexchainx imports`: send a file of outages to the API, and see its import through."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ def command(
     Sends it to the API at --url with --api-key, or to that of the engine that runs in --data-dir. Ends with 0 when
     every row was right, with 1 when some were wrong or the import failed.
     """
-    asked = {"mode": mode.value, "rule": rule.value, "filename": file.name}
+    asked = {"mode": mode.value, "rule": rule.value, "filename": _name(file)}
     asked |= {"dry_run": "true"} if dry_run else {}
     asked |= {"agreement": agreement} if agreement else {}
     try:
@@ -61,6 +62,11 @@ def command(
     typer.echo(orjson.dumps(result).decode() if result else f"{job['status']}: {job['error']}")
     if result is None or result["wrong"]:
         raise SystemExit(1)
+
+
+def _name(file: Path) -> str:
+    """Return the name of a file, as far as it can be sent."""
+    return os.fsencode(file.name).decode(errors="replace")
 
 
 def _import(

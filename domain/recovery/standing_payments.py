@@ -20,7 +20,7 @@ ENDED = frozenset({PaymentStatus.CONFIRMED, PaymentStatus.VOIDED})
 class StandingPayment:
     """
     `in_attempt` says that it has a (channel, sequence), alone or in a batch, and so that whoever drives that
-    attempt says what stops it.
+    attempt says what stops it; `unsigned` that nothing is signed for that, though there was time for it.
     """
 
     id: str
@@ -30,6 +30,7 @@ class StandingPayment:
     reason_code: ReasonCode | None
     in_attempt: bool
     outage_status: OutageStatus
+    unsigned: bool = False
 
     @property
     def workflow_id(self) -> str:
@@ -55,6 +56,8 @@ class StandingPayment:
             return True
         if self.stop is None:
             return shown in STOPS
+        if self.unsigned:  # whoever has reserved the channel is dead, and others wait for it
+            return True
         return not self.in_attempt and shown not in STOPS
 
     def is_unknown_to_outage(self, shown: WaitsFor | None) -> bool:

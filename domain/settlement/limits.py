@@ -140,15 +140,15 @@ def find_hold(
             return _hold_for_day(payment, cap, to, code, name, now)
 
 
-def describe_approvals(payment: Payment, approved: int) -> str:
+def describe_approvals(payment: Payment, approved: int, needed: int = APPROVERS) -> str:
     """Say how far the approval of a payment has come; one that all have approved is about to go on."""
-    if approved >= APPROVERS:
+    if approved >= needed:
         return (
             f"{_format_usdc(payment.amount_stroops)} is approved by {approved} people, and goes on"
         )
     has = "has" if approved == 1 else "have"
     return (
-        f"{_format_usdc(payment.amount_stroops)} waits for approval by {APPROVERS} people, "
+        f"{_format_usdc(payment.amount_stroops)} waits for approval by {needed} people, "
         f"{approved} {has} approved"
     )
 

@@ -19,7 +19,7 @@ from typing import Any
 from domain.digests import derive_id
 from domain.errors import Invalid
 from domain.requests import Request
-from domain.sla.bulk.source_rows import RepeatedFields, collect_fields
+from domain.sla.bulk.source_rows import CutRow, RepeatedFields, collect_fields
 from domain.sla.outage_rules import check_outage, check_resolution
 from domain.sla.outages import Outage, Resolution
 from domain.sla.verdicts import Severity
@@ -107,7 +107,9 @@ def _read_csv(text: str) -> list[dict[str, Any]]:
         names = [name.strip() for name in reader.fieldnames or ()]
         check_header(names)
         reader.fieldnames = names
-        filled = (row for row in map(dict, reader) if any(cell for cell in row.values()))
+        # What is not there is None, and an empty cell is not.
+        read = (row if None not in map(row.get, NEEDED) else CutRow(row) for row in reader)
+        filled = (row for row in read if any(cell for cell in row.values()))
         return list(islice(filled, ROWS_MAX + 1))
     except csv.Error as error:
         raise Invalid("file", f"is not CSV: line {reader.line_num}: {error}") from None
@@ -177,6 +179,11 @@ def parse_row(
 ) -> ImportedOutage:
     if "" in row:
         raise Invalid("row", "has more cells than there are columns")
+    if isinstance(row, CutRow):
+        raise Invalid(
+            "row",
+            f"ends before all of the columns {', '.join(NEEDED)}: send the whole row; an empty cell is one as well",
+        )
     if isinstance(row, RepeatedFields):
         if not (row.repeated.isascii() and row.repeated.isprintable()):
             raise Invalid("row", "has a field more than once: send it once")

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres.tables import imports, jobs
 from domain.jobs.file_imports import PROBLEMS_SHOWN, ImportProgress
 from domain.jobs.jobs import JobStatus
-from domain.sla.bulk.import_plans import ImportMode
+from domain.sla.bulk.import_plans import ImportPlan
 from domain.sla.bulk.problem_files import FileProblem
 from domain.sla.imports import RowProblem
 
@@ -21,19 +21,27 @@ async def lock_digest(connection: AsyncConnection, digest: str) -> None:
     await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(digest))))
 
 
-async def find_import(connection: AsyncConnection, digest: str, mode: ImportMode) -> str | None:
-    """Return the job that imports a file in a mode, or has imported all of it; what was wrong is tried again."""
+async def find_import(connection: AsyncConnection, digest: str, plan: ImportPlan) -> str | None:
+    """
+    Return the job that does with a file what a plan asks for, or has imported all of it in that way; what was wrong is
+    tried again. One that runs by another rule may record a part of a file of which all or nothing is wanted.
+    """
     wrong = jobs.c.result["wrong"].astext.cast(Integer)
+    asked = jobs.c.parameters
     found: str | None = await connection.scalar(
         select(imports.c.job_id)
         .join(jobs, jobs.c.id == imports.c.job_id)
         .where(
             imports.c.digest == digest,
-            imports.c.mode == mode,
+            imports.c.mode == plan.mode,
             imports.c.dry_run.is_(False),
+            asked["form"].astext == plan.form,
+            asked["agreement"].astext == plan.agreement,
             or_(
                 # One that is to be cancelled will not import the rest of it.
-                jobs.c.status.in_(_UNFINISHED) & jobs.c.cancel_requested_at.is_(None),
+                jobs.c.status.in_(_UNFINISHED)
+                & jobs.c.cancel_requested_at.is_(None)
+                & (asked["rule"].astext == plan.rule),
                 (jobs.c.status == JobStatus.DONE) & (wrong == 0),
             ),
         )

@@ -23,7 +23,7 @@ _SHOWN = "p.id, p.outage_id, p.revision, p.status, p.reason_code, o.status AS ou
 # A channel serves each: there are no more of them than channels, or members of as many batches.
 _AT_WORK = text(
     f"""
-    SELECT {_SHOWN}, true AS in_attempt
+    SELECT {_SHOWN}, true AS in_attempt, a.max_ledger IS NULL AS unsigned
     FROM channels c
     JOIN attempts a ON a.payment_id = c.payment_id AND a.channel = c.address AND a.status = 'open'
     JOIN allocations s ON (s.lead_payment_id, s.n) = (a.payment_id, a.n) AND s.live
@@ -35,7 +35,7 @@ _AT_WORK = text(
 )
 _UNRECEIVED = text(
     f"""
-    SELECT {_SHOWN}, false AS in_attempt
+    SELECT {_SHOWN}, false AS in_attempt, false AS unsigned
     FROM outages o JOIN payments p ON p.outage_id = o.id AND p.status = 'confirmed'
     WHERE o.status = 'settling' AND p.confirmed_at < now() - CAST(:driven_within AS interval)
     ORDER BY p.id LIMIT {PAGE}
@@ -43,7 +43,7 @@ _UNRECEIVED = text(
 )
 _ENDED = text(
     f"""
-    SELECT {_SHOWN}, false AS in_attempt
+    SELECT {_SHOWN}, false AS in_attempt, false AS unsigned
     FROM outages o JOIN payments p ON p.outage_id = o.id AND p.status IN ('confirmed', 'voided')
     WHERE o.changed_at > :since AND o.changed_at < now() - CAST(:grace AS interval)
       AND (p.status = 'voided' OR o.changed_at > p.created_at + CAST(:made_within AS interval))
@@ -56,7 +56,7 @@ _NAMED = text(
     SELECT {_SHOWN}, EXISTS (
         SELECT FROM allocations s JOIN attempts a ON (a.payment_id, a.n) = (s.lead_payment_id, s.n)
         WHERE s.payment_id = p.id AND s.live AND a.status = 'open'
-    ) AS in_attempt
+    ) AS in_attempt, false AS unsigned
     FROM payments p JOIN outages o ON o.id = p.outage_id WHERE p.id = ANY(:ids)
     """
 )
@@ -97,4 +97,5 @@ def _to_standing(row: Any) -> StandingPayment:
         None if row.reason_code is None else ReasonCode(row.reason_code),
         row.in_attempt,
         OutageStatus(row.outage_status),
+        row.unsigned,
     )

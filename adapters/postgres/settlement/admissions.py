@@ -28,14 +28,25 @@ from domain.settlement.approvals import APPROVERS, compute_digest
 from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment, PaymentRecord, PaymentStatus
 
+
+def _count_approvers(payment: str, digest: str) -> str:
+    """
+    Return the SQL that counts who has approved a payment as it stands: one less where a maker is unverified, who
+    may be one of them.
+    """
+    return f"""(
+        SELECT count(DISTINCT v.approver) - count(DISTINCT 1) FILTER (WHERE EXISTS (
+            SELECT FROM unnest(v.makers) AS maker WHERE maker ^@ 'unverified:'))
+        FROM approvals v
+        WHERE v.payment_id = {payment} AND v.digest = {digest} AND v.voided_at IS NULL)"""
+
+
 _LOCK = text("SELECT status FROM payments WHERE id = :payment FOR NO KEY UPDATE")
 # A statement of its own, so that it sees what was committed while this transaction waited for the lock.
 _CASE = text(
-    """
+    f"""
     SELECT (SELECT reason FROM circuit_breakers WHERE name = 'settlement' AND is_open) AS circuit_breaker,
-           (SELECT count(DISTINCT approver) - count(DISTINCT 1) FILTER (WHERE EXISTS (
-                SELECT FROM unnest(makers) AS maker WHERE maker ^@ 'unverified:')) FROM approvals
-            WHERE payment_id = :payment AND digest = :digest AND voided_at IS NULL) AS approvers,
+           {_count_approvers(":payment", ":digest")} AS approvers,
            (SELECT difference_stroops FROM sla_results WHERE payment_id = :payment) AS difference,
            a.day, a.to_address
     FROM (SELECT) AS one LEFT JOIN authorisations a ON a.payment_id = :payment
@@ -75,19 +86,17 @@ _ADMIT_FIRST = text(
     RETURNING side, spent_stroops
     """
 )
-_ADMITTED = """
+_APPROVERS = _count_approvers("a.payment_id", "a.digest")
+_ADMITTED = f"""
     SELECT a.payment_id
     FROM unnest(CAST(:payments AS text[]), CAST(:digests AS text[])) AS asked (payment_id, digest)
     JOIN authorisations a USING (payment_id, digest)
     WHERE a.day >= :today
       AND (a.amount_stroops <= CAST(:cap AS bigint)) IS NOT FALSE
-      AND ((a.amount_stroops <= CAST(:above AS bigint)) IS NOT FALSE OR :approvers <= (
-          SELECT count(DISTINCT v.approver) FROM approvals v
-          WHERE v.payment_id = a.payment_id AND v.digest = a.digest AND v.voided_at IS NULL))
+      AND ((a.amount_stroops <= CAST(:above AS bigint)) IS NOT FALSE OR :approvers <= {_APPROVERS})
       AND (NOT EXISTS (SELECT FROM sla_results r WHERE r.payment_id = a.payment_id
                AND r.difference_stroops > CAST(:above_stated AS bigint))
-           OR EXISTS (SELECT FROM approvals v
-               WHERE v.payment_id = a.payment_id AND v.digest = a.digest AND v.voided_at IS NULL))
+           OR 1 <= {_APPROVERS})
       AND NOT EXISTS (SELECT FROM circuit_breakers WHERE name = 'settlement' AND is_open)
 """
 _LIST_ADMITTED = text(_ADMITTED)

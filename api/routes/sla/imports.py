@@ -27,8 +27,15 @@ from domain.access.permissions import Permission
 from domain.access.principals import check_permission
 from domain.errors import Conflict, Invalid, Refused
 from domain.requests import Request
-from domain.sla.bulk.known_outages import name_request
-from domain.sla.imports import ImportedOutage, ImportRecord, RowProblem, parse_rows, read_rows
+from domain.sla.bulk.known_outages import check_not_cancelled, name_request
+from domain.sla.imports import (
+    ImportedOutage,
+    ImportRecord,
+    RowProblem,
+    name_column,
+    parse_rows,
+    read_rows,
+)
 from domain.sla.outages import OutageStatus
 from services.sla.imports.record_import import RecordImport, record_import
 
@@ -146,14 +153,15 @@ async def _import_row(engine: Engine, item: ImportedOutage, asked: Request) -> b
     try:
         return await _import(engine, item, asked)
     except Invalid as error:
-        return RowProblem(item.row, error.field, error.rule)
+        return RowProblem(item.row, name_column(error.field), error.rule)
     except Refused as error:
         return RowProblem(item.row, None, str(error))
     except WorkflowUpdateFailedError as error:
         cause = error.cause
         if isinstance(cause, ApplicationError) and cause.type in (Invalid.code, Conflict.code):
             field = cause.details[0] if cause.details else None
-            return RowProblem(item.row, field, cause.message.removeprefix(f"{field}: "))
+            said = cause.message.removeprefix(f"{field}: ")
+            return RowProblem(item.row, field and name_column(field), said)
         raise
 
 
@@ -167,6 +175,7 @@ async def _import(engine: Engine, item: ImportedOutage, asked: Request) -> bool:
         if known.status is OutageStatus.DECLARED:
             await commands.resolve(engine, outage.id, resolution, name_request(outage.id))
             return True
+        check_not_cancelled(outage.id, known.status)
         if known.resolved_at not in (None, resolution.resolved_at):
             raise Invalid("end_time", f"is on record as {known.resolved_at.isoformat()}")
     return declared.recorded.created

@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Iterator
 
 from domain.errors import Invalid
-from domain.sla.bulk.source_rows import ROW_MAX, SourceRow
+from domain.sla.bulk.source_rows import ROW_MAX, CutRow, SourceRow
+from domain.sla.imports import NEEDED
 
 # No row holds a longer cell; the reader knows one limit for the whole process.
 csv.field_size_limit(max(ROW_MAX, csv.field_size_limit()))
@@ -97,4 +98,4 @@ class CsvRows:
         named: dict[str, object] = dict(zip(names, cells, strict=False))
         if len(cells) > len(names):
             named[""] = cells[len(names) :]
-        return named
+        return named if named.keys() >= set(NEEDED) else CutRow(named)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.errors import Invalid
 from domain.sla.outages import OutageStatus
 from domain.sla.verdicts import SlaStatus
 
@@ -24,6 +25,15 @@ class KnownOutage:
     def is_reopened(self) -> bool:
         """Whether somebody took back the end that a file had given it."""
         return self.status is OutageStatus.DECLARED and self.resolution_key == name_request(self.id)
+
+
+def check_not_cancelled(outage_id: str, status: OutageStatus) -> None:
+    """Refuse the end of an outage that was called off."""
+    if status is OutageStatus.CANCELLED:
+        raise Invalid(
+            "end_time",
+            f"is of {outage_id!r}, which was cancelled: leave the row out, or use another id",
+        )
 
 
 def name_request(outage_id: str) -> str:

@@ -29,6 +29,10 @@ class RepeatedFields(dict[str, Any]):
         self.repeated = repeated
 
 
+class CutRow(dict[str, Any]):
+    """A row of a CSV that ends before a cell that it must have, as the last row of half a file does."""
+
+
 def collect_fields(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """Return the fields of an object of JSON, for a decoder to call."""
     fields = dict(pairs)

@@ -35,7 +35,7 @@ async def begin_import(database: Database, command: BeginImport) -> Job:
     async with database.transaction() as connection:
         if not plan.dry_run:
             await file_imports.lock_digest(connection, file.sha256)
-            known = await file_imports.find_import(connection, file.sha256, plan.mode)
+            known = await file_imports.find_import(connection, file.sha256, plan)
             if known is not None:
                 return await jobs.get(connection, known)
         recording = RecordJob(

@@ -66,7 +66,9 @@ async def _make_requests(
     given = await approvals.list_by_payment(connection, [payment.id for payment in owed])
     return [
         ApprovalRequest(
-            _refresh_reason(record, given[record.payment.id]),
+            _refresh_reason(
+                record, given[record.payment.id], count_needed(makers[record.payment.outage_id])
+            ),
             makers[record.payment.outage_id],
             compute_digest(record.payment),
             given[record.payment.id],
@@ -88,10 +90,12 @@ def _count_needed(
     return count_needed(makers[payment.outage_id], required or APPROVERS)
 
 
-def _refresh_reason(record: PaymentRecord, given: Sequence[ApprovalRecord]) -> PaymentRecord:
+def _refresh_reason(
+    record: PaymentRecord, given: Sequence[ApprovalRecord], needed: int
+) -> PaymentRecord:
     """Return the reason as it is now: the payment's own is of when its workflow last asked."""
     if record.reason_code != ReasonCode.APPROVAL_REQUIRED:
         return record
     digest = compute_digest(record.payment)
     valid = [each for each in given if each.voided_at is None and each.digest == digest]
-    return replace(record, status_reason=describe_approvals(record.payment, len(valid)))
+    return replace(record, status_reason=describe_approvals(record.payment, len(valid), needed))

@@ -16,7 +16,7 @@ from domain.money import STROOPS_PER_UNIT
 from domain.requests import Request
 from domain.sla.agreements.bindings import Binding, BindingTable
 from domain.sla.bulk.import_plans import ImportMode, ImportPlan
-from domain.sla.bulk.known_outages import KnownOutage
+from domain.sla.bulk.known_outages import KnownOutage, check_not_cancelled
 from domain.sla.bulk.problem_files import FileProblem
 from domain.sla.bulk.settled_outages import SettledOutage, parse_settled_row
 from domain.sla.bulk.source_rows import SourceRow
@@ -171,6 +171,7 @@ def _plan_row(row: PlannedRow, known: KnownOutage | None, table: BindingTable) -
     if known.is_reopened:
         said = "was taken back when the outage was reopened: resolve it by its own route"
         raise Invalid("end_time", said)
+    check_not_cancelled(known.id, known.status)
     if known.status is OutageStatus.DECLARED:
         return PlannedRow(row.source, row.declaration, row.resolution, None, is_new=False)
     if known.resolved_at not in (None, ended):

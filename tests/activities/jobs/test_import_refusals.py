@@ -53,6 +53,19 @@ async def test_a_file_whose_import_is_to_be_cancelled_is_imported_anew(scratch: 
     assert (await record_import(scratch, content)).id != first.id
 
 
+async def test_the_same_file_is_the_same_import_only_where_the_same_is_asked(
+    scratch: Database,
+) -> None:
+    content = make_file(*make_rows(3))
+    first = await record_import(scratch, content)
+    assert (await record_import(scratch, content)).id == first.id
+    # The one that runs may record a part of it, and under an agreement that nobody asked for now.
+    whole = await record_import(scratch, content, rule=ImportRule.ATOMIC)
+    other = await record_import(scratch, content, agreement="another")
+    assert len({first.id, whole.id, other.id}) == 3
+    assert (await record_import(scratch, content, rule=ImportRule.ATOMIC)).id == whole.id
+
+
 async def test_a_verdict_other_than_the_one_on_record_is_a_wrong_row(scratch: Database) -> None:
     head = f"{HEAD},sla_status,amount"
     (row,) = make_rows(1)
@@ -72,6 +85,16 @@ async def test_an_end_that_was_taken_back_keeps_no_other_row_out(scratch: Databa
     for dry_run in (True, False):
         result = await run_import(scratch, content, mode=DECLARE, dry_run=dry_run)
         assert (result["right"], result["skipped"], result["wrong"]) == (1, 1, 1), dry_run
+
+
+async def test_an_end_of_an_outage_that_was_cancelled_is_a_wrong_row(scratch: Database) -> None:
+    await run_import(scratch, make_file(*make_rows(2, ended=False)), mode=DECLARE)
+    cancelled = CancelOutageInput("row-0", Cancellation(BY, "none"), datetime.now(UTC))
+    await cancel_outage(scratch, cancelled)
+    content = make_file(*make_rows(2))
+    for dry_run in (True, False):
+        result = await run_import(scratch, content, mode=DECLARE, dry_run=dry_run)
+        assert (result["right"], result["skipped"], result["wrong"]) == (1, 0, 1), dry_run
 
 
 async def test_what_is_refused_at_the_last_moment_keeps_no_other_row_out(

@@ -7,8 +7,11 @@ import httpx
 import pytest
 
 from adapters.postgres.database import Database
+from api.console.jobs import make_row
+from api.jobs.views import JobView
 from domain.access.permissions import Role
-from domain.jobs.jobs import Job, JobKind
+from domain.access.principals import Principal
+from domain.jobs.jobs import Job, JobKind, JobStatus
 from domain.requests import Request
 from services.jobs.jobs.cancel_job import CancelJob, cancel_job
 from services.jobs.jobs.record_job import RecordJob, make_job_id, record_job
@@ -28,6 +31,18 @@ async def waiting(database: Database) -> AsyncIterator[Job]:
     job = await record_job(database, command)
     yield job
     await cancel_job(database, CancelJob(job.id, ASKED, datetime.now(UTC)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "has_file"),
+    [(JobKind.IMPORT, True), (JobKind.SNAPSHOT, False), (JobKind.REDELIVERY, False)],
+)
+def test_a_file_is_offered_only_of_what_makes_one(kind: JobKind, has_file: bool) -> None:
+    view = JobView.model_construct(
+        id="job_1", kind=kind, status=JobStatus.DONE, cancel_requested_at=None
+    )
+    admin = Principal("ada", Role.ADMIN)
+    assert bool(make_row(view, admin).output) is has_file
 
 
 async def test_a_page_is_shown_anew_only_while_something_runs(

@@ -83,6 +83,17 @@ async def test_a_wrong_row_is_named_and_keeps_none_of_the_others_out(browser: Br
     assert shown["severity"] == "critical"
 
 
+async def test_an_end_of_an_outage_that_was_cancelled_is_a_wrong_row(browser: Browser) -> None:
+    service = make_service()
+    assert (await upload(browser, f"{HEAD}\n{service},2026-01-31T12:00:00Z,"))["imported"] == 1
+    (opened,) = await find(browser, service)
+    await browser.call("DELETE", f"/outages/{opened['id']}")
+    found = await upload(browser, f"{HEAD}\n{service},2026-01-31T12:00:00Z,2026-01-31T12:25:00Z")
+    assert (found["imported"], found["skipped"]) == (0, 0)
+    assert [(each["row"], each["field"]) for each in found["errors"]] == [(1, "end_time")]
+    assert "which was cancelled" in found["errors"][0]["message"]
+
+
 async def test_of_rows_of_one_outage_the_first_holds(browser: Browser) -> None:
     service = make_service()
     same = f"{service},2026-01-31T12:00:00Z,2026-01-31T12:25:00Z"

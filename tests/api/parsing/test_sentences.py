@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core.core_schema import ErrorType
 
-from api.bodies import Body, Instant, OutageBody
+from api.bodies import Body, Instant, OutageBody, Text
 from api.parsing.sentences import FORMS, KEY_NAME, SENTENCES, SOURCE_NAME, render_error
 from domain.sla.verdicts import Severity
 
@@ -41,6 +41,7 @@ def find_sentence(kind: Any, value: Any) -> str:
             ["a", "b"],
             "must have at most 1 entries, and has 2",
         ),
+        (Annotated[Text, Field(max_length=3)], "long", "must have at most 3 characters, and has 4"),
         (Annotated[list[str], Field(min_length=1)], [], "lacks entries: send at least 1"),
         (
             Annotated[str, Field(pattern="^[0-9a-f]{64}$")],

@@ -51,6 +51,8 @@ async def test_a_dataset_is_downloaded_and_proven_whole(
     ("arguments", "said"),
     [
         (("--where", "colour=red"), "colour"),
+        (("--where", os.fsdecode(b"search=\xff")), "is not text in UTF-8"),
+        (("--url", "http://[::1"), "is no address of an API"),
         (("--where", "colour"), "write it like severity=high"),
         (("--api-key", "nobodys-key-of-the-tests"), "(401)"),
     ],

@@ -16,9 +16,12 @@ def stand(
     reason: ReasonCode | None = None,
     *,
     tried: bool = False,
+    unsigned: bool = False,
     outage: OutageStatus = SETTLING,
 ) -> StandingPayment:
-    return StandingPayment("pay-1", "OUT-1", 1, PaymentStatus(status), reason, tried, outage)
+    return StandingPayment(
+        "pay-1", "OUT-1", 1, PaymentStatus(status), reason, tried, outage, unsigned
+    )
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,8 @@ def stand(
         (stand("blocked", NO_TRUSTLINE), WaitsFor.PAYEE, False),
         # Whoever drives its batch says what stops that.
         (stand("blocked", NO_TRUSTLINE, tried=True), None, False),
+        # Somebody else has reserved a channel for it, and died before anything was signed.
+        (stand("blocked", NO_TRUSTLINE, tried=True, unsigned=True), WaitsFor.PAYEE, True),
         # This passes by itself, and is shown as nothing worth a look.
         (stand("on_hold", UNREAD), None, False),
         (stand("confirmed"), None, True),

@@ -88,6 +88,20 @@ def test_what_is_no_table_is_refused(content: bytes) -> None:
         read_rows("a.csv", content)
 
 
+@pytest.mark.parametrize("row", ["svc", "svc,2026-01-31T12:00:00Z"])
+def test_a_row_that_is_cut_off_is_no_outage_that_runs(row: str) -> None:
+    content = f"service_id,start_time,end_time,id\n{row}".encode()
+    found, (problem,) = parse_rows(read_rows("a.csv", content), ASKED, NOW)
+    assert (found, problem.row, problem.field) == ([], 1, "row")
+    assert "ends before all of the columns" in problem.message
+
+
+def test_a_row_may_leave_out_what_no_row_must_have() -> None:
+    content = b"service_id,start_time,end_time,id\nsvc,2026-01-31T12:00:00Z,"
+    found, problems = parse_rows(read_rows("a.csv", content), ASKED, NOW)
+    assert (len(found), problems) == (1, [])
+
+
 @pytest.mark.parametrize("count", [1.5, True, [1], "1e9", "-1"])
 def test_what_is_no_whole_number_is_said_to_be_none(count: object) -> None:
     _, (problem,) = parse_rows([ROW | {"affected_subscribers": count}], ASKED, NOW)

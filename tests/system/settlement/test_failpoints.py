@@ -244,8 +244,8 @@ async def recover(signer: Signers, client: Client, database: Database) -> None:
 
 async def rested(client: Client, database: Database) -> bool:
     """
-    Return whether every payment is confirmed; signal what is blocked to try again. Of what is on its way the relay
-    tells who waits: where two have driven it, and the one that signed is dead, the other looks again after an hour.
+    Return whether every payment is confirmed; signal what is blocked to try again. Of what is on its way, or has
+    a channel that nothing is signed for, the relay tells who waits: the one of two drivers that went on may be dead.
     """
     async with database.autocommit() as connection:
         found = await connection.execute(select(payments).where(payments.c.status != "confirmed"))

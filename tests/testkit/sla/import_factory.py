@@ -28,12 +28,13 @@ async def record_import(
     mode: ImportMode = ImportMode.BACKFILL,
     rule: ImportRule = ImportRule.PARTIAL,
     dry_run: bool = False,
+    agreement: str = "default",
 ) -> Job:
     async def stream() -> AsyncIterator[bytes]:
         yield content
 
     now = datetime.now(UTC)
-    plan = ImportPlan("a.csv", ImportFormat.CSV, mode, rule, dry_run, "standard", "default")
+    plan = ImportPlan("a.csv", ImportFormat.CSV, mode, rule, dry_run, "standard", agreement)
     storing = StoreFile(make_job_id(), "a.csv", "text/csv", now)
     file = await store_file(database, storing, stream())
     return await begin_import(database, BeginImport(file, plan, BY, now))

@@ -14,12 +14,14 @@ from activities.settlement.direct_settlement import make_payment_directly
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.recovery import standing_payments
+from adapters.postgres.settlement.attempts import Reservation
 from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.tables import payments
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.reasons import Reason, ReasonCode, WaitsFor
 from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
+from services.settlement.channels.reserve_channel import reserve_channel
 from services.settlement.payments.stop_payment import stop_payment
 from tests.testkit.api_client import (
     AT_ONCE,
@@ -89,6 +91,23 @@ async def test_a_payment_whose_driver_died_after_it_was_sent_goes_on_at_once(
     payment = await read_payment(database, outage_id)
     driver = PaymentActivitiesImpl(database, rail)
     await driver.submit_payment(get_attempt(await driver.prepare_payment(payment)))
+    assert await notices.look(datetime.now(UTC), GRACE) > 0
+    await wait_for_lifecycle(api, outage_id, "closed")
+    assert await count_credits(stack, payment) == [1]
+
+
+async def test_a_channel_that_was_reserved_for_a_blocked_payment_is_not_kept_by_the_dead(
+    api: httpx.AsyncClient,
+    stack: Stack,
+    chain: httpx.AsyncClient,
+    database: Database,
+    rail: Rail,
+    temporal: Client,
+    notices: PaymentNotices,
+) -> None:
+    outage_id = await block_payment(api, stack, chain, temporal)
+    payment = await read_payment(database, outage_id)
+    assert isinstance(await reserve_channel(database, payment, rail.channels), Reservation)
     assert await notices.look(datetime.now(UTC), GRACE) > 0
     await wait_for_lifecycle(api, outage_id, "closed")
     assert await count_credits(stack, payment) == [1]

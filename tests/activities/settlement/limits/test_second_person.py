@@ -3,17 +3,22 @@
 from datetime import timedelta
 
 import httpx
+import pytest
 
 from activities.sla.disputes import DisputeActivitiesImpl
 from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.database import Database
+from adapters.postgres.settlement import approvals
 from adapters.settings import SettlementSettings
 from domain.money import convert_to_stroops
+from domain.requests import make_unverified_request
 from domain.settlement.limits import Limits
-from domain.settlement.payments import Payment
+from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
 from domain.sla.disputes import DecideDisputeInput, Dispute, DisputeDecision, FileDisputeInput
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.verdicts import Severity
+from services.settlement.approvals.read_approvals import get_approval_request
+from services.settlement.payments.stop_payment import stop_payment
 from tests.activities.settlement.limits.test_approvals import approve
 from tests.activities.settlement.test_limits import choose_day, describe_hold, make_gate
 from tests.testkit.api_client import make_unique_id
@@ -83,6 +88,46 @@ async def test_a_payment_admitted_before_the_limit_is_asked_again(
     assert await lenient.find_holds_again([payment]) == {}
     strict = make_gate(database, day, approval_above_stated=500)
     assert list(await strict.find_holds_again([payment])) == [payment.id]
+
+
+@pytest.mark.parametrize(
+    ("limits", "needed"),
+    [({"approval_above": 500}, 3), ({"approval_above_stated": 500}, 2)],
+)
+async def test_an_approval_taken_back_stops_a_payment_with_an_unverified_maker_once_more(
+    api: httpx.AsyncClient, database: Database, limits: dict[str, int], needed: int
+) -> None:
+    """In a batch this read alone comes between the admission and the signature."""
+    said_a_name = Resolution(make_unverified_request("eve", "corr"), mttr_minutes=5)
+    payment = await owe_after(database, said_a_name)
+    door = make_gate(database, choose_day(), **limits)
+    people = ["ada", "bob", "cleo"][:needed]
+    for person in people:
+        assert await describe_hold(door, payment) != "goes"
+        await approve(database, payment, person, "unverified:eve")
+    assert await describe_hold(door, payment) == "goes"
+    assert await door.find_holds_again([payment]) == {}
+    async with database.transaction() as connection:
+        await approvals.withdraw(connection, payment.id, people[-1], NOW)
+    assert list(await door.find_holds_again([payment])) == [payment.id]
+
+
+async def test_who_approves_sees_how_many_an_unverified_maker_takes(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    said_a_name = Resolution(make_unverified_request("eve", "corr"), mttr_minutes=5)
+    payment = await owe_after(database, said_a_name)
+    hold = await make_gate(database, choose_day(), approval_above=500).find_hold(payment)
+    assert hold is not None
+    waiting = BlockPaymentInput(payment, hold.reason, NOW, PaymentStatus.ON_HOLD)
+    assert await stop_payment(database, waiting)
+    for person in ("ada", "bob"):
+        await approve(database, payment, person, "unverified:eve")
+    shown = await get_approval_request(database, payment.id)
+    assert shown.needed == 3
+    assert shown.payment.status_reason == (
+        "1500 USDC waits for approval by 3 people, 2 have approved"
+    )
 
 
 def test_the_limit_is_on_by_default() -> None:
