@@ -50,7 +50,7 @@ def command(
     Sends it to the API at --url with --api-key, or to that of the engine that runs in --data-dir. Ends with 0 when
     every row was right, with 1 when some were wrong or the import failed.
     """
-    asked = {"mode": mode.value, "rule": rule.value, "filename": _name(file)}
+    asked = {"mode": mode.value, "rule": rule.value, "filename": _get_name(file)}
     asked |= {"dry_run": "true"} if dry_run else {}
     asked |= {"agreement": agreement} if agreement else {}
     try:
@@ -64,7 +64,7 @@ def command(
         raise SystemExit(1)
 
 
-def _name(file: Path) -> str:
+def _get_name(file: Path) -> str:
     """Return the name of a file, as far as it can be sent."""
     return os.fsencode(file.name).decode(errors="replace")
 

@@ -8,7 +8,7 @@ the usual way.
 
 from asyncio import CancelledError
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NoReturn, cast
 
 import psycopg
@@ -31,7 +31,6 @@ class DirectConnection(AsyncConnection):
             await self.start()
             sync = cast(Connection, self.sync_connection)
             driver: Any = sync.connection.driver_connection
-            # A pooled one is as it was used last.
             if driver.autocommit is not autocommit:
                 await self._switch(driver, autocommit)
             if not autocommit:
@@ -45,6 +44,16 @@ class DirectConnection(AsyncConnection):
             await driver.set_autocommit(autocommit)
         except _HANDED_OVER as error:
             await self.run_sync(_hand_over, error, "autocommit")
+
+    async def close(self) -> None:
+        """Give it back as it was: to whoever takes it next without a word, it opens transactions."""
+        sync = self.sync_connection
+        if sync is not None and not sync.closed and not sync.invalidated:
+            driver: Any = sync.connection.driver_connection
+            if driver.autocommit:
+                with suppress(psycopg.Error):
+                    await driver.set_autocommit(False)
+        await super().close()
 
     async def close_in_any_case(self) -> None:
         """Give it back, also while this task is cancelled; what is not committed is rolled back."""

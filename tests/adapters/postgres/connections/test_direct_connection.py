@@ -52,6 +52,11 @@ async def test_each_use_of_a_pooled_connection_says_whether_it_commits(database:
         async with alone.transaction() as connection:
             before = await connection.scalar(transaction)
             assert await connection.scalar(transaction) == before
+        async with alone.autocommit() as connection:
+            await connection.execute(transaction)
+        async with alone.engine.connect() as plain:
+            before = await plain.scalar(transaction)
+            assert await plain.scalar(transaction) == before
     await alone.close()
 
 
