@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_fd756dd583de"
+revision = "0001_8a27da5989b1"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -1335,11 +1335,17 @@ def upgrade() -> None:
     op.create_index(
         "ix_outages_site_id",
         "outages",
-        ["site_id"],
+        ["site_id", sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
         unique=False,
         postgresql_where=sa.text("site_id IS NOT NULL"),
     )
     op.create_index("ix_outages_site_name", "outages", ["site_name", "id"], unique=False)
+    op.create_index(
+        "ix_outages_site_name_newest",
+        "outages",
+        ["site_name", sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
     op.create_index(
         "ix_outages_status",
         "outages",
@@ -1373,6 +1379,33 @@ def upgrade() -> None:
             "verdict_status = 'violated' AND status NOT IN ('declared', 'cancelled')"
         ),
         postgresql_include=["status", "severity"],
+    )
+    op.create_index(
+        "ix_outages_violated_agreement",
+        "outages",
+        ["agreement", sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        postgresql_where=sa.text(
+            "verdict_status = 'violated' AND status NOT IN ('declared', 'cancelled')"
+        ),
+    )
+    op.create_index(
+        "ix_outages_violated_assigned_to",
+        "outages",
+        ["assigned_to", sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        postgresql_where=sa.text(
+            "verdict_status = 'violated' AND status NOT IN ('declared', 'cancelled') AND assigned_to IS NOT NULL"
+        ),
+    )
+    op.create_index(
+        "ix_outages_violated_severity",
+        "outages",
+        ["severity", sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        postgresql_where=sa.text(
+            "verdict_status = 'violated' AND status NOT IN ('declared', 'cancelled')"
+        ),
     )
     op.create_table(
         "refresh_tokens",
@@ -1924,6 +1957,7 @@ def upgrade() -> None:
         sa.Column("n", sa.Integer(), nullable=False),
         sa.Column("payment_id", sa.String(length=64), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("netted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("amount_stroops", sa.BigInteger(), nullable=False),
         sa.Column("live", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("reason_code", sa.String(length=40), nullable=True),
@@ -1946,6 +1980,13 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("lead_payment_id", "n", "payment_id", name=op.f("pk_allocations")),
         info={"rows_are_deleted": True},
+    )
+    op.create_index(
+        "ix_allocations_netted",
+        "allocations",
+        ["payment_id"],
+        unique=False,
+        postgresql_where=sa.text("netted"),
     )
     op.create_index("ix_allocations_number", "allocations", ["number"], unique=False)
     op.create_index(

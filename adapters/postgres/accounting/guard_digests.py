@@ -5,7 +5,7 @@ Written by `make baseline` from migrations/sql; change those files and not this 
 """
 
 # The migration that creates them.
-REVISION = "0001_fd756dd583de"
+REVISION = "0001_8a27da5989b1"
 
 # Table, name and function of each trigger; pg_trigger.tgtype (1 for each row, 2 before, 4 insert,
 # 8 delete, 16 update, 32 truncate); whether it is deferred to the end of the transaction; whether it

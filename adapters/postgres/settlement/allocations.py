@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, select, text
+from sqlalchemy import RowMapping, exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.settlement.attempts import Reservation
@@ -65,21 +65,9 @@ async def list_withdrawn(connection: AsyncConnection, batch: Batch) -> list[str]
     return list(rows.scalars())
 
 
-_NETTED = text(
-    """
-    SELECT EXISTS (
-        SELECT FROM attempts a
-        JOIN allocations s ON (s.lead_payment_id, s.n) = (a.payment_id, a.n)
-        JOIN payments p ON p.id = s.payment_id
-        WHERE a.batched AND a.members > 1 AND s.number <> p.number
-    )
-    """
-)
-
-
 async def has_netted(connection: AsyncConnection) -> bool:
     """Return whether any payment was ever put into a transfer that bears the number of another."""
-    return bool(await connection.scalar(_NETTED))
+    return bool(await connection.scalar(select(exists().where(allocations.c.netted))))
 
 
 _MEMBERS = (

@@ -90,11 +90,12 @@ _RESERVE = text(
         FROM attempts WHERE payment_id = :lead_payment_id
         RETURNING payment_id, n
     ), allocation AS (
-        INSERT INTO allocations (lead_payment_id, n, payment_id, number, amount_stroops)
-        SELECT a.payment_id, a.n, s.payment_id, s.number, s.amount_stroops
+        INSERT INTO allocations (lead_payment_id, n, payment_id, number, amount_stroops, netted)
+        SELECT a.payment_id, a.n, s.payment_id, s.number, s.amount_stroops, s.number <> p.number
         FROM attempt a, unnest(
             CAST(:payment_ids AS text[]), CAST(:numbers AS bigint[]), CAST(:amounts AS bigint[])
         ) AS s (payment_id, number, amount_stroops)
+        JOIN payments p ON p.id = s.payment_id
     ), payment AS (
         UPDATE payments SET batch_ready_at = NULL WHERE id = ANY(:payment_ids)
     )

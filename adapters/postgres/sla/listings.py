@@ -6,7 +6,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Integer, RowMapping, Text, cast, literal_column, or_
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    RowMapping,
+    Text,
+    cast,
+    exists,
+    false,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -136,14 +148,29 @@ async def _make_listing(
     if wanted.statuses is not None and ordering.field is SortField.STATUS:
         ranks = [STATUS_ORDER.index(each) for each in wanted.statuses]
         own.append(_RANKS[SortField.STATUS].in_(ranks))
+    conditions = [*own, *list_conditions(replace(wanted, site=None))]
     value = _RANKS.get(ordering.field, outages.c[ordering.field])
+    if wanted.site is not None:
+        conditions.append(await _read_site_condition(connection, wanted.site))
+        if ordering.field is SortField.SITE_NAME:
+            # The planner takes names and ids for independent, and would walk over every name to those of one site.
+            value = outages.c.site_name.concat("")
     columns = (value,) if value is outages.c.id else (value, outages.c.id)
     return Listing(
         outages,
         Keyset(columns, ordering.descending),
-        [*own, *list_conditions(wanted)],
+        conditions,
         _SHOWN,
     )
+
+
+async def _read_site_condition(connection: AsyncConnection, site: str) -> ColumnElement[bool]:
+    """Return what holds of the outages of a site, by its name or its id: an index has either, and none has both."""
+    columns = (outages.c.site_id, outages.c.site_name)
+    asked = select(*(exists().where(column == site) for column in columns))
+    used = (await connection.execute(asked)).one()
+    found = [column == site for column, is_used in zip(columns, used, strict=True) if is_used]
+    return or_(false(), *found)
 
 
 async def stream(

@@ -110,9 +110,29 @@ outages = Table(
         *_NEWEST_FIRST,
         postgresql_where=text("assigned_to IS NOT NULL"),
     ),
+    Index(
+        *("ix_outages_violated_agreement", "agreement"),
+        *_NEWEST_FIRST,
+        postgresql_where=text(VIOLATED),
+    ),
+    Index(
+        *("ix_outages_violated_assigned_to", "assigned_to"),
+        *_NEWEST_FIRST,
+        postgresql_where=text(f"{VIOLATED} AND assigned_to IS NOT NULL"),
+    ),
+    Index(
+        *("ix_outages_violated_severity", "severity"),
+        *_NEWEST_FIRST,
+        postgresql_where=text(VIOLATED),
+    ),
     # A site is looked for by its name or its id; by name outages are sorted as well.
     Index("ix_outages_site_name", "site_name", "id"),
-    Index("ix_outages_site_id", "site_id", postgresql_where=text("site_id IS NOT NULL")),
+    Index("ix_outages_site_name_newest", "site_name", *_NEWEST_FIRST),
+    Index(
+        *("ix_outages_site_id", "site_id"),
+        *_NEWEST_FIRST,
+        postgresql_where=text("site_id IS NOT NULL"),
+    ),
     # These are sorted by in their own order.
     Index("ix_outages_severity_rank", text(f"({make_rank('severity', SEVERITY_ORDER)})"), "id"),
     Index("ix_outages_status_rank", text(f"({make_rank('status', STATUS_ORDER)})"), "id"),

@@ -129,6 +129,8 @@ allocations = Table(
     Column("payment_id", String(64), sa.ForeignKey("payments.id"), primary_key=True),
     # The muxed id of the transfer: the number of this payment, or of the first one netted with it.
     Column("number", sa.BigInteger, nullable=False),
+    # Whether that is the number of another payment. Most engines have none of these, and see it at a glance.
+    Column("netted", sa.Boolean, nullable=False, server_default=text("false")),
     Column("amount_stroops", sa.BigInteger, nullable=False),
     # True until the attempt has failed, or the payment was removed from it.
     Column("live", sa.Boolean, nullable=False, server_default=text("true")),
@@ -141,6 +143,7 @@ allocations = Table(
     # No two transactions can settle one payment.
     Index("uq_allocations_one_live", "payment_id", unique=True, postgresql_where=text("live")),
     Index("ix_allocations_number", "number"),
+    Index("ix_allocations_netted", "payment_id", postgresql_where=text("netted")),
     info={"rows_are_deleted": True},
 )
 
