@@ -97,6 +97,7 @@ async def read_all(house: WalkedHouse, path: str) -> list[str]:
 async def test_each_row_that_was_there_comes_once_while_others_write(
     house: WalkedHouse, path: str
 ) -> None:
+    house.writer.remove(STEP)  # what was added for another list
     there = await read_all(house, path)
     assert len(there) >= ROWS, (
         "the list has too few rows to be walked: tests/testkit/reading/walked_rows.py"
