@@ -43,7 +43,8 @@ def make_command(source: str, alerts: int, ended_at: datetime | None = None) -> 
         "default",
         None,
         ASKED,
-        datetime.now(UTC),
+        # Due in an hour: by then the workers of the stack have nothing to take.
+        datetime.now(UTC) + timedelta(hours=1),
     )
 
 
