@@ -40,7 +40,6 @@ FURNITURE = {
     "adapters/postgres": {
         *("closed_outages", "contract_calls", "database", "durability", "guard_digests", "guards"),
         *("installation", "metrics", "own_transfers", "unit_of_work", "checked_rows"),
-        *("compiled_statements", "direct_connection"),
         *("outage_rows", "judgements", "outage_contexts", "judgements"),
     },
 }

@@ -68,9 +68,7 @@ class ForkServer:
         try:
             answers.setblocking(False)
             with theirs:
-                socket.send_fds(
-                    self._start(), [json.dumps(order).encode()], [output, theirs.fileno()]
-                )
+                self._send(json.dumps(order).encode(), [output, theirs.fileno()])
             answer = await asyncio.get_running_loop().sock_recv(answers, ANSWER_BYTES)
             if not answer:
                 raise CannotStart(
@@ -87,6 +85,14 @@ class ForkServer:
             self._control.close()
             self._process.wait()
             self._process = self._control = None
+
+    def _send(self, order: bytes, descriptors: list[int]) -> None:
+        try:
+            socket.send_fds(self._start(), [order], descriptors)
+        except (BrokenPipeError, ConnectionResetError):
+            # It was killed a moment ago, and was not yet seen to have ended.
+            self.stop()
+            socket.send_fds(self._start(), [order], descriptors)
 
     def _start(self) -> socket.socket:
         if self._process and self._control and self._process.poll() is None:
