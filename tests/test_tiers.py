@@ -12,6 +12,7 @@ from tests import conftest, tiers
 from tests.simulation.recorded_schedules import read_schedules
 from tests.simulation.runs import ALL_FAULTY_SIGNERS
 from tests.testkit.tiers import cpu_meter, worker_groups
+from tests.testkit.tiers.machine_pace import THERE, MachinePace
 from tests.tiers import DURATIONS, TESTS, TIERS, Spent, Tier
 
 TIER = Tier(cpu_seconds=100, test_seconds=10)
@@ -24,6 +25,20 @@ def test_a_tier_within_its_budget_is_left_alone() -> None:
 def test_a_tier_that_outgrew_its_budget_says_so() -> None:
     (sentence,) = Spent(cpu_seconds=101).too_much_for(TIER)
     assert "101 CPU-seconds, its budget is 100" in sentence
+
+
+def test_a_machine_that_takes_longer_for_the_same_may_take_longer_for_a_tier() -> None:
+    pace = MachinePace()
+    assert pace.compute_factor() == 1.0
+    pace.taken += [THERE / 2] * 5
+    assert pace.compute_factor() == 1.0, "a quick one is allowed no less"
+    pace.taken += [2 * THERE] * 7
+    assert pace.compute_factor() == 2.0
+    spent = Spent(cpu_seconds=199, slowest={"a": 19.9}, pace=pace.compute_factor())
+    assert spent.too_much_for(TIER) == []
+    spent.cpu_seconds = 201
+    (sentence,) = spent.too_much_for(TIER)
+    assert "201 CPU-seconds, its budget is 200" in sentence
 
 
 def test_a_test_that_is_too_slow_is_named() -> None:

@@ -4,19 +4,18 @@ Tiers of tests: what belongs to each, what it may cost, and in which order it ru
     make unit         what needs no server: domain, settings, adapters, the chain in memory
     make test         all of that, and everything a change usually breaks, on one whole stack a worker
     make test-system  kills, crashes, crowds, fresh schedules, the commands a user types
-    make soak         hours, and the folder tests/soak, which is in no tier: fresh searches for what each
-                      faulty signer does wrong, of which the tiers play what is on record
+    make soak         hours, and tests/soak, which is in no tier: fresh searches for faulty signers, of which tiers play those on record
 
-A tier that outgrew its budget is red, though all its tests pass: make the tests cheaper, or move what
-only few changes break to the next tier. What is counted is the CPU time of the run and of all its
-children, because that is the same on a busy machine; the budget is what two idle cores can do in the
-time that the tier may take. A single test has a limit on the clock; the time in which something on
-this machine waited for a core (Linux tells: /proc/pressure/cpu) does not count, unless the test itself
-worked in it. ARGS=--cpu=30 prints the thirty files and fixtures that took most of the CPU.
+A tier that outgrew its budget is red, though all its tests pass: make the tests cheaper, or move what only few changes
+break to the next tier. Counted is the CPU time of the run and of all its children, for which the pace of the machine is
+allowed (tests/testkit/tiers/machine_pace.py); the budget is what two idle cores can do in the time that the tier may
+take. A single test has a limit on the clock; the time in which something on this machine waited for a core (Linux
+tells: /proc/pressure/cpu) does not count, unless the test itself worked in it. ARGS=--cpu=30 prints the thirty files
+and fixtures that took most of the CPU.
 
-What each file took is in tests/durations.json: a run starts with what takes longest, so that all
-workers end together. The tests of a file stay together, because they share what was started for them
-(tests/testkit/tiers/worker_groups.py). `make durations` measures anew; commit the file with what changed it.
+What each file took is in tests/durations.json: a run starts with what takes longest, so that all workers end together.
+The tests of a file stay together, because they share what was started for them (tests/testkit/tiers/worker_groups.py).
+`make durations` measures anew; commit the file with what changed it.
 """
 
 import json
@@ -34,6 +33,7 @@ from typing import Any
 import pytest
 
 from tests.testkit.tiers.cpu_meter import PROPERTY, CpuMeter, describe_dearest
+from tests.testkit.tiers.machine_pace import MachinePace
 from tests.testkit.tiers.worker_groups import list_scattered, name_file, name_group
 
 TESTS = Path(__file__).parent
@@ -104,6 +104,7 @@ class Spent:
     workers: dict[str, str] = field(default_factory=dict)
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
+    pace: float = 1.0
 
     def end(self) -> None:
         parts = [
@@ -111,18 +112,19 @@ class Spent:
         ]
         self.cpu_seconds = sum(part.ru_utime + part.ru_stime for part in parts)
         self.wall_seconds = time.monotonic() - self.began
+        self.pace = _PACE.compute_factor()
 
     def too_much_for(self, tier: Tier) -> list[str]:
         """Say what is over the budget."""
         over = [
-            f"{test} took {seconds:.0f} s, a test of this tier may take {tier.test_seconds:.0f}"
+            f"{test} took {seconds:.0f} s, a test of this tier may take {tier.test_seconds * self.pace:.0f}"
             for test, seconds in self.slowest.items()
-            if seconds > tier.test_seconds
+            if seconds > tier.test_seconds * self.pace
         ]
-        if self.cpu_seconds > tier.cpu_seconds:
+        if self.cpu_seconds > tier.cpu_seconds * self.pace:
             over.append(
                 f"the tier took {self.cpu_seconds:.0f} CPU-seconds, its budget is "
-                f"{tier.cpu_seconds:.0f}: see tests/tiers.py"
+                f"{tier.cpu_seconds * self.pace:.0f}: see tests/tiers.py"
             )
         return over + [
             f"the tests of {group} ran on {count} workers, each of which started what they share: see --dist loadgroup"
@@ -130,7 +132,7 @@ class Spent:
         ]
 
 
-_spent = Spent()
+_spent, _PACE = Spent(), MachinePace()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -240,6 +242,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     properties = dict(report.user_properties)
     if report.when == "call":
         _spent.tests += 1
+        _PACE.note_test()
         seconds = properties.get("seconds", report.duration)
         assert isinstance(seconds, float)
         _spent.slowest[report.nodeid] = seconds
@@ -277,7 +280,7 @@ def pytest_terminal_summary(
     terminalreporter.section(f"tier {tier}")
     terminalreporter.line(
         f"{_spent.tests} tests, {_spent.cpu_seconds:.0f} CPU-seconds of "
-        f"{TIERS[tier].cpu_seconds:.0f}, {_spent.wall_seconds:.0f} s on the clock"
+        f"{TIERS[tier].cpu_seconds:.0f}, {_spent.wall_seconds:.0f} s on the clock, pace {_spent.pace:.2f}"
     )
     for sentence in _spent.too_much_for(TIERS[tier]):
         terminalreporter.line(sentence, red=True)
