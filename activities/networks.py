@@ -46,6 +46,8 @@ class ChainReadings:
         self.newest_ledger = newest_ledger
         self.now = now
         self.reading = ChainReading()
+        # The database was restored, copied or taken over once: it may have forgotten what was paid, and how.
+        self.is_forgetful = False
         self.current_at: datetime | None = None
         # Why the last try failed; empty when it did not.
         self.problem = ""
@@ -144,6 +146,7 @@ class ChainReadings:
         else:
             self.problem = ""
             self.bound = self.bound.raised_to(required)
+            self.is_forgetful = required > 0
             subjects = tuple(gap.subject for gap in gaps)
             latest = max(found.latest, newest)
             self.reading = ChainReading(

@@ -163,7 +163,7 @@ async def _build_gate(
         window=timedelta(minutes=settings.circuit_breaker_window_minutes),
     )
     stop = CircuitBreaker(database, tolerance)
-    # What was netted before a restore is looked for whatever the settings say by now.
+    # What was netted once is looked for whatever the settings say by now.
     nets = settings.netting_window_seconds > 0 or await has_netted(database)
     return SigningGate(
         database,

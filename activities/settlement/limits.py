@@ -52,7 +52,7 @@ class SigningGate:
     the database.
 
     `readings` says how far the transfers on the chain are read, and `claim` whether the channels are this
-    engine's; the settlement worker always has both. With `nets`, a payment may have been made under the number of another.
+    engine's; the settlement worker always has both. With `nets`, payments are or were netted here.
     `passphrase` is the network's, which numbers of forgotten decisions are derived for.
     """
 
@@ -77,6 +77,11 @@ class SigningGate:
         self.claim = claim
         self.nets = nets
         self.transfers = TransferSearch(database, passphrase)
+
+    @property
+    def may_net(self) -> bool:
+        """Whether a payment may have been made under the number of another; a forgetful database cannot rule it out."""
+        return self.nets or (self.readings is not None and self.readings.is_forgetful)
 
     def hold(self, reason: Reason | None) -> None:
         """Let nothing be signed or sent for this reason, until it is None."""
@@ -120,11 +125,11 @@ class SigningGate:
         found = await read_signable(self.database, payment, self.allowed, today, others)
         admitted = found.admitted or not self.allowed.any()
         hold = None if admitted else await self.find_hold(payment)
-        return SigningCheck(found.record, hold, found.named or self.nets)
+        return SigningCheck(found.record, hold, found.named or self.may_net)
 
     async def find_out_of_band(self, *payments: Payment) -> dict[str, OutOfBandTransfer]:
         """Return the out-of-band transfers of payments, by payment; nothing is signed for those."""
-        return await self.transfers.find(payments, nets=self.nets)
+        return await self.transfers.find(payments, nets=self.may_net)
 
     async def pause(self, *, after_failure: bool = False) -> OnHold | None:
         """

@@ -92,7 +92,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
             current = await redirect_payment(self.database, payment.id, now)
         if (changed := _find_change(payment, current)) is not None:
             return changed
-        if known.named or self.gate.nets:
+        if known.named or self.gate.may_net:
             made = (await self.gate.find_out_of_band(payment)).get(payment.id)
         if made is not None and (made.matched or await self._confirm_from_chain(payment, made)):
             return AlreadyPaid(await read_receipt(self.database, payment))

@@ -45,17 +45,11 @@ class RecoveringBatchWorld(BatchWorld, RecoveringWorld):
             self.batch_activities.gate.nets = self.nets or await has_netted(self.database)
         return begun
 
-    async def change_plan(self, plan: Plan) -> bool:
-        """
-        Start the signer with other settings; False where the page on restoring asks to leave netting on, because
-        no batch on record shows that there was any.
-        """
-        if self.netted and not plan.netting_window_seconds and not await has_netted(self.database):
-            return False
+    async def change_plan(self, plan: Plan) -> None:
+        """Start the signer with other settings."""
         self.plan_in_force, self.nets = plan, plan.netting_window_seconds > 0
         self.netted |= self.nets
         await self.restart(lambda recorded: recorded)
-        return True
 
     def make_gate(self) -> SigningGate:
         return super(BatchWorld, self).make_gate()
@@ -106,5 +100,3 @@ class RecoveringBatchWorld(BatchWorld, RecoveringWorld):
                 name: BatchWorkflowRun(batch, list(known))
                 for name, (batch, known) in self.kept.items()
             }
-        if self.netted and not await has_netted(self.database):
-            await self.change_plan(replace(self.plan_in_force, netting_window_seconds=3600))

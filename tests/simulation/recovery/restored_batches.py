@@ -59,7 +59,8 @@ class RestoredBatches(RestoreMoves, RecoveringBatches):
     @rule(plan=PLANS)
     def change_plan(self, plan: Plan) -> None:
         """Start the signer with other settings, under which payments may no longer be netted."""
-        self.scratch.met["other settings"] += self.do(self.world.change_plan(plan))
+        self.do(self.world.change_plan(plan))
+        self.scratch.met["other settings"] += 1
 
 
 class RestoredBatchesAmongLies(RestoredBatches, NodeLies):
