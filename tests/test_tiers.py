@@ -41,6 +41,13 @@ def test_a_machine_that_takes_longer_for_the_same_may_take_longer_for_a_tier() -
     assert "201 CPU-seconds, its budget is 200" in sentence
 
 
+def test_the_pace_is_measured_from_the_first_test_on() -> None:
+    pace = MachinePace()
+    pace.note_test()
+    pace.note_test()
+    assert len(pace.taken) == 1, "two tests of one moment are measured once"
+
+
 def test_a_test_that_is_too_slow_is_named() -> None:
     (sentence,) = Spent(slowest={"quick": 9.9, "slow": 10.1}).too_much_for(TIER)
     assert sentence.startswith("slow took 10 s")
