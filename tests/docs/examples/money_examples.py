@@ -47,6 +47,7 @@ async def show_payments(
     await ask(admin, "GET /payments/{payment_id}/manual-match", payment_id=id_)
     for name in ("limits", "circuit-breaker", "ledger", "export"):
         await ask(admin, f"GET /payments/{name}")
+    await wait_until(lambda: _are_seen(admin), "a settlement worker has seen each treasury")
     await ask(admin, "GET /treasuries")
     await ask(admin, switch, {"action": "close", "reason": "the audit is over"})
 
@@ -57,6 +58,12 @@ async def _send_from_bond(stack: Stack, to: str, amount: str) -> str:
     usdc = Asset("USDC", stack.environment["STELLAR_USDC_ISSUER"])
     bond = Keypair.from_secret(keys["seeds"]["bond"])
     return await send_as(stack, bond, lambda builder: builder.append_payment_op(to, usdc, amount))
+
+
+async def _are_seen(admin: httpx.AsyncClient) -> bool:
+    """Tell whether every treasury is shown as the settlement worker saw it."""
+    listed = (await admin.get("/treasuries")).json()["items"]
+    return all(each["seen_at"] is not None for each in listed)
 
 
 async def _find_break(admin: httpx.AsyncClient, kind: str) -> str:
