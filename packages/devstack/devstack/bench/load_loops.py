@@ -16,11 +16,12 @@ Pids = Callable[[], Mapping[str, int]]
 
 @dataclass(frozen=True)
 class LoadProfile:
-    """How a closed loop is driven and for how long."""
+    """How a closed loop is driven and for how long; with `all_events` each event of an outage is sent to its webhook."""
 
     in_flight: int
     warm_up_seconds: float
     seconds: float
+    all_events: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from devstack.processes.ports import LOOPBACK, free
 from devstack.replay.api_client import EngineClient, RequestTimedOut
+from domain.events import EventType
 from domain.webhooks import verify
 
 UNAUTHORIZED, NO_CONTENT = 401, 204
@@ -46,8 +47,10 @@ class BenchmarkReceiver:
         if not verify(self.secret, named, body, int(time.time())):
             self.forged += 1
             return web.Response(status=UNAUTHORIZED)
-        data = orjson.loads(body)["data"]
-        waiting = self._waiting.get(data["outage_id"])
+        event = orjson.loads(body)
+        data = event["data"]
+        closed = event["type"] == EventType.OUTAGE_CLOSED
+        waiting = self._waiting.get(data["outage_id"]) if closed else None
         if waiting and not waiting.done():
             waiting.set_result(data)
         return web.Response(status=NO_CONTENT)
@@ -55,9 +58,9 @@ class BenchmarkReceiver:
 
 @asynccontextmanager
 async def open_receiver(
-    engine: EngineClient, patience_seconds: float
+    engine: EngineClient, patience_seconds: float, *, all_events: bool = False
 ) -> AsyncIterator[BenchmarkReceiver]:
-    """One that is subscribed to outage.closed for as long as this lasts."""
+    """One that is subscribed to outage.closed, or to every event, for as long as this lasts."""
     taking = BenchmarkReceiver(patience_seconds)
     application = web.Application()
     application.router.add_post("/", taking.take)
@@ -65,7 +68,8 @@ async def open_receiver(
     await runner.setup()
     port = free()
     await web.TCPSite(runner, LOOPBACK, port).start()
-    wanted = {"url": f"http://{LOOPBACK}:{port}/", "events": ["outage.closed"]}
+    events = [*EventType] if all_events else [EventType.OUTAGE_CLOSED]
+    wanted = {"url": f"http://{LOOPBACK}:{port}/", "events": events}
     subscription = (await engine.ask("POST", "/webhooks", wanted)).body
     taking.secret = subscription["secret"]
     try:

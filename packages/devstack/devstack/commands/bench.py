@@ -94,6 +94,10 @@ def command(
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds before it counts.")] = 6,
     seconds: Annotated[float, typer.Option(min=1, help="Of each measurement.")] = 20,
     rounds: Annotated[int, typer.Option(min=1, help="Of each measurement; the median counts.")] = 3,
+    all_events: Annotated[
+        bool,
+        typer.Option("--all-events", help="Whole outages: a webhook for each of their events."),
+    ] = False,
     rate: Annotated[
         float | None,
         typer.Option(min=0.1, help="Declarations (5), or events (50), a second."),
@@ -109,7 +113,7 @@ def command(
     data_dir: DataDir = Path("var"),
 ) -> None:
     """Uses the engine that runs in --data-dir, or starts one there until the end."""
-    pace = LoadProfile(in_flight, warm_up, seconds)
+    pace = LoadProfile(in_flight, warm_up, seconds, all_events)
     sizes = BenchmarkSizes(dispute_window, rounds, rate, postings, outages, rows, baseline)
     running = _choose(benchmark, data_dir, pace, sizes, quiet=as_json)
     result = _run(running)

@@ -48,7 +48,8 @@ async def measure(
     await engine.publish_policy(policy, window_seconds)
     measured = Rounds([], [], 0, [])
     async with AsyncExitStack() as stack:
-        taking = await stack.enter_async_context(open_receiver(engine, PATIENCE_SECONDS))
+        receiver = open_receiver(engine, PATIENCE_SECONDS, all_events=pace.all_events)
+        taking = await stack.enter_async_context(receiver)
         environment = _record(directory).environment
         client = await temporal.connect(
             environment["TEMPORAL_ADDRESS"], environment["TEMPORAL_NAMESPACE"]

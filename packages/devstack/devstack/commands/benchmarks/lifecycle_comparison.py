@@ -25,6 +25,7 @@ async def run_comparison(
     options = [
         *("--in-flight", str(pace.in_flight), "--dispute-window", str(window)),
         *("--warm-up", f"{pace.warm_up_seconds:g}", "--seconds", f"{pace.seconds:g}"),
+        *(["--all-events"] if pace.all_events else []),
     ]
     measured = await compare(builds, options, rounds)
     ours, theirs = map(take_median, measured)
