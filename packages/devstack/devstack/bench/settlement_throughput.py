@@ -76,7 +76,7 @@ async def measure_soroban(house: SettlementBench, channels: int, seconds: float)
 async def _pay(steps: PaymentActivitiesImpl, payment: Payment) -> None:
     """One payment, as its life goes when nothing is in its way."""
     prepared = await steps.prepare_payment(payment)
-    assert isinstance(prepared, Prepared), f"{payment.id} cannot be paid"
+    assert isinstance(prepared, Prepared), f"{payment.id} cannot be paid: {prepared}"
     attempt = prepared.attempt
     while True:
         await steps.submit_payment(attempt)
