@@ -6,7 +6,8 @@ anything is done, and starting a workflow that runs after all changes nothing.
 """
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,6 @@ from typing import Any
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.postgres.database import Database
 from adapters.postgres.recovery import unfinished as records
@@ -25,10 +25,13 @@ from domain.settlement.batches import Batch
 from domain.settlement.payments import Payment
 from domain.sla.outages import Declaration
 from services.accounting.recovery.record_restart import RecordRestart, record_restart
-from services.accounting.recovery.record_sweep import record_sweep
-from services.integration.deliveries.abandon_delivery import abandon_delivery
-from worker.recovery.payment_notices import PaymentNotices
-from worker.recovery.shown_workflows import RPC_TIMEOUT, ShownWorkflows, to_shown
+from worker.recovery.shown_workflows import (
+    NAMES_MAX,
+    RPC_TIMEOUT,
+    ShownWorkflow,
+    ShownWorkflows,
+    to_shown,
+)
 from workflows.batches import BatchingWorkflow, BatchWorkflow
 from workflows.jobs.jobs import JobWorkflow
 from workflows.outages import OutageWorkflow
@@ -38,9 +41,14 @@ from workflows.webhooks import WebhookWorkflow
 
 log = logging.getLogger(__name__)
 MISSING = "missing"
-ENDED_BY_SOMEBODY = frozenset({"terminated", "canceled"})
-_SERVER_AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 Pages = Callable[..., Awaitable[list[Unfinished]]]
+# What is read of the database for each kind of workflow, by what its id begins with.
+READS: Mapping[str, Pages] = {
+    "payment": records.list_payments,
+    "job": records.list_jobs,
+    "outage": records.list_outages,
+    "webhook": records.list_deliveries,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,74 +64,33 @@ class Recovery:
         self.database = database
         self.client = client
         self.workflows = ShownWorkflows(client)
-        self.notices = PaymentNotices(database, client)
-        # Workflows that were to catch up at the last sweep.
-        self._behind = set[str]()
 
     async def find_lost(self, *, deliveries: bool = False) -> AsyncIterator[Lost]:
         """
         Go through everything unfinished, a page at a time; `Lost` is what has no workflow, or one that ended
         too early. Deliveries only if wanted.
         """
-        async for page in self._read_pages(deliveries=deliveries):
-            for unfinished in await self._list_absent(page):
-                described = await self.workflows.describe(unfinished.workflow_id)
-                if not _is_running(described) and await self._is_unfinished(unfinished):
-                    yield Lost(unfinished, _tell_end(described))
+        async for page in self.read_pages(deliveries=deliveries):
+            shown = await self.workflows.list_named([each.workflow_id for each in page])
+            for unfinished in list_absent(page, shown):
+                if lost := await self.confirm_lost(unfinished):
+                    yield lost
 
-    async def sweep(self) -> int:
-        """
-        Start all that is lost, and have those catch up that know too little; return how many. A delivery whose
-        workflow somebody ended is given up. What cannot
-        be started, and what is behind as it was at the last sweep, is recorded as unattended.
-        """
-        began, count, unattended = datetime.now(UTC), 0, 0
-        async for lost in self.find_lost(deliveries=True):
-            subject = lost.unfinished.subject
-            if isinstance(subject, Delivery) and lost.ended in ENDED_BY_SOMEBODY:
-                await self._give_up(subject, lost.ended)
-                continue
-            try:
-                count += await self.start(lost)
-            except RPCError as error:
-                if error.status in _SERVER_AWAY:
-                    raise
-                unattended += 1
-                log.error("%s cannot be started: %s", lost.unfinished.workflow_id, error)
-        caught_up, stuck = await self._catch_all_up()
-        await record_sweep(self.database, began, unattended + stuck)
-        return count + caught_up
+    async def find_ended(self, since: datetime) -> AsyncIterator[Lost]:
+        """Return what is unfinished and whose workflow somebody ended, or failed, since an instant."""
+        names = await self.workflows.list_ended(since)
+        for start in range(0, len(names), NAMES_MAX):
+            async for page in self._read_named(names[start : start + NAMES_MAX]):
+                for unfinished in page:
+                    if lost := await self.confirm_lost(unfinished):
+                        yield lost
 
-    async def _give_up(self, delivery: Delivery, ended: str) -> None:
-        """Abandon a delivery whose workflow somebody ended, who does not want it; a person may have it tried again."""
-        problem = f"somebody ended its workflow, which was {ended}: it is given up"
-        log.warning("delivery %s: %s", delivery.id, problem)
-        await abandon_delivery(self.database, delivery.id, problem)
-
-    async def _catch_all_up(self) -> tuple[int, int]:
-        """Return how many workflows are to catch up, and how many of them were already at the last sweep."""
-        count, behind = 0, set[str]()
-        async for page in self._read_pages(deliveries=False):
-            known = [
-                ChangedOutage(each.outage_id, each.version)
-                for each in page
-                if each.version is not None and not each.awaits_receipt
-            ]
-            paid = [each.workflow_id for each in page if each.awaits_receipt]
-            late, _ = await self.find_behind(known)
-            behind |= {*late}
-            for workflow_id in [*late, *paid]:
-                count += await self.catch_up(workflow_id)
-            for each in page:
-                if each.due_signal:
-                    what = f"it stands at {each.status}, and may go on"
-                    count += await self.notices.notify(each.workflow_id, what, each.due_signal)
-            owed = [each.id for each in page if isinstance(each.subject, Payment)]
-            count += await self.notices.compare_named(owed)
-        count += await self.notices.notify_idle_batches()
-        stuck = len(behind & self._behind)
-        self._behind = behind
-        return count, stuck
+    async def confirm_lost(self, unfinished: Unfinished) -> Lost | None:
+        """Look again, at the workflow and then at the record, which may be final by now; None when all is well."""
+        described = await self.workflows.describe(unfinished.workflow_id)
+        if _is_running(described) or not await self._is_unfinished(unfinished):
+            return None
+        return Lost(unfinished, _tell_end(described))
 
     async def start(self, lost: Lost) -> bool:
         """Start a workflow from the database and record that; False when it runs after all."""
@@ -164,6 +131,12 @@ class Recovery:
     async def find_behind(self, changed: Sequence[ChangedOutage]) -> tuple[list[str], list[str]]:
         """Return which workflows of outages run and do not know the version on record, and which there never were."""
         shown = await self.workflows.list_named([each.workflow_id for each in changed])
+        return await self.compare(changed, shown)
+
+    async def compare(
+        self, changed: Sequence[ChangedOutage], shown: Mapping[str, ShownWorkflow]
+    ) -> tuple[list[str], list[str]]:
+        """The same, with what the server lists of them."""
         behind, absent = list[str](), list[str]()
         for each in changed:
             if each.workflow_id in shown and shown[each.workflow_id].version == each.version:
@@ -180,9 +153,10 @@ class Recovery:
         found = await self._read(records.list_outages, "", outage_ids)
         return sum([await self.start(Lost(each, MISSING)) for each in found])
 
-    async def _read_pages(self, *, deliveries: bool) -> AsyncIterator[list[Unfinished]]:
-        reads: list[Pages] = [records.list_outages, records.list_payments, records.list_jobs]
-        for read in [*reads, records.list_deliveries] if deliveries else reads:
+    async def read_pages(self, *, deliveries: bool) -> AsyncIterator[list[Unfinished]]:
+        for kind, read in READS.items():
+            if kind == "webhook" and not deliveries:
+                continue
             after = ""
             while page := await self._read(read, after):
                 yield page
@@ -191,6 +165,21 @@ class Recovery:
             page = await records.list_batches(connection)
         if page:
             yield page
+
+    async def _read_named(self, names: Sequence[str]) -> AsyncIterator[list[Unfinished]]:
+        """Return what is unfinished of workflows with these names; what belongs to none of ours is left out."""
+        ids = defaultdict[str, list[str]](list)
+        for kind, _, id_ in (name.partition("/") for name in names):
+            ids[kind].append(id_)
+        async with self.database.autocommit() as connection:
+            ids["payment"] = await records.list_payment_ids(connection, ids["payment"])
+        for kind, read in READS.items():
+            if ids[kind]:
+                yield await self._read(read, "", ids[kind])
+        if "batch" in ids or "batching" in ids:
+            async with self.database.autocommit() as connection:
+                found = await records.list_batches(connection)
+            yield [each for each in found if each.workflow_id in names]
 
     async def _read(self, read: Pages, *arguments: Any) -> list[Unfinished]:
         async with self.database.autocommit() as connection:
@@ -201,22 +190,17 @@ class Recovery:
         if found.subject is None or isinstance(found.subject, Batch):
             async with self.database.autocommit() as connection:
                 return found in await records.list_batches(connection)
-        read: Pages = records.list_payments
-        if isinstance(found.subject, Declaration):
-            read = records.list_outages
-        if isinstance(found.subject, Delivery):
-            read = records.list_deliveries
-        if isinstance(found.subject, RunJobInput):
-            read = records.list_jobs
+        read = READS[found.workflow_id.partition("/")[0]]
         return bool(await self._read(read, "", [found.id]))
 
-    async def _list_absent(self, page: Sequence[Unfinished]) -> list[Unfinished]:
-        shown = await self.workflows.list_named([each.workflow_id for each in page])
-        return [
-            each
-            for each in page
-            if each.workflow_id not in shown or not shown[each.workflow_id].running
-        ]
+
+def list_absent(page: Sequence[Unfinished], shown: Mapping[str, ShownWorkflow]) -> list[Unfinished]:
+    """Return what has no workflow that runs, by what the server lists, which may lag behind."""
+    return [
+        each
+        for each in page
+        if each.workflow_id not in shown or not shown[each.workflow_id].running
+    ]
 
 
 def _choose_workflow(subject: object) -> tuple[Any, str]:

@@ -5,9 +5,9 @@ A step is committed by an activity, and its result can be lost on the way to the
 killed, or the server drops the task of an update whose caller has given up. The relay compares the
 versions of outages that changed not long ago with the versions that their workflows show, signals
 `catch_up` to those that know less, and starts those that were never started; and every few seconds what payments at work wait for on record with what
-their workflows show: payment_notices.py. Twice a minute it goes through everything unfinished, and starts
-workflows that are missing; once an hour it purges idempotency keys and jobs that have expired. One process of many does it,
-which holds a lock in the database.
+their workflows show: payment_notices.py. Twice a minute it starts again what somebody ended, and goes through everything
+unfinished for workflows that are missing: sweeps.py; once an hour it purges idempotency keys and jobs that have expired.
+None of these waits for another. One process of many does it, which holds a lock in the database.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from domain.errors import ApexError
 from domain.recovery.unfinished import ChangedOutage
 from services.access.idempotency.purge_keys import purge_keys
 from services.jobs.jobs.purge_jobs import purge_jobs
-from worker.recovery.recovery import Recovery
+from worker.recovery.sweeps import Sweeper
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0
@@ -43,7 +43,8 @@ BEGIN = timedelta(hours=1)
 class Relay:
     def __init__(self, database: Database, client: Client) -> None:
         self.database = database
-        self.recovery = Recovery(database, client)
+        self.sweeper = Sweeper(database, client)
+        self.recovery = self.sweeper.recovery
         self.stopping = False
         self.purged = -PURGE_SECONDS
         self.since = self.paid_since = datetime.now(UTC) - BEGIN
@@ -65,21 +66,27 @@ class Relay:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _serve(self, connection: AsyncConnection) -> None:
-        """Look again and again, on the connection that holds the lock."""
-        swept, compared = -SWEEP_SECONDS, -PAYMENTS_SECONDS
-        while True:
-            await self.look(connection)
-            if time.monotonic() - swept >= SWEEP_SECONDS:
-                await self.recovery.sweep()
-                swept = time.monotonic()
-            if time.monotonic() - self.purged >= PURGE_SECONDS:
-                # Noted before: what cannot be purged is tried again in an hour, and keeps nothing from being found.
-                self.purged = time.monotonic()
-                await self.purge()
-            if time.monotonic() - compared >= PAYMENTS_SECONDS:
-                await self.look_at_payments()
-                compared = time.monotonic()
-            await asyncio.sleep(LOOK_SECONDS)
+        """Look again and again, on the connection that holds the lock; what fails ends all, to begin anew."""
+        work = (
+            _repeat(LOOK_SECONDS, lambda: self.look(connection)),
+            _repeat(PAYMENTS_SECONDS, self.look_at_payments),
+            _repeat(SWEEP_SECONDS, self.sweeper.start_ended),
+            _repeat(SWEEP_SECONDS, self.sweeper.sweep),
+            _repeat(LOOK_SECONDS, self._purge_hourly),
+        )
+        tasks = [asyncio.create_task(each) for each in work]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def _purge_hourly(self) -> None:
+        if time.monotonic() - self.purged >= PURGE_SECONDS:
+            # Noted before: what cannot be purged is tried again in an hour, and keeps nothing from being found.
+            self.purged = time.monotonic()
+            await self.purge()
 
     async def purge(self) -> None:
         """Forget what requests were answered that nobody may repeat any more, and jobs that ended long ago."""
@@ -98,7 +105,7 @@ class Relay:
     async def look_at_payments(self) -> None:
         """Tell the workflows of payments, and of their outages, what they have missed."""
         began = datetime.now(UTC)
-        await self.recovery.notices.look(self.paid_since, GRACE)
+        await self.sweeper.notices.look(self.paid_since, GRACE)
         self.paid_since = began
 
     async def _compare(self, page: list[ChangedOutage], known: dict[str, int]) -> None:
@@ -112,6 +119,12 @@ class Relay:
         known.update(
             {each.outage_id: each.version for each in page if each.workflow_id not in late}
         )
+
+
+async def _repeat(pause: float, look: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        await look()
+        await asyncio.sleep(pause)
 
 
 def make_relay(database: Database, stack: AsyncExitStack) -> Callable[[Client], Awaitable[None]]:

@@ -6,7 +6,7 @@ Its list may lag behind by seconds; a workflow that is described is shown as it 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio.client import (
     Client,
@@ -51,6 +51,15 @@ class ShownWorkflows:
                 if shown.running or execution.id not in found:
                     found[execution.id] = shown
         return found
+
+    async def list_ended(self, since: datetime) -> list[str]:
+        """Return the ids of workflows that were terminated, cancelled or failed since an instant."""
+        query = (
+            "ExecutionStatus IN ('Terminated', 'Canceled', 'Failed', 'TimedOut') "
+            f"AND CloseTime > '{since.isoformat()}'"
+        )
+        listed = self.client.list_workflows(query, rpc_timeout=RPC_TIMEOUT)
+        return sorted({execution.id async for execution in listed})
 
     async def list_waiting(self, kind: str, waits_for: WaitsFor) -> list[str]:
         """Return the ids of workflows of a kind that run, and are shown to wait for something."""

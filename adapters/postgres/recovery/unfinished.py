@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, Label, Select, func, literal_column, select, text
+from sqlalchemy import ColumnElement, Label, Select, func, literal_column, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.jobs.jobs import to_job
@@ -140,6 +140,17 @@ async def list_payments(
         )
         for row in (await connection.execute(page)).mappings()
     ]
+
+
+async def list_payment_ids(connection: AsyncConnection, debts: Sequence[str]) -> list[str]:
+    """Return the ids of payments, each named by its outage and its revision: OUT-7/1."""
+    named = [
+        (outage_id, int(n)) for outage_id, _, n in (d.rpartition("/") for d in debts) if n.isdigit()
+    ]
+    if not named:
+        return []
+    wanted = tuple_(payments.c.outage_id, payments.c.revision).in_(named)
+    return list(await connection.scalars(select(payments.c.id).where(wanted)))
 
 
 async def list_batches(connection: AsyncConnection) -> list[Unfinished]:

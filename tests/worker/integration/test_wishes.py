@@ -26,7 +26,7 @@ from tests.testkit import stacks
 from tests.testkit.api_client import wait_until
 from tests.testkit.integration.delivery_driver import BY, SECRET_KEY, DeliveryDriver
 from tests.testkit.webhook_receiver import WebhookReceiver
-from worker.recovery.recovery import Recovery
+from worker.recovery.sweeps import Sweeper
 from workflows.webhooks import WebhookWorkflow
 
 LATER = "leased_until = NULL, created_at = created_at - interval '1 hour'"
@@ -175,11 +175,11 @@ async def test_whoever_terminates_the_workflow_of_a_delivery_gives_it_up(
         # Another test has had a delivery of this id.
         id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
     )
-    recovery = Recovery(driver.database, temporal)
-    await recovery.sweep()
+    sweeper = Sweeper(driver.database, temporal)
+    await sweeper.sweep()
     assert await driver.count("status = 'pending'") == 1
     await handle.terminate("nobody wants it")
-    await recovery.sweep()
+    await sweeper.sweep()
     given_up = "status = 'failed' AND due_at IS NULL AND problem LIKE '%was terminated%'"
     assert await driver.count(given_up) == 1
     assert receiver.received == []
