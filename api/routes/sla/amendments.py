@@ -9,7 +9,7 @@ from adapters.postgres.sla import outages, policies
 from api import commands
 from api.access.permissions import require
 from api.bodies import AmendBody, CancelBody, Text
-from api.dependencies import Asked, Condition, Running, UpdateId
+from api.dependencies import Asked, Condition, Engine, Running, UpdateId
 from api.responses import declare_problems
 from api.routes.sla.outages import OutageId, show_outage
 from api.views import OutageView, to_outage_status
@@ -66,8 +66,22 @@ async def amend_outage(
     elif changes:
         await commands.amend(engine, outage_id, Amendment(asked, changes, version), update_id)
     if resolution is not None:
-        await commands.resolve(engine, outage_id, resolution, f"{update_id}-resolve")
+        await _resolve(engine, outage_id, resolution, f"{update_id}-resolve", body)
     return await show_outage(engine, outage_id, response, EVERYTHING)
+
+
+async def _resolve(
+    engine: Engine, outage_id: str, resolution: Resolution, update_id: str, body: AmendBody
+) -> None:
+    """Resolve an outage, unless that was done meanwhile with the same end: whoever was answered 503 repeats it."""
+    try:
+        await commands.resolve(engine, outage_id, resolution, update_id)
+    except Conflict:
+        async with engine.database.autocommit() as connection:
+            recorded = await outages.get(connection, outage_id, EVERYTHING)
+        if recorded.judged is None:
+            raise
+        _check_same_end(recorded, body)
 
 
 async def _check_end(

@@ -22,7 +22,7 @@ from domain.access.permissions import Permission
 from domain.access.principals import check_permission
 from domain.access.scopes import EVERYTHING, Scope
 from domain.errors import Conflict
-from domain.sla.outages import RecordedOutage
+from domain.sla.outages import RecordedOutage, Resolution
 from services.sla.outages.read_timeline import TimelineFilter, read_timeline
 from services.sla.outages.recompute_verdict import recompute_verdict
 
@@ -84,14 +84,26 @@ async def declare_outage(
     if not declared.recorded.created:
         response.status_code = 200
     shown = show_record(declared.outage, response)
-    if resolution is None:
+    if resolution is None or _is_resolved_so(shown, body, resolution):
         return shown
-    if shown.resolved_at is not None:
-        if body.timed() and resolution.get_times(outage)[0] != shown.resolved_at:
-            raise Conflict(f"outage {outage.id!r} was resolved before with another end")
-        return shown
-    await commands.resolve(engine, outage.id, resolution, f"{update_id}-resolve")
+    try:
+        await commands.resolve(engine, outage.id, resolution, f"{update_id}-resolve")
+    except Conflict:
+        # Whoever was answered 503 a moment ago, and repeats it, may find it done meanwhile.
+        shown = await show_outage(engine, outage.id, response, EVERYTHING)
+        if _is_resolved_so(shown, body, resolution):
+            return shown
+        raise
     return await show_outage(engine, outage.id, response, EVERYTHING)
+
+
+def _is_resolved_so(shown: OutageView, body: OutageBody, resolution: Resolution) -> bool:
+    """Tell whether an outage has ended as is said; raises Conflict when it has another end."""
+    if shown.resolved_at is None:
+        return False
+    if body.timed() and resolution.get_times(body.outage())[0] != shown.resolved_at:
+        raise Conflict(f"outage {shown.id!r} was resolved before with another end")
+    return True
 
 
 async def show_outage(

@@ -52,6 +52,32 @@ async def test_ten_callers_at_once_declare_one_outage(api: httpx.AsyncClient) ->
     assert sorted(answer.status_code for answer in answers) == [200] * 9 + [201]
 
 
+async def test_ten_callers_at_once_declare_one_outage_that_is_over(api: httpx.AsyncClient) -> None:
+    """As one does who is answered 503 and repeats it, while the first request is carried out after all."""
+    over = {"status": "resolved", "resolved_at": format_time_after(25)}
+    said = build_outage() | over
+    answers = await asyncio.gather(*(api.post("/outages", json=said) for _ in range(10)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 9 + [201]
+    assert {answer.json()["resolved_at"] for answer in answers} == {"2026-01-31T12:25:00Z"}
+    other = await api.post("/outages", json=said | {"resolved_at": format_time_after(26)})
+    assert other.status_code == 409
+    assert other.json()["detail"] == f"outage {said['id']!r} was resolved before with another end"
+
+
+async def test_ten_callers_at_once_end_an_outage_in_the_same_way(api: httpx.AsyncClient) -> None:
+    outage_id = await declare_outage(api)
+    over = {"status": "resolved", "resolved_at": format_time_after(25)}
+    answers = await asyncio.gather(
+        *(api.put(f"/outages/{outage_id}", json=over) for _ in range(10))
+    )
+    assert [answer.status_code for answer in answers] == [200] * 10
+    other = await api.put(
+        f"/outages/{outage_id}", json=over | {"resolved_at": format_time_after(26)}
+    )
+    assert other.status_code == 409
+    assert other.json()["detail"].endswith("its times can no longer change")
+
+
 async def test_other_content_under_the_same_id_is_refused(api: httpx.AsyncClient) -> None:
     said = build_outage()
     await api.post("/outages", json=said)
