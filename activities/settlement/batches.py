@@ -104,15 +104,25 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
                     batch, reserved.envelope, obstacle, PaymentStatus.ON_HOLD
                 )
             return await read_preparation(self.database, batch, ObstructedBatch(obstacle))
-        if reserved.envelope is not None and (
-            made := await self.gate.find_out_of_band(*members.values())
-        ):
-            return await self._go_on_without(batch, reserved, members, list(made.values()))
-        if reserved.envelope is None and (
-            left := await withdraw_stopped(self.database, self.gate, reserved, members, transfers)
-        ):
+        if reserved.envelope is not None:
+            if (ended := await self._end_expired(batch, reserved, members)) is not None:
+                return ended
+        elif left := await withdraw_stopped(self.database, self.gate, reserved, members, transfers):
             raise TryAgain(f"batch {batch.id} continues without {left} payments")
         return await self._sign_anew(batch, reserved, transfers, times_signed)
+
+    async def _end_expired(
+        self, batch: Batch, reserved: Reservation, members: Mapping[str, Payment]
+    ) -> PrepareBatchResult | None:
+        """End a batch whose bytes expired where some of its payments are paid or stopped by now; None where it goes on."""
+        if made := await self.gate.find_out_of_band(*members.values()):
+            return await self._go_on_without(batch, reserved, members, list(made.values()))
+        # Only those that waited since are asked: an approval may be taken back meanwhile, and another day has begun.
+        if holds := await self.gate.find_holds_again(list(members.values())):
+            stopped = min(holds)
+            why = f"expired unused, and payment {stopped} is stopped: {holds[stopped].reason}"
+            return await self._give_up(batch, reserved, why)
+        return None
 
     async def _go_on_without(
         self,
@@ -128,6 +138,13 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
             why = make_obstacle(members[made[0].payment_id], made[0])
             return await self._stop_members(batch, reserved.envelope, why, PaymentStatus.BLOCKED)
         reason = f"expired unused, and transaction {paid[0].transaction_hash} has paid {paid[0].payment_id}"
+        return await self._give_up(batch, reserved, reason)
+
+    async def _give_up(
+        self, batch: Batch, reserved: Reservation, reason: str
+    ) -> PrepareBatchResult:
+        """End a batch whose bytes are dead; each of its payments finds for itself how it goes on."""
+        assert reserved.envelope is not None
         dead = make_attempt(reserved, reserved.envelope, resumed=True)
         if not await self.rail.is_dead(dead):
             # What is signed for its payments next has another pair: both could be applied.
