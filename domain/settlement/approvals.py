@@ -153,7 +153,9 @@ def check_unsigned(payment: Payment, status: PaymentStatus, *, in_attempt: bool)
         PaymentStatus.PREPARED: "is signed and may be paid at any moment",
         PaymentStatus.SUBMITTED: "is sent and may be paid at any moment",
     }.get(
-        status, f"is {status}, and a channel is reserved to sign it: repeat the request in a minute"
+        status,
+        f"is {status}, and a channel is reserved to sign it: repeat the request in a minute; if bytes of it have "
+        "expired unused, it cannot be voided before their sequence is used up",
     )
     raise Conflict(f"payment {payment.id} {why}")
 

@@ -12,6 +12,7 @@ from domain.settlement.approvals import (
     UNSIGNED,
     ApprovalContext,
     approve,
+    check_unsigned,
     check_withdrawal,
     compute_digest,
     count_needed,
@@ -115,3 +116,10 @@ def test_an_unverified_maker_takes_one_approval_more_and_may_not_be_who_approves
     claimed = replace(STANDING, makers=("dan", "unverified:ada"))
     with pytest.raises(Forbidden, match="is a maker"):
         approve(claimed, ADA, "", ABOVE)
+
+
+def test_a_payment_on_hold_whose_bytes_expired_says_why_it_is_not_voided() -> None:
+    """It waits for as long as the circuit breaker is open, however often the request is repeated."""
+    with pytest.raises(Conflict, match="cannot be voided before their sequence is used up"):
+        check_unsigned(PAYMENT, PaymentStatus.ON_HOLD, in_attempt=True)
+    check_unsigned(PAYMENT, PaymentStatus.ON_HOLD, in_attempt=False)
