@@ -69,6 +69,16 @@ def test_a_maker_may_not_approve_whatever_the_role() -> None:
                 approve(STANDING, Principal(name, role), "", ABOVE)
 
 
+def test_what_was_not_shown_is_not_approved() -> None:
+    """The payee moved between the look and the approval."""
+    shown = compute_digest(PAYMENT)
+    assert approve(STANDING, ADA, "", ABOVE, seen=shown).digest == shown
+    moved = replace(STANDING, payment=replace(PAYMENT, to_address="GELSEWHERE"))
+    with pytest.raises(Conflict, match="is not as you saw it: it pays 1500 USDC to GELSEWHERE now"):
+        approve(moved, ADA, "", ABOVE, seen=shown)
+    assert approve(moved, ADA, "", ABOVE).digest != shown
+
+
 def test_nobody_may_approve_twice() -> None:
     with pytest.raises(Conflict, match="ada has approved"):
         approve(replace(STANDING, approvers={"ada"}), ADA, "", ABOVE)
