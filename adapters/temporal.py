@@ -1,8 +1,8 @@
 """The client of the Temporal server: connecting, task queues, the log header."""
 
 import logging
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from temporalio.client import (
     Client,
     Interceptor,
     OutboundInterceptor,
+    SignalWorkflowInput,
     StartWorkflowInput,
     StartWorkflowUpdateInput,
     StartWorkflowUpdateWithStartInput,
@@ -25,7 +26,7 @@ from temporalio.runtime import (
     TelemetryConfig,
     TelemetryFilter,
 )
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from adapters import logs, tracing
 from adapters.spans import TraceParent
@@ -39,7 +40,8 @@ LOG_HEADER = "log-context"
 
 async def connect(address: str, namespace: str, *, lazy: bool = False) -> Client:
     """
-    Connect to Temporal; with `lazy`, the first call connects, so a process can start before the server.
+    Connect to Temporal; with `lazy`, the first call connects, so a process can start before the server. Until one
+    did, calls raise RPCError as they do when the server is away later.
 
     Raises Unavailable when the server does not answer.
     """
@@ -103,17 +105,35 @@ class _SendLogContext(Interceptor):
 class _Sender(OutboundInterceptor):
     async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
         input.headers = add_log_header(input.headers, input.id)
-        return await super().start_workflow(input)
+        with _report_unreachable():
+            return await super().start_workflow(input)
+
+    async def signal_workflow(self, input: SignalWorkflowInput) -> None:
+        with _report_unreachable():
+            await super().signal_workflow(input)
 
     async def start_workflow_update(
         self, input: StartWorkflowUpdateInput
     ) -> WorkflowUpdateHandle[Any]:
         input.headers = add_log_header(input.headers, input.id)
-        return await super().start_workflow_update(input)
+        with _report_unreachable():
+            return await super().start_workflow_update(input)
 
     async def start_update_with_start_workflow(
         self, input: StartWorkflowUpdateWithStartInput
     ) -> WorkflowUpdateHandle[Any]:
         start = input.start_workflow_input
         start.headers = add_log_header(start.headers, start.id)
-        return await super().start_update_with_start_workflow(input)
+        with _report_unreachable():
+            return await super().start_update_with_start_workflow(input)
+
+
+@contextmanager
+def _report_unreachable() -> Iterator[None]:
+    """A client that could not connect yet raises RuntimeError, which nobody who asks expects."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("Failed client connect"):
+            raise
+        raise RPCError(str(error), RPCStatusCode.UNAVAILABLE, b"") from error

@@ -13,7 +13,7 @@ from adapters.credentials.webhook_secrets import WebhookSigner
 from adapters.postgres.integration.due_deliveries import PendingDelivery
 from adapters.subscribers.answers import NoAnswer
 from adapters.subscribers.subscribers import Subscribers
-from domain.deliveries import GONE, DeliveryAttempt, compute_pause
+from domain.deliveries import ATTEMPTS_MAX, GONE, DeliveryAttempt, compute_pause
 from domain.errors import Refused
 from domain.integration.event_schemas import make_body
 from domain.webhooks import make_headers
@@ -58,6 +58,10 @@ class DeliveryPoster:
         pause = None
         if problem and code != GONE:
             tries = number - pending.earlier_attempts
+            if (
+                not pending.active
+            ):  # a probe: nothing is given up while the subscription is not active
+                tries = min(tries, ATTEMPTS_MAX - 1)
             pause = compute_pause(tries, retry_after, ended, secrets.randbelow(1001) / 1000)
         then = None if pause is None else ended + pause
         wanted = (pending.due_at, pending.earlier_attempts)

@@ -1,4 +1,4 @@
-"""Remove payments from a batch before it is signed: those at fault, and those that a limit stops."""
+"""Remove payments from a batch before it is signed: those at fault, and those that a limit stops or that have moved."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ from activities.settlement.limits import SigningGate
 from adapters.failpoints import reach
 from adapters.postgres.database import Database
 from adapters.postgres.settlement.attempts import Reservation
+from adapters.postgres.settlement.listings.payments import list_moved
 from domain.reasons import Reason
 from domain.settlement.allocations import Transfer
 from domain.settlement.batches import find_at_fault
@@ -35,12 +36,14 @@ async def withdraw_stopped(
     transfers: Sequence[Transfer],
 ) -> int:
     """
-    Check each payment once more before it is signed for. One that a limit stops by now, or that was
-    paid out of band, is withdrawn with all that share a transfer with it. Those are ready again; its
+    Check each payment once more before it is signed for. One that a limit stops by now, that was paid out of
+    band, or whose payee is paid elsewhere by now, is withdrawn with all that share a transfer with it. Those are ready again; its
     own workflow finds what stops it. Return how many payments were withdrawn.
     """
     stopped = set(await gate.find_out_of_band(*members.values()))
     stopped |= set(await gate.find_holds_again(list(members.values())))
+    async with database.autocommit() as connection:
+        stopped |= await list_moved(connection, members, gate.now())
     left = [
         allocation.payment_id
         for transfer in transfers

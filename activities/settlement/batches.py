@@ -17,7 +17,7 @@ from adapters.postgres.settlement import allocations, batches, payments
 from adapters.postgres.settlement.attempts import Reservation, make_attempt
 from adapters.stellar.rail import Rail
 from domain.errors import ChainUnavailable, Obstructed, TryAgain
-from domain.reasons import Reason
+from domain.reasons import Reason, ReasonCode
 from domain.settlement.allocations import Transfer
 from domain.settlement.attempts import Attempt, AttemptOutcome, Observation, Prepared
 from domain.settlement.batches import (
@@ -40,6 +40,7 @@ from services.settlement.batches.form_batch import form_batch
 from services.settlement.batches.give_up_batch import give_up_batch
 from services.settlement.batches.quarantine_batch import quarantine_batch
 from services.settlement.batches.read_batch import read_batch, read_preparation
+from services.settlement.batches.remove_stopped import remove_stopped
 from services.settlement.batches.stop_batch import StopBatch, stop_batch
 from services.settlement.batches.store_batch_envelope import store_batch_envelope
 from workflows.batches import BatchActivities
@@ -99,20 +100,44 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
             raise TryAgain(f"batch {batch.id} continues without {len(obstacles)} transfers")
         again = reserved.envelope is None and reserved.n > 1
         if transfers and (obstacle := await self.gate.get_signing_obstacle(after_failure=again)):
-            if reserved.envelope is not None:
-                return await self._stop_members(
-                    batch, reserved.envelope, obstacle, PaymentStatus.ON_HOLD
-                )
-            return await read_preparation(self.database, batch, ObstructedBatch(obstacle))
-        if reserved.envelope is not None and (
-            made := await self.gate.find_out_of_band(*members.values())
-        ):
-            return await self._go_on_without(batch, reserved, members, list(made.values()))
-        if reserved.envelope is None and (
-            left := await withdraw_stopped(self.database, self.gate, reserved, members, transfers)
-        ):
+            return await self._wait_for(batch, reserved, members, obstacle)
+        if reserved.envelope is not None:
+            if (ended := await self._end_expired(batch, reserved, members)) is not None:
+                return ended
+        elif left := await withdraw_stopped(self.database, self.gate, reserved, members, transfers):
             raise TryAgain(f"batch {batch.id} continues without {left} payments")
         return await self._sign_anew(batch, reserved, transfers, times_signed)
+
+    async def _wait_for(
+        self,
+        batch: Batch,
+        reserved: Reservation,
+        members: Mapping[str, Payment],
+        obstacle: Reason,
+    ) -> PrepareBatchResult:
+        """Wait while nothing may be signed; for what a person ends, each payment by itself, if nothing is signed yet."""
+        if reserved.envelope is not None:
+            return await self._stop_members(
+                batch, reserved.envelope, obstacle, PaymentStatus.ON_HOLD
+            )
+        if obstacle.code is ReasonCode.CIRCUIT_BREAKER_OPEN:
+            # That may take days. Each says then why it waits, may be voided, and follows its payee.
+            await remove_stopped(self.database, reserved, [*members], members)
+            raise TryAgain(f"batch {batch.id} lets its payments go: {obstacle}")
+        return await read_preparation(self.database, batch, ObstructedBatch(obstacle))
+
+    async def _end_expired(
+        self, batch: Batch, reserved: Reservation, members: Mapping[str, Payment]
+    ) -> PrepareBatchResult | None:
+        """End a batch whose bytes expired where some of its payments are paid or stopped by now; None where it goes on."""
+        if made := await self.gate.find_out_of_band(*members.values()):
+            return await self._go_on_without(batch, reserved, members, list(made.values()))
+        # Only those that waited since are asked: an approval may be taken back meanwhile, and another day has begun.
+        if holds := await self.gate.find_holds_again(list(members.values())):
+            stopped = min(holds)
+            why = f"expired unused, and payment {stopped} is stopped: {holds[stopped].reason}"
+            return await self._give_up(batch, reserved, why)
+        return None
 
     async def _go_on_without(
         self,
@@ -128,6 +153,13 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
             why = make_obstacle(members[made[0].payment_id], made[0])
             return await self._stop_members(batch, reserved.envelope, why, PaymentStatus.BLOCKED)
         reason = f"expired unused, and transaction {paid[0].transaction_hash} has paid {paid[0].payment_id}"
+        return await self._give_up(batch, reserved, reason)
+
+    async def _give_up(
+        self, batch: Batch, reserved: Reservation, reason: str
+    ) -> PrepareBatchResult:
+        """End a batch whose bytes are dead; each of its payments finds for itself how it goes on."""
+        assert reserved.envelope is not None
         dead = make_attempt(reserved, reserved.envelope, resumed=True)
         if not await self.rail.is_dead(dead):
             # What is signed for its payments next has another pair: both could be applied.

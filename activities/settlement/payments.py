@@ -1,6 +1,7 @@
 """The activities of a payment: reserve, sign, store, and only then send; post what is proven."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from temporalio import activity
 
@@ -11,6 +12,7 @@ from adapters.failpoints import reach
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts
 from adapters.postgres.settlement.attempts import Reservation, make_attempt
+from adapters.postgres.settlement.listings.payments import list_moved
 from adapters.stellar.rail import Rail
 from domain.errors import ChainUnavailable, IllegalTransition, Obstructed, TryAgain
 from domain.settlement.allocations import make_single_transfer
@@ -89,7 +91,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         known = await read_payment(self.database, payment.id, now, others)
         current, made = known.record, None
         if known.moved:
-            current = await redirect_payment(self.database, payment.id, now)
+            current = await self._follow_payee(payment, now)
         if (changed := _find_change(payment, current)) is not None:
             return changed
         if known.named or self.gate.may_net:
@@ -114,6 +116,15 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
                 return Prepared(attempt)
             times_signed = len(await self.list_signed_hashes(attempt))
         return await self._sign_anew(payment, reservation, times_signed)
+
+    async def _follow_payee(self, payment: Payment, at: datetime) -> PaymentRecord:
+        """Redirect a payment; for that, free the channel that a run which died may have reserved to pay the old address."""
+        async with self.database.autocommit() as connection:
+            moved = await list_moved(connection, [payment.id], at)
+            reservation = await attempts.get_reservation(connection, payment.id)
+        if moved and reservation is not None and not reservation.batched:
+            await self._release(reservation)
+        return await redirect_payment(self.database, payment.id, at)
 
     async def _sign_anew(
         self, payment: Payment, reservation: Reservation, times_signed: int

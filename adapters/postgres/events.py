@@ -24,7 +24,8 @@ from domain.errors import Invalid
 from domain.events import Event, FeedEvent
 
 # The audit entries; the events of each new one that no other entry has published, numbered within their outage; and a
-# delivery of each event to every subscription for its type, paused ones too, which whoever dispatches finds due.
+# delivery of each event to every subscription for its type, paused ones too, which whoever dispatches finds due. A test
+# is for one subscription alone, whatever the others want: services/integration/webhooks/send_test_event.py.
 _PUBLICATION = """
     entry AS (
         INSERT INTO audit_entries (
@@ -66,6 +67,7 @@ _PUBLICATION = """
         SELECT 'dlv_' || substr(encode(sha256((p.id || w.id)::bytea), 'hex'), 1, 24),
                p.id, w.id, 'pending', now()
         FROM published p JOIN webhooks w ON w.deleted_at IS NULL AND w.events @> to_jsonb(p.type)
+        WHERE p.type <> 'webhook.test'
     )
 """
 _AFTER_CHANGE = _PUBLICATION.format(condition="EXISTS (SELECT FROM changed)")

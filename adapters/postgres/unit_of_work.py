@@ -6,6 +6,7 @@ is committed with the answer or not at all. Whoever is asked for something outsi
 `conclude` commits it, and the rest of the request has transactions of its own.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -58,8 +59,8 @@ class UnitOfWork:
                 await connection.commit()
             finally:
                 await connection.close()
-        for call in deferred:
-            await call()
+        # All at once, as without a unit: each may wait for a server that is away.
+        await asyncio.gather(*(call() for call in deferred))
 
     async def roll_back(self) -> None:
         self.concluded = True

@@ -84,7 +84,7 @@ async def count_attempt(
 
 async def unsubscribe(connection: AsyncConnection, webhook_id: str) -> None:
     """End a subscription and delete its secrets; its deliveries stay on record."""
-    ended = {"active": False, "deleted_at": func.now()}
+    ended = {"active": False, "deleted_at": func.now(), "probe_at": None}
     await update_subscription(connection, webhook_id, ended)
     await connection.execute(
         delete(webhook_secrets).where(webhook_secrets.c.webhook_id == webhook_id)

@@ -7,6 +7,8 @@ Apart from the client that posts, whose library the API has no use for: loading 
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 from adapters.subscribers.addresses import is_permitted
 from adapters.subscribers.receiver_urls import ReceiverUrl, parse_url
@@ -14,12 +16,21 @@ from domain.errors import Invalid
 
 PRIVATE = "must not lead to a private address"
 Lookup = Callable[[str, int], Awaitable[list[str]]]
+# A name whose servers do not answer keeps a thread for half a minute, however soon nobody waits for it any more. It
+# has one, however many ask for it, and these threads are nobody else's: so it is in the way of no other name.
+_THREADS = ThreadPoolExecutor(64, thread_name_prefix="lookup")
+_lookups: dict[tuple[str, int], Future[list[Any]]] = {}
 
 
 async def find_addresses(host: str, port: int) -> list[str]:
     """Return the addresses of a host. Raises OSError when it has none."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    asked = (host, port)
+    if (lookup := _lookups.get(asked)) is None:
+        lookup = _THREADS.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        _lookups[asked] = lookup
+        lookup.add_done_callback(lambda _: _lookups.pop(asked, None))
+    # Who gives up does not take it from the others.
+    found = await asyncio.shield(asyncio.wrap_future(lookup))
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 

@@ -110,8 +110,9 @@ def approve(
     note: str,
     approval_above: int | None,
     above_stated: int | None = None,
+    seen: str | None = None,
 ) -> Approval:
-    """Return the approval, or refuse it: the wrong person, too late, twice, or not needed."""
+    """Return the approval, or refuse it: the wrong person, too late, twice, not needed, or not what they have `seen`, by its digest."""
     check_approver(who)
     if len(note) > NOTE_MAX:
         raise Invalid("note", f"must be at most {NOTE_MAX} characters")
@@ -122,6 +123,10 @@ def approve(
         )
     if context.status not in UNSIGNED:
         raise Conflict(f"payment {payment.id} is {context.status}; there is nothing to approve")
+    digest = compute_digest(payment)
+    if seen not in (None, digest):
+        now = f"it pays {format_amount(payment.amount_stroops)} USDC to {payment.to_address} now"
+        raise Conflict(f"payment {payment.id} is not as you saw it: {now}; read it again first")
     difference = context.difference_stroops
     if not count_required(payment, difference, approval_above, above_stated):
         raise Conflict(
@@ -131,7 +136,7 @@ def approve(
         raise Conflict(
             f"{who.name} has approved payment {payment.id}; a second person must approve it as well"
         )
-    return Approval(payment.id, who.name, context.makers, compute_digest(payment), note)
+    return Approval(payment.id, who.name, context.makers, digest, note)
 
 
 def check_voider(actor: str, makers: Collection[str]) -> None:
@@ -153,7 +158,9 @@ def check_unsigned(payment: Payment, status: PaymentStatus, *, in_attempt: bool)
         PaymentStatus.PREPARED: "is signed and may be paid at any moment",
         PaymentStatus.SUBMITTED: "is sent and may be paid at any moment",
     }.get(
-        status, f"is {status}, and a channel is reserved to sign it: repeat the request in a minute"
+        status,
+        f"is {status}, and a channel is reserved to sign it: repeat the request in a minute; if bytes of it have "
+        "expired unused, it cannot be voided before their sequence is used up",
     )
     raise Conflict(f"payment {payment.id} {why}")
 

@@ -164,3 +164,18 @@ async def test_a_payment_below_every_limit_needs_no_approval_and_is_counted(
     left = int(shown["left"]["amount_stroops"])
     assert left == 5_000_005_000_000 - int(shown["spent"]["amount_stroops"])
     assert [each["left"] for each in after["payees"]] == [None] * len(after["payees"])
+
+
+async def test_an_approver_says_what_they_were_shown(
+    limited: Stack, people: dict[str, httpx.AsyncClient]
+) -> None:
+    outage_id = await declare_resolved_outage(people["eve"], 5)
+    id_ = (await wait_for_payment(people["admin"], outage_id, "on_hold"))["id"]
+    other = await approve_payment(people["ada"], id_, digest="0" * 64)
+    assert (other.status_code, "is not as you saw it" in other.text) == (409, True)
+    shown = (await people["ada"].get(f"/payments/{id_}/approvals")).json()
+    assert shown["approvals"] == []
+    for name in ("ada", "bob"):
+        answer = await approve_payment(people[name], id_, digest=shown["digest"])
+        assert answer.status_code == 201, answer.text
+    await wait_for_lifecycle(people["admin"], outage_id, "closed", 60)

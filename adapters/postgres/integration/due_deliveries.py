@@ -43,6 +43,7 @@ class PendingDelivery:
     earlier_attempts: int
     next_attempt_at: datetime | None
     due_at: datetime | None
+    leased_until: datetime | None
     active: bool
     deleted: bool
     failures: int
@@ -167,6 +168,7 @@ def _to_pending(row: Row[Any]) -> PendingDelivery:
         earlier_attempts=row.earlier_attempts,
         next_attempt_at=row.next_attempt_at,
         due_at=row.due_at,
+        leased_until=row.leased_until,
         active=row.active,
         deleted=row.deleted_at is not None,
         failures=row.failures,
@@ -175,18 +177,28 @@ def _to_pending(row: Row[Any]) -> PendingDelivery:
 
 _HAND_OVER = text(
     """
-    UPDATE deliveries SET due_at = NULL, leased_until = NULL
-    FROM unnest(CAST(:ids AS text[]), CAST(:due AS timestamptz[])) AS claimed (id, due_at)
-    WHERE deliveries.id = claimed.id AND deliveries.due_at = claimed.due_at
+    UPDATE deliveries SET due_at = nullif(deliveries.due_at, claimed.due_at), leased_until = NULL
+    FROM unnest(
+        CAST(:ids AS text[]), CAST(:due AS timestamptz[]), CAST(:leases AS timestamptz[])
+    ) AS claimed (id, due_at, leased_until)
+    WHERE deliveries.id = claimed.id
+      AND (deliveries.due_at = claimed.due_at OR deliveries.leased_until = claimed.leased_until)
     """
 )
 
 
 async def hand_over(connection: AsyncConnection, claimed: Sequence[PendingDelivery]) -> None:
-    """Leave deliveries to their workflows, which run by now; one that somebody wants tried now stays due."""
+    """
+    Leave deliveries to their workflows, which run by now; one that somebody wants tried now stays due, and whoever
+    dispatches may have it at once.
+    """
     await connection.execute(
         _HAND_OVER,
-        {"ids": [each.id for each in claimed], "due": [each.due_at for each in claimed]},
+        {
+            "ids": [each.id for each in claimed],
+            "due": [each.due_at for each in claimed],
+            "leases": [each.leased_until for each in claimed],
+        },
     )
 
 
@@ -206,11 +218,11 @@ async def abandon_due(connection: AsyncConnection, webhook_id: str) -> None:
 
 
 async def make_due(connection: AsyncConnection, webhook_id: str) -> None:
-    """Let everything that waits for a receiver be tried now."""
+    """Let everything that waits for a receiver be tried now; the pauses begin anew, for what was probed with too."""
     await connection.execute(
         text(
             """
-            UPDATE deliveries SET due_at = now(), next_attempt_at = NULL
+            UPDATE deliveries SET due_at = now(), next_attempt_at = NULL, earlier_attempts = attempts
             WHERE webhook_id = :webhook_id AND status = 'pending'
             """
         ),

@@ -64,12 +64,12 @@ NAMED = """
     EXISTS (SELECT FROM chain_transfers t
             WHERE t.number = ANY(array_append(CAST(:others AS numeric[]), p.number::numeric))) AS named
 """
+# One that was called off counts too: who called it off in the moment of its effect may have been a moment too late.
 _STANDING = text(
     f"""
     SELECT p.*, {NAMED}, EXISTS (
         SELECT FROM payouts u JOIN outages o ON o.agreement = u.agreement
-        WHERE o.id = p.outage_id AND u.cancelled_at IS NULL
-          AND u.effective_at > p.created_at AND u.effective_at <= :at
+        WHERE o.id = p.outage_id AND u.effective_at > p.created_at AND u.effective_at <= :at
     ) AS moved
     FROM payments p WHERE p.id = :payment_id
     """
@@ -176,7 +176,7 @@ async def get_standing(
     connection: AsyncConnection, payment_id: str, at: datetime, others: Sequence[int]
 ) -> tuple[PaymentRecord, bool, bool]:
     """
-    Return a payment, whether a party of its agreement has moved since it is owed, and whether the chain, as far as it
+    Return a payment, whether a party of its agreement may have moved since it is owed, and whether the chain, as far as it
     is read, shows any transfer under its number or `others`. Raises NotFound.
     """
     asked = {"payment_id": payment_id, "at": at, "others": list(others)}

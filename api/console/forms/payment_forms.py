@@ -1,14 +1,16 @@
 """The forms beside a payment: approving it, having it tried again, and matching it with a transfer made out of band."""
 
 from collections.abc import Iterator
+from typing import cast
 
 from api.console.forms.outage_forms import NOTE, ActionForm, FormField
 from api.payment_views import PaymentView
 from domain.access.permissions import Permission
 from domain.access.principals import Principal
 from domain.reasons import WAITS, ReasonCode, WaitsFor
+from domain.settlement.approvals import compute_digest
 from domain.settlement.manual_matches import MATCHABLE, NOTE_MAX
-from domain.settlement.payments import STOPPED, PaymentStatus
+from domain.settlement.payments import STOPPED, Payment, PaymentStatus
 
 
 def list_payment_forms(payment: PaymentView, caller: Principal) -> Iterator[ActionForm]:
@@ -37,7 +39,9 @@ def make_match_form(payment_id: str, back: str, transaction_hash: str = "") -> A
 def list_approval_forms(payment: PaymentView, caller: Principal, back: str) -> Iterator[ActionForm]:
     if caller.may(Permission.PAYMENTS_APPROVE) and _waits_for_approval(payment):
         path, id_, hidden = f"/console/payments/{payment.id}", payment.id, {"back": back}
-        yield ActionForm(f"approve-{id_}", f"{path}/approve", "Approve", "Approve", (NOTE,), hidden)
+        # Nothing is approved but what is shown: what the digest is made of is the same of a view.
+        seen = hidden | {"digest": compute_digest(cast(Payment, payment))}
+        yield ActionForm(f"approve-{id_}", f"{path}/approve", "Approve", "Approve", (NOTE,), seen)
         title = "Take your approval back"
         yield ActionForm(f"unapprove-{id_}", f"{path}/unapprove", title, "Withdraw", (), hidden)
 

@@ -31,7 +31,10 @@ PaymentId = Annotated[Text, Path(max_length=64)]
 
 
 class ApprovalBody(Body):
+    """With the `digest` of what you were shown nothing else is approved."""
+
     note: str = Field("", max_length=NOTE_MAX)
+    digest: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
 
 
 class ApprovalView(BaseModel):
@@ -102,7 +105,8 @@ async def approve_payment(
     payment_id: PaymentId, body: ApprovalBody, engine: Running, caller: Caller, asked: Asked
 ) -> QueuedView:
     """Approve a payment as it stands (finance or admin); with the second approval it goes on."""
-    given = ApprovePayment(payment_id, caller, body.note, asked, datetime.now(UTC))
+    now = datetime.now(UTC)
+    given = ApprovePayment(payment_id, caller, body.note, asked, now, body.digest)
     await approve(engine.database, given)
     await commands.retry_payment(engine, payment_id)
     return await show_approvals(payment_id, engine.database)

@@ -17,11 +17,14 @@ from domain.settlement.approvals import approve, check_approver
 
 @dataclass(frozen=True, slots=True)
 class ApprovePayment:
+    """`seen` is the digest of the payment as the approver was shown it, if they say so."""
+
     payment_id: str
     approver: Principal
     note: str
     request: Request
     at: datetime
+    seen: str | None = None
 
 
 async def approve_payment(database: Database, command: ApprovePayment) -> None:
@@ -32,7 +35,7 @@ async def approve_payment(database: Database, command: ApprovePayment) -> None:
         context = await approvals.lock(connection, payment_id)
         enforced = await limits.get_enforced(connection)
         above, above_stated = enforced.approval_above, enforced.approval_above_stated
-        approval = approve(context, approver, command.note, above, above_stated)
+        approval = approve(context, approver, command.note, above, above_stated, command.seen)
         await approvals.add(connection, approval, at)
         payload = payloads.describe_payment(context.payment) | {
             "approver": approval.approver,

@@ -12,7 +12,7 @@ from domain.settlement.payments import Payment, PaymentRecord
 
 @dataclass(frozen=True, slots=True)
 class StandingRecord:
-    """Whether a party has moved since it is owed, and whether any transfer on the chain bears its number, or that of another verdict."""
+    """Whether a party may have moved since it is owed, and whether any transfer on the chain bears its number, or that of another verdict."""
 
     record: PaymentRecord
     moved: bool

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import httpx
@@ -18,7 +18,7 @@ from activities.sla.attestations import AttestationActivitiesImpl
 from adapters.postgres import events
 from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import batches, circuit_breakers
+from adapters.postgres.settlement import circuit_breakers
 from adapters.postgres.tables import channels
 from adapters.stellar.finality.sla_contract import SlaContract
 from adapters.stellar.rail import Rail
@@ -28,12 +28,12 @@ from domain.errors import TryAgain
 from domain.requests import Request
 from domain.settlement.attempts import (
     AttemptOutcome,
-    InBatch,
     Observation,
     ObservedAttempt,
     SettlementRail,
+    Voided,
 )
-from domain.settlement.batches import Plan
+from domain.settlement.batches import EmptyBatch, Plan
 from domain.settlement.circuit_breakers import CircuitBreakerLimits
 from domain.settlement.envelopes import SendAnswer, SendStatus
 from domain.sla.attestations import (
@@ -42,11 +42,14 @@ from domain.sla.attestations import (
     CallStatus,
     OwnCall,
 )
+from domain.sla.outages import VoidDebtInput, VoidRequest
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
+from services.settlement.voids.void_debt import void_debt
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import make_unique_id, wait_until
 from tests.testkit.attestation_scenario import ASKER, judge_for_attestation
 from tests.testkit.reasons import parse_answer
+from tests.testkit.settlement.batch_factory import form_batch, run_until_accepted
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
 from tests.testkit.settlement.preparations import get_attempt, get_reason
 
@@ -203,21 +206,23 @@ async def test_no_batch_is_formed_or_signed_while_it_is_open(
     switch = CircuitBreaker(database)
     gate, plan = SigningGate(database, circuit_breaker=switch), Plan(SettlementRail.CLASSIC, 0)
     payment_activities = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
-    payment = await owe_payment(database)
-    assert isinstance(await payment_activities.prepare_payment(payment), InBatch)
-    async with database.transaction() as connection:
-        batch = await batches.form_batch(
-            connection, plan, datetime.now(UTC) + timedelta(hours=1), rail.channels
-        )
-    assert batch is not None
+    payment, wrong = await owe_payment(database), await owe_payment(database)
+    _, batch = await form_batch(database, rail, plan, payment, wrong)
     await switch.trip("odd", CORRELATION)
     activities = BatchActivitiesImpl(database, rail, plan, gate)
-    waiting = await activities.prepare_batch(batch)
-    assert str(get_reason(waiting)) == "not sent, the circuit breaker is open: odd"
-    hold = await payment_activities.prepare_payment(await owe_payment(database))
-    assert str(get_reason(hold)) == "the circuit breaker is open: odd"
+    # It may stay open for days: each payment waits by itself, and says why, and a wrong debt may be voided.
+    ended = await run_until_accepted(activities.prepare_batch, batch)
+    assert ended.state == EmptyBatch()
+    assert {payment.id, wrong.id} <= {*ended.withdrawn}
+    for each in (payment, wrong, await owe_payment(database)):
+        hold = await payment_activities.prepare_payment(each)
+        assert str(get_reason(hold)) == "the circuit breaker is open: odd"
+    voiding = VoidRequest(Request("ada", CORRELATION), "another provider's mast")
+    await void_debt(database, VoidDebtInput(wrong.outage_id, voiding, NOW), "sandbox")
     await close_circuit_breaker(database, switch)
-    attempt = get_attempt(await activities.prepare_batch(batch))
+    assert await payment_activities.prepare_payment(wrong) == Voided()
+    _, again = await form_batch(database, rail, plan, payment)
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, again))
     await activities.submit_payment(attempt)
     assert (await activities.observe_payment(attempt)).outcome is AttemptOutcome.SUCCEEDED
 

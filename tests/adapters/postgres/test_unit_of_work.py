@@ -1,5 +1,6 @@
 """A unit of work is committed as a whole or not at all, and what waits for the commit is called after it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -53,6 +54,21 @@ async def test_two_use_cases_are_committed_together(scratch: Database) -> None:
     await unit.commit()
     assert await has(scratch, "first")
     assert called == ["called"]
+
+
+async def test_those_who_wait_for_the_commit_do_not_wait_for_each_other(scratch: Database) -> None:
+    """Hundreds of payments are signalled when the circuit breaker closes, and the workflow server may be away."""
+    unit, together = UnitOfWork(), asyncio.Barrier(3)
+
+    async def call() -> None:
+        await together.wait()
+
+    with unit.activate():
+        await save(scratch, "signalled")
+        for _ in range(3):
+            await call_after_commit(call)
+    async with asyncio.timeout(10):
+        await unit.commit()
 
 
 async def test_a_part_that_fails_takes_itself_back_and_no_more(scratch: Database) -> None:

@@ -2,16 +2,19 @@
 
 import asyncio
 import gzip
+import socket
+import threading
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from adapters.subscribers import subscribers as subject
 from adapters.subscribers.answers import NoAnswer, ReceiverAnswer
 from adapters.subscribers.subscribers import Subscribers
-from adapters.subscribers.url_checks import check_url
+from adapters.subscribers.url_checks import check_url, find_addresses
 from domain.errors import Invalid
 from tests.testkit.webhook_receiver import WebhookReceiver
 
@@ -66,6 +69,32 @@ async def test_a_name_that_leads_to_a_private_address_is_not_registered(
 async def test_a_name_without_an_address_is_not_registered() -> None:
     with pytest.raises(Invalid, match=r"the host 'r\.example' has no address"):
         await check_url("https://r.example/", allow_private=False, lookup=Names([]))
+
+
+async def test_a_name_whose_servers_do_not_answer_is_in_the_way_of_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered, asked = threading.Event(), list[str]()
+
+    def look_up(host: str, port: int, *_: object, **__: object) -> list[Any]:
+        asked.append(host)
+        if host == "dead.example":
+            answered.wait(30)
+        return [(0, 0, 0, "", ("93.184.215.14", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    waiting = [asyncio.create_task(find_addresses("dead.example", 443)) for _ in range(40)]
+    await asyncio.sleep(0)
+    try:
+        async with asyncio.timeout(10):
+            assert await find_addresses("r.example", 443) == ["93.184.215.14"]
+        waiting.pop().cancel()  # its attempt is over, and the others go on
+    finally:
+        answered.set()
+    assert await asyncio.gather(*waiting) == [["93.184.215.14"]] * 39
+    assert asked.count("dead.example") == 1
+    assert await find_addresses("dead.example", 443) == ["93.184.215.14"]
+    assert asked.count("dead.example") == 2  # nothing is remembered
 
 
 @pytest.mark.parametrize("url", ["https://10.0.0.1/", "https://[::ffff:10.0.0.1]/"])

@@ -143,6 +143,23 @@ async def test_a_subscription_is_tried_with_an_event_of_its_own(
     assert heard.headers["webhook-id"] == answer.json()["event_id"]
 
 
+async def test_a_test_event_is_sent_to_the_subscription_that_is_tried_alone(
+    api: httpx.AsyncClient, receiver: WebhookReceiver
+) -> None:
+    """Also where it, or another one, has subscribed to such events."""
+    body = {"url": receiver.url, "events": ["webhook.test"]}
+    tried, other = [(await api.post("/webhooks", json=body)).json()["id"] for _ in range(2)]
+    answer = await api.post(f"/webhooks/{tried}/test")
+    assert answer.status_code == 201, answer.text
+    heard = await wait_for_event(receiver, "webhook.test")
+    assert heard.headers["webhook-id"] == answer.json()["event_id"]
+    assert (await api.get(f"/webhooks/{other}/deliveries")).json() == []
+    (shown,) = (await api.get(f"/webhooks/{tried}/deliveries")).json()
+    assert shown["id"] == answer.json()["id"]
+    for each in (tried, other):
+        await api.delete(f"/webhooks/{each}")
+
+
 async def test_the_deliveries_of_a_subscription_that_ended_are_given_up(
     api: httpx.AsyncClient, receiver: WebhookReceiver, path: str
 ) -> None:

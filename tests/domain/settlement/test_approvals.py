@@ -12,6 +12,7 @@ from domain.settlement.approvals import (
     UNSIGNED,
     ApprovalContext,
     approve,
+    check_unsigned,
     check_withdrawal,
     compute_digest,
     count_needed,
@@ -68,6 +69,16 @@ def test_a_maker_may_not_approve_whatever_the_role() -> None:
                 approve(STANDING, Principal(name, role), "", ABOVE)
 
 
+def test_what_was_not_shown_is_not_approved() -> None:
+    """The payee moved between the look and the approval."""
+    shown = compute_digest(PAYMENT)
+    assert approve(STANDING, ADA, "", ABOVE, seen=shown).digest == shown
+    moved = replace(STANDING, payment=replace(PAYMENT, to_address="GELSEWHERE"))
+    with pytest.raises(Conflict, match="is not as you saw it: it pays 1500 USDC to GELSEWHERE now"):
+        approve(moved, ADA, "", ABOVE, seen=shown)
+    assert approve(moved, ADA, "", ABOVE).digest != shown
+
+
 def test_nobody_may_approve_twice() -> None:
     with pytest.raises(Conflict, match="ada has approved"):
         approve(replace(STANDING, approvers={"ada"}), ADA, "", ABOVE)
@@ -115,3 +126,10 @@ def test_an_unverified_maker_takes_one_approval_more_and_may_not_be_who_approves
     claimed = replace(STANDING, makers=("dan", "unverified:ada"))
     with pytest.raises(Forbidden, match="is a maker"):
         approve(claimed, ADA, "", ABOVE)
+
+
+def test_a_payment_on_hold_whose_bytes_expired_says_why_it_is_not_voided() -> None:
+    """It waits for as long as the circuit breaker is open, however often the request is repeated."""
+    with pytest.raises(Conflict, match="cannot be voided before their sequence is used up"):
+        check_unsigned(PAYMENT, PaymentStatus.ON_HOLD, in_attempt=True)
+    check_unsigned(PAYMENT, PaymentStatus.ON_HOLD, in_attempt=False)

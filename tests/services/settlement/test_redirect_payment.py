@@ -34,6 +34,7 @@ from services.settlement.payouts.redirect_payment import redirect_payment
 from tests.activities.settlement.limits.test_approvals import approve
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import make_unique_id
+from tests.testkit.settlement.batch_factory import NETTED, form_batch, run_until_accepted
 from tests.testkit.settlement.payment_factory import ASKER, DETECTED, NOW, make_owe_input
 
 HOUR = timedelta(hours=1)
@@ -158,6 +159,47 @@ async def test_a_payment_keeps_its_address_while_a_channel_is_reserved(
     same = await redirect_payment(database, payment.id, datetime.now(UTC))
     assert same.payment == payment
     await release_reservation(database, reservation)
+
+
+async def test_a_channel_that_a_dead_run_reserved_keeps_no_payment_at_the_old_address(
+    database: Database, rail: Rail, party: Party
+) -> None:
+    """It had signed nothing, and the worker was down while its payee moved."""
+    payment = await party.owe()
+    assert isinstance(await reserve_channel(database, payment, rail.channels), Reservation)
+    await party.move(party.elsewhere, NOW + HOUR)
+    answer = await PaymentActivitiesImpl(database, rail).prepare_payment(payment)
+    assert answer == Redirected(replace(payment, to_address=party.elsewhere))
+
+
+async def test_what_waits_in_a_batch_leaves_it_for_the_new_address(
+    database: Database, rail: Rail, party: Party
+) -> None:
+    """The circuit breaker was open, say, since the batch was formed, and nothing is signed for it."""
+    owed = [await party.owe(), await party.owe()]
+    activities, batch = await form_batch(database, rail, NETTED, *owed)
+    await party.move(party.elsewhere, NOW + HOUR)
+    preparation = await run_until_accepted(activities.prepare_batch, batch)
+    assert {each.id for each in owed} <= {*preparation.withdrawn}
+    alone = PaymentActivitiesImpl(database, rail, batches_payments=True)
+    for payment in owed:
+        moved = Redirected(replace(payment, to_address=party.elsewhere))
+        assert await alone.prepare_payment(payment) == moved
+
+
+async def test_a_payment_leaves_an_address_that_was_called_off_a_moment_too_late(
+    database: Database, rail: Rail, party: Party
+) -> None:
+    """By the clock of who called it off it had no effect yet, by that of the worker it had."""
+    payment = await party.owe()
+    await party.move(party.elsewhere, NOW + HOUR)
+    moved = (await redirect_payment(database, payment.id, NOW + HOUR)).payment
+    assert moved.to_address == party.elsewhere
+    async with database.transaction() as connection:
+        before = NOW + HOUR - timedelta(milliseconds=1)
+        role = PayoutRole.PROVIDER
+        await wallets.cancel_payout(connection, party.agreement, role, "tester", before)
+    assert await PaymentActivitiesImpl(database, rail).prepare_payment(moved) == Redirected(payment)
 
 
 async def test_bytes_for_the_old_address_are_not_stored_under_a_reservation_made_again(

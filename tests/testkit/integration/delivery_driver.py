@@ -34,9 +34,9 @@ class DeliveryDriver:
     attempt_seconds: float = 5.0
 
     async def subscribe(self, url: str, webhook_id: str = "whk_1") -> str:
-        """Subscribe a receiver to `webhook.test`, which here is published to everybody; return its secret."""
+        """Subscribe a receiver to what is published here; return its secret."""
         sealed, shown = WebhookSigner(SECRET_KEY).make_secret(SignatureScheme.HMAC)
-        wanted = [EventType.WEBHOOK_TEST, EventType.WEBHOOK_RECOVERED]
+        wanted = [EventType.CIRCUIT_BREAKER_OPENED, EventType.WEBHOOK_RECOVERED]
         command = CreateWebhook(webhook_id, url, wanted, sealed, BY, datetime.now(UTC))
         await create_webhook(self.database, command)
         assert shown is not None
@@ -47,8 +47,8 @@ class DeliveryDriver:
         ids = []
         for number in range(count):
             key, at = f"{name}-{number}", datetime.now(UTC)
-            event = make_event(EventType.WEBHOOK_TEST, None, at, {"webhook_id": key}, key)
-            entry = make_audit_entry(f"webhook/{key}", "webhook.tested", BY, at, {}, key)
+            event = make_event(EventType.CIRCUIT_BREAKER_OPENED, None, at, {"webhook_id": key}, key)
+            entry = make_audit_entry(f"webhook/{key}", "settlement.opened", BY, at, {}, key)
             async with self.database.transaction() as connection:
                 await events.publish(connection, entry, event)
             ids.append(event.id)

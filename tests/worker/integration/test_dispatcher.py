@@ -11,6 +11,7 @@ from temporalio.client import Client
 from activities.integration.receiver_limits import ReceiverLimits
 from devstack.environment.stack import Stack
 from domain.deliveries import (
+    ATTEMPTS_MAX,
     CONCURRENT_POSTS,
     CONCURRENT_POSTS_FAILING,
     FAILING,
@@ -198,6 +199,22 @@ async def test_a_disabled_receiver_to_whom_nothing_is_due_is_probed_by_what_wait
     async with driver.dispatch():
         await wait_for(driver, "status = 'success'", 4)
     assert await driver.count("webhook_id IN (SELECT id FROM webhooks WHERE active)") == 4
+
+
+async def test_a_probe_that_is_not_taken_gives_nothing_up(
+    driver: DeliveryDriver, receiver: WebhookReceiver
+) -> None:
+    """While a subscription is not active everything waits, whatever it was probed with and however often."""
+    receiver.answers = [500]
+    await driver.subscribe(receiver.url)
+    await driver.publish(1)
+    await driver.change("deliveries", f"attempts = {ATTEMPTS_MAX - 1}")
+    disabled = "active = false, disabled_at = now(), disabled_reason = 'it failed', failures = 25"
+    await driver.change("webhooks", f"{disabled}, failing_since = now(), probe_at = now()")
+    async with driver.dispatch():
+        await wait_for(driver, f"status = 'pending' AND attempts = {ATTEMPTS_MAX}", 1)
+        await driver.change("webhooks", "probe_at = now()")
+        await wait_for(driver, "status = 'success'", 2)
 
 
 async def test_a_probe_that_is_answered_410_and_a_persons_pause_are_the_last(

@@ -18,10 +18,18 @@ from activities.webhooks import WebhookActivitiesImpl
 from adapters.credentials.webhook_secrets import WebhookSigner
 from adapters.subscribers.subscribers import Subscribers
 from devstack.environment.stack import Stack
-from domain.deliveries import ATTEMPTS_MAX, CONCURRENT_POSTS, Delivery, DeliveryStatus
+from domain.deliveries import (
+    ATTEMPTS_MAX,
+    CONCURRENT_POSTS,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryStatus,
+)
 from services.integration.deliveries.claim_due import claim_due
 from services.integration.deliveries.hand_over_deliveries import hand_over_deliveries
+from services.integration.deliveries.record_attempts import AnsweredPost, record_attempts
 from services.integration.deliveries.retry_delivery import RetryDelivery, retry_delivery
+from services.integration.webhooks.delete_webhook import DeleteWebhook, delete_webhook
 from tests.testkit import stacks
 from tests.testkit.api_client import wait_until
 from tests.testkit.integration.delivery_driver import BY, SECRET_KEY, DeliveryDriver
@@ -152,8 +160,7 @@ async def test_what_somebody_wants_tried_while_it_is_handed_over_stays_due(
     claimed = await claim_due(driver.database, {}, 10)
     await retry(driver)
     await hand_over_deliveries(driver.database, claimed)
-    assert await driver.count("due_at IS NOT NULL") == 1
-    await driver.change("deliveries", "leased_until = NULL")
+    assert await driver.count("due_at IS NOT NULL AND leased_until IS NULL") == 1
     await hand_over_deliveries(driver.database, await claim_due(driver.database, {}, 10))
     assert await driver.count("due_at IS NULL AND leased_until IS NULL") == 1
 
@@ -237,3 +244,17 @@ async def _are_open(receiver: PatientReceiver, count: int = CONCURRENT_POSTS) ->
 
 async def _are_taken(driver: DeliveryDriver, count: int) -> bool:
     return await driver.count("status = 'success'") == count
+
+
+async def test_a_probe_that_is_taken_when_its_subscription_has_ended_is_recorded(
+    driver: DeliveryDriver, receiver: WishedReceiver
+) -> None:
+    await driver.subscribe(receiver.url)
+    await driver.publish(1)
+    disabled = "active = false, disabled_at = now(), disabled_reason = 'it failed', failures = 25"
+    await driver.change("webhooks", f"{disabled}, failing_since = now(), probe_at = now()")
+    (pending,) = await claim_due(driver.database, {}, 100)
+    await delete_webhook(driver.database, DeleteWebhook("whk_1", BY, datetime.now(UTC)))
+    taken = DeliveryAttempt(pending.id, 1, datetime.now(UTC), 5, 200, due_at=pending.due_at)
+    await record_attempts(driver.database, [AnsweredPost(taken, "whk_1", "corr-1")])
+    assert await driver.count("status = 'success' AND attempts = 1") == 1

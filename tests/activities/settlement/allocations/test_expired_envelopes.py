@@ -1,5 +1,7 @@
 """Members of a batch whose envelope has expired."""
 
+from datetime import UTC, datetime, timedelta
+
 import httpx
 import pytest
 from sqlalchemy import select
@@ -10,10 +12,16 @@ from adapters.postgres.settlement import allocations
 from adapters.postgres.tables import audit_entries
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
+from domain.access.permissions import Role
+from domain.access.principals import Principal
 from domain.settlement.attempts import Attempt, SettlementRail
-from domain.settlement.batches import Batch, Plan
+from domain.settlement.batches import Batch, EmptyBatch, Plan
 from domain.settlement.payments import Payment
+from services.settlement.approvals.withdraw_approval import WithdrawApproval, withdraw_approval
+from tests.activities.settlement.limits.test_approvals import approve
 from tests.activities.settlement.test_allocations import make_trustline_fault, plan_faults
+from tests.activities.settlement.test_limits import make_gate
+from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import (
     count_credits,
     form_batch,
@@ -22,7 +30,7 @@ from tests.testkit.settlement.batch_factory import (
     submit_batch,
 )
 from tests.testkit.settlement.expired_envelopes import wait_until_expired
-from tests.testkit.settlement.payment_factory import owe_payment
+from tests.testkit.settlement.payment_factory import ASKER, owe_payment
 from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 ONE_TRANSFER = Plan(SettlementRail.SOROBAN, 3600)
@@ -100,3 +108,37 @@ async def test_members_of_an_expired_envelope_that_cannot_be_followed_wait_toget
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
     # One transfer, under the number of the first.
     assert await count_credits(stack, *owed) == [1, 0]
+
+
+async def test_an_approval_taken_back_while_expired_bytes_waited_counts(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    """Nothing is signed in the place of those bytes: the batch ends, and each payment waits or goes on by itself."""
+    owed = [await owe_payment(database, "WITHDRAWN", minutes) for minutes in (25, 30)]
+    for payment in owed:
+        await approve(database, payment, "ada")
+        await approve(database, payment, "bob")
+    gate = make_gate(database, datetime.now(UTC), approval_above=900)
+    _, batch = await form_batch(database, rail, ONE_TRANSFER, *owed)
+    activities = BatchActivitiesImpl(database, rail, ONE_TRANSFER, gate)
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
+    await wait_until_expired(rail, attempt)
+    gate.hold(make_reason("nothing is signed for now"))
+    assert get_reason(await activities.prepare_batch(batch)) == make_reason(
+        "nothing is signed for now"
+    )
+    by, later = Principal("ada", Role.FINANCE), datetime.now(UTC) + timedelta(minutes=1)
+    await withdraw_approval(database, WithdrawApproval(owed[0].id, by, ASKER, later))
+    gate.hold(None)
+    ended = await activities.prepare_batch(batch)
+    assert ended.state == EmptyBatch()
+    assert {*ended.withdrawn} == {each.id for each in owed}
+    hold = await gate.find_hold(owed[0])
+    assert hold is not None
+    assert "1 has approved" in hold.reason.sentence
+    assert await gate.find_hold(owed[1]) is None
+    assert await count_credits(stack, *owed) == [0, 0]
+    await approve(database, owed[0], "ada")
+    _, again = await form_batch(database, rail, ONE_TRANSFER, *owed)
+    await activities.confirm_batch(await submit_batch(activities, again))
+    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
