@@ -114,6 +114,9 @@ class ChainMonitor:
                     await self._report(standing, existing)
             except TryAgain as error:
                 log.warning("%s", error)
+            except Exception:
+                # A defect must not end it: nobody else would notice what stops payments.
+                log.exception("the network could not be checked; again in %g s", CHECK_SECONDS)
 
     def _find_differences(self) -> list[Trouble]:
         """Return what is wrong with the clock and the channels' sequences, as last seen."""

@@ -261,3 +261,34 @@ async def test_a_clock_that_differs_from_the_ledgers_is_reported_and_binds_nothi
     finally:
         running.cancel()
         await asyncio.wait([running])
+
+
+async def test_a_defect_does_not_end_the_checks(
+    box: StellarSandbox,
+    database: Database,
+    scratch: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(chain_monitor, "CHECK_SECONDS", 0.02)
+    monitor = make_monitor(box, database)
+    await monitor.begin()
+    recheck, rounds = monitor.rail.identity.recheck, list[int]()
+
+    async def fail_first() -> object:
+        rounds.append(1)
+        return await recheck() if len(rounds) > 1 else 1 // 0
+
+    monkeypatch.setattr(monitor.rail.identity, "recheck", fail_first)
+    running = begin_rounds(monitor, scratch)
+    try:
+
+        async def goes_on() -> bool:
+            box.close_ledger()
+            return len(rounds) > 2
+
+        await wait_until(goes_on, "the network is checked again")
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+    assert "the network could not be checked" in caplog.text
