@@ -164,13 +164,21 @@ class EpisodeChanges:
 
     def _take_other(self, signal: AlertSignal, start: datetime, mine: Sequence[Episode]) -> None:
         """Take what is said of another beginning than those that are known."""
+        said = f"the source now says that it began at {start}"
         for each in mine:
+            if (
+                each.status is _S.ENDED
+                and each.ended_at == signal.ends_at
+                and said in (each.note or "")
+            ):
+                self.heard.add(each.id)
+                return  # as another server of a cluster says it too
             began, running = each.began_at, each.status in (_S.OPEN, _S.END_UNKNOWN)
             if began is None or not running:
                 continue
             if began > start and (signal.is_firing or (signal.ends_at or start) > began):
                 # The source has moved its beginning back, over what is known: it is the same.
-                moved = each.add_note(f"the source now says that it began at {start}")
+                moved = each.add_note(said)
                 self._put(moved)
                 self._take_same(signal, moved)
                 return
