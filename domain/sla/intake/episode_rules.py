@@ -91,7 +91,7 @@ class EpisodeChanges:
             self._quarantine(signal, code, problem or "it has no beginning")
             return
         mine = self._list_mine(signal.fingerprint)
-        same = [each for each in mine if each.alert_start == start]
+        same = _list_counting([each for each in mine if each.alert_start == start])
         if same:
             ended_before_that = [each.ended_at for each in same[:-1]]
             if signal.is_firing or signal.ends_at not in ended_before_that:
@@ -164,13 +164,21 @@ class EpisodeChanges:
 
     def _take_other(self, signal: AlertSignal, start: datetime, mine: Sequence[Episode]) -> None:
         """Take what is said of another beginning than those that are known."""
+        said = f"the source now says that it began at {start}"
         for each in mine:
+            if (
+                each.status is _S.ENDED
+                and each.ended_at == signal.ends_at
+                and said in (each.note or "")
+            ):
+                self.heard.add(each.id)
+                return  # as another server of a cluster says it too
             began, running = each.began_at, each.status in (_S.OPEN, _S.END_UNKNOWN)
             if began is None or not running:
                 continue
             if began > start and (signal.is_firing or (signal.ends_at or start) > began):
                 # The source has moved its beginning back, over what is known: it is the same.
-                moved = each.add_note(f"the source now says that it began at {start}")
+                moved = each.add_note(said)
                 self._put(moved)
                 self._take_same(signal, moved)
                 return
@@ -261,6 +269,13 @@ def find_overlap(signal: AlertSignal, start: datetime, mine: Sequence[Episode]) 
         if begins_before_its_end and ends_after_its_begin:
             return each
     return None
+
+
+def _list_counting(same: Sequence[Episode]) -> Sequence[Episode]:
+    """Leave out what could not be read of an episode and is kept beside it, unless there is nothing else."""
+    beside = (_S.QUARANTINED, _S.DISMISSED)
+    counting = [each for each in same if each.status not in beside or each.continues is not None]
+    return counting or same
 
 
 def _keep_end(episode: Episode, ended_at: datetime | None, now: datetime) -> Episode:

@@ -10,7 +10,7 @@ from typing import Any
 
 from domain.errors import Invalid
 
-TEXT_MAX, SUMMARY_MAX, FINGERPRINT_MAX, GROUP_MAX, LABELS_MAX = 500, 1000, 200, 465, 60
+TEXT_MAX, SUMMARY_MAX, FINGERPRINT_MAX, GROUP_MAX = 500, 1000, 200, 465
 
 
 class MessageStatus(StrEnum):
@@ -103,10 +103,10 @@ def clean_key(value: Any, most: int) -> str:
 
 
 def clean_labels(value: Any) -> dict[str, str]:
+    """Return all labels, as many as a message may have: without one, the mapping would take its default."""
     if not isinstance(value, dict):
         return {}
-    pairs = sorted(value.items())[:LABELS_MAX]
-    return {clean_text(name, 200): clean_text(text) for name, text in pairs}
+    return {clean_text(name, 200): clean_text(text) for name, text in sorted(value.items())}
 
 
 def require_object(content: Mapping[str, Any], name: str) -> dict[str, Any]:

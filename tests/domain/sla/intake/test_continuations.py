@@ -7,13 +7,14 @@ import pytest
 
 from domain.sla.intake.episode_rules import EpisodeChanges, ReceptionContext
 from domain.sla.intake.episodes import Episode, EpisodeStatus
+from domain.sla.intake.formats.alertmanager import read_alertmanager
 from domain.sla.intake.formats.pagerduty import read_pagerduty
 from domain.sla.intake.formats.statuspage import read_statuspage
 from domain.sla.intake.formats.zabbix import read_zabbix
 from domain.sla.intake.messages import AlertMessage
 from domain.sla.intake.sources import LabelRule, SourceKind, SourceMapping
 from tests.domain.sla.intake.test_formats import make_event, make_incident, make_notification
-from tests.testkit.sla.alert_factory import make_source
+from tests.testkit.sla.alert_factory import make_alert, make_alert_message, make_source
 
 NOW = datetime(2026, 11, 29, 13, tzinfo=UTC)
 END = datetime(2026, 11, 29, 11, tzinfo=UTC)
@@ -94,3 +95,14 @@ def test_a_late_beginning_does_not_answer_what_a_person_is_asked() -> None:
     assert telling.hear(page("resolved", 1000)).status is EpisodeStatus.END_UNKNOWN
     assert telling.hear(page("triggered", -60)).status is EpisodeStatus.END_UNKNOWN
     assert telling.hear(page("resolved")).status is EpisodeStatus.ENDED
+
+
+def test_an_end_with_a_beginning_that_was_moved_back_may_be_told_twice() -> None:
+    """As two servers of a cluster do: nobody is asked whether the second overlaps the first."""
+    telling = Telling(SourceKind.ALERTMANAGER)
+    began = END - timedelta(minutes=30)
+    telling.hear(read_alertmanager(make_alert_message(make_alert("a", began))))
+    earlier = make_alert("a", began - timedelta(minutes=5), END)
+    for _ in range(2):
+        told = telling.hear(read_alertmanager(make_alert_message(earlier)))
+        assert (told.status, told.began_at, told.ended_at) == (EpisodeStatus.ENDED, began, END)

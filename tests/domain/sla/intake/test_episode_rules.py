@@ -10,7 +10,13 @@ from domain.sla.intake.episode_rules import (
     ReceptionContext,
     ask_silent,
 )
-from domain.sla.intake.episodes import Episode, EpisodeReason, EpisodeStatus, end_episode
+from domain.sla.intake.episodes import (
+    Episode,
+    EpisodeReason,
+    EpisodeStatus,
+    dismiss_episode,
+    end_episode,
+)
 from domain.sla.intake.formats.alertmanager import read_alertmanager
 from tests.testkit.sla.alert_factory import make_alert, make_alert_message, make_source
 
@@ -269,3 +275,19 @@ def test_an_end_that_a_person_gave_is_taken_back_by_an_alert_that_fires() -> Non
     history.hear(make_alert("a", S1))
     again = history.one()
     assert (again.status, again.decided_by, again.wants_reopening) == (OPEN, None, True)
+
+
+def test_an_end_that_could_not_be_read_does_not_take_the_next_one_from_its_episode() -> None:
+    """Whichever of the two has the smaller id, and whether a person has dismissed the unreadable one or not."""
+    for name in "abcdefgh":
+        for dismissed in (False, True):
+            history = SourceHistory()
+            history.hear(make_alert(name, S1))
+            (kept,) = history.episodes
+            history.hear(make_alert(name, S1, E1) | {"endsAt": "yesterday"})
+            (beside,) = history.episodes.keys() - {kept}
+            if dismissed:
+                gone = dismiss_episode(history.episodes[beside], "unreadable", "rita")
+                history.episodes[beside] = gone
+            history.hear(make_alert(name, S1, E1))
+            assert (history.episodes[kept].status, history.episodes[kept].ended_at) == (ENDED, E1)

@@ -165,3 +165,13 @@ def test_a_local_time_of_zabbix_that_is_none_or_two_is_a_problem(
     (signal,) = read_zabbix(sent, BERLIN).signals
     assert signal.starts_at is None
     assert word in (signal.problem or "")
+
+
+def test_an_alert_with_many_labels_keeps_those_that_come_last() -> None:
+    """One that is left out would be taken for missing, and the default of the mapping for what it says."""
+    many = {f"label_{n:03}": "x" for n in range(100)}
+    (signal,) = read_alertmanager(make_alert_message(make_alert("a", START, **many))).signals
+    assert signal.labels["site"] == "a"
+    tags: Any = [{"tag": name, "value": value} for name, value in (many | {"site": "a"}).items()]
+    (signal,) = read_zabbix(make_notification("1", tags=tags), BERLIN).signals
+    assert signal.labels["site"] == "a"
