@@ -14,8 +14,7 @@ payments = Table(
     "payments",
     metadata,
     Column("id", String(64), primary_key=True),
-    # The muxed id on the chain, which joins chain and journal: derived, so that no restored database
-    # gives one out for another payment.
+    # The muxed id on the chain, derived, so that no restored database gives one out for another payment.
     Column("number", sa.BigInteger, unique=True, nullable=False),
     # The order in which payments became owed; nobody outside of this database knows it.
     Column("queue_number", sa.BigInteger, sa.Identity(always=True), nullable=False),
@@ -31,8 +30,7 @@ payments = Table(
     # Not unique: one transaction may make many payments.
     Column("transaction_hash", String(64)),
     Column("ledger", sa.BigInteger),
-    # Why it is on hold, blocked or in quarantine, or sent and in doubt: a code for programs, and a
-    # sentence for people.
+    # Why it is on hold, blocked, in quarantine or in doubt: a code for programs, and a sentence for people.
     Column("reason_code", String(40)),
     Column("status_reason", sa.Text),
     Column("correlation_id", String(100), nullable=False),

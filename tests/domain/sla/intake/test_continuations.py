@@ -97,12 +97,12 @@ def test_a_late_beginning_does_not_answer_what_a_person_is_asked() -> None:
     assert telling.hear(page("resolved")).status is EpisodeStatus.ENDED
 
 
-def test_an_end_with_a_beginning_that_was_moved_back_may_be_told_twice() -> None:
+def test_an_end_with_a_beginning_that_was_moved_back_may_come_twice() -> None:
     """As two servers of a cluster do: nobody is asked whether the second overlaps the first."""
     telling = Telling(SourceKind.ALERTMANAGER)
     began = END - timedelta(minutes=30)
     telling.hear(read_alertmanager(make_alert_message(make_alert("a", began))))
     earlier = make_alert("a", began - timedelta(minutes=5), END)
     for _ in range(2):
-        told = telling.hear(read_alertmanager(make_alert_message(earlier)))
-        assert (told.status, told.began_at, told.ended_at) == (EpisodeStatus.ENDED, began, END)
+        heard = telling.hear(read_alertmanager(make_alert_message(earlier)))
+        assert (heard.status, heard.began_at, heard.ended_at) == (EpisodeStatus.ENDED, began, END)
