@@ -11,10 +11,10 @@ from aiohttp import web
 
 from devstack.processes.ports import LOOPBACK, free
 from devstack.replay.api_client import EngineClient, RequestTimedOut
-from domain.events import EventType
 from domain.webhooks import verify
 
 UNAUTHORIZED, NO_CONTENT = 401, 204
+CLOSED = "outage.closed"
 
 
 class BenchmarkReceiver:
@@ -49,7 +49,7 @@ class BenchmarkReceiver:
             return web.Response(status=UNAUTHORIZED)
         event = orjson.loads(body)
         data = event["data"]
-        closed = event["type"] == EventType.OUTAGE_CLOSED
+        closed = event["type"] == CLOSED
         waiting = self._waiting.get(data["outage_id"]) if closed else None
         if waiting and not waiting.done():
             waiting.set_result(data)
@@ -68,7 +68,8 @@ async def open_receiver(
     await runner.setup()
     port = free()
     await web.TCPSite(runner, LOOPBACK, port).start()
-    events = [*EventType] if all_events else [EventType.OUTAGE_CLOSED]
+    listed = (await engine.ask("GET", "/events/schemas")).body if all_events else {}
+    events = listed.get("types", [CLOSED])
     wanted = {"url": f"http://{LOOPBACK}:{port}/", "events": events}
     subscription = (await engine.ask("POST", "/webhooks", wanted)).body
     taking.secret = subscription["secret"]
