@@ -127,8 +127,8 @@ def _agreement(settings: ApiSettings) -> Agreement:
     )
 
 
-def create_app(settings: ApiSettings | None = None) -> FastAPI:
-    """Build the application; without settings they are read from the environment at start-up."""
+def create_app(settings: ApiSettings | None = None, *, prefix: str = PREFIX) -> FastAPI:
+    """Build the application; without settings, which have a prefix too, they are read at start-up."""
     app = FastAPI(
         title="ApexChainx",
         version=version("apexchainx"),
@@ -145,8 +145,8 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.settings, app.state.documents = settings, {}
-    app.state.prefix = prefix = settings.api_v1_prefix if settings else PREFIX
+    app.state.settings, app.state.documents = settings, None
+    app.state.prefix = prefix = settings.api_v1_prefix if settings else prefix
     app.state.exact_paths = list_exact_paths([noun.router for noun in NOUNS], prefix)
     guard_routes(noun.router for noun in NOUNS)
     for noun in NOUNS:

@@ -5,14 +5,13 @@ Each is rendered once and sent as the same bytes to everybody: it is large, nobo
 caller who does not read it would keep a copy of their own in memory.
 """
 
-import gc
 from functools import cache
 
-from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Request, Response
 
 from api.access.permissions import PUBLIC
-from api.documents.operations_page import render_errors, render_operations
+from api.documents.operations_page import render_errors
+from api.documents.rendering import OPENAPI, PAGE, read_documents
 
 router = APIRouter(tags=["health"], dependencies=[PUBLIC])
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}
@@ -29,13 +28,14 @@ POLICY = {
 @router.get("/redoc")
 async def get_operations(request: Request) -> Response:
     """Every operation, with what it takes and answers."""
-    return _answer(_render(request.app)["/docs"])
+    return _answer((await read_documents(request.app))[PAGE])
 
 
 @router.get("/openapi.json")
 async def get_openapi(request: Request) -> Response:
     """Every operation, as programs read it."""
-    return Response(_render(request.app)["/openapi.json"], media_type="application/json")
+    document = (await read_documents(request.app))[OPENAPI]
+    return Response(document, media_type="application/json")
 
 
 @router.get("/docs/errors")
@@ -52,19 +52,6 @@ async def get_style() -> Response:
 @cache
 def _get_errors() -> bytes:
     return render_errors().encode()
-
-
-def _render(app: FastAPI) -> dict[str, bytes]:
-    """Return the documents of an application by their paths; what they are made of is not kept."""
-    documents: dict[str, bytes] = app.state.documents
-    if not documents:
-        described = app.openapi()
-        documents["/openapi.json"] = bytes(JSONResponse(described).body)
-        documents["/docs"] = render_operations(described).encode()
-        vars(app).update(openapi_schema=None)
-        del described
-        gc.collect()  # what it was made of refers to each other, and is many times as large
-    return documents
 
 
 def _answer(page: bytes) -> Response:

@@ -1,10 +1,15 @@
 """Documents are rendered once: whoever does not read one costs a place in a queue, and no copy."""
 
+import asyncio
+import sys
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
+from api.app import create_app
+from api.documents import rendering
+from domain.errors import Unavailable
 from tests.testkit.described_app import get_app
 
 
@@ -35,3 +40,45 @@ async def test_everybody_is_sent_the_same_bytes(path: str) -> None:
     first = await ask(app, path)
     assert len(first) > 5_000
     assert await ask(app, path) is first
+
+
+async def test_many_who_ask_at_once_wait_for_one_rendering_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a document is made of took 20 MB of the API for good, and a second in which nobody was answered."""
+    app, made = create_app(), list[str]()
+    render = rendering._render
+
+    async def count(prefix: str) -> rendering.Documents:
+        made.append(prefix)
+        return await render(prefix)
+
+    monkeypatch.setattr(rendering, "_render", count)
+    monkeypatch.setattr(app, "openapi", lambda: pytest.fail("made in this process"))
+    pages = await asyncio.gather(*(ask(app, "/docs") for _ in range(20)))
+    assert made == ["/api/v1"]
+    assert all(page is pages[0] for page in pages)
+    assert b"/api/v1/outages" in pages[0]
+
+
+@pytest.mark.parametrize(
+    "program", ["raise SystemExit('no memory')", "import time; time.sleep(60)"]
+)
+async def test_what_could_not_be_rendered_is_tried_again(
+    program: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, works = create_app(), rendering.COMMAND
+    monkeypatch.setattr(rendering, "COMMAND", (sys.executable, "-c", program))
+    monkeypatch.setattr(rendering, "WITHIN_SECONDS", 1.0)
+    with pytest.raises(Unavailable, match="repeat the request"):
+        await rendering.read_documents(app)
+    assert "the documents were not rendered" in caplog.text
+    monkeypatch.setattr(rendering, "COMMAND", works)
+    monkeypatch.setattr(rendering, "WITHIN_SECONDS", 60.0)
+    assert len(await ask(app, "/openapi.json")) > 5_000
+
+
+async def test_another_prefix_is_in_its_documents() -> None:
+    documents = await rendering.read_documents(create_app(prefix="/sla/v1"))
+    assert b'"/sla/v1/outages":{' in documents[rendering.OPENAPI]
+    assert b'"/api/v1/outages":{' not in documents[rendering.OPENAPI]
