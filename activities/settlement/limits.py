@@ -129,7 +129,7 @@ class SigningGate:
 
     async def find_out_of_band(self, *payments: Payment) -> dict[str, OutOfBandTransfer]:
         """Return the out-of-band transfers of payments, by payment; nothing is signed for those."""
-        return await self.transfers.find(payments, nets=self.may_net)
+        return await self.transfers.find(payments, nets=self.nets, may_net=self.may_net)
 
     async def pause(self, *, after_failure: bool = False) -> OnHold | None:
         """

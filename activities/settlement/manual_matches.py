@@ -27,17 +27,20 @@ class TransferSearch:
         return [number for _, number in others]
 
     async def find(
-        self, payments: Sequence[Payment], *, nets: bool
+        self, payments: Sequence[Payment], *, nets: bool, may_net: bool
     ) -> dict[str, OutOfBandTransfer]:
-        """Return the transfers that may have made payments, by payment; with `nets` under any number."""
+        """
+        Return the transfers that may have made payments, by payment; with `may_net` under the numbers of others on
+        record, and with `nets` under any number.
+        """
         if not payments:
             return {}
         ids, here = [payment.id for payment in payments], await self._read_installation()
         async with self.database.autocommit() as connection:
             made = await manual_matches.find_out_of_band(connection, ids)
             made += await revisions.find_transfers(connection, self.passphrase, here, payments)
-            if nets:
-                made += await manual_matches.find_netted(connection, ids)
+            if may_net:
+                made += await manual_matches.find_netted(connection, ids, nets=nets)
         return {each.payment_id: each for each in reversed(made)}
 
     async def _read_installation(self) -> UUID:

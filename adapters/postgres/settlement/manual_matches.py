@@ -99,7 +99,7 @@ _NETTED = text(
      AND t.closed_at >= greatest(o.detected_at, o.resolved_at) - CAST(:slip AS interval)
     LEFT JOIN payments f ON f.number = t.number
     WHERE p.id = ANY(:payment_ids)
-      AND (f.id IS NULL OR f.transaction_hash IS DISTINCT FROM t.transaction_hash
+      AND (f.id IS NULL AND CAST(:nets AS boolean) OR f.transaction_hash IS DISTINCT FROM t.transaction_hash
            AND f.from_address = t.from_address AND f.amount_stroops < t.amount_stroops)
       AND NOT EXISTS (SELECT FROM known WHERE known.hash = t.transaction_hash)
       AND NOT EXISTS (SELECT FROM known WHERE known.inner_hash = t.transaction_hash)
@@ -155,13 +155,14 @@ def _make_position(ledger: int) -> str:
 
 
 async def find_netted(
-    connection: AsyncConnection, payment_ids: Sequence[str]
+    connection: AsyncConnection, payment_ids: Sequence[str], *, nets: bool
 ) -> list[OutOfBandTransfer]:
     """
     Return the transfers that may have paid these payments together with others: to the payee, of more
-    than is owed, and explained by nothing in this database.
+    than is owed, and explained by nothing in this database. Unless it is known that this engine `nets`, only those
+    under the number of a payment on record that owes less: under one of a forgotten payment any transfer may be just that.
     """
-    asked = {"payment_ids": list(payment_ids), "slip": LEDGER_CLOCK_SLIP}
+    asked = {"payment_ids": list(payment_ids), "slip": LEDGER_CLOCK_SLIP, "nets": nets}
     return to_transfers(await connection.execute(_NETTED, asked))
 
 

@@ -94,7 +94,7 @@ async def check_unpaid_within(
             f"payment {payment_id} may have been made: {unread}; repeat the request then"
         )
     made = await manual_matches.find_out_of_band(connection, [payment_id])
-    made += await manual_matches.find_netted(connection, [payment_id])
+    made += await manual_matches.find_netted(connection, [payment_id], nets=True)
     if made:
         raise Conflict(
             f"payment {payment_id} may have been made by transaction {made[0].transaction_hash}: match it, "

@@ -45,11 +45,20 @@ class RecoveringBatchWorld(BatchWorld, RecoveringWorld):
             self.batch_activities.gate.nets = self.nets or await has_netted(self.database)
         return begun
 
-    async def change_plan(self, plan: Plan) -> None:
-        """Start the signer with other settings."""
+    async def change_plan(self, plan: Plan) -> bool:
+        """
+        Start the signer with other settings; False where the page on restoring asks to leave netting on, because
+        no batch on record shows that there was any, and the numbers of sums may be those of forgotten debts.
+        """
+        if not plan.netting_window_seconds and await self._must_net():
+            return False
         self.plan_in_force, self.nets = plan, plan.netting_window_seconds > 0
         self.netted |= self.nets
         await self.restart(lambda recorded: recorded)
+        return True
+
+    async def _must_net(self) -> bool:
+        return self.netted and bool(self.forgotten) and not await has_netted(self.database)
 
     def make_gate(self) -> SigningGate:
         return super(BatchWorld, self).make_gate()
@@ -100,3 +109,5 @@ class RecoveringBatchWorld(BatchWorld, RecoveringWorld):
                 name: BatchWorkflowRun(batch, list(known))
                 for name, (batch, known) in self.kept.items()
             }
+        if await self._must_net():
+            await self.change_plan(replace(self.plan_in_force, netting_window_seconds=3600))

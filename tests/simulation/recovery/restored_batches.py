@@ -59,8 +59,7 @@ class RestoredBatches(RestoreMoves, RecoveringBatches):
     @rule(plan=PLANS)
     def change_plan(self, plan: Plan) -> None:
         """Start the signer with other settings, under which payments may no longer be netted."""
-        self.do(self.world.change_plan(plan))
-        self.scratch.met["other settings"] += 1
+        self.scratch.met["other settings"] += self.do(self.world.change_plan(plan))
 
 
 class RestoredBatchesAmongLies(RestoredBatches, NodeLies):
