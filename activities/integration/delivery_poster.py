@@ -58,9 +58,8 @@ class DeliveryPoster:
         pause = None
         if problem and code != GONE:
             tries = number - pending.earlier_attempts
-            if (
-                not pending.active
-            ):  # a probe: nothing is given up while the subscription is not active
+            if not pending.active:
+                # A probe: nothing is given up while the subscription is not active.
                 tries = min(tries, ATTEMPTS_MAX - 1)
             pause = compute_pause(tries, retry_after, ended, secrets.randbelow(1001) / 1000)
         then = None if pause is None else ended + pause

@@ -1,5 +1,5 @@
 """
-/openapi.json, /docs and /redoc: the documentation for programs and browsers, from this process alone.
+/openapi.json, /docs and /redoc: the documentation for programs and browsers, with nothing of anybody else's.
 
 Each is rendered once and sent as the same bytes to everybody: it is large, nobody has to say who they are, and a
 caller who does not read it would keep a copy of their own in memory. So few may read at a time, since a request that

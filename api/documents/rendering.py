@@ -1,7 +1,7 @@
 """
 Renders the documents of an application in a process of its own, once.
 
-What the OpenAPI document is made of is twenty times as large as the document, and never leaves a heap again; and for a
+What the OpenAPI document is made of is many times as large as the document, and never leaves a heap again; and for a
 second this process would answer nobody.
 """
 

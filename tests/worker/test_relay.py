@@ -109,6 +109,7 @@ async def test_a_sweep_of_many_pages_rests_between_them_and_says_that_it_goes_on
     assert len(rests) == 2
     assert min(rests) > 0.02, "three times as long as the page took"
     assert len(said) == len(pages) + 1
+    assert said == sorted(said), "what readiness goes by never goes back"
 
 
 async def test_what_somebody_ended_is_started_again_without_a_sweep(

@@ -63,16 +63,17 @@ class Sweeper:
         workflow somebody ended is given up. What cannot be started, and what is behind as it was at the last sweep,
         is recorded as unattended.
         """
-        began, recorded, tally = datetime.now(UTC), time.monotonic(), SweepTally()
+        at, recorded, tally = datetime.now(UTC), time.monotonic(), SweepTally()
         async for page in self._read_pages_at_ease():
             await self._sweep_page(page, tally)
             if time.monotonic() - recorded >= RECORD_SECONDS:
-                recorded = time.monotonic()
-                await record_sweep(self.database, datetime.now(UTC), self._unattended)
+                at, recorded = datetime.now(UTC), time.monotonic()
+                await record_sweep(self.database, at, self._unattended)
         tally.notified += await self.notices.notify_idle_batches()
         self._unattended = tally.unattended + len(tally.behind & self._behind)
         self._behind = tally.behind
-        await record_sweep(self.database, began, self._unattended)
+        # Never an earlier instant than was recorded meanwhile: readiness would say that nobody looks.
+        await record_sweep(self.database, at, self._unattended)
         return tally.started + tally.notified
 
     async def start_ended(self) -> int:
