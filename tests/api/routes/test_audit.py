@@ -118,11 +118,12 @@ async def test_the_whole_trail_is_verified(api: httpx.AsyncClient) -> None:
     await declare_outage(api)
     first = (await api.get("/audit/verify", params={"limit": 1})).json()
     assert (first["verified"], first["complete"]) == (1, False)
+    # Read before: outages of other tests go on meanwhile.
+    newest = (await api.get("/audit", params={"limit": 1})).json()["items"][0]["sequence"]
     rest = (await api.get("/audit/verify", params={"after": first["last_sequence"]})).json()
     assert rest["complete"]
     assert rest["mismatches"] == first["mismatches"] == []
-    newest = (await api.get("/audit", params={"limit": 1})).json()["items"][0]["sequence"]
-    assert rest["last_sequence"] == newest
+    assert rest["last_sequence"] >= newest
 
 
 @pytest.mark.parametrize(
